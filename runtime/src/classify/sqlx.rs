@@ -1,0 +1,136 @@
+//! sqlx: the errors of the driver itself, and the way to the database's own.
+
+use std::io;
+
+use ::sqlx::Error;
+use ::sqlx::error::{DatabaseError, ErrorKind};
+
+use super::class::{
+    Category, Class, Kind::*, Retry, UNKNOWN, data, integrity, internal, maybe_applied, no_effect,
+    permission, programming, query, resource,
+};
+use super::postgres::postgres;
+
+/// Classifies what sqlx reports: an error of the database by its code, any other by where it was
+/// found.
+///
+/// ```
+/// use dbop::{classify, Category, Kind, Retry};
+///
+/// let class = classify::sqlx(&sqlx::Error::RowNotFound);
+/// assert_eq!((class.category, class.kind), (Category::Query, Kind::NoRows));
+/// assert_eq!(class.retry, Retry::Never);
+///
+/// let class = classify::sqlx(&sqlx::Error::PoolTimedOut);
+/// assert_eq!((class.category, class.kind), (Category::Resource, Kind::PoolExhausted));
+/// ```
+#[must_use]
+pub fn sqlx(error: &Error) -> Class {
+    // What travels inside a `sqlx::Error` knows more than its wrapper.
+    if let Some(class) = crate::error::class_inside(error) {
+        return class;
+    }
+    match error {
+        Error::Database(error) => database(&**error),
+        Error::Io(error) => io(error),
+        Error::RowNotFound => query(NoRows),
+
+        // The pool. A timed-out acquire has sent nothing.
+        Error::PoolTimedOut => Class {
+            category: Category::Resource,
+            kind: PoolExhausted,
+            retry: Retry::Always,
+        },
+        Error::PoolClosed => resource(PoolClosed),
+
+        // SQLite's thread is gone, perhaps in the middle of a statement; the next connection has
+        // its own.
+        Error::WorkerCrashed => maybe_applied(Connection),
+        // A certificate or a setting; what has not been negotiated is not replayed.
+        Error::Tls(_) => internal(Connection),
+        // The two sides are out of step: what the server made of it is anyone's guess.
+        Error::Protocol(_) => internal(Protocol),
+
+        // Values.
+        Error::Encode(_) => data(Encode),
+        Error::Decode(_) | Error::ColumnDecode { .. } => data(Decode),
+
+        // The program.
+        Error::ColumnNotFound(_) | Error::ColumnIndexOutOfBounds { .. } => {
+            programming(UndefinedColumn)
+        }
+        Error::TypeNotFound { .. } => programming(UndefinedObject),
+        Error::InvalidArgument(_) => programming(InvalidArgument),
+        Error::Configuration(_) => programming(Configuration),
+        Error::InvalidSavePointStatement | Error::BeginFailed => programming(TransactionState),
+
+        // `AnyDriverError`, `Migrate`, `ConfigFile`, and variants to come.
+        _ => UNKNOWN,
+    }
+}
+
+/// The driver's type names the database, and with it the meaning of the code. Other databases:
+/// the constraint sqlx recognized, else a code of five characters, which is a SQLSTATE.
+fn database(error: &(dyn DatabaseError + 'static)) -> Class {
+    #[cfg(feature = "postgres")]
+    if let Some(error) = error.try_downcast_ref::<::sqlx::postgres::PgDatabaseError>() {
+        return postgres(error.code(), error.message());
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(error) = error.try_downcast_ref::<::sqlx::sqlite::SqliteError>() {
+        // `code()` is the extended result code in decimal.
+        let code = error.code().and_then(|code| code.parse().ok());
+        return code.map_or(UNKNOWN, |code| super::sqlite(code, error.message()));
+    }
+    match error.kind() {
+        ErrorKind::UniqueViolation => integrity(Unique),
+        ErrorKind::ForeignKeyViolation => integrity(ForeignKey),
+        ErrorKind::NotNullViolation => integrity(NotNull),
+        ErrorKind::CheckViolation => integrity(Check),
+        ErrorKind::ExclusionViolation => integrity(Exclusion),
+        _ => match error.code() {
+            Some(state) if state.len() == 5 => postgres(&state, error.message()),
+            _ => UNKNOWN,
+        },
+    }
+}
+
+/// A socket or a file, by what went wrong with it.
+///
+/// `connect(2)` reports a refused connection, a missing socket and a used-up port range before
+/// anything is sent. An unreachable host is reported for established connections as well
+/// (`tcp(7)`), so it proves nothing.
+fn io(error: &io::Error) -> Class {
+    use io::ErrorKind as E;
+    match error.kind() {
+        E::ConnectionRefused | E::NotFound | E::AddrNotAvailable => no_effect(Connection),
+        E::UnexpectedEof
+        | E::ConnectionReset
+        | E::ConnectionAborted
+        | E::BrokenPipe
+        | E::NotConnected
+        | E::WriteZero
+        | E::TimedOut
+        | E::HostUnreachable
+        | E::NetworkUnreachable
+        | E::NetworkDown => maybe_applied(Connection),
+        E::PermissionDenied => permission(Privilege),
+        E::StorageFull | E::QuotaExceeded => resource(DiskFull),
+        E::OutOfMemory => resource(OutOfMemory),
+        E::InvalidData => internal(Protocol),
+        _ => lookup_failure(error),
+    }
+}
+
+/// A name that does not resolve has no `ErrorKind` of its own, only the words of std and of the C
+/// library (`EAI_AGAIN` in glibc and musl). Everything else is a failure nobody here knows.
+fn lookup_failure(error: &io::Error) -> Class {
+    let message = error.to_string();
+    if !message.contains("failed to lookup address information") {
+        internal(Io)
+    } else if message.contains("Temporary failure") || message.contains("Try again") {
+        no_effect(Connection)
+    } else {
+        programming(Configuration)
+    }
+}

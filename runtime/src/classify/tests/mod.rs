@@ -1,0 +1,87 @@
+//! The promises of the tables, code by code.
+
+mod codes;
+mod mysql;
+mod postgres;
+mod sqlite;
+mod sqlx;
+
+use super::{Category, Class, Kind, Retry};
+
+/// `Always` and `IfIdempotent` stand out against everything else, which is never retried.
+fn retried(all: impl Iterator<Item = (String, Class)>, retry: Retry) -> Vec<String> {
+    let mut codes: Vec<_> = all
+        .filter(|(_, class)| class.retry == retry)
+        .map(|(code, _)| code)
+        .collect();
+    codes.sort();
+    codes
+}
+
+/// What the runtime may rely on for any answer: only what can be retried is called transient.
+fn assert_sound(code: &str, class: Class) {
+    let expected = match class.category {
+        Category::Transient => class.retry != Retry::Never,
+        Category::Ambiguous => class.retry == Retry::IfIdempotent,
+        _ => class.retry == Retry::Never,
+    };
+    assert!(expected, "{code} is {class:?}");
+}
+
+fn never(category: Category, kind: Kind) -> Class {
+    Class {
+        category,
+        kind,
+        retry: Retry::Never,
+    }
+}
+
+fn transient(kind: Kind, retry: Retry) -> Class {
+    Class {
+        category: Category::Transient,
+        kind,
+        retry,
+    }
+}
+
+#[test]
+fn names_are_distinct_and_in_snake_case() {
+    let names = [
+        Category::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>(),
+        Kind::ALL.iter().map(|k| k.as_str()).collect(),
+        Retry::ALL.iter().map(|r| r.as_str()).collect(),
+    ];
+    for mut names in names {
+        for name in &names {
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
+
+#[test]
+fn a_name_is_the_variant_in_snake_case() {
+    for kind in Kind::ALL {
+        let mut snake = String::new();
+        for c in format!("{kind:?}").chars() {
+            if c.is_ascii_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(c.to_ascii_lowercase());
+        }
+        assert_eq!(kind.as_str(), snake);
+    }
+}
+
+#[test]
+fn display_is_the_name_and_pads() {
+    assert_eq!(Category::Transient.to_string(), "transient");
+    assert_eq!(format!("{:<10}|", Kind::Lock), "lock      |");
+    assert_eq!(Retry::IfIdempotent.to_string(), "if_idempotent");
+}

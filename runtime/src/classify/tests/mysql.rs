@@ -1,0 +1,150 @@
+use super::{assert_sound, never, retried, transient};
+use crate::classify::mysql::{lookup, mysql};
+use crate::classify::{Category, Class, Kind, Retry};
+
+/// Every number there is an answer for.
+fn all() -> impl Iterator<Item = (String, Class)> {
+    (0..=u16::MAX).filter_map(|errno| Some((errno.to_string(), lookup(errno, "")?)))
+}
+
+#[test]
+fn every_answer_is_sound() {
+    for (errno, class) in all() {
+        assert_sound(&errno, class);
+    }
+}
+
+#[test]
+fn the_errors_an_application_meets_have_a_deliberate_answer() {
+    for errno in [
+        1020, 1021, 1040, 1044, 1045, 1048, 1053, 1054, 1062, 1064, 1114, 1142, 1146, 1158, 1159,
+        1160, 1161, 1180, 1203, 1205, 1213, 1226, 1264, 1290, 1292, 1317, 1365, 1366, 1406, 1451,
+        1452, 1637, 1792, 1836, 1927, 1969, 2002, 2003, 2006, 2013, 3024, 3058, 3101, 3572, 3819,
+        4025, 4031,
+    ] {
+        assert!(lookup(errno, "").is_some(), "{errno}");
+    }
+}
+
+#[test]
+fn exactly_these_numbers_had_no_effect() {
+    assert_eq!(
+        retried(all(), Retry::Always),
+        [
+            "1020", "1040", "1203", "1205", "1213", "1412", "1613", "1614", "1615", "1637", "1969",
+            "2002", "2003", "3024", "3058", "3101", "3572"
+        ]
+    );
+}
+
+#[test]
+fn exactly_these_numbers_may_have_had_an_effect() {
+    assert_eq!(
+        retried(all(), Retry::IfIdempotent),
+        [
+            "1053", "1152", "1154", "1158", "1159", "1160", "1161", "1180", "1184", "1401", "2006",
+            "2013", "2055", "3032"
+        ]
+    );
+}
+
+#[test]
+fn a_lock_wait_timeout_is_a_lock_although_its_sqlstate_says_nothing() {
+    assert_eq!(
+        mysql(1205, "HY000", "Lock wait timeout exceeded"),
+        transient(Kind::Lock, Retry::Always)
+    );
+}
+
+#[test]
+fn a_commit_that_failed_half_way_is_ambiguous() {
+    assert_eq!(mysql(1180, "HY000", "").category, Category::Ambiguous);
+}
+
+#[test]
+fn the_number_of_connections_passes_and_an_hourly_limit_does_not() {
+    let class = |what: &str| {
+        let message = format!("User 'a' has exceeded the '{what}' resource (current value: 5)");
+        mysql(1226, "42000", &message)
+    };
+    assert_eq!(
+        class("max_user_connections"),
+        transient(Kind::TooManyConnections, Retry::Always)
+    );
+    assert_eq!(
+        class("max_queries_per_hour"),
+        never(Category::Resource, Kind::LimitExceeded)
+    );
+}
+
+#[test]
+fn numbers_that_the_two_servers_use_differently_are_told_apart() {
+    assert_eq!(
+        mysql(
+            4031,
+            "HY000",
+            "The client was disconnected by the server because of inactivity."
+        ),
+        transient(Kind::SessionTimeout, Retry::IfIdempotent)
+    );
+    assert_eq!(
+        mysql(4031, "HY000", "Referenced trigger 't' does not exist").retry,
+        Retry::Never
+    );
+    assert_eq!(
+        mysql(4025, "23000", "CONSTRAINT `positive` failed for `a`.`b`"),
+        never(Category::Integrity, Kind::Check)
+    );
+    assert_eq!(
+        mysql(4025, "HY000", "AUTOEXTEND_SIZE should be between").category,
+        Category::Programming
+    );
+}
+
+#[test]
+fn a_read_only_server_is_not_a_missing_privilege() {
+    let class = |option: &str| {
+        let message = format!("The MySQL server is running with the {option} option");
+        mysql(1290, "HY000", &message)
+    };
+    assert_eq!(
+        class("--super-read-only"),
+        never(Category::Programming, Kind::ReadOnly)
+    );
+    assert_eq!(class("--secure-file-priv").category, Category::Permission);
+}
+
+#[test]
+fn a_galera_node_that_is_not_ready_refuses_before_it_runs() {
+    assert_eq!(
+        mysql(
+            1047,
+            "08S01",
+            "WSREP has not yet prepared node for application use"
+        ),
+        transient(Kind::StartingUp, Retry::Always)
+    );
+    assert_eq!(mysql(1047, "08S01", "Unknown command").retry, Retry::Never);
+}
+
+#[test]
+fn a_signal_is_the_application_whatever_number_it_picked() {
+    assert_eq!(
+        mysql(1213, "45000", "out of stock"),
+        never(Category::Application, Kind::Raised)
+    );
+}
+
+#[test]
+fn unknown_numbers_are_never_retried() {
+    for errno in 0..=u16::MAX {
+        if lookup(errno, "").is_none() {
+            for state in ["40001", "08S01", "HY000", "XA102", "70100", "", "é"] {
+                let class = mysql(errno, state, "try restarting transaction");
+                assert_eq!(class.retry, Retry::Never, "{errno} {state}");
+            }
+        }
+    }
+    assert_eq!(mysql(9999, "23000", "").category, Category::Integrity);
+    assert_eq!(mysql(9999, "22001", "").category, Category::Data);
+}

@@ -1,0 +1,300 @@
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use ::sqlx::Error;
+use ::sqlx::error::{DatabaseError, ErrorKind};
+
+use super::{never, transient};
+use crate::classify::{self, Category, Class, Kind, Retry};
+
+#[test]
+fn no_rows_is_a_query_result_and_a_bad_value_is_data() {
+    let decode = Error::Decode("bad".into());
+    assert_eq!(
+        classify::sqlx(&Error::RowNotFound),
+        never(Category::Query, Kind::NoRows)
+    );
+    assert_eq!(classify::sqlx(&decode), never(Category::Data, Kind::Decode));
+}
+
+#[test]
+fn what_the_program_got_wrong_is_never_retried() {
+    for (error, kind) in [
+        (Error::ColumnNotFound("a".into()), Kind::UndefinedColumn),
+        (
+            Error::ColumnIndexOutOfBounds { index: 2, len: 1 },
+            Kind::UndefinedColumn,
+        ),
+        (
+            Error::TypeNotFound {
+                type_name: "a".into(),
+            },
+            Kind::UndefinedObject,
+        ),
+        (Error::InvalidArgument("a".into()), Kind::InvalidArgument),
+        (Error::Configuration("a".into()), Kind::Configuration),
+        (Error::InvalidSavePointStatement, Kind::TransactionState),
+        (Error::BeginFailed, Kind::TransactionState),
+    ] {
+        assert_eq!(
+            classify::sqlx(&error),
+            never(Category::Programming, kind),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_exhausted_pool_sent_nothing_and_a_closed_one_stays_closed() {
+    let exhausted = Class {
+        category: Category::Resource,
+        kind: Kind::PoolExhausted,
+        retry: Retry::Always,
+    };
+    assert_eq!(classify::sqlx(&Error::PoolTimedOut), exhausted);
+    assert_eq!(
+        classify::sqlx(&Error::PoolClosed),
+        never(Category::Resource, Kind::PoolClosed)
+    );
+}
+
+#[test]
+fn a_crashed_worker_may_have_run_the_statement() {
+    assert_eq!(
+        classify::sqlx(&Error::WorkerCrashed),
+        transient(Kind::Connection, Retry::IfIdempotent)
+    );
+}
+
+#[test]
+fn a_protocol_or_tls_fault_is_never_retried() {
+    assert_eq!(
+        classify::sqlx(&Error::Protocol("?".into())),
+        never(Category::Internal, Kind::Protocol)
+    );
+    assert_eq!(
+        classify::sqlx(&Error::Tls("?".into())),
+        never(Category::Internal, Kind::Connection)
+    );
+}
+
+#[test]
+fn a_refused_connect_sent_nothing_and_a_broken_connection_may_have() {
+    use io::ErrorKind as E;
+    let class = |kind: E| classify::sqlx(&Error::Io(kind.into()));
+    for kind in [E::ConnectionRefused, E::NotFound, E::AddrNotAvailable] {
+        assert_eq!(
+            class(kind),
+            transient(Kind::Connection, Retry::Always),
+            "{kind}"
+        );
+    }
+    for kind in [
+        E::UnexpectedEof,
+        E::ConnectionReset,
+        E::ConnectionAborted,
+        E::BrokenPipe,
+        E::NotConnected,
+        E::TimedOut,
+        E::HostUnreachable,
+        E::NetworkUnreachable,
+    ] {
+        assert_eq!(
+            class(kind),
+            transient(Kind::Connection, Retry::IfIdempotent),
+            "{kind}"
+        );
+    }
+    for kind in [
+        E::PermissionDenied,
+        E::StorageFull,
+        E::OutOfMemory,
+        E::InvalidData,
+        E::InvalidInput,
+        E::Interrupted,
+        E::WouldBlock,
+        E::Other,
+    ] {
+        assert_eq!(class(kind).retry, Retry::Never, "{kind}");
+    }
+}
+
+#[test]
+fn a_name_server_that_is_away_passes_and_an_unknown_host_does_not() {
+    let class = |reason: &str| {
+        let message = format!("failed to lookup address information: {reason}");
+        classify::sqlx(&Error::Io(io::Error::other(message)))
+    };
+    assert_eq!(
+        class("Temporary failure in name resolution"),
+        transient(Kind::Connection, Retry::Always)
+    );
+    assert_eq!(
+        class("Name or service not known"),
+        never(Category::Programming, Kind::Configuration)
+    );
+}
+
+/// An error of a database this crate has no table for.
+#[derive(Debug)]
+struct Foreign(&'static str, ErrorKind);
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("foreign")
+    }
+}
+
+impl StdError for Foreign {}
+
+impl DatabaseError for Foreign {
+    fn message(&self) -> &'static str {
+        "foreign"
+    }
+    fn code(&self) -> Option<Cow<'_, str>> {
+        (!self.0.is_empty()).then_some(Cow::Borrowed(self.0))
+    }
+    fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self
+    }
+    fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+        self
+    }
+    fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+        self
+    }
+    fn kind(&self) -> ErrorKind {
+        match self.1 {
+            ErrorKind::UniqueViolation => ErrorKind::UniqueViolation,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+#[test]
+fn another_database_is_read_by_its_constraint_and_its_sqlstate() {
+    let class = |code, kind| classify::sqlx(&Error::from(Foreign(code, kind)));
+    assert_eq!(
+        class("HY000", ErrorKind::UniqueViolation).kind,
+        Kind::Unique
+    );
+    assert_eq!(
+        class("40001", ErrorKind::Other),
+        transient(Kind::Serialization, Retry::Always)
+    );
+    for code in ["HY000", "1213", "5", ""] {
+        assert_eq!(
+            class(code, ErrorKind::Other),
+            never(Category::Internal, Kind::Other)
+        );
+    }
+}
+
+/// What SQLite itself says, through the driver.
+#[cfg(feature = "sqlite")]
+mod on_a_real_sqlite {
+    use super::*;
+    use ::sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
+
+    const SCHEMA: &str = "
+        CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (
+            id INTEGER PRIMARY KEY,
+            parent INTEGER REFERENCES parent (id) ON DELETE RESTRICT,
+            name TEXT NOT NULL UNIQUE CHECK (length(name) < 5)
+        );
+        CREATE TABLE strictly (id INTEGER PRIMARY KEY, n INTEGER) STRICT;
+        CREATE TRIGGER no_updates BEFORE UPDATE ON parent
+            BEGIN SELECT RAISE(ABORT, 'parents stay'); END;
+        INSERT INTO parent VALUES (1);
+        INSERT INTO child VALUES (1, 1, 'a');
+    ";
+
+    fn fails(sql: &'static str) -> Class {
+        let runtime = ::tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let mut conn = SqliteConnection::connect("sqlite::memory:")
+                .await
+                .expect("memory");
+            conn.execute(AssertSqlSafe("PRAGMA foreign_keys = ON"))
+                .await
+                .expect("pragma");
+            conn.execute(AssertSqlSafe(SCHEMA)).await.expect("schema");
+            let error = conn
+                .execute(AssertSqlSafe(sql))
+                .await
+                .expect_err("an error");
+            classify::sqlx(&error)
+        })
+    }
+
+    #[test]
+    fn its_constraints_are_told_apart() {
+        for (sql, kind) in [
+            ("INSERT INTO parent VALUES (1)", Kind::Unique),
+            ("INSERT INTO child VALUES (2, 1, 'a')", Kind::Unique),
+            ("INSERT INTO child VALUES (2, 1, NULL)", Kind::NotNull),
+            ("INSERT INTO child VALUES (2, 1, 'abcdef')", Kind::Check),
+            ("INSERT INTO child VALUES (2, 9, 'b')", Kind::ForeignKey),
+            ("DELETE FROM parent", Kind::ForeignKey),
+        ] {
+            assert_eq!(fails(sql), never(Category::Integrity, kind), "{sql}");
+        }
+    }
+
+    #[test]
+    fn its_other_errors_are_told_apart() {
+        use Category::{Application, Data, Programming};
+        for (sql, category, kind) in [
+            ("SELEC 1", Programming, Kind::Syntax),
+            ("SELECT * FROM missing", Programming, Kind::UndefinedTable),
+            (
+                "SELECT missing FROM parent",
+                Programming,
+                Kind::UndefinedColumn,
+            ),
+            ("SELECT missing(1)", Programming, Kind::UndefinedFunction),
+            ("SELECT abs(1, 2)", Programming, Kind::UndefinedFunction),
+            ("ROLLBACK TO missing", Programming, Kind::TransactionState),
+            ("COMMIT", Programming, Kind::TransactionState),
+            ("BEGIN; BEGIN", Programming, Kind::TransactionState),
+            (
+                "CREATE TABLE parent (id)",
+                Programming,
+                Kind::DuplicateObject,
+            ),
+            (
+                "SELECT id FROM parent, child",
+                Programming,
+                Kind::AmbiguousName,
+            ),
+            (
+                "INSERT INTO parent VALUES (1, 2)",
+                Programming,
+                Kind::Syntax,
+            ),
+            (
+                "PRAGMA query_only = ON; DELETE FROM child",
+                Programming,
+                Kind::ReadOnly,
+            ),
+            ("SELECT abs(-9223372036854775808)", Data, Kind::OutOfRange),
+            ("SELECT json('{')", Data, Kind::InvalidJson),
+            ("SELECT json_extract('{}', 'x')", Data, Kind::InvalidJson),
+            ("SELECT zeroblob(2000000000)", Data, Kind::TooLong),
+            (
+                "INSERT INTO strictly VALUES (1, 'a')",
+                Data,
+                Kind::TypeMismatch,
+            ),
+            ("INSERT INTO parent VALUES ('a')", Data, Kind::TypeMismatch),
+            ("UPDATE parent SET id = 2", Application, Kind::Raised),
+        ] {
+            assert_eq!(fails(sql), never(category, kind), "{sql}");
+        }
+    }
+}
