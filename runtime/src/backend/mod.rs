@@ -1,0 +1,150 @@
+//! [`Backend`]: the databases dbop speaks, and everything that differs between them.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::{Connection, Database, Describe, Either, SqlStr};
+
+use crate::classify::{Class, Kind};
+use crate::error::{Outcome, Result};
+use crate::isolation::Isolation;
+use crate::settings::Settings;
+use crate::statement::Statement;
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
+
+/// A database that dbop supports: `sqlx::Sqlite` and `sqlx::Postgres`, each behind the feature of
+/// its name. Sealed: the promises of this crate are kept database by database.
+pub trait Backend: Database<Connection: Debug + Sync> + sealed::Driver {}
+
+impl<DB: sealed::Driver + Database<Connection: Debug + Sync>> Backend for DB {}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    pub(crate) isolation: Option<Isolation>,
+    pub(crate) read_only: bool,
+    pub(crate) deferrable: bool,
+    /// The call's time, where it is shorter than what the session was opened with.
+    pub(crate) shorter: Option<Duration>,
+}
+
+/// Whether a transaction is still open on its connection.
+#[derive(Debug)]
+pub enum Liveness {
+    /// It is.
+    Open,
+    /// The database has ended it; the connection is clean.
+    Ended,
+    /// The question failed.
+    Failed(sqlx::Error),
+}
+
+/// How the pools of a [`Db`](crate::Db) are to be made.
+#[derive(Debug)]
+pub struct Plans<DB: Database> {
+    pub(crate) write: Plan<DB>,
+    /// `None`: reads share the write pool.
+    pub(crate) read: Option<Plan<DB>>,
+}
+
+/// How one pool is to be made.
+#[derive(Debug)]
+pub(crate) struct Plan<DB: Database> {
+    pub(crate) options: Options<DB>,
+    pub(crate) size: u32,
+    /// Its one connection holds the database: never let it go.
+    pub(crate) keep_forever: bool,
+}
+
+pub(crate) mod sealed {
+    use super::{
+        Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Either, Future, Isolation,
+        Kind, Liveness, Options, Outcome, Plans, Result, Settings, SqlStr, Statement,
+    };
+
+    /// What [`Backend`](super::Backend) asks of a driver, out of reach of other crates.
+    pub trait Driver: Database + Debug {
+        /// The name OpenTelemetry gives this database in `db.system.name`
+        /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
+        const SYSTEM: &'static str;
+        /// The isolation of a transaction that asks for none.
+        const DEFAULT_ISOLATION: Isolation;
+        /// Any error of the database aborts the transaction, or the savepoint it happened in.
+        const ERROR_ABORTS: bool;
+        /// Statements that make a session read-only and writable again, for a pool whose sessions
+        /// were not opened read-only.
+        const READ_ONLY_ON: &'static str;
+        /// See [`READ_ONLY_ON`](Self::READ_ONLY_ON).
+        const READ_ONLY_OFF: &'static str;
+        /// [`READ_ONLY_ON`](Self::READ_ONLY_ON) is needed in a transaction too, because `BEGIN`
+        /// cannot say it.
+        const GUARDS_TRANSACTIONS: bool;
+
+        /// `Executor::fetch_many` of this driver's connection.
+        fn fetch_many<'e>(
+            conn: &'e mut Self::Connection,
+            statement: Statement<Self>,
+        ) -> BoxStream<'e, sqlx::Result<Either<Self::QueryResult, Self::Row>>>;
+
+        /// `Executor::fetch_optional` of this driver's connection.
+        fn fetch_optional<'e>(
+            conn: &'e mut Self::Connection,
+            statement: Statement<Self>,
+        ) -> BoxFuture<'e, sqlx::Result<Option<Self::Row>>>;
+
+        /// `Executor::prepare_with` of this driver's connection.
+        fn prepare_with<'e>(
+            conn: &'e mut Self::Connection,
+            sql: SqlStr,
+            parameters: &'e [Self::TypeInfo],
+        ) -> BoxFuture<'e, sqlx::Result<Self::Statement>>;
+
+        /// `Executor::describe` of this driver's connection.
+        fn describe(
+            conn: &mut Self::Connection,
+            sql: SqlStr,
+        ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>>;
+
+        /// Runs statements that take no arguments and return nothing.
+        fn run(
+            conn: &mut Self::Connection,
+            sql: SqlStr,
+        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+        /// The one message that begins a transaction.
+        fn begin_sql(conn: &Self::Connection, begin: &Begin) -> SqlStr;
+
+        /// Asks whether the transaction is still open.
+        fn liveness(conn: &mut Self::Connection) -> impl Future<Output = Liveness> + Send;
+
+        /// What an error means for a call that may write (`writes`), where its code alone does
+        /// not say.
+        fn refine(class: Class, writes: bool) -> Class {
+            let _ = writes;
+            class
+        }
+
+        /// What an error of `COMMIT` says about the transaction's effect.
+        fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome;
+
+        /// Undoes what was left open or running on a connection. `false` if it has to be closed
+        /// for that.
+        fn recover(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
+
+        /// How the pools for this URL are to be made.
+        fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>>;
+
+        /// What to do about a connection that cannot be opened, naming the place it was to be
+        /// opened to but never the password.
+        fn advice(kind: Kind, options: &Options<Self>) -> String;
+    }
+}

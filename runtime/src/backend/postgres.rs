@@ -1,0 +1,192 @@
+//! Postgres: settings that travel with `BEGIN`, and a transaction that any error aborts.
+
+use std::fmt::Write;
+use std::str::FromStr;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgQueryResult, PgRow};
+use sqlx::postgres::{PgStatement, PgTypeInfo};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Describe, Either, Executor, Postgres, SqlSafeStr, SqlStr,
+};
+
+use super::sealed::Driver;
+use super::{Begin, Liveness, Plan, Plans};
+use crate::classify::{self, Category, Class, Kind, Retry};
+use crate::error::{Error, Outcome, Result};
+use crate::isolation::Isolation;
+use crate::settings::{Settings, milliseconds};
+use crate::statement::Statement;
+
+const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
+
+impl Driver for Postgres {
+    const SYSTEM: &'static str = "postgresql";
+    const DEFAULT_ISOLATION: Isolation = Isolation::ReadCommitted;
+    const ERROR_ABORTS: bool = true;
+    const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+    const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
+    const GUARDS_TRANSACTIONS: bool = false;
+
+    fn fetch_many<'e>(
+        conn: &'e mut PgConnection,
+        statement: Statement<Self>,
+    ) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>> {
+        conn.fetch_many(statement)
+    }
+
+    fn fetch_optional<'e>(
+        conn: &'e mut PgConnection,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>> {
+        conn.fetch_optional(statement)
+    }
+
+    fn prepare_with<'e>(
+        conn: &'e mut PgConnection,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<PgStatement>> {
+        conn.prepare_with(sql, parameters)
+    }
+
+    fn describe(
+        conn: &mut PgConnection,
+        sql: SqlStr,
+    ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>> {
+        conn.describe(sql)
+    }
+
+    async fn run(conn: &mut PgConnection, sql: SqlStr) -> sqlx::Result<()> {
+        conn.execute(sql).await.map(drop)
+    }
+
+    /// `BEGIN` and its settings in one message, so that they cost no round trip of their own.
+    fn begin_sql(conn: &PgConnection, begin: &Begin) -> SqlStr {
+        let mut sql = String::from("BEGIN");
+        if let Some(isolation) = begin.isolation {
+            let _ = write!(sql, " ISOLATION LEVEL {isolation}");
+        }
+        if begin.read_only {
+            sql.push_str(" READ ONLY");
+        }
+        if begin.deferrable {
+            sql.push_str(" DEFERRABLE");
+        }
+        if let Some(shorter) = begin.shorter {
+            let ms = milliseconds(shorter);
+            // A lock is given up a little earlier than the statement, so that the error says that
+            // it was a lock.
+            let lock = (ms * 4 / 5).max(1);
+            let _ = write!(
+                sql,
+                "; SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {lock}"
+            );
+            if conn.server_version_num().is_some_and(|v| v >= 170_000) {
+                let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
+            }
+        }
+        match sql.as_str() {
+            "BEGIN" => "BEGIN".into_sql_str(),
+            _ => AssertSqlSafe(sql).into_sql_str(),
+        }
+    }
+
+    /// In an aborted transaction every statement is refused (25P02).
+    async fn liveness(conn: &mut PgConnection) -> Liveness {
+        match conn.execute("SELECT 1").await {
+            Ok(_) => Liveness::Open,
+            Err(error) => Liveness::Failed(error),
+        }
+    }
+
+    /// A call that may write and is told that it may not (25006) has reached a server that was
+    /// demoted to a standby; its next connection finds the new primary.
+    fn refine(class: Class, writes: bool) -> Class {
+        if writes && class.kind == Kind::ReadOnly {
+            Class {
+                category: Category::Transient,
+                kind: Kind::ReadOnly,
+                retry: Retry::Always,
+            }
+        } else {
+            class
+        }
+    }
+
+    /// An ERROR in answer to `COMMIT` means that it was rolled back. Where the session ended
+    /// instead (class 08, 57P0x, a lost connection), or the server itself says that it does not
+    /// know (40003), nothing is certain.
+    fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
+        let class = classify::sqlx(error);
+        let answered = matches!(error, sqlx::Error::Database(_))
+            && class.category != Category::Ambiguous
+            && !class.kind.ends_session();
+        if answered {
+            Outcome::RolledBack
+        } else {
+            Outcome::Unknown
+        }
+    }
+
+    /// Never: a statement still running on it may otherwise land after the next attempt. The
+    /// server notices that it was closed within `client_connection_check_interval`.
+    async fn recover(_: &mut PgConnection) -> bool {
+        false
+    }
+
+    fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
+        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(Error::programming(
+                Kind::Configuration,
+                format!(
+                    "the URL begins with `{scheme}:`, but this is a `Db<Postgres>`; {URL_FORM}"
+                ),
+            ));
+        }
+        let ms = |duration| milliseconds(duration).to_string();
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| Error::from(error).advise(URL_FORM))?
+            .log_statements(settings.statement_log_level())
+            .options([
+                ("statement_timeout", ms(settings.statement_timeout)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    ms(settings.idle_in_transaction_timeout),
+                ),
+                ("client_connection_check_interval", "100".to_owned()),
+            ]);
+        let readers = options
+            .clone()
+            .options([("default_transaction_read_only", "on")]);
+        let plan = |options| Plan {
+            options,
+            size: settings.connections(),
+            keep_forever: false,
+        };
+        Ok(Plans {
+            write: plan(options),
+            read: Some(plan(readers)),
+        })
+    }
+
+    fn advice(kind: Kind, options: &PgConnectOptions) -> String {
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        let user = options.get_username();
+        match kind {
+            Kind::Authentication => {
+                format!("{place} refused user `{user}`; check user and password in the URL")
+            }
+            Kind::UndefinedObject => format!(
+                "{place} has no database `{}`; create it, or correct the URL",
+                options.get_database().unwrap_or(user)
+            ),
+            Kind::TooManyConnections => format!(
+                "{place} has no connection left; make the pools smaller or `max_connections` larger"
+            ),
+            _ => format!("cannot connect to {place}; is the server running and reachable?"),
+        }
+    }
+}

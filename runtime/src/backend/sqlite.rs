@@ -1,0 +1,174 @@
+//! SQLite: one writer, many readers, and a transaction that an error may or may not have ended.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqliteStatement, SqliteTypeInfo};
+use sqlx::{ConnectOptions, Describe, Either, Executor, SqlSafeStr, SqlStr, Sqlite};
+use sqlx_core::transaction::TransactionManager;
+
+use super::sealed::Driver;
+use super::{Begin, Liveness, Plan, Plans};
+use crate::classify::{self, Kind};
+use crate::error::{Error, Outcome, Result};
+use crate::isolation::Isolation;
+use crate::settings::Settings;
+use crate::statement::Statement;
+
+type Manager = <Sqlite as sqlx::Database>::TransactionManager;
+
+/// How long SQLite itself waits for another process's lock. Short, because its wait blocks the
+/// connection's thread, is not fair and cannot be cancelled; beyond it our own loop waits.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+
+const URL_FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
+
+impl Driver for Sqlite {
+    const SYSTEM: &'static str = "sqlite";
+    const DEFAULT_ISOLATION: Isolation = Isolation::Serializable;
+    const ERROR_ABORTS: bool = false;
+    const READ_ONLY_ON: &'static str = "PRAGMA query_only = ON";
+    const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
+    const GUARDS_TRANSACTIONS: bool = true;
+
+    fn fetch_many<'e>(
+        conn: &'e mut SqliteConnection,
+        statement: Statement<Self>,
+    ) -> BoxStream<'e, sqlx::Result<Either<SqliteQueryResult, SqliteRow>>> {
+        conn.fetch_many(statement)
+    }
+
+    fn fetch_optional<'e>(
+        conn: &'e mut SqliteConnection,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'e, sqlx::Result<Option<SqliteRow>>> {
+        conn.fetch_optional(statement)
+    }
+
+    fn prepare_with<'e>(
+        conn: &'e mut SqliteConnection,
+        sql: SqlStr,
+        parameters: &'e [SqliteTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<SqliteStatement>> {
+        conn.prepare_with(sql, parameters)
+    }
+
+    fn describe(
+        conn: &mut SqliteConnection,
+        sql: SqlStr,
+    ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>> {
+        conn.describe(sql)
+    }
+
+    async fn run(conn: &mut SqliteConnection, sql: SqlStr) -> sqlx::Result<()> {
+        conn.execute(sql).await.map(drop)
+    }
+
+    /// A writer takes the lock at once: a transaction that reads first and writes later fails with
+    /// BUSY_SNAPSHOT when another wrote in between (<https://www.sqlite.org/lang_transaction.html>).
+    fn begin_sql(_: &SqliteConnection, begin: &Begin) -> SqlStr {
+        if begin.read_only {
+            "BEGIN".into_sql_str()
+        } else {
+            "BEGIN IMMEDIATE".into_sql_str()
+        }
+    }
+
+    /// Neither the error code nor the message tells whether SQLite rolled the transaction back
+    /// (13, 1555, 1811 and 9 occur both ways), and sqlx does not expose the autocommit flag. A
+    /// `BEGIN` does tell: it is refused inside a transaction, and where it is accepted there was
+    /// none any more. That one is rolled back again, which leaves connection and driver clean.
+    async fn liveness(conn: &mut SqliteConnection) -> Liveness {
+        match conn.execute("BEGIN").await {
+            Err(sqlx::Error::Database(e)) if e.message().contains("within a transaction") => {
+                Liveness::Open
+            }
+            Err(error) => Liveness::Failed(error),
+            Ok(_) => match Manager::rollback(conn).await {
+                Ok(()) => Liveness::Ended,
+                Err(error) => Liveness::Failed(error),
+            },
+        }
+    }
+
+    /// A `COMMIT` that SQLite refuses leaves the transaction open or rolls it back, except that
+    /// after an I/O error the journal may or may not have reached the disk.
+    fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
+        match error {
+            sqlx::Error::Database(_)
+                if !matches!(classify::sqlx(error).kind, Kind::Io | Kind::Corrupt) =>
+            {
+                Outcome::RolledBack
+            }
+            _ => Outcome::Unknown,
+        }
+    }
+
+    /// Rolls back rather than close, which would destroy the database of `:memory:`. The driver's
+    /// thread takes commands in order, so this waits for a statement that is still running.
+    async fn recover(conn: &mut SqliteConnection) -> bool {
+        // More than one level is open where a body used the raw connection's own `begin`.
+        while Manager::get_transaction_depth(conn) > 0 {
+            if Manager::rollback(conn).await.is_err()
+                && !matches!(Self::liveness(conn).await, Liveness::Ended)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
+        if !url.starts_with("sqlite:") {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(Error::programming(
+                Kind::Configuration,
+                format!("the URL begins with `{scheme}:`, but this is a `Db<Sqlite>`; {URL_FORM}"),
+            ));
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| Error::from(error).advise(URL_FORM))?
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .log_statements(settings.statement_log_level());
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            let write = Plan {
+                options,
+                size: 1,
+                keep_forever: true,
+            };
+            return Ok(Plans { write, read: None });
+        }
+        let options = options.journal_mode(SqliteJournalMode::Wal);
+        let readers = options
+            .clone()
+            .create_if_missing(false)
+            .pragma("query_only", "ON");
+        Ok(Plans {
+            write: Plan {
+                options,
+                size: 1,
+                keep_forever: false,
+            },
+            read: Some(Plan {
+                options: readers,
+                size: settings.connections(),
+                keep_forever: false,
+            }),
+        })
+    }
+
+    fn advice(_: Kind, options: &SqliteConnectOptions) -> String {
+        let file = options.get_filename().display();
+        if options.get_filename().exists() {
+            format!(
+                "`{file}` is there but cannot be used as a database; is it one, and may this process read and write it?"
+            )
+        } else {
+            format!("`{file}` does not exist; add `?mode=rwc` to the URL to create it")
+        }
+    }
+}

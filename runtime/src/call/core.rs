@@ -1,0 +1,215 @@
+//! [`CallCore`]: what a call keeps between its attempts, whatever its types.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{Instrument, Span, field};
+
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::db::Defaults;
+use crate::error::{Error, Outcome, Result};
+use crate::op::{Op, Retries};
+use crate::retry::{self, Effect};
+
+#[derive(Debug)]
+pub(crate) struct CallCore {
+    pub(super) op: &'static Op,
+    started: Instant,
+    pub(super) deadline: Instant,
+    pub(super) attempts: u32,
+    /// There is no second attempt: the caller's connection or transaction is used.
+    pub(super) single: bool,
+    /// It runs inside another call, which does the counting.
+    pub(super) joined: bool,
+    /// An earlier attempt may have had an effect.
+    unknown: bool,
+    pub(super) committing: bool,
+    outcome: Option<Outcome>,
+    entered: bool,
+    permit: Option<SemaphorePermit<'static>>,
+    most_attempts: u32,
+    span: Span,
+}
+
+impl CallCore {
+    pub(super) fn new(op: &'static Op, system: &'static str) -> Self {
+        let started = Instant::now();
+        Self {
+            op,
+            started,
+            deadline: started,
+            attempts: 0,
+            single: matches!(op.retry, Retries::Never),
+            joined: false,
+            unknown: false,
+            committing: false,
+            outcome: None,
+            entered: false,
+            permit: None,
+            most_attempts: 1,
+            span: tracing::info_span!(
+                "db_operation",
+                otel.name = op.name,
+                otel.kind = "client",
+                db.system.name = system,
+                db.operation.name = op.name,
+                code.file.path = op.file,
+                code.line.number = op.line,
+                error.r#type = field::Empty,
+                dbop.attempts = field::Empty,
+                dbop.outcome = field::Empty,
+            ),
+        }
+    }
+
+    /// What an outermost call does once: its deadline, its share of the retry budget, its place
+    /// among the calls that may run at once.
+    pub(super) async fn enter(&mut self, defaults: &Defaults) -> Result<Instant> {
+        if self.entered {
+            return Ok(self.deadline);
+        }
+        self.entered = true;
+        let timeout = self.op.timeout.unwrap_or(defaults.timeout);
+        self.deadline = self.started + timeout.min(FAR);
+        let policy = self.op.policy(defaults.retry);
+        self.most_attempts = policy.attempts.max(policy.outage_attempts);
+        defaults.budget.deposit();
+        if let Some(semaphore) = &self.op.concurrency {
+            let permit = timeout_at(self.deadline, semaphore.acquire()).await;
+            self.permit = match permit {
+                Ok(permit) => permit.ok(),
+                Err(_) => return Err(self.crowded()),
+            };
+        }
+        Ok(self.deadline)
+    }
+
+    fn crowded(&self) -> Error {
+        Error::new(
+            Class {
+                category: Category::Resource,
+                kind: Kind::Overloaded,
+                retry: Retry::Always,
+            },
+            "as many calls of it as its `max_concurrency` allows were running until the deadline",
+        )
+    }
+
+    /// Whether no attempt follows this one, whatever happens: its arguments may be moved.
+    pub(super) fn is_last(&self) -> bool {
+        self.single || self.attempts >= self.most_attempts
+    }
+
+    pub(super) fn body(&self, deadline: Instant) -> Body {
+        Body {
+            deadline,
+            span: self.span.clone(),
+        }
+    }
+
+    /// After a failed attempt whose connection has been given back: waits, and says whether there
+    /// is to be another.
+    pub(super) async fn try_again(
+        &mut self,
+        defaults: &Defaults,
+        class: Class,
+        effect: Effect,
+    ) -> bool {
+        if self.is_last() {
+            return false;
+        }
+        let wait = retry::next_wait(
+            self.op,
+            defaults.retry,
+            &defaults.budget,
+            (class, effect),
+            self.attempts,
+            self.deadline,
+        );
+        let Some(wait) = wait else { return false };
+        self.unknown |= effect == Effect::Possible && !self.op.read_only;
+        self.pause(class, wait).await;
+        true
+    }
+
+    /// Waits before the next attempt, with an event that says so.
+    pub(super) async fn pause(&self, class: Class, wait: Duration) {
+        tracing::info!(
+            parent: &self.span,
+            db.operation.name = self.op.name,
+            error.r#type = class.kind.as_str(),
+            dbop.attempt = self.attempts,
+            dbop.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "attempt failed and is retried"
+        );
+        sleep(wait).await;
+    }
+
+    /// The outcome of the call, if its last attempt had this one.
+    pub(super) fn conclude(&mut self, outcome: Outcome) -> Outcome {
+        let outcome = match outcome {
+            // What an earlier attempt may have done does not go away.
+            Outcome::RolledBack if self.unknown => Outcome::Unknown,
+            other => other,
+        };
+        self.outcome = Some(outcome);
+        outcome
+    }
+
+    /// No attempt could begin.
+    pub(super) fn refused(&mut self, mut error: Error) -> Error {
+        let outcome = self.conclude(Outcome::RolledBack);
+        self.failed_with(error.kind());
+        error.finish(self.op.name, self.attempts, outcome);
+        error
+    }
+
+    pub(super) fn failed_with(&self, kind: Kind) {
+        self.span.record("error.type", kind.as_str());
+    }
+}
+
+/// Far enough for a deadline that is none, near enough for any clock to add.
+const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+impl Drop for CallCore {
+    /// Counts the call, also one whose caller went away.
+    fn drop(&mut self) {
+        let untouched = self.attempts == 0 || (self.op.transaction && !self.committing);
+        let outcome = self.outcome.unwrap_or(match untouched {
+            true if !self.unknown => Outcome::RolledBack,
+            _ => Outcome::Unknown,
+        });
+        self.span.record("dbop.attempts", self.attempts);
+        self.span.record("dbop.outcome", outcome.as_str());
+        if self.joined {
+            self.op.count_joined();
+        } else {
+            self.op
+                .count_call(self.attempts, outcome, self.started.elapsed());
+        }
+    }
+}
+
+/// Runs a body within its deadline and span. Apart from the attempt, because the body borrows that.
+#[derive(Debug)]
+pub struct Body {
+    deadline: Instant,
+    span: Span,
+}
+
+/// The deadline passed before the body was done.
+#[derive(Clone, Copy, Debug)]
+pub struct Late;
+
+impl Body {
+    /// The body's result; it is dropped where it stands when the deadline passes.
+    #[expect(clippy::missing_errors_doc, reason = "only generated code calls this")]
+    pub async fn run<F: Future>(self, body: F) -> std::result::Result<F::Output, Late> {
+        timeout_at(self.deadline, body.instrument(self.span))
+            .await
+            .map_err(|_| Late)
+    }
+}

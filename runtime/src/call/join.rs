@@ -1,0 +1,198 @@
+//! A call inside another one's session.
+
+use tokio::time::Instant;
+
+use super::attempt::End;
+use super::core::CallCore;
+use super::result::Failure;
+use crate::backend::Backend;
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::{Error, Outcome, Result};
+use crate::op::Op;
+use crate::savepoint::Savepoint;
+use crate::state::{FailedJoin, State, Undo, View};
+
+/// Lent by the outer call. Dropped before its end, what it did must not be committed.
+#[derive(Debug)]
+pub(crate) struct Join<'a, DB: Backend> {
+    entered: Entered<'a, DB>,
+    op: &'static Op,
+    outer: Outer,
+    over: bool,
+}
+
+#[derive(Debug)]
+enum Entered<'a, DB: Backend> {
+    Plain(View<'a, DB>),
+    Nested(Savepoint<'a, DB>),
+}
+
+/// What the outer call gets back.
+#[derive(Debug)]
+struct Outer {
+    op: &'static Op,
+    deadline: Instant,
+    read_only: bool,
+    /// Nothing had gone wrong in its transaction yet.
+    was_clean: bool,
+}
+
+impl CallCore {
+    /// Joins the caller's session, if that can give what the operation asks for.
+    pub(super) async fn join<'a, DB: Backend>(
+        &mut self,
+        view: View<'a, DB>,
+    ) -> Result<Join<'a, DB>> {
+        let op = self.op;
+        self.joined = true;
+        self.single = true;
+        self.attempts = 1;
+        if let Err(error) = fits(op, view.state) {
+            view.state.fail_join(FailedJoin {
+                operation: op.name,
+                class: error.class(),
+                message: error.to_string(),
+            });
+            return Err(error);
+        }
+        let outer = Outer {
+            op: view.state.op,
+            deadline: view.state.deadline,
+            read_only: view.state.read_only,
+            was_clean: matches!(undo(view.state), Undo::No),
+        };
+        self.deadline = match op.timeout {
+            Some(timeout) => outer.deadline.min(Instant::now() + timeout),
+            None => outer.deadline,
+        };
+        view.state.op = op;
+        view.state.read_only |= op.read_only;
+        view.state.deadline = self.deadline;
+        let nests = op.nested && view.state.tx.is_some();
+        let mut join = Join {
+            entered: if nests {
+                Entered::Nested(Savepoint::new(view))
+            } else {
+                Entered::Plain(view)
+            },
+            op,
+            outer,
+            over: false,
+        };
+        if let Entered::Nested(savepoint) = &mut join.entered {
+            savepoint.set().await?;
+        }
+        Ok(join)
+    }
+}
+
+impl<DB: Backend> Join<'_, DB> {
+    pub(super) fn view(&mut self) -> View<'_, DB> {
+        match &mut self.entered {
+            Entered::Plain(view) => view.reborrow(),
+            Entered::Nested(savepoint) => savepoint.view(),
+        }
+    }
+
+    pub(super) async fn end(mut self, core: &mut CallCore, failure: Option<Failure<'_>>) -> End {
+        self.over = true;
+        let failed = failure.is_some();
+        let replaced = match &mut self.entered {
+            Entered::Nested(savepoint) => savepoint.close(!failed).await.err(),
+            Entered::Plain(view) => match failure {
+                Some(failure) => {
+                    view.state.fail_join(FailedJoin {
+                        operation: self.op.name,
+                        class: failure.class,
+                        message: failure.message.to_string(),
+                    });
+                    None
+                }
+                // What went wrong before this call is the outer body's to report.
+                None => match undo(view.state) {
+                    Undo::WithError(error) if self.outer.was_clean => Some(error),
+                    _ => None,
+                },
+            },
+        };
+        let outcome = if failed || replaced.is_some() {
+            Outcome::RolledBack
+        } else {
+            Outcome::Committed
+        };
+        let outcome = core.conclude(outcome);
+        match replaced {
+            Some(error) => End::Replace(error, outcome),
+            None => End::Keep(outcome),
+        }
+    }
+}
+
+impl<DB: Backend> Drop for Join<'_, DB> {
+    fn drop(&mut self) {
+        let (over, operation) = (self.over, self.op.name);
+        let Outer {
+            op,
+            deadline,
+            read_only,
+            ..
+        } = self.outer;
+        let nested = matches!(self.entered, Entered::Nested(_));
+        let state = self.view().state;
+        state.op = op;
+        state.deadline = deadline;
+        state.read_only = read_only;
+        // A savepoint that is dropped sees to itself.
+        if !over && !nested {
+            state.fail_join(FailedJoin {
+                operation,
+                class: Class {
+                    category: Category::Cancelled,
+                    kind: Kind::Interrupted,
+                    retry: Retry::Never,
+                },
+                message: "it was dropped before its end".to_owned(),
+            });
+        }
+    }
+}
+
+/// Whether what was done at this depth must be undone whatever its body says.
+fn undo(state: &State) -> Undo {
+    let tx = state.tx.as_ref();
+    tx.map_or(Undo::No, |tx| tx.must_undo(tx.depth))
+}
+
+/// Whether the caller's session can give what the operation asks for.
+fn fits(op: &Op, state: &State) -> Result<()> {
+    if let Some(refused) = state.refusal() {
+        return Err(refused.into());
+    }
+    let outer = state.op.name;
+    if op.transaction && state.tx.is_none() {
+        return Err(Error::programming(
+            Kind::TransactionState,
+            format!("`{outer}` has no transaction to join; pass `&db`, `&pool` or `&mut *tx`"),
+        ));
+    }
+    if state.read_only && !op.read_only {
+        return Err(Error::programming(
+            Kind::ReadOnly,
+            format!(
+                "it may write, but `{outer}`, which it joins, is `read_only`; declare it \
+                 `read_only` too, or remove that from `{outer}`"
+            ),
+        ));
+    }
+    match (op.isolation, &state.tx) {
+        (Some(asked), Some(tx)) if asked > tx.isolation => Err(Error::programming(
+            Kind::Isolation,
+            format!(
+                "it asks for {asked}, but `{outer}`, which it joins, runs at {}; give `{outer}` \
+                 that isolation, because an open transaction cannot change it",
+                tx.isolation
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,135 @@
+//! One call of an operation: the loop that generated code writes, and what it calls.
+//!
+//! ```text
+//! let mut call = Call::new(&OP, scope);
+//! while let Some(mut attempt) = call.begin().await {   // a session; waits and retries if there is none
+//!     let body = attempt.body();                       // deadline and span
+//!     let mut session = attempt.tx();
+//!     let result = body.run(async { .. }).await;
+//!     attempt.end(result).await;                       // commit or roll back, release, wait, hooks
+//! }
+//! call.finish()
+//! ```
+//!
+//! What may be true when the caller's future is dropped at each await:
+//!
+//! | dropped during | the connection | the database |
+//! |---|---|---|
+//! | `begin`, waiting for a permit or a connection | none is held | untouched |
+//! | `begin`, `BEGIN` sent | [`Lease`] is unfinished: discarded | untouched |
+//! | `begin` or `end`, waiting to try again | none is held | as before the call, or unknown if an attempt was |
+//! | `run` | unfinished in a transaction, or in the middle of a statement: discarded | transaction: rolled back; session: the statements that ended |
+//! | `end`, `ROLLBACK` sent | unfinished: discarded | rolled back |
+//! | `end`, `COMMIT` sent | goes on in a task of its own | committed or rolled back, never part |
+//! | `end`, hooks | given back | committed; the hooks go on in that task |
+
+mod attempt;
+mod commit;
+mod core;
+mod join;
+mod open;
+mod own;
+mod result;
+mod unscoped;
+
+use std::marker::PhantomData;
+
+pub use attempt::Attempt;
+pub use core::Body;
+pub use result::OpResult;
+pub use unscoped::{Unscoped, UnscopedAttempt};
+
+use crate::backend::Backend;
+use crate::db::Defaults;
+use crate::error::Error;
+use crate::op::Op;
+use crate::scope::{Scope, Source};
+use crate::state::State;
+use attempt::Session;
+use core::CallCore;
+use open::Place;
+
+/// A call of `#[db_op]` or `#[transactional]` with a session.
+#[derive(Debug)]
+pub struct Call<S, DB, R> {
+    scope: S,
+    core: CallCore,
+    result: Option<R>,
+    _database: PhantomData<fn() -> DB>,
+}
+
+impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
+    /// TEMPORARY
+    pub fn new(op: &'static Op, scope: S) -> Self {
+        Self::operation(op, scope)
+    }
+
+    /// A call of a `#[db_op]`.
+    pub fn operation(op: &'static Op, scope: S) -> Self {
+        Self {
+            scope,
+            core: CallCore::new(op, DB::SYSTEM),
+            result: None,
+            _database: PhantomData,
+        }
+    }
+
+    /// A call of a `#[transactional]`.
+    pub fn transaction(op: &'static Op, scope: S) -> Self {
+        const {
+            assert!(
+                S::TAKES_TRANSACTION,
+                "a `#[transactional]` function was called with a `Conn` or a raw connection, on which it \
+                 could neither begin a transaction that is safe to retry nor join one: pass `&db`, \
+                 `&pool` or `&mut *tx`"
+            );
+        }
+        Self::operation(op, scope)
+    }
+
+    /// The next attempt, with its session open; `None` when the call is over.
+    pub async fn begin(&mut self) -> Option<Attempt<'_, DB, R>> {
+        if self.result.is_some() {
+            return None;
+        }
+        match open_session(&mut self.core, &mut self.scope).await {
+            Ok(session) => Some(Attempt {
+                core: &mut self.core,
+                result: &mut self.result,
+                session,
+            }),
+            Err(error) => {
+                self.result = Some(R::refused(self.core.refused(error)));
+                None
+            }
+        }
+    }
+
+    /// What the call returns.
+    pub fn finish(self) -> R {
+        self.result
+            .expect("`begin` returns `None` only once there is a result")
+    }
+}
+
+async fn open_session<'a, S: Scope<DB>, DB: Backend>(
+    core: &mut CallCore,
+    scope: &'a mut S,
+) -> Result<Session<'a, DB>, Error> {
+    let (place, defaults) = match scope.source() {
+        Source::Joined(view) => return core.join(view).await.map(Session::Joined),
+        Source::Raw(conn) => {
+            let deadline = core.enter(Defaults::elsewhere()).await?;
+            core.attempts += 1;
+            core.single = true;
+            let mut state = State::new(core.op, deadline, None);
+            // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
+            state.read_only = false;
+            return Ok(Session::Raw { conn, state });
+        }
+        Source::Db(db) => (Place::Lane(db.lane(core.op.read_only)), db.defaults()),
+        Source::Pool(pool) => (Place::Pool(pool), Defaults::elsewhere()),
+    };
+    let own = core.open(&place, defaults).await?;
+    Ok(Session::Own { own, defaults })
+}

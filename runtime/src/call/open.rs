@@ -1,0 +1,149 @@
+//! Opening a session of the call's own: a connection, and on it a transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Pool, SqlSafeStr};
+use sqlx_core::transaction::TransactionManager;
+use tokio::time::{Instant, timeout_at};
+
+use super::core::CallCore;
+use super::own::Own;
+use crate::backend::{Backend, Begin};
+use crate::classify::Kind;
+use crate::db::Defaults;
+use crate::error::{Error, Result};
+use crate::hooks::Hooks;
+use crate::pool::{self, Lane, Lease};
+use crate::retry::Effect;
+use crate::state::{State, TxState};
+
+/// Where connections come from.
+pub(super) enum Place<'a, DB: Backend> {
+    Lane(&'a Arc<Lane<DB>>),
+    Pool(&'a Pool<DB>),
+}
+
+impl<DB: Backend> Place<'_, DB> {
+    async fn acquire(&self, until: Instant) -> Result<Lease<DB>> {
+        match self {
+            Self::Lane(lane) => lane.acquire(until).await,
+            Self::Pool(pool) => pool::acquire_from(pool, until).await,
+        }
+    }
+
+    fn is_read_only(&self) -> bool {
+        matches!(self, Self::Lane(lane) if lane.read_only)
+    }
+}
+
+impl CallCore {
+    /// A session of its own, as soon as there is one. Nothing can have been applied when opening
+    /// one fails, so every transient failure is tried again.
+    pub(super) async fn open<DB: Backend>(
+        &mut self,
+        place: &Place<'_, DB>,
+        defaults: &Defaults,
+    ) -> Result<Box<Own<DB>>> {
+        self.enter(defaults).await?;
+        let mut waits_for_lock = 0;
+        loop {
+            self.attempts += 1;
+            let error = match self.open_once(place, defaults).await {
+                Ok(own) => return Ok(own),
+                Err(error) => error,
+            };
+            if error.kind() == Kind::Lock {
+                // Another process writes to the file. That is a queue to stand in, and no attempt.
+                waits_for_lock += 1;
+                let wait = defaults.retry.backoff(waits_for_lock);
+                if Instant::now() + wait < self.deadline {
+                    self.pause(error.class(), wait).await;
+                    self.attempts -= 1;
+                    continue;
+                }
+            }
+            if !self.try_again(defaults, error.class(), Effect::None).await {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn open_once<DB: Backend>(
+        &self,
+        place: &Place<'_, DB>,
+        defaults: &Defaults,
+    ) -> Result<Box<Own<DB>>> {
+        let until = self.deadline.min(Instant::now() + defaults.acquire_timeout);
+        let mut lease = place.acquire(until).await?;
+        let guard = self.op.read_only
+            && !place.is_read_only()
+            && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
+        let begun = timeout_at(self.deadline, self.prepare(&mut lease, defaults, guard)).await;
+        let failure = match begun {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Error::from(error)),
+            Err(_) => Some(Error::deadline("the transaction to begin")),
+        };
+        match failure {
+            None => Ok(Box::new(Own::new(lease, self.state::<DB>()))),
+            Some(error) => {
+                // Discarded whatever the error was: one left behind would meet the next borrower.
+                drop(timeout_at(self.deadline, lease.release()).await);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the connection what the operation asks for. It is unfinished until that is done.
+    async fn prepare<DB: Backend>(
+        &self,
+        lease: &mut Lease<DB>,
+        defaults: &Defaults,
+        guard: bool,
+    ) -> sqlx::Result<()> {
+        let op = self.op;
+        if guard {
+            lease.guarded = true;
+            DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;
+        }
+        if op.transaction {
+            lease.unfinished = true;
+            let begin = Begin {
+                isolation: op.isolation,
+                read_only: op.read_only,
+                deferrable: op.deferrable,
+                shorter: self.shorter(defaults),
+            };
+            let sql = DB::begin_sql(lease.conn(), &begin);
+            DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
+        }
+        Ok(())
+    }
+
+    /// The time left, where that is clearly less than what the session allows a statement anyway.
+    fn shorter(&self, defaults: &Defaults) -> Option<Duration> {
+        const NOT_WORTH_A_SETTING: Duration = Duration::from_secs(1);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        match defaults.statement_timeout {
+            Some(of_session) if left + NOT_WORTH_A_SETTING >= of_session => None,
+            _ => Some(left),
+        }
+    }
+
+    fn state<DB: Backend>(&self) -> State {
+        let op = self.op;
+        let tx = op.transaction.then(|| TxState {
+            isolation: op.isolation.map_or(DB::DEFAULT_ISOLATION, |asked| {
+                asked.max(DB::DEFAULT_ISOLATION)
+            }),
+            error_aborts: DB::ERROR_ABORTS,
+            depth: 0,
+            suspect: None,
+            poison: None,
+            rollback_only: None,
+            hooks: Hooks::default(),
+        });
+        State::new(op, self.deadline, tx)
+    }
+}

@@ -1,0 +1,304 @@
+//! [`Db`]: the handle an application keeps, and its builder.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backend::Backend;
+use crate::classify::Kind;
+use crate::error::{Error, Outcome, Result};
+use crate::pool::Lane;
+use crate::retry::{Budget, Policy};
+use crate::settings::Settings;
+
+/// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
+///
+/// On SQLite it is one connection that writes and `pool_size` connections that read, in WAL mode;
+/// on Postgres a pool of sessions that write and one of sessions opened read-only, each opened
+/// when first needed. Which one a call takes follows from its option `read_only`.
+///
+/// ```
+/// # async fn example() -> Result<(), dbop::Error> {
+/// use dbop::Db;
+/// use sqlx::Sqlite;
+///
+/// let db = Db::<Sqlite>::connect("sqlite:bank.db?mode=rwc").await?;
+/// # let _ = db;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Db<DB: Backend> {
+    inner: Arc<Inner<DB>>,
+}
+
+struct Inner<DB: Backend> {
+    write: Arc<Lane<DB>>,
+    read: Option<Arc<Lane<DB>>>,
+    defaults: Defaults,
+}
+
+/// What a call takes from its database where the operation says nothing.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    pub(crate) timeout: Duration,
+    pub(crate) acquire_timeout: Duration,
+    /// The sessions' own statement timeout, if dbop has set one.
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) retry: Policy,
+    pub(crate) budget: Budget,
+}
+
+impl Defaults {
+    fn of(settings: &Settings) -> Self {
+        let (per_call, per_second) = settings.retry_budget;
+        Self {
+            timeout: settings.timeout,
+            acquire_timeout: settings.acquire_timeout,
+            statement_timeout: Some(settings.statement_timeout),
+            retry: settings.retry,
+            budget: Budget::new(per_call, per_second),
+        }
+    }
+
+    /// For calls on a pool or connection that is not a [`Db`]'s: shared by all of the process.
+    pub(crate) fn elsewhere() -> &'static Self {
+        static ELSEWHERE: std::sync::LazyLock<Defaults> = std::sync::LazyLock::new(|| Defaults {
+            statement_timeout: None,
+            ..Defaults::of(&Settings::default())
+        });
+        &ELSEWHERE
+    }
+}
+
+impl<DB: Backend> Db<DB> {
+    /// Opens the database at `url` with the default settings, and one connection to it.
+    ///
+    /// # Errors
+    ///
+    /// A URL of another database, a file or server that is not there, refused credentials: each
+    /// says what to do, and none holds the password.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder().url(url).connect().await
+    }
+
+    /// Opens the database that the environment describes: `DATABASE_URL`, and of
+    /// `DATABASE_POOL_SIZE`, `DATABASE_MAX_OVERFLOW`, `DATABASE_POOL_TIMEOUT`,
+    /// `DATABASE_POOL_RECYCLE`, `DATABASE_STATEMENT_TIMEOUT` (all three in seconds) and
+    /// `DATABASE_ECHO` those that are set.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); and every variable with a bad value, with that value and
+    /// what is valid.
+    pub async fn from_env() -> Result<Self> {
+        Self::builder().env()?.connect().await
+    }
+
+    /// Settings first, then [`connect`](Builder::connect).
+    pub fn builder() -> Builder<DB> {
+        Builder {
+            url: None,
+            settings: Settings::default(),
+            _database: std::marker::PhantomData,
+        }
+    }
+
+    /// The pool of connections that write, for what dbop does not do: migrations, `LISTEN`.
+    #[must_use]
+    pub fn pool(&self) -> &sqlx::Pool<DB> {
+        &self.inner.write.pool
+    }
+
+    /// Closes every connection and waits until they are gone. Calls that are running finish
+    /// first; later ones fail with [`Kind::PoolClosed`].
+    pub async fn close(&self) {
+        if let Some(read) = &self.inner.read {
+            read.pool.close().await;
+        }
+        self.inner.write.pool.close().await;
+    }
+
+    pub(crate) fn lane(&self, read_only: bool) -> &Arc<Lane<DB>> {
+        match &self.inner.read {
+            Some(read) if read_only => read,
+            _ => &self.inner.write,
+        }
+    }
+
+    pub(crate) fn defaults(&self) -> &Defaults {
+        &self.inner.defaults
+    }
+}
+
+impl<DB: Backend> Clone for Db<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<DB: Backend> fmt::Debug for Db<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("system", &DB::SYSTEM)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`Db`] to be. Each method names its default.
+///
+/// ```
+/// # async fn example() -> Result<(), dbop::Error> {
+/// use std::time::Duration;
+///
+/// let db = dbop::Db::<sqlx::Sqlite>::builder()
+///     .url("sqlite:bank.db?mode=rwc")
+///     .pool_size(4)
+///     .timeout(Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// # let _ = db;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `connect`"]
+pub struct Builder<DB: Backend> {
+    url: Option<Url>,
+    settings: Settings,
+    _database: std::marker::PhantomData<fn() -> DB>,
+}
+
+/// Holds a password, so it has no `Debug` of its text.
+#[derive(Clone)]
+struct Url(String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.split(':').next().unwrap_or_default();
+        write!(f, "{scheme}:..")
+    }
+}
+
+impl<DB: Backend> Builder<DB> {
+    /// Where the database is; `sqlite:path` or `postgres://user:password@host/database`.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(Url(url.into()));
+        self
+    }
+
+    /// Takes URL and settings from the environment, as [`Db::from_env`] does; what is not set
+    /// there stays.
+    ///
+    /// # Errors
+    ///
+    /// Every variable with a bad value, with that value and what is valid.
+    pub fn env(mut self) -> Result<Self> {
+        let get = |name: &str| std::env::var(name).ok();
+        self.settings.read_env(get).map_err(not_connected)?;
+        if let Some(url) = get("DATABASE_URL") {
+            self.url = Some(Url(url));
+        }
+        Ok(self)
+    }
+
+    /// Connections of each pool. 10. (SQLite has one writer always; this is its readers.)
+    pub fn pool_size(mut self, connections: u32) -> Self {
+        self.settings.pool_size = connections.max(1);
+        self
+    }
+
+    /// Connections beyond `pool_size` when all are in use. 0.
+    pub fn max_overflow(mut self, connections: u32) -> Self {
+        self.settings.max_overflow = connections;
+        self
+    }
+
+    /// How long a call waits for a connection. 10 s.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.acquire_timeout = timeout;
+        self
+    }
+
+    /// The age at which a connection is replaced. 30 min.
+    pub fn recycle(mut self, age: Duration) -> Self {
+        self.settings.recycle = age;
+        self
+    }
+
+    /// Postgres: how long one statement may run. 30 s. A call with less time sends less.
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.statement_timeout = timeout;
+        self
+    }
+
+    /// Postgres: how long a transaction may be idle before the server ends its session. 60 s.
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.idle_in_transaction_timeout = timeout;
+        self
+    }
+
+    /// How long a whole call may take, retries included, if the operation names no `timeout`.
+    /// 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    pub fn retry(mut self, policy: Policy) -> Self {
+        self.settings.retry = policy;
+        self
+    }
+
+    /// Retries that an outage is worth: so much of one for each call, and so many each second.
+    /// 0.2 and 10. Retries of conflicts between sessions do not count.
+    pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
+        self.settings.retry_budget = (per_call.max(0.0), per_second.max(0.0));
+        self
+    }
+
+    /// Logs every statement at level info. Off.
+    pub fn echo(mut self, on: bool) -> Self {
+        self.settings.echo = on;
+        self
+    }
+
+    /// Opens the pools, and one connection to see that the database is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::connect`].
+    pub async fn connect(self) -> Result<Db<DB>> {
+        self.open().await.map_err(not_connected)
+    }
+
+    async fn open(self) -> Result<Db<DB>> {
+        let Some(Url(url)) = &self.url else {
+            return Err(Error::programming(
+                Kind::Configuration,
+                "no URL was given; set DATABASE_URL, or call `url(..)` on the builder",
+            ));
+        };
+        let settings = &self.settings;
+        let plans = DB::plans(url, settings)?;
+        let db = Db {
+            inner: Arc::new(Inner {
+                write: Lane::open(plans.write, settings, false),
+                read: plans.read.map(|plan| Lane::open(plan, settings, true)),
+                defaults: Defaults::of(settings),
+            }),
+        };
+        let until = Instant::now() + settings.acquire_timeout;
+        db.inner.write.acquire(until).await?.release().await;
+        Ok(db)
+    }
+}
+
+fn not_connected(mut error: Error) -> Error {
+    error.finish("connect", 1, Outcome::RolledBack);
+    error
+}

@@ -1,0 +1,114 @@
+//! A database error that can be reported more than once.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use crate::classify::{self, Class};
+
+/// The first error of a transaction, kept so that every later statement can be refused with it:
+/// `sqlx::Error` cannot be cloned, and the original has gone to the body.
+#[derive(Clone, Debug)]
+pub(crate) struct Echo(Arc<Said>);
+
+#[derive(Debug)]
+struct Said {
+    class: Class,
+    message: String,
+    code: Option<String>,
+    constraint: Option<String>,
+    table: Option<String>,
+    is_unique: bool,
+    is_foreign_key: bool,
+    is_check: bool,
+}
+
+impl Echo {
+    pub(crate) fn of(error: &sqlx::Error) -> Self {
+        if let Some(echo) = Self::inside(error) {
+            return echo.clone();
+        }
+        let database = error.as_database_error();
+        Self(Arc::new(Said {
+            class: classify::sqlx(error),
+            message: database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
+            code: database.and_then(|e| e.code()).map(Cow::into_owned),
+            constraint: database.and_then(|e| e.constraint()).map(str::to_owned),
+            table: database.and_then(|e| e.table()).map(str::to_owned),
+            is_unique: database.is_some_and(DatabaseError::is_unique_violation),
+            is_foreign_key: database.is_some_and(DatabaseError::is_foreign_key_violation),
+            is_check: database.is_some_and(DatabaseError::is_check_violation),
+        }))
+    }
+
+    /// The echo inside a `sqlx::Error`, if it is one.
+    pub(crate) fn inside(error: &sqlx::Error) -> Option<&Self> {
+        error.as_database_error()?.try_downcast_ref()
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.0.class
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub(crate) fn to_sqlx(&self) -> sqlx::Error {
+        sqlx::Error::Database(Box::new(self.clone()))
+    }
+}
+
+impl fmt::Display for Echo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "refused: the transaction was already aborted by: {}",
+            self.0.message
+        )
+    }
+}
+
+impl StdError for Echo {}
+
+impl DatabaseError for Echo {
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        self.0.code.as_deref().map(Cow::Borrowed)
+    }
+
+    fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+        self
+    }
+
+    fn constraint(&self) -> Option<&str> {
+        self.0.constraint.as_deref()
+    }
+
+    fn table(&self) -> Option<&str> {
+        self.0.table.as_deref()
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match &*self.0 {
+            said if said.is_unique => ErrorKind::UniqueViolation,
+            said if said.is_foreign_key => ErrorKind::ForeignKeyViolation,
+            said if said.is_check => ErrorKind::CheckViolation,
+            _ => ErrorKind::Other,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! [`Error`]: what a call reports when it fails.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::classify::{self, Category, Class, Kind, Retry};
+use crate::echo::Echo;
+
+/// A `Result` whose error is [`dbop::Error`](Error).
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is known about the effect of a call once it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Nothing of it is in the database.
+    RolledBack,
+    /// All of it is in the database.
+    Committed,
+    /// The answer was lost, or part of it was applied: look before doing it again.
+    Unknown,
+}
+
+impl Outcome {
+    /// The name used in spans and tables: `rolled_back`, `committed`, `unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RolledBack => "rolled_back",
+            Self::Committed => "committed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failed database call: what went wrong, in which operation, after how many attempts, and what
+/// is known about its effect.
+///
+/// `Display` says it for a log: the operation, the cause and what to do. It never holds a password
+/// or a bound value, but the database's own message may name tables and quote data; show
+/// [`user_message`](Self::user_message) to a user instead.
+///
+/// ```
+/// let error = dbop::Error::from(sqlx::Error::RowNotFound);
+/// assert_eq!(error.category(), dbop::Category::Query);
+/// assert_eq!(error.kind(), dbop::Kind::NoRows);
+/// assert_eq!(error.http_status(), 404);
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    class: Class,
+    cause: Cause,
+    advice: Option<Cow<'static, str>>,
+    call: Option<Call>,
+}
+
+struct Call {
+    operation: Cow<'static, str>,
+    attempts: u32,
+    outcome: Outcome,
+}
+
+enum Cause {
+    Sqlx(sqlx::Error),
+    Message(Cow<'static, str>),
+}
+
+impl Error {
+    /// An error of dbop's own, with the words a developer reads.
+    pub(crate) fn new(class: Class, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            class,
+            cause: Cause::Message(message.into()),
+            advice: None,
+            call: None,
+        }))
+    }
+
+    /// The caller used dbop in a way that cannot work.
+    pub(crate) fn programming(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        let class = Class {
+            category: Category::Programming,
+            kind,
+            retry: Retry::Never,
+        };
+        Self::new(class, message)
+    }
+
+    /// The call's deadline passed.
+    pub(crate) fn deadline(waiting_for: &str) -> Self {
+        Self::new(
+            Class {
+                category: Category::Transient,
+                kind: Kind::Timeout,
+                retry: Retry::IfIdempotent,
+            },
+            format!(
+                "the deadline passed while waiting for {waiting_for}; \
+                 raise it with `timeout = \"..\"` if the work needs longer"
+            ),
+        )
+    }
+
+    /// The same error where the call knows more about it than the error itself says.
+    pub(crate) fn reclassify(mut self, class: Class) -> Self {
+        self.0.class = class;
+        self
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn advise(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        self.0.advice = Some(advice.into());
+        self
+    }
+
+    /// What family of fault this is: decides who has to act.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        self.0.class.category
+    }
+
+    /// The finer name of the fault.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.class.kind
+    }
+
+    /// Whether what failed may be repeated, judged from the error alone.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.0.class.retry
+    }
+
+    /// [`category`](Self::category), [`kind`](Self::kind) and [`retry`](Self::retry) in one.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.0.class
+    }
+
+    /// What is known about the effect of the call.
+    ///
+    /// [`Outcome::Unknown`] until the call has ended: an error that is still on its way out of a
+    /// body has no outcome yet.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0
+            .call
+            .as_ref()
+            .map_or(Outcome::Unknown, |call| call.outcome)
+    }
+
+    /// The operation that failed: its function's name, or what its `name = ".."` says. `None`
+    /// until the call has ended.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.0.call.as_ref().map(|call| &*call.operation)
+    }
+
+    /// How many times the body was attempted, the last one included. 0 until the call has ended,
+    /// and for a call refused before its first attempt.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.call.as_ref().map_or(0, |call| call.attempts)
+    }
+
+    /// The driver's error, if this wraps one.
+    #[must_use]
+    pub fn as_sqlx(&self) -> Option<&sqlx::Error> {
+        match &self.0.cause {
+            Cause::Sqlx(error) => Some(error),
+            Cause::Message(_) => None,
+        }
+    }
+
+    /// One sentence that may be shown to an end user: no SQL, no names, no values.
+    #[must_use]
+    pub fn user_message(&self) -> &'static str {
+        match (self.category(), self.kind()) {
+            (_, Kind::NoRows) => "Not found.",
+            (_, Kind::Unique) => "This already exists.",
+            (_, Kind::ForeignKey) => "This is linked to something that is missing or still in use.",
+            (_, Kind::Timeout) => "This took too long. Please try again.",
+            (Category::Integrity | Category::Data, _) => "Some of the data given is not valid.",
+            (Category::Transient | Category::Resource, _) => {
+                "The service is busy at the moment. Please try again shortly."
+            }
+            (Category::Permission, _) => "This is not allowed.",
+            (Category::Ambiguous, _) => {
+                "It is not certain that this was saved. Please check before trying again."
+            }
+            (Category::Cancelled, _) => "This was cancelled.",
+            (Category::Application, _) => "This could not be done.",
+            _ => "Something went wrong. It has been recorded.",
+        }
+    }
+
+    /// The HTTP status that fits: 404 for no rows, 409 for a conflict that stands, 422 for data,
+    /// 503 for what may pass, 504 for a deadline, 500 for a bug of ours.
+    ///
+    /// A database's refused credentials are a fault of the service, so they are 500 and not 401
+    /// (RFC 9110, section 15).
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match (self.category(), self.kind()) {
+            (_, Kind::NoRows) => 404,
+            (_, Kind::Timeout) => 504,
+            (Category::Integrity, Kind::NotNull | Kind::Check) | (Category::Data, _) => 422,
+            (Category::Integrity, _) => 409,
+            (Category::Application, _) => 400,
+            (Category::Transient | Category::Resource | Category::Cancelled, _) => 503,
+            _ => 500,
+        }
+    }
+
+    /// Writes down what the call knows at its end. A nested call that ended before has the nearer
+    /// name, so that one stays; attempts and outcome are the outermost call's to say.
+    pub(crate) fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome) {
+        let operation = match self.0.call.take() {
+            Some(inner) => inner.operation,
+            None => operation.into(),
+        };
+        self.0.call = Some(Call {
+            operation,
+            attempts,
+            outcome,
+        });
+    }
+
+    /// The `dbop::Error` that travels inside a `sqlx::Error`, if that is what this is.
+    pub(crate) fn inside(error: &sqlx::Error) -> Option<&Self> {
+        match error {
+            sqlx::Error::Io(io) => io.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same for writing.
+    pub(crate) fn inside_mut(error: &mut sqlx::Error) -> Option<&mut Self> {
+        match error {
+            sqlx::Error::Io(io) => io.get_mut()?.downcast_mut(),
+            _ => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    /// Classifies the driver's error; a `dbop::Error` that travelled inside it comes out again.
+    fn from(error: sqlx::Error) -> Self {
+        let error = match error {
+            sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<Self>()) => {
+                let inner = io.into_inner().expect("checked just above");
+                return *inner.downcast().expect("checked just above");
+            }
+            other => other,
+        };
+        Self(Box::new(Inner {
+            class: classify::sqlx(&error),
+            cause: Cause::Sqlx(error),
+            advice: None,
+            call: None,
+        }))
+    }
+}
+
+impl From<Error> for sqlx::Error {
+    /// Gives back a wrapped `sqlx::Error` unchanged. An error of dbop's own (a deadline, a refused
+    /// join) becomes `sqlx::Error::Io` around itself, the one variant that carries any error
+    /// without a prefix that would mislead; converting back restores it.
+    fn from(error: Error) -> Self {
+        match error.0.cause {
+            Cause::Sqlx(inner) => inner,
+            Cause::Message(_) => {
+                let kind = match error.kind() {
+                    Kind::Timeout => std::io::ErrorKind::TimedOut,
+                    _ => std::io::ErrorKind::Other,
+                };
+                Self::Io(std::io::Error::new(kind, error))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(call) = &self.0.call {
+            write!(f, "`{}`", call.operation)?;
+            if call.attempts > 1 {
+                write!(f, " (attempt {})", call.attempts)?;
+            }
+            f.write_str(": ")?;
+        }
+        match &self.0.cause {
+            Cause::Sqlx(error) => write!(f, "{error}")?,
+            Cause::Message(message) => f.write_str(message)?,
+        }
+        if let Some(advice) = &self.0.advice {
+            write!(f, "; {advice}")?;
+        }
+        write!(f, " [{}/{}]", self.category(), self.kind().as_str())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("category", &self.category())
+            .field("kind", &self.kind())
+            .field("retry", &self.retry());
+        if let Some(call) = &self.0.call {
+            out.field("operation", &call.operation)
+                .field("attempts", &call.attempts)
+                .field("outcome", &call.outcome);
+        }
+        match &self.0.cause {
+            Cause::Sqlx(error) => out.field("source", error),
+            Cause::Message(message) => out.field("message", message),
+        };
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.cause {
+            Cause::Sqlx(error) => Some(error),
+            Cause::Message(_) => None,
+        }
+    }
+}
+
+/// The class of an error of this crate that travels inside a `sqlx::Error`.
+pub(crate) fn class_inside(error: &sqlx::Error) -> Option<Class> {
+    Error::inside(error)
+        .map(Error::class)
+        .or_else(|| Echo::inside(error).map(Echo::class))
+}

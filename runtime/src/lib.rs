@@ -1,0 +1,137 @@
+//! Attributes that turn plain database functions into production-grade ones, over sqlx and tokio.
+//!
+//! You write the body; [`db_op`] and [`transactional`] write the session handling, the
+//! transaction, the retry loop, the deadline, the error category and the measurements.
+//!
+//! ```
+//! use dbop::{Conn, Db, DbError, Tx, db_op, transactional};
+//! use sqlx::Sqlite;
+//!
+//! #[derive(Debug, thiserror::Error, DbError)]
+//! pub enum BankError {
+//!     #[error("account {0} has insufficient funds")]
+//!     InsufficientFunds(i64),
+//!     #[error(transparent)]
+//!     Database(#[from] dbop::Error),
+//! }
+//!
+//! #[db_op(read_only)]
+//! pub async fn balance(conn: &mut Conn<'_, Sqlite>, id: i64) -> Result<i64, BankError> {
+//!     let cents = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = ?");
+//!     Ok(cents.bind(id).fetch_one(&mut *conn).await?)
+//! }
+//!
+//! #[transactional]
+//! pub async fn withdraw(tx: &mut Tx<'_, Sqlite>, id: i64, cents: i64) -> Result<i64, BankError> {
+//!     let update = sqlx::query_scalar("UPDATE accounts SET cents = cents - ? WHERE id = ? RETURNING cents");
+//!     let left: i64 = update.bind(cents).bind(id).fetch_one(&mut *tx).await?;
+//!     if left < 0 {
+//!         return Err(BankError::InsufficientFunds(id));
+//!     }
+//!     Ok(left)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BankError> {
+//! let db = Db::<Sqlite>::connect("sqlite::memory:").await?;
+//! # sqlx::raw_sql("CREATE TABLE accounts (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL);
+//! #     INSERT INTO accounts VALUES (1, 500)").execute(db.pool()).await.map_err(dbop::Error::from)?;
+//! assert_eq!(withdraw(&db, 1, 200).await?, 300);
+//! assert!(withdraw(&db, 1, 900).await.is_err());
+//! assert_eq!(balance(&db, 1).await?, 300);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # When is a call tried again?
+//!
+//! Only when its failure may pass ([`Category::Transient`]) and a second run does no harm:
+//!
+//! | the call | is replayed |
+//! |---|---|
+//! | `#[transactional]` | when its transaction is known to have rolled back |
+//! | `#[db_op]` | when no session could be opened, or its *first* statement failed in a way that proves that it was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
+//! | with `read_only` or `idempotent` | after any transient failure |
+//! | joined, or on a caller's connection | never; the outermost call replays the whole |
+//!
+//! Conflicts between sessions get up to 5 attempts, outages 3 and a share of a
+//! [budget](Builder::retry_budget), both within the call's deadline, with full jitter between them
+//! ([`Policy`]).
+//!
+//! # Where things are
+//!
+//! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
+//! what bodies get; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says
+//! what happened.
+//!
+//! # Features
+//!
+//! `sqlite` and `postgres` (both on), each compiling only its own driver; `anyhow` and `eyre` make
+//! those crates' errors usable as an operation's error. TLS and column types are features of sqlx:
+//! enable them there.
+#![deny(missing_docs)]
+#![warn(missing_debug_implementations)]
+
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
+
+mod backend;
+mod call;
+pub mod classify;
+mod conn;
+mod db;
+mod db_error;
+mod echo;
+mod error;
+mod hooks;
+mod isolation;
+mod lend;
+mod metrics;
+mod op;
+mod pool;
+mod replay;
+mod retry;
+mod savepoint;
+mod scope;
+mod settings;
+mod sql;
+mod state;
+mod statement;
+mod tx;
+
+pub use backend::Backend;
+pub use classify::{Category, Class, Kind, Retry};
+pub use conn::Conn;
+pub use db::{Builder, Db};
+pub use db_error::{Cause, DbError};
+pub use dbop_macros::{DbError, db_op, transactional};
+pub use error::{Error, Outcome, Result};
+pub use hooks::HookResult;
+pub use isolation::Isolation;
+pub use metrics::{OperationMetrics, metrics};
+pub use retry::Policy;
+pub use scope::Scope;
+pub use tx::Tx;
+
+/// What generated code calls. Not for anything else: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use core;
+    pub use sqlx;
+    pub use std::boxed::Box;
+
+    #[cfg(feature = "postgres")]
+    pub use sqlx::Postgres;
+    #[cfg(feature = "sqlite")]
+    pub use sqlx::Sqlite;
+
+    pub use crate::call::{Attempt, Body, Call, OpResult, Unscoped, UnscopedAttempt};
+    pub use crate::classify::Category;
+    pub use crate::db_error::{Cause, DbError};
+    pub use crate::error::Error;
+    pub use crate::isolation::Isolation;
+    pub use crate::lend::{Lend, SessionParam, fake, lend};
+    pub use crate::op::Op;
+    pub use crate::replay::{Arg, Attempted, Replay, replay};
+    pub use crate::scope::AsScope;
+}

@@ -1,0 +1,154 @@
+//! [`Op`]: what an attribute wrote down about one function, fixed at compile time.
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::isolation::Isolation;
+use crate::metrics::Counters;
+use crate::retry::Policy;
+
+/// One annotated function: its name, place and options, and what its calls have counted.
+///
+/// Generated code keeps one in a `static`, so a call passes a pointer and copies nothing.
+#[derive(Debug)]
+pub struct Op {
+    pub(crate) name: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) transaction: bool,
+    pub(crate) read_only: bool,
+    pub(crate) idempotent: bool,
+    pub(crate) nested: bool,
+    pub(crate) deferrable: bool,
+    pub(crate) isolation: Option<Isolation>,
+    pub(crate) retry: Retries,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency: Option<Semaphore>,
+    pub(crate) counters: Counters,
+}
+
+/// What the option `retry` says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Retries {
+    Default,
+    Never,
+    Custom(Policy),
+}
+
+impl Op {
+    /// A function under `#[db_op]`.
+    #[must_use]
+    pub const fn operation(name: &'static str, file: &'static str, line: u32) -> Self {
+        Self::new(name, file, line, false)
+    }
+
+    /// A function under `#[transactional]`.
+    #[must_use]
+    pub const fn transaction(name: &'static str, file: &'static str, line: u32) -> Self {
+        Self::new(name, file, line, true)
+    }
+
+    const fn new(name: &'static str, file: &'static str, line: u32, transaction: bool) -> Self {
+        Self {
+            name,
+            file,
+            line,
+            transaction,
+            read_only: false,
+            idempotent: false,
+            nested: false,
+            deferrable: false,
+            isolation: None,
+            retry: Retries::Default,
+            timeout: None,
+            concurrency: None,
+            counters: Counters::new(),
+        }
+    }
+
+    /// `read_only`
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// `idempotent`
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// `nested`
+    #[must_use]
+    pub const fn nested(mut self) -> Self {
+        self.nested = true;
+        self
+    }
+
+    /// `deferrable`
+    #[must_use]
+    pub const fn deferrable(mut self) -> Self {
+        self.deferrable = true;
+        self
+    }
+
+    /// `isolation = ..`
+    #[must_use]
+    pub const fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// `retry = never`
+    #[must_use]
+    pub const fn retry_never(mut self) -> Self {
+        self.retry = Retries::Never;
+        self
+    }
+
+    /// `retry(attempts = .., base = "..", cap = "..")`
+    #[must_use]
+    pub const fn retry(mut self, attempts: u32, base_ms: u64, cap_ms: u64) -> Self {
+        self.retry = Retries::Custom(Policy {
+            attempts,
+            outage_attempts: attempts,
+            base: Duration::from_millis(base_ms),
+            cap: Duration::from_millis(cap_ms),
+        });
+        self
+    }
+
+    /// `timeout = ".."`
+    #[must_use]
+    pub const fn timeout_ms(mut self, ms: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    /// `max_concurrency = ..`
+    #[must_use]
+    pub const fn max_concurrency(mut self, permits: usize) -> Self {
+        self.concurrency = Some(Semaphore::const_new(permits));
+        self
+    }
+
+    /// Whether the body may run a second time even if its first run may have been applied.
+    pub(crate) const fn repeatable(&self) -> bool {
+        self.read_only || self.idempotent
+    }
+
+    pub(crate) fn policy(&self, default: Policy) -> Policy {
+        match self.retry {
+            Retries::Default => default,
+            Retries::Custom(policy) => policy,
+            Retries::Never => Policy {
+                attempts: 1,
+                outage_attempts: 1,
+                ..default
+            },
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Taking connections from a pool and giving them back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::{ConnectOptions, Connection, Pool, SqlSafeStr};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::backend::{Backend, Plan};
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+
+/// After this long without a connection it is asked why.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long one answer to that question holds for all who wait.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+/// A connection unused for longer is tried before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// One pool of a [`Db`](crate::Db).
+#[derive(Debug)]
+pub(crate) struct Lane<DB: Backend> {
+    pub(crate) pool: Pool<DB>,
+    /// Its sessions were opened read-only, or may write.
+    pub(crate) read_only: bool,
+    /// Connections that calls hold. The pool's own count includes those still being opened.
+    held: AtomicU32,
+    refusal: Mutex<Option<(Instant, Class, String)>>,
+}
+
+impl<DB: Backend> Lane<DB> {
+    pub(crate) fn open(plan: Plan<DB>, settings: &Settings, read_only: bool) -> Arc<Self> {
+        let options = PoolOptions::<DB>::new()
+            .max_connections(plan.size)
+            .acquire_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|conn, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > TRUSTED_IDLE {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        let options = if plan.keep_forever {
+            options.idle_timeout(None).max_lifetime(None)
+        } else {
+            options.max_lifetime(settings.recycle)
+        };
+        Arc::new(Self {
+            pool: options.connect_lazy_with(plan.options),
+            read_only,
+            held: AtomicU32::new(0),
+            refusal: Mutex::new(None),
+        })
+    }
+
+    /// A connection by `until` at the latest.
+    ///
+    /// sqlx's pool waits out its timeout while a server refuses connections, and then reports that
+    /// the pool timed out. So whoever waits for longer than a moment, while calls hold less than
+    /// the pool may, asks the server directly, one at a time, and reports what it says.
+    pub(crate) async fn acquire(self: &Arc<Self>, until: Instant) -> Result<Lease<DB>> {
+        let mut waiting = std::pin::pin!(self.pool.acquire());
+        let patience = until.min(Instant::now() + PATIENCE);
+        let acquired = match timeout_at(patience, &mut waiting).await {
+            Ok(acquired) => acquired,
+            Err(_) => {
+                let refused = std::pin::pin!(self.refused());
+                match timeout_at(until, select(waiting, refused)).await {
+                    Ok(Either::Left((acquired, _))) => acquired,
+                    Ok(Either::Right((refusal, _))) => return Err(refusal),
+                    Err(_) => Err(sqlx::Error::PoolTimedOut),
+                }
+            }
+        };
+        match acquired {
+            Ok(conn) => Ok(Lease::new(conn, Some(self))),
+            Err(sqlx::Error::PoolTimedOut) => Err(self.timed_out()),
+            Err(error) => Err(explain::<DB>(&self.pool, error.into())),
+        }
+    }
+
+    /// Resolves when the server refuses a connection for which the pool has room.
+    async fn refused(&self) -> Error {
+        loop {
+            let has_room = self.held.load(Ordering::Relaxed) < self.size();
+            if has_room && let Some(refusal) = self.ask().await {
+                return refusal;
+            }
+            sleep(PATIENCE).await;
+        }
+    }
+
+    async fn ask(&self) -> Option<Error> {
+        let mut last = self.refusal.lock().await;
+        let fresh = last
+            .as_ref()
+            .filter(|(asked_at, ..)| asked_at.elapsed() < ANSWER_HOLDS);
+        if fresh.is_none() {
+            *last = connect_once(&self.pool)
+                .await
+                .map(|error| (Instant::now(), error.class(), error.to_string()));
+        }
+        let (_, class, message) = last.as_ref()?;
+        let error = Error::new(*class, message.clone());
+        Some(explain::<DB>(&self.pool, error))
+    }
+
+    fn timed_out(&self) -> Error {
+        let held = self.held.load(Ordering::Relaxed);
+        if held >= self.size() {
+            return exhausted(self.size());
+        }
+        let error = Error::new(
+            Class {
+                category: Category::Transient,
+                kind: Kind::Connection,
+                retry: Retry::Always,
+            },
+            "no connection could be opened in time",
+        );
+        explain::<DB>(&self.pool, error)
+    }
+
+    fn size(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+}
+
+/// A connection from the caller's own pool by `until` at the latest.
+pub(crate) async fn acquire_from<DB: Backend>(
+    pool: &Pool<DB>,
+    until: Instant,
+) -> Result<Lease<DB>> {
+    let acquired = match timeout_at(until, pool.acquire()).await {
+        Ok(acquired) => acquired,
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    };
+    match acquired {
+        Ok(conn) => Ok(Lease::new(conn, None)),
+        // Who holds the connections of this pool is not known here, so the server is asked.
+        Err(sqlx::Error::PoolTimedOut) => Err(match connect_once(pool).await {
+            Some(refusal) => explain::<DB>(pool, refusal),
+            None => exhausted(pool.options().get_max_connections()),
+        }),
+        Err(error) => Err(explain::<DB>(pool, error.into())),
+    }
+}
+
+/// The server's answer to a connection outside the pool, if it is a refusal.
+async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<Error> {
+    let options = pool.connect_options();
+    match timeout(ANSWER_HOLDS, options.connect()).await {
+        Ok(Ok(conn)) => {
+            // It is only closed politely; whether that succeeds says nothing about the question.
+            drop(conn.close().await);
+            None
+        }
+        Ok(Err(error)) => Some(error.into()),
+        Err(_) => None,
+    }
+}
+
+fn exhausted(size: u32) -> Error {
+    Error::new(
+        Class {
+            category: Category::Resource,
+            kind: Kind::PoolExhausted,
+            retry: Retry::Always,
+        },
+        format!(
+            "all connections of the pool were in use ({size} of {size}) for as long as this call \
+             could wait; shorten the transactions, call nothing from inside one that needs a \
+             second connection, or raise `pool_size`"
+        ),
+    )
+}
+
+/// What can be done about a connection that could not be opened.
+fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
+    let advice = DB::advice(error.kind(), &pool.connect_options());
+    error.advise(advice)
+}
+
+/// A connection that a call holds. Given back when dropped; if something was left on it, then only
+/// after that has been undone.
+#[derive(Debug)]
+pub(crate) struct Lease<DB: Backend> {
+    conn: Option<PoolConnection<DB>>,
+    lane: Option<Arc<Lane<DB>>>,
+    /// Something may be open or running on it.
+    pub(crate) unfinished: bool,
+    /// The session was made read-only for this call.
+    pub(crate) guarded: bool,
+}
+
+impl<DB: Backend> Lease<DB> {
+    fn new(conn: PoolConnection<DB>, lane: Option<&Arc<Lane<DB>>>) -> Self {
+        if let Some(lane) = lane {
+            lane.held.fetch_add(1, Ordering::Relaxed);
+        }
+        Self {
+            conn: Some(conn),
+            lane: lane.map(Arc::clone),
+            unfinished: false,
+            guarded: false,
+        }
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut DB::Connection {
+        self.conn.as_mut().expect("present until dropped")
+    }
+
+    /// Gives the connection back, and waits until what was left on it has been undone.
+    pub(crate) async fn release(mut self) {
+        if (self.unfinished || self.guarded)
+            && let Some(conn) = self.conn.take()
+        {
+            // In a task, because a caller that goes away must not stop it half-way.
+            drop(tokio::spawn(clean(conn, self.unfinished, self.guarded)).await);
+        }
+    }
+}
+
+/// Makes a connection fit for the next borrower, or closes it.
+async fn clean<DB: Backend>(mut conn: PoolConnection<DB>, unfinished: bool, guarded: bool) {
+    let recovered = !unfinished || DB::recover(&mut conn).await;
+    let lift_guard = DB::READ_ONLY_OFF.into_sql_str();
+    let usable = recovered && (!guarded || DB::run(&mut conn, lift_guard).await.is_ok());
+    if !usable {
+        conn.close_on_drop();
+    }
+}
+
+impl<DB: Backend> Drop for Lease<DB> {
+    fn drop(&mut self) {
+        if let Some(lane) = &self.lane {
+            lane.held.fetch_sub(1, Ordering::Relaxed);
+        }
+        let Some(conn) = self.conn.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if self.unfinished || self.guarded => {
+                drop(runtime.spawn(clean(conn, self.unfinished, self.guarded)));
+            }
+            Ok(_) => drop(conn),
+            // No runtime is left to give it back in: close it here.
+            Err(_) => drop(conn.detach()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A savepoint inside a transaction: of [`Tx::savepoint`](crate::Tx::savepoint) and of `nested`
+//! operations.
+//!
+//! Our own statements and not sqlx's nested `begin`, which counts itself open before its
+//! `SAVEPOINT` has run: dropped there, it rolls back the outer transaction, later statements
+//! commit by themselves, and the outer `commit` says `Ok`.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::backend::Backend;
+use crate::classify::Kind;
+use crate::echo::Echo;
+use crate::error::Error;
+use crate::state::{State, TxState, Undo, View};
+use crate::statement;
+
+/// Open until [`close`](Self::close) has come to its end; dropped before, the whole transaction is
+/// aborted, because what stands in it is not known.
+#[derive(Debug)]
+pub(crate) struct Savepoint<'a, DB: Backend> {
+    view: View<'a, DB>,
+    hooks: usize,
+    over: bool,
+}
+
+impl<'a, DB: Backend> Savepoint<'a, DB> {
+    /// Made before its statement is sent, so that a drop or an error during that is seen.
+    pub(crate) fn new(view: View<'a, DB>) -> Self {
+        let tx = tx(view.state);
+        tx.depth += 1;
+        let hooks = tx.hooks.len();
+        Self {
+            view,
+            hooks,
+            over: false,
+        }
+    }
+
+    pub(crate) async fn set(&mut self) -> Result<(), Error> {
+        Ok(self.send("SAVEPOINT").await?)
+    }
+
+    /// What is lent to the code inside.
+    pub(crate) fn view(&mut self) -> View<'_, DB> {
+        self.view.reborrow()
+    }
+
+    /// Ends it after its code said `Ok` (`keep`) or not. `Err` says that, although `keep`, its
+    /// work had to be undone, or that it could not be ended.
+    pub(crate) async fn close(&mut self, keep: bool) -> Result<(), Error> {
+        if keep {
+            let View { conn, state } = self.view.reborrow();
+            // An error has been seen; was it one that ended the transaction?
+            statement::settle_suspicion::<DB>(conn, state).await?;
+        }
+        let depth = tx_of(&mut self.view).depth;
+        let undo = tx_of(&mut self.view).must_undo(depth);
+        match (keep, undo) {
+            (true, Undo::No) => {
+                self.send("RELEASE SAVEPOINT").await?;
+                self.end();
+                Ok(())
+            }
+            (true, Undo::WithError(error)) => {
+                self.undo().await;
+                Err(error)
+            }
+            _ => {
+                self.undo().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Back to the savepoint. If that fails, or the transaction is aborted as a whole, it stays
+    /// aborted and nothing is left to do here.
+    async fn undo(&mut self) {
+        let depth = tx_of(&mut self.view).depth;
+        let hooks = self.hooks;
+        tx_of(&mut self.view).hooks.truncate(hooks);
+        tx_of(&mut self.view).undone(depth);
+        let aborted = tx_of(&mut self.view).poison.is_some();
+        if !aborted {
+            let undone = match self.send("ROLLBACK TO SAVEPOINT").await {
+                Ok(()) => self.send("RELEASE SAVEPOINT").await,
+                failed => failed,
+            };
+            if let Err(error) = undone {
+                self.view.state.poison(0, Echo::of(&error));
+            }
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.over = true;
+        tx_of(&mut self.view).depth -= 1;
+    }
+
+    async fn send(&mut self, verb: &str) -> sqlx::Result<()> {
+        let View { conn, state } = self.view.reborrow();
+        let sql = name(verb, tx(state).depth);
+        statement::run::<DB>(conn, state, sql).await
+    }
+}
+
+impl<DB: Backend> Drop for Savepoint<'_, DB> {
+    fn drop(&mut self) {
+        if !self.over {
+            let error = Error::programming(
+                Kind::TransactionAborted,
+                "a savepoint was dropped before its end, so the transaction was rolled back",
+            );
+            self.view.state.poison(0, Echo::of(&error.into()));
+            tx_of(&mut self.view).depth -= 1;
+        }
+    }
+}
+
+fn name(verb: &str, depth: u32) -> SqlStr {
+    AssertSqlSafe(format!("{verb} dbop_{depth}")).into_sql_str()
+}
+
+fn tx_of<'v, DB: Backend>(view: &'v mut View<'_, DB>) -> &'v mut TxState {
+    tx(view.state)
+}
+
+fn tx(state: &mut State) -> &mut TxState {
+    let tx = state.tx.as_mut();
+    tx.expect("a savepoint is only opened inside a transaction")
+}
