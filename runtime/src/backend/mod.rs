@@ -29,6 +29,10 @@ impl<DB: sealed::Driver + Database<Connection: Debug + Sync>> Backend for DB {}
 
 /// How a transaction begins.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "SQLite's BEGIN takes only `read_only`")
+)]
 pub struct Begin {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) read_only: bool,

@@ -9,7 +9,7 @@ use crate::conn::Conn;
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::replay::Attempted;
-use crate::state::{State, View};
+use crate::state::{FailedJoin, State, View};
 use crate::tx::Tx;
 
 /// One attempt of a call, with its session.
@@ -87,7 +87,15 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
             Session::Own { own, defaults } => {
                 own::end_operation(own, core, defaults, class, late).await
             }
-            Session::Joined(join) => join.end(core, result.failure()).await,
+            Session::Joined(join) => {
+                // Made here, because a reference to the error must not be held over an await.
+                let failed = result.failure().map(|failure| FailedJoin {
+                    operation: core.op.name,
+                    class: failure.class,
+                    message: failure.message.to_string(),
+                });
+                join.end(core, failed).await
+            }
             Session::Raw { state, .. } => End::Keep(core.conclude(match class {
                 None => Outcome::Committed,
                 Some(class) => state.effect(class).outcome(),

@@ -4,7 +4,6 @@ use tokio::time::Instant;
 
 use super::attempt::End;
 use super::core::CallCore;
-use super::result::Failure;
 use crate::backend::Backend;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome, Result};
@@ -94,28 +93,22 @@ impl<DB: Backend> Join<'_, DB> {
         }
     }
 
-    pub(super) async fn end(mut self, core: &mut CallCore, failure: Option<Failure<'_>>) -> End {
+    pub(super) async fn end(mut self, core: &mut CallCore, failed: Option<FailedJoin>) -> End {
         self.over = true;
-        let failed = failure.is_some();
-        let replaced = match &mut self.entered {
-            Entered::Nested(savepoint) => savepoint.close(!failed).await.err(),
-            Entered::Plain(view) => match failure {
-                Some(failure) => {
-                    view.state.fail_join(FailedJoin {
-                        operation: self.op.name,
-                        class: failure.class,
-                        message: failure.message.to_string(),
-                    });
-                    None
-                }
-                // What went wrong before this call is the outer body's to report.
-                None => match undo(view.state) {
-                    Undo::WithError(error) if self.outer.was_clean => Some(error),
-                    _ => None,
-                },
+        let is_err = failed.is_some();
+        let replaced = match (&mut self.entered, failed) {
+            (Entered::Nested(savepoint), _) => savepoint.close(!is_err).await.err(),
+            (Entered::Plain(view), Some(failed)) => {
+                view.state.fail_join(failed);
+                None
+            }
+            // What went wrong before this call is the outer body's to report.
+            (Entered::Plain(view), None) => match undo(view.state) {
+                Undo::WithError(error) if self.outer.was_clean => Some(error),
+                _ => None,
             },
         };
-        let outcome = if failed || replaced.is_some() {
+        let outcome = if is_err || replaced.is_some() {
             Outcome::RolledBack
         } else {
             Outcome::Committed
