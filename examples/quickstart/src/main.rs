@@ -1,0 +1,200 @@
+//! A small bank on dbop: a thousand concurrent transfers, some of which are refused, one that is
+//! retried, and the proof that no money was made or lost.
+//!
+//! ```text
+//! cargo run -p quickstart
+//! cargo run -p quickstart -- --database postgres://user:password@localhost/db
+//! ```
+
+mod bank;
+mod report;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bank::{Bank, BankError};
+use clap::Parser;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+const TRANSFERS: i64 = 1000;
+const TASKS: i64 = 32;
+
+/// Account 0 pays the wages, 1 to 19 are people's, 20 is closed.
+const EMPLOYER: i64 = 0;
+const PEOPLE: i64 = 19;
+const CLOSED: i64 = 20;
+const CENTS_EACH: i64 = 100_000;
+const WAGE: i64 = 100;
+
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Runs a small bank and proves that no money was made or lost.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where the bank is: `sqlite:FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/DATABASE`.
+    /// The table `quickstart_accounts` is made anew there. Without it, a temporary SQLite file.
+    #[arg(long, value_name = "URL", value_parser = database_url)]
+    database: Option<String>,
+}
+
+fn database_url(url: &str) -> Result<String, &'static str> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        // A second connection has to reach the same database, to be in the way of the first.
+        return Err("a database in memory has one connection only; name a file");
+    }
+    let known = ["sqlite:", "postgres:", "postgresql:"];
+    if known.iter().any(|scheme| url.starts_with(scheme)) {
+        Ok(url.to_owned())
+    } else {
+        Err("a URL starts with `sqlite:` or `postgres:`")
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quickstart: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Fallible<()> {
+    let folder = tempfile::tempdir()?; // removed when this function ends
+    let file = format!(
+        "sqlite:{}?mode=rwc",
+        folder.path().join("bank.db").display()
+    );
+    let url = arguments.database.unwrap_or(file);
+    let bank = Bank::connect(&url).await?;
+    let done = business(&bank, &url).await;
+    bank.close().await;
+    done
+}
+
+async fn business(bank: &Bank, url: &str) -> Fallible<()> {
+    let began = Instant::now();
+    bank.open(CLOSED, CENTS_EACH).await?;
+    let before = bank.total().await?;
+
+    let tally = transfers(bank, before).await?;
+    println!("{TRANSFERS} transfers by {TASKS} tasks at a time:");
+    println!("  {:>4} went through", tally.done);
+    println!("  {:>4} refused: insufficient funds", tally.insufficient);
+    println!(
+        "  {:>4} taken back: the receiving account is closed",
+        tally.closed
+    );
+
+    let held = settle_a_locked_account(bank, url).await?;
+    println!("one transfer (settle) met an account that another connection held for {held:?}");
+
+    let paid = payday(bank).await?;
+    println!(
+        "a payday paid {PEOPLE} wages of {WAGE} cents in one transaction; the next one, of {paid} cents,"
+    );
+    println!("  ran out of money at the last wage and left nothing behind");
+
+    println!("\n{}\n", report::table(&dbop::metrics()));
+
+    let after = bank.total().await?;
+    if after != before {
+        return Err(format!("the bank had {before} cents and now has {after}").into());
+    }
+    let took = began.elapsed().as_secs_f64();
+    println!("The sum of all accounts is unchanged: {after} cents. ({took:.1} s)");
+    Ok(())
+}
+
+/// How the transfers ended.
+#[derive(Debug, Default)]
+struct Tally {
+    done: u64,
+    insufficient: u64,
+    closed: u64,
+}
+
+/// The transfers, `TASKS` at a time. Every tenth is followed by a look at the total, which must be
+/// right at any moment, not only in the end.
+async fn transfers(bank: &Bank, total: i64) -> Fallible<Tally> {
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let bank = bank.clone();
+        tasks.spawn(async move {
+            let mut ends = Vec::new();
+            for number in (task..TRANSFERS).step_by(TASKS as usize) {
+                ends.push(transfer(&bank, number, total).await);
+                if number % 10 == 0 {
+                    let seen = bank.total().await?;
+                    if seen != total {
+                        return Err(format!("{seen} cents seen instead of {total}").into());
+                    }
+                }
+            }
+            Fallible::Ok(ends)
+        });
+    }
+    let mut tally = Tally::default();
+    while let Some(ends) = tasks.join_next().await {
+        for end in ends?? {
+            match end {
+                Ok(()) => tally.done += 1,
+                Err(BankError::InsufficientFunds(_)) => tally.insufficient += 1,
+                Err(BankError::Closed(_)) => tally.closed += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Two of fifty fail on purpose. Money goes to the higher account number only: rows are then
+/// locked in one order, and Postgres has no deadlock to break.
+async fn transfer(bank: &Bank, number: i64, total: i64) -> Result<(), BankError> {
+    let from = 1 + number % (PEOPLE - 1);
+    let to = from + 1 + number / PEOPLE % (PEOPLE - from);
+    match number % 50 {
+        17 => bank.transfer(from, to, total).await,
+        42 => bank.gift(from, CLOSED, 5).await,
+        _ => bank.transfer(from, to, 1 + number % 100).await,
+    }
+}
+
+/// A transfer while another connection is in the way: a real conflict, which the database reports
+/// and dbop resolves by trying again. Returns how long that connection stayed.
+async fn settle_a_locked_account(bank: &Bank, url: &str) -> Fallible<Duration> {
+    const HELD: Duration = Duration::from_millis(600); // SQLite itself waits for 250 ms
+    let (locked, is_locked) = oneshot::channel();
+    let other = tokio::spawn({
+        let (bank, url) = (bank.clone(), url.to_owned());
+        async move { bank.lock_from_elsewhere(&url, 1, HELD, locked).await }
+    });
+    if is_locked.await.is_ok() {
+        bank.settle(1, 2, 100).await?;
+    }
+    other.await??;
+    Ok(HELD)
+}
+
+/// A payday that works out, and one that cannot: the wage that was asked for.
+async fn payday(bank: &Bank) -> Fallible<i64> {
+    let staff: Vec<i64> = (1..=PEOPLE).collect();
+    bank.payday(EMPLOYER, &staff, WAGE).await?;
+
+    let left = bank.balance(EMPLOYER).await?;
+    let too_much = left / PEOPLE + 1;
+    match bank.payday(EMPLOYER, &staff, too_much).await {
+        Err(BankError::InsufficientFunds(EMPLOYER)) => {}
+        Err(error) => return Err(error.into()),
+        Ok(()) => return Err("a payday without enough money went through".into()),
+    }
+    if bank.balance(EMPLOYER).await? != left {
+        return Err("the payday that failed has left something behind".into());
+    }
+    Ok(too_much)
+}
