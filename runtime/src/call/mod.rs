@@ -59,11 +59,6 @@ pub struct Call<S, DB, R> {
 }
 
 impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
-    /// TEMPORARY
-    pub fn new(op: &'static Op, scope: S) -> Self {
-        Self::operation(op, scope)
-    }
-
     /// A call of a `#[db_op]`.
     pub fn operation(op: &'static Op, scope: S) -> Self {
         Self {

@@ -1,0 +1,163 @@
+//! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to rustc.
+
+use syn::{FnArg, Receiver, ReceiverKind};
+
+use crate::errors::Errors;
+use crate::function::{Function, Session, types};
+use crate::options::{Attribute, Isolation, Options, Retry};
+
+/// How the body is run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Plan {
+    /// At most once; arguments are used where they are.
+    Once,
+    /// Possibly several times; arguments are kept and handed out per attempt.
+    Replayed,
+}
+
+impl Plan {
+    /// Without a session nobody knows what a failed body applied, so only a declared operation is replayed.
+    pub(crate) fn of(options: &Options, has_session: bool) -> Plan {
+        let never = options
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.value == Retry::Never);
+        let declared = options.read_only.is_some() || options.idempotent.is_some();
+        if never || !(has_session || declared) {
+            Plan::Once
+        } else {
+            Plan::Replayed
+        }
+    }
+}
+
+/// Options that contradict each other.
+pub(crate) fn options(options: &Options, errors: &mut Errors) {
+    if let (Some(_), Some(idempotent)) = (&options.read_only, &options.idempotent) {
+        errors.at(
+            idempotent.key.span(),
+            "`read_only` already says that the operation may run again; remove `idempotent`",
+        );
+    }
+    if let Some(deferrable) = &options.deferrable {
+        let serializable = options
+            .isolation
+            .as_ref()
+            .is_some_and(|isolation| isolation.value == Isolation::Serializable);
+        if !serializable || options.read_only.is_none() {
+            errors.at(deferrable.key.span(), "`deferrable` has no effect unless the transaction is also `isolation = serializable` and `read_only`; add both, or remove it");
+        }
+    }
+}
+
+/// Options that the function's shape contradicts.
+pub(crate) fn function(
+    attribute: Attribute,
+    function: &Function,
+    options: &Options,
+    errors: &mut Errors,
+) {
+    match &function.session {
+        None => without_session(options, errors),
+        Some(session) if options.db.is_none() => elided_bound(function, session, errors),
+        Some(_) => {}
+    }
+    if Plan::of(options, function.session.is_some()) == Plan::Replayed {
+        Replay {
+            attribute,
+            function,
+            errors,
+        }
+        .check();
+    }
+}
+
+fn without_session(options: &Options, errors: &mut Errors) {
+    let declared = options.read_only.is_some() || options.idempotent.is_some();
+    if let Some(retry) = options
+        .retry
+        .as_ref()
+        .filter(|retry| retry.value != Retry::Never && !declared)
+    {
+        errors.at(retry.key.span(), "without a session parameter dbop cannot know what a failed attempt applied; declare `idempotent` or `read_only`, or remove `retry`");
+    }
+    if let Some(db) = &options.db {
+        errors.at(db.key.span(), "`db` says where the session parameter comes from, and this function has none; add `conn: &mut Conn<'_, DB>`, or remove `db`");
+    }
+}
+
+/// In `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, `'_` is the lifetime of the parameter whose type the expansion replaces.
+fn elided_bound(function: &Function, session: &Session, errors: &mut Errors) {
+    let has_self = function.source.signature.receiver().is_some();
+    if let Some(bound) = function
+        .form
+        .bound()
+        .filter(|bound| bound.ident == "_" && !has_self)
+    {
+        let name = &session.name;
+        errors.at(bound.span(), format!("this `'_` stands for the lifetime of `{name}`, whose type callers do not see; name it, as in `fn f<'a>({name}: &'a mut ..) -> .. + 'a`, or write an `async fn`"));
+    }
+}
+
+/// What a second attempt could not be given.
+struct Replay<'a> {
+    attribute: Attribute,
+    function: &'a Function,
+    errors: &'a mut Errors,
+}
+
+impl Replay<'_> {
+    fn check(mut self) {
+        let function = self.function;
+        if let Some(FnArg::Receiver(receiver)) = function.source.signature.inputs.first() {
+            self.receiver(receiver);
+        }
+        for argument in &function.arguments {
+            if let Some((_, true)) = types::reference(&argument.parameter.ty) {
+                self.reject(&argument.parameter, "a `&mut` argument cannot be replayed: it would still hold what the failed attempt wrote", "take it by value");
+            }
+        }
+        if let Some(reference) = types::find_reference(&function.output, false) {
+            self.reject(&reference, "a returned `&mut` cannot be replayed: the failed attempt would still hold what the next one returns", "return an owned value");
+        }
+    }
+
+    fn receiver(&mut self, receiver: &Receiver) {
+        match &receiver.kind {
+            ReceiverKind::Value => self.consumed(receiver),
+            ReceiverKind::Typed(_, ty) if !is_borrowed(ty) => self.consumed(receiver),
+            ReceiverKind::Reference(_, lifetime, Some(_)) => {
+                // With arguments that are references too, elision still ties an unnamed lifetime of the output to `self`.
+                let borrows = types::find_reference(&self.function.output, true);
+                if let Some(output) = borrows.filter(|output| {
+                    output.mutability.is_none() && output.lifetime.is_none() && lifetime.is_none()
+                }) {
+                    self.reject(&output, "a reference into `&mut self` cannot be replayed: the next attempt needs `self` back", "return an owned value");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn consumed(&mut self, receiver: &Receiver) {
+        self.reject(
+            receiver,
+            "a consumed `self` cannot be replayed: the failed attempt has used it up",
+            "take `&self`",
+        );
+    }
+
+    fn reject(&mut self, place: impl quote::ToTokens, why: &str, instead: &str) {
+        let never = self.attribute.with("retry = never");
+        self.errors.on(
+            place,
+            format!("{why}; {instead}, or give up retries with {never}"),
+        );
+    }
+}
+
+/// `self: &Arc<Self>` and `self: Pin<&mut Self>` can be lent again; `self: Arc<Self>` is consumed.
+fn is_borrowed(ty: &syn::Type) -> bool {
+    types::reference(ty).is_some()
+        || types::wrapped(ty, "Pin").is_some_and(|pinned| types::reference(pinned).is_some())
+}

@@ -1,0 +1,232 @@
+//! The impls: `DbError`, and the conversions that nobody else writes.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Generics, Index, Member, parse_quote};
+
+use super::model::{Carrier, Case, Conversions, Kind, Model};
+use crate::names::{self, Runtime};
+
+pub(super) fn expand(model: &Model<'_>, runtime: &Runtime) -> TokenStream {
+    let expansion = Expansion { model, runtime };
+    let (trait_impl, conversions) = (expansion.trait_impl(), expansion.conversions());
+    quote!(#trait_impl #(#conversions)*)
+}
+
+struct Expansion<'a> {
+    model: &'a Model<'a>,
+    runtime: &'a Runtime,
+}
+
+impl Expansion<'_> {
+    /// Output:
+    /// ```text
+    /// impl DbError for BankError {
+    ///     fn cause(&self) -> Cause<'_> {
+    ///         match self {
+    ///             Self::Database(error) => Cause::Dbop(error),
+    ///             Self::InsufficientFunds { .. } => Cause::Category(Category::Application),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn trait_impl(&self) -> TokenStream {
+        let (db_error, cause) = (self.runtime.db_error(), self.runtime.cause());
+        let generics = self.generics_with_supertraits();
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        let (_, type_generics, _) = self.model.input.generics.split_for_impl();
+        let name = &self.model.input.ident;
+        let arms = self.model.cases.iter().map(|case| self.cause_of(case));
+        let error_mut = self.error_mut();
+        // A reference to an enum without variants has no patterns, the enum itself needs none.
+        let matched = if self.model.cases.is_empty() {
+            quote!(*self)
+        } else {
+            quote!(self)
+        };
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #db_error for #name #type_generics #where_clause {
+                fn cause(&self) -> #cause<'_> {
+                    match #matched { #(#arms)* }
+                }
+                #error_mut
+            }
+        }
+    }
+
+    /// With type parameters, `Display` may hold for some of them only, and then so does `DbError`.
+    fn generics_with_supertraits(&self) -> Generics {
+        let mut generics = self.model.input.generics.clone();
+        if generics.type_params().next().is_some() {
+            let (display, from, error) = (
+                self.runtime.display(),
+                self.runtime.from(),
+                self.runtime.dbop_error(),
+            );
+            generics
+                .make_where_clause()
+                .predicates
+                .push(parse_quote!(Self: #display + #from<#error>));
+        }
+        generics
+    }
+
+    fn cause_of(&self, case: &Case<'_>) -> TokenStream {
+        let (path, cause) = (&case.path, self.runtime.cause());
+        match &case.carrier {
+            Some(carrier) => {
+                let (pattern, error) = (pattern(case, carrier), names::error());
+                let forward = match carrier.kind {
+                    Kind::Dbop => quote!(Dbop),
+                    Kind::Sqlx => quote!(Sqlx),
+                };
+                quote!(#pattern => #cause::#forward(#error),)
+            }
+            None => {
+                let category =
+                    Ident::new(case.category.unwrap_or("Application"), names::generated());
+                let categories = self.runtime.category();
+                quote!(#path { .. } => #cause::Category(#categories::#category),)
+            }
+        }
+    }
+
+    /// Only a type that carries `dbop::Error` has one to lend.
+    fn error_mut(&self) -> Option<TokenStream> {
+        let carriers = self.model.cases.iter().filter_map(|case| {
+            Some((
+                case,
+                case.carrier
+                    .as_ref()
+                    .filter(|carrier| carrier.kind == Kind::Dbop)?,
+            ))
+        });
+        let (some, none, error) = (self.runtime.some(), self.runtime.none(), names::error());
+        let arms: Vec<_> = carriers
+            .map(|(case, carrier)| {
+                let pattern = pattern(case, carrier);
+                let lent = if carrier.boxed {
+                    quote!(&mut **#error)
+                } else {
+                    error.to_token_stream()
+                };
+                quote!(#pattern => #some(#lent),)
+            })
+            .collect();
+        if arms.is_empty() {
+            return None;
+        }
+        let others = (arms.len() < self.model.cases.len()).then(|| quote!(_ => #none,));
+        let (option, dbop_error) = (self.runtime.option(), self.runtime.dbop_error());
+        Some(quote! {
+            fn error_mut(&mut self) -> #option<&mut #dbop_error> {
+                match self { #(#arms)* #others }
+            }
+        })
+    }
+
+    fn conversions(&self) -> Vec<TokenStream> {
+        let error = names::error();
+        match &self.model.conversions {
+            Conversions::Manual => Vec::new(),
+            // The mistake was reported; without these, every operation with this error would report one more.
+            Conversions::Missing => {
+                let fake = self.runtime.fake();
+                Kind::BOTH
+                    .into_iter()
+                    .filter(|&kind| !self.has_from(kind))
+                    .map(|kind| self.conversion(kind, &quote!({ let _ = #error; #fake() })))
+                    .collect()
+            }
+            Conversions::Function(function) => {
+                let (from, dbop_error) = (self.runtime.from(), self.runtime.dbop_error());
+                let sqlx = quote!(#function(<#dbop_error as #from<_>>::from(#error)));
+                vec![
+                    self.conversion(Kind::Dbop, &quote!(#function(#error))),
+                    self.conversion(Kind::Sqlx, &sqlx),
+                ]
+            }
+            Conversions::Carriers { dbop, sqlx } => {
+                let own = [(Kind::Dbop, dbop.or(*sqlx)), (Kind::Sqlx, sqlx.or(*dbop))];
+                own.into_iter()
+                    .filter_map(|(kind, case)| self.through(kind, &self.model.cases[case?]))
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether `#[from]` on some field makes the conversion from this error.
+    fn has_from(&self, kind: Kind) -> bool {
+        let mut carriers = self
+            .model
+            .cases
+            .iter()
+            .filter_map(|case| case.carrier.as_ref());
+        carriers.any(|carrier| carrier.kind == kind && carrier.has_from && !carrier.boxed)
+    }
+
+    fn through(&self, kind: Kind, case: &Case<'_>) -> Option<TokenStream> {
+        if self.model.is_manual(kind) || self.has_from(kind) {
+            return None;
+        }
+        let carrier = case.carrier.as_ref()?;
+        let (error, ty, from, boxed) = (
+            names::error(),
+            carrier.ty,
+            self.runtime.from(),
+            self.runtime.boxed(),
+        );
+        let converted = if carrier.kind == kind {
+            error.to_token_stream()
+        } else {
+            quote!(<#ty as #from<_>>::from(#error))
+        };
+        let value = if carrier.boxed {
+            quote!(#boxed::new(#converted))
+        } else {
+            converted
+        };
+        let path = &case.path;
+        Some(self.conversion(
+            kind,
+            &match &carrier.member {
+                Member::Named(field) => quote!(#path { #field: #value }),
+                Member::Unnamed(_) => quote!(#path(#value)),
+            },
+        ))
+    }
+
+    /// Output: `impl From<dbop::Error> for BankError { fn from(error: dbop::Error) -> Self { .. } }`
+    fn conversion(&self, kind: Kind, body: &TokenStream) -> TokenStream {
+        let source = match kind {
+            Kind::Dbop => self.runtime.dbop_error(),
+            Kind::Sqlx => self.runtime.sqlx_error(),
+        };
+        let (name, from, error) = (&self.model.input.ident, self.runtime.from(), names::error());
+        let (impl_generics, type_generics, where_clause) =
+            self.model.input.generics.split_for_impl();
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics #from<#source> for #name #type_generics #where_clause {
+                fn from(#error: #source) -> Self { #body }
+            }
+        }
+    }
+}
+
+/// `Self::Database(error)`, `Self::Query { source: error, .. }`, `Self::Both(_, error)`
+fn pattern(case: &Case<'_>, carrier: &Carrier<'_>) -> TokenStream {
+    let (path, error) = (&case.path, names::error());
+    match &carrier.member {
+        Member::Named(field) => {
+            let rest = (case.fields.len() > 1).then(|| quote!(, ..));
+            quote!(#path { #field: #error #rest })
+        }
+        Member::Unnamed(Index { index, .. }) => {
+            let before = (0..*index).map(|_| quote!(_,));
+            let rest = (*index as usize + 1 < case.fields.len()).then(|| quote!(, ..));
+            quote!(#path(#(#before)* #error #rest))
+        }
+    }
+}

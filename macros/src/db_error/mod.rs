@@ -1,0 +1,25 @@
+//! `#[derive(DbError)]`: the same steps as an attribute. The options are read while the model is made, as they stand on its parts.
+
+mod expand;
+mod model;
+mod settings;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::errors::Errors;
+use crate::names::Runtime;
+
+/// The impls, also when there are mistakes: otherwise every use of the type would report one more.
+pub(crate) fn derive(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let input = errors.take(syn::parse2::<DeriveInput>(input));
+    let model = input
+        .as_ref()
+        .and_then(|input| model::Model::new(input, &mut errors));
+    let impls = model.map(|model| expand::expand(&model, &Runtime::new(model.krate.as_ref())));
+    errors.finish().err().into_iter().chain(impls).collect()
+}
+
+#[cfg(test)]
+mod tests;

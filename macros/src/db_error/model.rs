@@ -1,0 +1,365 @@
+//! The model of an error type: its cases, and which of them carry what the database said.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Member, Path, Type};
+
+use super::settings::{self, Settings};
+use crate::errors::Errors;
+use crate::function::types;
+
+/// The two errors a database call can end in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Dbop,
+    Sqlx,
+}
+
+impl Kind {
+    pub(super) const BOTH: [Kind; 2] = [Kind::Dbop, Kind::Sqlx];
+
+    /// As users write it, for messages.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Kind::Dbop => "dbop::Error",
+            Kind::Sqlx => "sqlx::Error",
+        }
+    }
+}
+
+/// The field that holds the database's error.
+pub(super) struct Carrier<'a> {
+    pub(super) kind: Kind,
+    pub(super) member: Member,
+    /// The type of the error itself, without `Box`.
+    pub(super) ty: &'a Type,
+    pub(super) boxed: bool,
+    /// `#[from]`: another derive writes the conversion from exactly the field's type.
+    pub(super) has_from: bool,
+    /// `#[db_error(sqlx)]` or `#[db_error(dbop)]`
+    marked: bool,
+    /// No other field: a conversion can make this case from the error alone.
+    alone: bool,
+}
+
+/// One variant, or the whole struct.
+pub(super) struct Case<'a> {
+    /// `Self::Variant` or `Self`.
+    pub(super) path: TokenStream,
+    pub(super) fields: &'a Fields,
+    pub(super) category: Option<&'static str>,
+    pub(super) carrier: Option<Carrier<'a>>,
+    no_from: bool,
+    span: Span,
+}
+
+/// Where the conversions come from.
+pub(super) enum Conversions {
+    /// From the cases with these places; the impls that `#[from]` or the user writes are left out when they are written.
+    Carriers {
+        dbop: Option<usize>,
+        sqlx: Option<usize>,
+    },
+    /// From a function that takes `dbop::Error`.
+    Function(Path),
+    /// The user writes them.
+    Manual,
+    /// Nobody knows; that was reported.
+    Missing,
+}
+
+pub(super) struct Model<'a> {
+    pub(super) input: &'a DeriveInput,
+    pub(super) krate: Option<Path>,
+    pub(super) cases: Vec<Case<'a>>,
+    pub(super) conversions: Conversions,
+}
+
+impl<'a> Model<'a> {
+    /// `None` for a union, which has no cases.
+    pub(super) fn new(input: &'a DeriveInput, errors: &mut Errors) -> Option<Model<'a>> {
+        let (cases, whole) = match &input.data {
+            Data::Enum(data) => {
+                let whole = settings::read(&input.attrs, &settings::ON_ENUM, errors);
+                let cases = data.variants.iter().map(|variant| {
+                    let own = settings::read(&variant.attrs, &settings::ON_VARIANT, errors);
+                    let name = &variant.ident;
+                    Case::new(quote!(Self::#name), name, &variant.fields, &own, errors)
+                });
+                (cases.collect(), whole)
+            }
+            Data::Struct(data) => {
+                let whole = settings::read(&input.attrs, &settings::ON_STRUCT, errors);
+                (
+                    vec![Case::new(
+                        quote!(Self),
+                        &input.ident,
+                        &data.fields,
+                        &whole,
+                        errors,
+                    )],
+                    whole,
+                )
+            }
+            Data::Union(data) => {
+                errors.on(data.union_token, "`DbError` cannot be derived for a union: nothing says which field holds the error; use an enum");
+                return None;
+            }
+        };
+        let conversions = conversions(input, &cases, &whole, errors);
+        Some(Model {
+            input,
+            krate: whole.krate.map(|given| given.value),
+            cases,
+            conversions,
+        })
+    }
+
+    /// Whether the user writes the conversion from this error.
+    pub(super) fn is_manual(&self, kind: Kind) -> bool {
+        self.cases
+            .iter()
+            .any(|case| case.no_from && case.carries(kind))
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(
+        path: TokenStream,
+        name: &Ident,
+        fields: &'a Fields,
+        own: &Settings,
+        errors: &mut Errors,
+    ) -> Case<'a> {
+        let category = own.category.as_ref().map(|given| given.value);
+        let mut carriers: Vec<_> = fields
+            .members()
+            .zip(fields)
+            .filter_map(|(member, field)| Carrier::of(member, field, fields, own, errors))
+            .collect();
+        if let Some(mark) = own
+            .sqlx
+            .as_ref()
+            .or(own.dbop.as_ref())
+            .filter(|_| fields.len() != 1)
+        {
+            errors.at(mark.key.span(), format!("`{name}` has {} fields; put `#[db_error({mark})]` on the one that carries the error", fields.len()));
+        }
+        if carriers.len() > 1 {
+            carriers.retain(|carrier| carrier.marked);
+        }
+        // A stated category is the answer, whatever the fields are.
+        let carrier = if category.is_none() && carriers.len() == 1 {
+            carriers.pop()
+        } else {
+            None
+        };
+        Case {
+            path,
+            fields,
+            category,
+            carrier,
+            no_from: own.no_from.is_some(),
+            span: name.span(),
+        }
+    }
+
+    fn carries(&self, kind: Kind) -> bool {
+        self.carrier
+            .as_ref()
+            .is_some_and(|carrier| carrier.kind == kind)
+    }
+
+    fn can_be_made(&self, kind: Kind) -> bool {
+        !self.no_from
+            && self
+                .carrier
+                .as_ref()
+                .is_some_and(|carrier| carrier.kind == kind && carrier.alone)
+    }
+}
+
+impl<'a> Carrier<'a> {
+    fn of(
+        member: Member,
+        field: &'a Field,
+        fields: &Fields,
+        case: &Settings,
+        errors: &mut Errors,
+    ) -> Option<Carrier<'a>> {
+        let own = settings::read(&field.attrs, &settings::ON_FIELD, errors);
+        let alone = fields.len() == 1;
+        let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
+        let mark = match (
+            has(|settings| settings.dbop.is_some()),
+            has(|settings| settings.sqlx.is_some()),
+        ) {
+            (true, _) => Some(Kind::Dbop),
+            (_, true) => Some(Kind::Sqlx),
+            _ => None,
+        };
+        let boxed = types::wrapped(&field.ty, "Box");
+        let ty = boxed.unwrap_or(&field.ty);
+        let kind = mark.or_else(|| named(ty))?;
+        Some(Carrier {
+            kind,
+            member,
+            ty,
+            boxed: boxed.is_some(),
+            has_from: has_from(&field.attrs),
+            marked: mark.is_some(),
+            alone,
+        })
+    }
+}
+
+fn has_from(attributes: &[Attribute]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| attribute.path().is_ident("from"))
+}
+
+/// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`.
+fn named(ty: &Type) -> Option<Kind> {
+    let Type::Path(path) = types::peel(ty) else {
+        return None;
+    };
+    let segments: Vec<_> = path
+        .path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let krate = match segments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        [.., krate, "error", "Error"] | [.., krate, "Error"] => (*krate).to_owned(),
+        _ => return None,
+    };
+    match krate.as_str() {
+        "dbop" => Some(Kind::Dbop),
+        "sqlx" => Some(Kind::Sqlx),
+        _ => None,
+    }
+}
+
+fn conversions(
+    input: &DeriveInput,
+    cases: &[Case<'_>],
+    whole: &Settings,
+    errors: &mut Errors,
+) -> Conversions {
+    if let (Some(_), Some(from)) = (&whole.no_from, &whole.from) {
+        errors.at(from.key.span(), "`no_from` says that the conversions are written by hand, `from` that they are generated; keep one of the two");
+        return Conversions::Missing;
+    }
+    if whole.no_from.is_some() {
+        return Conversions::Manual;
+    }
+    // `#[from] Error` converts from an error that a generated conversion may convert from, too.
+    if report_unclear(cases, |field| has_from(&field.attrs), errors) {
+        return Conversions::Missing;
+    }
+    let [dbop, sqlx] = Kind::BOTH.map(|kind| choose(kind, cases, errors));
+    let (Ok(dbop), Ok(sqlx)) = (dbop, sqlx) else {
+        return Conversions::Missing;
+    };
+    let found = dbop.is_some() || sqlx.is_some();
+    match &whole.from {
+        Some(from) if found => {
+            errors.at(from.key.span(), "this type already has a place for the database's error, which the conversions use; remove `from`");
+            Conversions::Missing
+        }
+        Some(from) => Conversions::Function(from.value.clone()),
+        None if found => Conversions::Carriers { dbop, sqlx },
+        None if cases
+            .iter()
+            .any(|case| case.no_from && case.carrier.is_some()) =>
+        {
+            Conversions::Manual
+        }
+        None => {
+            missing(input, cases, errors);
+            Conversions::Missing
+        }
+    }
+}
+
+/// Several were found, and it was reported.
+struct Ambiguous;
+
+/// The case that `?` makes from this error.
+fn choose(kind: Kind, cases: &[Case<'_>], errors: &mut Errors) -> Result<Option<usize>, Ambiguous> {
+    let possible: Vec<usize> = (0..cases.len())
+        .filter(|&at| cases[at].can_be_made(kind))
+        .collect();
+    let only = |pick: fn(&Carrier<'_>) -> bool| {
+        let mut picked = possible
+            .iter()
+            .copied()
+            .filter(|&at| cases[at].carrier.as_ref().is_some_and(pick));
+        picked.next().filter(|_| picked.next().is_none())
+    };
+    if let Some(at) = only(|_| true)
+        .or_else(|| only(|carrier| carrier.has_from))
+        .or_else(|| only(|carrier| carrier.marked))
+    {
+        return Ok(Some(at));
+    }
+    let Some(second) = possible.get(1) else {
+        return Ok(None);
+    };
+    let name = kind.name();
+    errors.at(cases[*second].span, format!("a second variant carries `{name}`, so `?` cannot choose; put `#[from]` on the field of one, or `#[db_error(no_from)]` on the variants"));
+    Err(Ambiguous)
+}
+
+/// Reports fields whose type is a bare `Error`, which may be any.
+fn report_unclear(
+    cases: &[Case<'_>],
+    of_interest: impl Fn(&Field) -> bool,
+    errors: &mut Errors,
+) -> bool {
+    let unknown = cases
+        .iter()
+        .filter(|case| case.category.is_none() && case.carrier.is_none())
+        .flat_map(|case| case.fields);
+    let bare = |field: &&Field| matches!(types::peel(&field.ty), Type::Path(path) if path.path.is_ident("Error"));
+    let mut unclear = unknown
+        .filter(bare)
+        .filter(|field| of_interest(field))
+        .peekable();
+    let found = unclear.peek().is_some();
+    for field in unclear {
+        errors.on(&field.ty, "the name alone does not say whose `Error` this is; write `sqlx::Error`, `dbop::Error` or another full path, or add `#[db_error(sqlx)]` or `#[db_error(dbop)]`");
+    }
+    found
+}
+
+/// Says why nothing carries the database's error, as precisely as the type allows.
+fn missing(input: &DeriveInput, cases: &[Case<'_>], errors: &mut Errors) {
+    if report_unclear(cases, |_| true, errors) {
+        return;
+    }
+    if let Some((case, carrier)) = cases
+        .iter()
+        .find_map(|case| Some((case, case.carrier.as_ref()?)))
+    {
+        let (name, path) = (
+            carrier.kind.name(),
+            case.path.to_string().replace("Self :: ", ""),
+        );
+        errors.at(carrier.ty.span(), format!("`?` cannot fill in the other fields of `{path}`; add a variant that carries `{name}` alone, as in `Database(#[from] {name})`"));
+        return;
+    }
+    let name = &input.ident;
+    let place = match &input.data {
+        Data::Enum(_) => "add a variant `Database(#[from] dbop::Error)`",
+        _ => "give it one field of type `dbop::Error`",
+    };
+    errors.on(name.to_token_stream(), format!("`{name}` has no place for an error of the database; {place}, or name a function that makes `{name}` from a `dbop::Error`, as in `#[db_error(from = Self::from_database)]`"));
+}

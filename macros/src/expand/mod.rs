@@ -1,0 +1,389 @@
+//! Step four: the annotated function becomes a loop around its own body.
+
+mod lend_self;
+mod operation;
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
+use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, Type};
+
+use self::lend_self::{Receiver, lend_self};
+use crate::checks::Plan;
+use crate::function::{Argument, Function, Session, cfgs, is_lint_level, types};
+use crate::names::{self, Runtime};
+use crate::options::{Attribute, Options};
+
+/// Everything the parts of the expansion look at.
+struct Expansion<'a> {
+    attribute: Attribute,
+    function: &'a Function,
+    options: &'a Options,
+    runtime: &'a Runtime,
+    plan: Plan,
+}
+
+/// The whole function, rewritten.
+pub(crate) fn expand(
+    attribute: Attribute,
+    function: &Function,
+    options: &Options,
+    runtime: &Runtime,
+) -> TokenStream {
+    let plan = Plan::of(options, function.session.is_some());
+    let expansion = Expansion {
+        attribute,
+        function,
+        options,
+        runtime,
+        plan,
+    };
+    let body = function.form.body(expansion.call());
+    let allows = expansion.allows();
+    let function = function
+        .source
+        .with(&expansion.signature(), &Group::new(Delimiter::Brace, body));
+    quote!(#allows #function)
+}
+
+impl Expansion<'_> {
+    /// Lints that the rewritten signature would raise and the written one does not.
+    fn allows(&self) -> TokenStream {
+        // `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`: with the session gone, `'a` names one borrow and looks superfluous.
+        if self.function.keeps_session_lifetimes() {
+            quote!(#[allow(clippy::needless_lifetimes)])
+        } else {
+            TokenStream::new()
+        }
+    }
+
+    /// Input: `fn f<'t>(&self, tx: &'t mut Tx<'_, DB>, mut v: V, (a, b): (A, B)) -> R`
+    ///
+    /// Output: `fn f(&self, tx: impl Scope<DB>, v: V, __3: (A, B)) -> R`
+    fn signature(&self) -> Signature {
+        let mut signature = self.function.signature_without_session_lifetimes();
+        let inputs = std::mem::take(&mut signature.inputs)
+            .into_iter()
+            .enumerate();
+        signature.inputs = inputs
+            .filter_map(|(index, input)| self.parameter(index, input))
+            .collect::<Punctuated<_, _>>();
+        signature
+    }
+
+    fn parameter(&self, index: usize, input: FnArg) -> Option<FnArg> {
+        if let Some(session) = self
+            .function
+            .session
+            .as_ref()
+            .filter(|session| session.index == index)
+        {
+            return self
+                .options
+                .db
+                .is_none()
+                .then(|| self.scope_parameter(session));
+        }
+        let argument = self
+            .function
+            .arguments
+            .iter()
+            .find(|argument| argument.index == index);
+        match (self.plan, argument) {
+            // The user's pattern moves into the body, where each attempt binds it anew.
+            (Plan::Replayed, Some(argument)) => {
+                Some(FnArg::Typed(renamed(&argument.parameter, &argument.name)))
+            }
+            _ => Some(input),
+        }
+    }
+
+    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's type stands.
+    fn scope_parameter(&self, session: &Session) -> FnArg {
+        let (scope, database) = (self.runtime.scope(), &session.database);
+        let (first, last) = names::ends(&session.parameter.ty);
+        let scope = names::respan(quote!(impl #scope <), first);
+        let close = quote_spanned!(last=> >);
+        // A future with a lifetime bound must not hold a scope that may be shorter-lived.
+        let bound = self.function.form.bound().map(|bound| quote!(+ #bound));
+        let mut parameter = renamed(&session.parameter, &session.name);
+        parameter.ty = Box::new(Type::Verbatim(quote!(#scope #database #close #bound)));
+        FnArg::Typed(parameter)
+    }
+
+    /// Input: the user's block.
+    ///
+    /// Output:
+    /// ```text
+    /// static __DBOP_OP: Op = ..;
+    /// let mut __call = Call::<_, DB, R>::transaction(&__DBOP_OP, tx);
+    /// let mut __kept_v = Arg::new(v);
+    /// while let Some(mut __attempt) = __call.begin().await {
+    ///     let __this_v = replay(&mut __kept_v, &__attempt);
+    ///     let __body = __attempt.body();
+    ///     let mut __session = __attempt.tx();
+    ///     let __result = __body.run(async { .. }).await;
+    ///     __attempt.end(__result).await;
+    /// }
+    /// __call.finish()
+    /// ```
+    fn call(&self) -> TokenStream {
+        let (call, attempt, body, result) = (
+            names::call(),
+            names::attempt(),
+            names::body(),
+            names::result(),
+        );
+        let some = self.runtime.some();
+        let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
+        let new = self.new_call();
+        let (kept, replayed): (Vec<_>, Vec<_>) = self
+            .replayed()
+            .map(|argument| (self.keep(argument), self.replay(argument)))
+            .unzip();
+        let (lent_from, mutable) = match (&self.function.session, self.attribute) {
+            (None, _) => (None, None),
+            (Some(_), Attribute::Transactional) => {
+                (Some(Self::session_from("tx")), Some(quote!(mut)))
+            }
+            (Some(_), Attribute::DbOp) => (Some(Self::session_from("conn")), Some(quote!(mut))),
+        };
+        let repeat = match self.plan {
+            Plan::Once => quote!(if),
+            Plan::Replayed => quote!(while),
+        };
+        let block = self.attempt();
+        quote_spanned! {names::generated()=>
+            #operation
+            #new
+            #(#kept)*
+            #repeat let #some(#mutable #attempt) = #call.begin().await {
+                #(#replayed)*
+                let #body = #attempt.body();
+                #lent_from
+                let #result = #body.run(async { #block }).await;
+                #attempt.end(#result).await;
+            }
+            #call.finish()
+        }
+    }
+
+    /// Input: the user's block.
+    ///
+    /// Output:
+    /// ```text
+    /// let tx: &mut Tx<'_, DB> = lend(&mut __session);
+    /// let mut v = __this_v;
+    /// if false { return fake::<R>(); }
+    /// match () { () => { .. } }
+    /// ```
+    ///
+    /// The `return` tells the compiler the type of the async block before it sees the first `?`; as `fake` is a function like any other, nothing
+    /// counts as unreachable. The `match` drops temporaries of the block's last expression before the arguments, as a function does: before
+    /// edition 2024 a plain block would keep them longer than `v`.
+    fn attempt(&self) -> TokenStream {
+        let lent = self.function.session.as_ref().map(|session| {
+            let (lend, source) = (self.runtime.lend(), names::session());
+            let (pattern, cfgs) = (&session.parameter.pat, cfgs(&session.parameter));
+            let levels = lint_levels(&session.parameter);
+            let ty = types::with_lifetimes(&session.parameter.ty, "'_", true);
+            quote_spanned!(names::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #lend(&mut #source);)
+        });
+        let bound = self.replayed().map(|argument| {
+            let (pattern, value, cfgs) = (
+                &argument.parameter.pat,
+                names::replayed(&argument.name),
+                cfgs(&argument.parameter),
+            );
+            // A parameter `_x` is there for its type or its drop; as a binding it looks as if it did nothing.
+            let allow =
+                allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
+            let unused = self.allow_unused(argument);
+            let levels = lint_levels(&argument.parameter);
+            quote_spanned!(names::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
+        });
+        let block = self.block();
+        // "return type inferred to be .. here" then points at the user's return type.
+        let (first, last) = names::ends(&self.function.output);
+        let (fake, output) = (
+            names::respan(self.runtime.fake(), last),
+            types::without_impl(&self.function.output),
+        );
+        let inferred = quote_spanned!(last=> #fake::<#output>());
+        let inferred = quote_spanned!(first=> return #inferred;);
+        quote_spanned! {names::generated()=>
+            #lent
+            #(#bound)*
+            if false { #inferred }
+            match () { () => #block }
+        }
+    }
+
+    /// The user's block, which gives `&mut self` back when another attempt may need it.
+    fn block(&self) -> Group {
+        let block = &self.function.block;
+        let receiver = match self
+            .function
+            .source
+            .signature
+            .receiver()
+            .map(|receiver| &receiver.kind)
+        {
+            Some(ReceiverKind::Reference(_, _, Some(_))) => Receiver::Mut,
+            Some(ReceiverKind::Typed(_, ty)) if types::wrapped(ty, "Pin").is_some() => {
+                Receiver::Pinned
+            }
+            _ => return block.clone(),
+        };
+        match self.plan {
+            Plan::Replayed => lend_self(block, receiver),
+            Plan::Once => block.clone(),
+        }
+    }
+
+    fn new_call(&self) -> TokenStream {
+        let (call, operation) = (names::call(), names::operation());
+        let output = types::without_impl(&self.function.output);
+        // A return type that no operation can have is reported where it stands.
+        let (first, last) = names::ends(&self.function.output);
+        let Some(session) = &self.function.session else {
+            let unscoped = self.runtime.unscoped();
+            let (open, close) = (
+                names::respan(quote!(#unscoped::<), first),
+                quote_spanned!(last=> >::new(&#operation)),
+            );
+            return quote_spanned!(names::generated()=> let mut #call = #open #output #close;);
+        };
+        let (path, database) = (self.runtime.call(), &session.database);
+        let open = names::respan(quote!(#path::<_,), first);
+        let (db, scope, allow) = match &self.options.db {
+            Some(db) => self.scope_of(&db.value),
+            // The user named it `_tx` because the body does not read it; the expansion has to.
+            None => (
+                None,
+                session.name.to_token_stream(),
+                allow_if_underscored(
+                    &session.parameter.pat,
+                    &quote!(clippy::used_underscore_binding),
+                ),
+            ),
+        };
+        let close = match self.attribute {
+            Attribute::DbOp => quote_spanned!(last=> >::operation(&#operation, #scope)),
+            Attribute::Transactional => quote_spanned!(last=> >::transaction(&#operation, #scope)),
+        };
+        quote_spanned!(names::generated()=> #db #allow let mut #call = #open #database, #output #close;)
+    }
+
+    /// An argument that `db = argument` reads is in use, even when the body does not read it.
+    fn allow_unused(&self, argument: &Argument) -> Option<TokenStream> {
+        let db = self.options.db.as_ref()?.value.to_token_stream();
+        mentions(db, &argument.name).then(|| quote!(#[allow(unused_variables)]))
+    }
+
+    /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The reference keeps a temporary, as in
+    /// `db = self.db.clone()`, for the whole call; the method call finds the handle behind any number of references.
+    fn scope_of(
+        &self,
+        expression: &Expr,
+    ) -> (Option<TokenStream>, TokenStream, Option<TokenStream>) {
+        let (db, as_scope) = (names::db(), self.runtime.as_scope());
+        let binding = quote_spanned!(names::generated()=> let #db = &(#expression););
+        (
+            Some(binding),
+            quote!({ use #as_scope as _; #db.as_scope() }),
+            None,
+        )
+    }
+
+    fn session_from(method: &str) -> TokenStream {
+        let (session, attempt, method) = (
+            names::session(),
+            names::attempt(),
+            Ident::new(method, names::generated()),
+        );
+        quote_spanned!(names::generated()=> let mut #session = #attempt.#method();)
+    }
+
+    /// The arguments that each attempt gets anew.
+    fn replayed(&self) -> impl Iterator<Item = &Argument> {
+        let replayed = self.plan == Plan::Replayed;
+        self.function.arguments.iter().filter(move |_| replayed)
+    }
+
+    fn keep(&self, argument: &Argument) -> TokenStream {
+        let (arg, kept, name, cfgs) = (
+            self.runtime.arg(),
+            names::kept(&argument.name),
+            &argument.name,
+            cfgs(&argument.parameter),
+        );
+        // As for the session: named `_x` because the body does not read it.
+        let allow = allow_if_underscored(
+            &argument.parameter.pat,
+            &quote!(clippy::used_underscore_binding),
+        );
+        quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
+    }
+
+    /// A type that cannot be replayed is reported where it stands: the argument of the call spans the whole type.
+    fn replay(&self, argument: &Argument) -> TokenStream {
+        let (first, last) = names::ends(&argument.parameter.ty);
+        let (replay, attempt, value, cfgs) = (
+            self.runtime.replay(),
+            names::attempt(),
+            names::replayed(&argument.name),
+            cfgs(&argument.parameter),
+        );
+        let mut kept = names::kept(&argument.name);
+        kept.set_span(last);
+        let kept = quote_spanned!(first=> &mut #kept);
+        quote_spanned!(names::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)
+    }
+}
+
+/// The attributes that go with the user's pattern from the signature into the body.
+fn lint_levels(parameter: &PatType) -> impl Iterator<Item = &syn::Attribute> {
+    parameter
+        .attrs
+        .iter()
+        .filter(|attribute| is_lint_level(attribute))
+}
+
+/// The parameter under another pattern: one plain name.
+fn renamed(parameter: &PatType, name: &Ident) -> PatType {
+    let mut parameter = parameter.clone();
+    parameter
+        .attrs
+        .retain(|attribute| !is_lint_level(attribute));
+    parameter.pat = Box::new(Pat::Ident(PatIdent {
+        attrs: Vec::new(),
+        by_ref: None,
+        mutability: None,
+        ident: name.clone(),
+        subpat: None,
+    }));
+    parameter
+}
+
+/// Whether a name occurs in the tokens.
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
+}
+
+/// `#[allow(..)]` for a lint about names that start with an underscore.
+fn allow_if_underscored(pattern: &Pat, lint: &TokenStream) -> Option<TokenStream> {
+    match pattern {
+        Pat::Ident(pattern) if pattern.ident.to_string().starts_with('_') => {
+            Some(quote!(#[allow(#lint)]))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

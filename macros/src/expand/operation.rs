@@ -1,0 +1,71 @@
+//! The static that describes an operation: its name, its place and what was written in the attribute.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use crate::function::Function;
+use crate::names::{self, Runtime};
+use crate::options::{Attribute, Isolation, Options, Retry};
+
+/// Output: `static __DBOP_OP: Op = Op::transaction("f", file!(), line!()).timeout_ms(2000);`
+pub(super) fn item(
+    attribute: Attribute,
+    function: &Function,
+    options: &Options,
+    runtime: &Runtime,
+) -> TokenStream {
+    let ident = &function.source.signature.ident;
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| ident.unraw().to_string(), |name| name.value.value());
+    let (operation, op, file, line) = (
+        names::operation(),
+        runtime.op(),
+        runtime.file(),
+        runtime.line(),
+    );
+    // The user's own span: `line!()` reports the line of the name, not that of the attribute.
+    let place = quote_spanned!(ident.span()=> #file!(), #line!());
+    let kind = match attribute {
+        Attribute::DbOp => quote!(operation),
+        Attribute::Transactional => quote!(transaction),
+    };
+    let settings = settings(options, runtime);
+    quote_spanned!(names::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
+}
+
+/// One builder call for every option that was written.
+fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
+    let flag = |given: bool, call: TokenStream| given.then_some(call);
+    let isolation = runtime.isolation();
+    let calls = [
+        flag(options.read_only.is_some(), quote!(read_only())),
+        flag(options.idempotent.is_some(), quote!(idempotent())),
+        options.retry.as_ref().map(|retry| match retry.value {
+            Retry::Never => quote!(retry_never()),
+            Retry::Policy {
+                attempts,
+                base_ms,
+                cap_ms,
+            } => quote!(retry(#attempts, #base_ms, #cap_ms)),
+        }),
+        options.timeout_ms.as_ref().map(|timeout| {
+            let millis = timeout.value;
+            quote!(timeout_ms(#millis))
+        }),
+        options.max_concurrency.as_ref().map(|limit| {
+            let limit = limit.value;
+            quote!(max_concurrency(#limit as usize))
+        }),
+        options.isolation.as_ref().map(|level| match level.value {
+            Isolation::Serializable => quote!(isolation(#isolation::Serializable)),
+            Isolation::RepeatableRead => quote!(isolation(#isolation::RepeatableRead)),
+            Isolation::ReadCommitted => quote!(isolation(#isolation::ReadCommitted)),
+        }),
+        flag(options.deferrable.is_some(), quote!(deferrable())),
+        flag(options.nested.is_some(), quote!(nested())),
+    ];
+    calls.into_iter().flatten().collect()
+}

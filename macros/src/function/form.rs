@@ -1,0 +1,219 @@
+//! The three ways to write an async function, and what its future returns.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, ReturnType,
+    Signature, Token, Type, TypeParamBound,
+};
+
+use super::types;
+
+/// How the function is async.
+pub(crate) enum Form {
+    /// `async fn f() -> R { block }`
+    Async,
+    /// `fn f() -> Pin<Box<dyn Future<Output = R>>> { Box::pin(async move { block }) }`, which is what `async_trait` makes of a method, or
+    /// `fn f() -> impl Future<Output = R> { async move { block } }`.
+    Returned(Box<Returned>),
+}
+
+pub(crate) struct Returned {
+    /// The lifetime that all the future borrows must outlive.
+    pub(crate) bound: Option<Lifetime>,
+    /// The body around the async block's braces.
+    around: Around,
+}
+
+/// Tokens with a hole in which one brace group stood.
+struct Around {
+    before: TokenStream,
+    inside: Option<(Group, Box<Around>)>,
+    after: TokenStream,
+}
+
+/// Why a function is not async.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotAsync {
+    /// It returns no future.
+    Plain,
+    /// It returns one, made in a way that leaves no block to work with.
+    NoBlock,
+}
+
+impl Form {
+    /// The form, the type the future returns and the block that runs.
+    pub(crate) fn of(
+        signature: &Signature,
+        body: &Group,
+    ) -> Result<(Form, Option<Type>, Group), NotAsync> {
+        let declared = match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(&**ty),
+        };
+        if signature.asyncness.is_some() {
+            return Ok((Form::Async, declared.cloned(), body.clone()));
+        }
+        let (output, bound) = declared.and_then(future_output).ok_or(NotAsync::Plain)?;
+        let (around, block) = Around::of(body.stream()).ok_or(NotAsync::NoBlock)?;
+        Ok((
+            Form::Returned(Box::new(Returned { bound, around })),
+            Some(output),
+            block,
+        ))
+    }
+
+    /// The body of the new function, with `inner` in the place of the block.
+    pub(crate) fn body(&self, inner: TokenStream) -> TokenStream {
+        match self {
+            Form::Async => inner,
+            Form::Returned(returned) => returned.around.fill(inner),
+        }
+    }
+
+    pub(crate) fn bound(&self) -> Option<&Lifetime> {
+        match self {
+            Form::Async => None,
+            Form::Returned(returned) => returned.bound.as_ref(),
+        }
+    }
+}
+
+impl Around {
+    /// Finds the async block the tokens end in, also as an argument, as in `Box::pin(async move { .. })`.
+    fn of(tokens: TokenStream) -> Option<(Around, Group)> {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let tail = tokens
+            .iter()
+            .rposition(|token| is_punct(token, ';'))
+            .map_or(0, |semicolon| semicolon + 1);
+        if let Some(at) = (tail..tokens.len())
+            .rev()
+            .find(|&at| is_async_block(&tokens[tail..=at]))
+        {
+            let TokenTree::Group(block) = &tokens[at] else {
+                return None;
+            };
+            return Some((Around::split(&tokens, at, None), block.clone()));
+        }
+        let at = (tail..tokens.len()).rev().find(|&at| matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis))?;
+        let TokenTree::Group(call) = &tokens[at] else {
+            return None;
+        };
+        let (inside, block) = Around::of(call.stream())?;
+        Some((
+            Around::split(&tokens, at, Some((call.clone(), Box::new(inside)))),
+            block,
+        ))
+    }
+
+    fn split(tokens: &[TokenTree], at: usize, inside: Option<(Group, Box<Around>)>) -> Around {
+        let stream = |tokens: &[TokenTree]| tokens.iter().cloned().collect();
+        Around {
+            before: stream(&tokens[..at]),
+            inside,
+            after: stream(&tokens[at + 1..]),
+        }
+    }
+
+    fn fill(&self, inner: TokenStream) -> TokenStream {
+        let filled = match &self.inside {
+            None => Group::new(Delimiter::Brace, inner),
+            Some((call, inside)) => {
+                let mut group = Group::new(call.delimiter(), inside.fill(inner));
+                group.set_span(call.span());
+                group
+            }
+        };
+        let mut tokens = self.before.clone();
+        filled.to_tokens(&mut tokens);
+        tokens.extend(self.after.clone());
+        tokens
+    }
+}
+
+fn is_punct(token: &TokenTree, character: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
+}
+
+fn is_ident(token: &TokenTree, name: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident == name)
+}
+
+fn is_async_block(tokens: &[TokenTree]) -> bool {
+    match tokens {
+        [.., keyword, TokenTree::Group(block)] if is_ident(keyword, "async") => {
+            block.delimiter() == Delimiter::Brace
+        }
+        [.., first, second, TokenTree::Group(block)]
+            if is_ident(first, "async") && is_ident(second, "move") =>
+        {
+            block.delimiter() == Delimiter::Brace
+        }
+        _ => false,
+    }
+}
+
+/// `R` and the lifetime bound of a type that is a future of `R`.
+fn future_output(ty: &Type) -> Option<(Type, Option<Lifetime>)> {
+    if let Some(boxed) = types::wrapped(ty, "Pin").and_then(|pinned| types::wrapped(pinned, "Box"))
+    {
+        return match types::peel(boxed) {
+            Type::TraitObject(object) => output_of_bounds(&object.bounds),
+            _ => None,
+        };
+    }
+    if let Type::ImplTrait(opaque) = types::peel(ty) {
+        return output_of_bounds(&opaque.bounds);
+    }
+    // The aliases of the futures crate.
+    let alias = types::last_segment(ty)
+        .filter(|segment| segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture")?;
+    let PathArguments::AngleBracketed(arguments) = &alias.arguments else {
+        return None;
+    };
+    let lifetime = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Lifetime(lifetime) => Some(lifetime.clone()),
+        _ => None,
+    });
+    match types::type_arguments(alias).as_slice() {
+        [output] => Some(((*output).clone(), lifetime)),
+        _ => None,
+    }
+}
+
+fn output_of_bounds(
+    bounds: &Punctuated<TypeParamBound, Token![+]>,
+) -> Option<(Type, Option<Lifetime>)> {
+    let mut output = None;
+    let mut lifetime = None;
+    for bound in bounds {
+        match bound {
+            TypeParamBound::Trait(bound) => {
+                let segment = bound
+                    .path
+                    .segments
+                    .last()
+                    .filter(|segment| segment.ident == "Future");
+                if let Some(PathArguments::AngleBracketed(arguments)) =
+                    segment.map(|segment| &segment.arguments)
+                {
+                    output = associated_output(arguments).or(output);
+                }
+            }
+            TypeParamBound::Lifetime(bound) => lifetime = Some(bound.clone()),
+            _ => {}
+        }
+    }
+    Some((output?, lifetime))
+}
+
+fn associated_output(arguments: &AngleBracketedGenericArguments) -> Option<Type> {
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(associated) if associated.ident == "Output" => {
+            Some(associated.ty.clone())
+        }
+        _ => None,
+    })
+}

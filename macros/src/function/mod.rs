@@ -1,0 +1,281 @@
+//! The model of an annotated function: what the checks and the expansion need to know, and nothing about the body's inside.
+
+mod form;
+mod lifetimes;
+pub(crate) mod session;
+pub(crate) mod types;
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{AttrStyle, Attribute, FnArg, Pat, PatType, Signature, Token, Type, Visibility};
+
+pub(crate) use form::Form;
+use form::NotAsync;
+use lifetimes::Lifetimes;
+pub(crate) use session::Session;
+
+use crate::errors::Errors;
+use crate::names::{self, Runtime};
+use crate::options;
+
+/// A function whose signature is parsed and whose body is one token, so that a half-typed body still expands and an editor keeps working on it.
+pub(crate) struct Source {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    default: Option<Token![default]>,
+    pub(crate) signature: Signature,
+    pub(crate) body: Group,
+    /// Where `#[session]` stood; the attributes themselves are gone from the signature.
+    marks: Vec<(usize, Attribute)>,
+}
+
+impl Parse for Source {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let default = if input.peek(Token![default]) {
+            Some(input.parse()?)
+        } else {
+            None
+        };
+        let mut signature: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(input.error(
+                "there is no body to run here; put the attribute on the implementation of this function",
+            ));
+        }
+        let mut body = parse_body(input)?;
+        attributes.extend(take_inner_attributes(&mut body));
+        let marks = session::take_marks(&mut signature);
+        Ok(Source {
+            attributes,
+            visibility,
+            default,
+            signature,
+            body,
+            marks,
+        })
+    }
+}
+
+/// The brace group, also when `macro_rules` passes it on as a `$body:block` and so puts an invisible group around it.
+fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
+    let missing = || input.error("expected the body of the function");
+    let mut token = input.step(|cursor| cursor.token_tree().ok_or_else(missing))?;
+    loop {
+        token = match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return Ok(group),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                group.stream().into_iter().next().ok_or_else(missing)?
+            }
+            other => {
+                return Err(syn::Error::new(
+                    other.span(),
+                    "expected the body of the function",
+                ));
+            }
+        };
+    }
+}
+
+/// Input: `{ #![allow(..)] .. }`, whose attribute belongs to the function. Output: the attribute, as an outer one, and the body without it.
+fn take_inner_attributes(body: &mut Group) -> Vec<Attribute> {
+    let split = |input: ParseStream<'_>| {
+        let mut attributes = Attribute::parse_inner(input)?;
+        for attribute in &mut attributes {
+            attribute.style = AttrStyle::Outer;
+        }
+        Ok((attributes, input.parse::<TokenStream>()?))
+    };
+    // A body that starts like an attribute and is none is for rustc to report.
+    let Ok((attributes, rest)) = split.parse2(body.stream()) else {
+        return Vec::new();
+    };
+    if !attributes.is_empty() {
+        let span = body.span();
+        *body = Group::new(Delimiter::Brace, rest);
+        body.set_span(span);
+    }
+    attributes
+}
+
+impl Source {
+    /// The function with another signature and body.
+    pub(crate) fn with(&self, signature: &Signature, body: &Group) -> TokenStream {
+        let Source {
+            attributes,
+            visibility,
+            default,
+            ..
+        } = self;
+        quote!(#(#attributes)* #visibility #default #signature #body)
+    }
+
+    /// The function as it was written, which is what an editor shows while there are errors.
+    pub(crate) fn original(&self) -> TokenStream {
+        self.with(&self.signature, &self.body)
+    }
+}
+
+/// A parameter that is not the session.
+pub(crate) struct Argument {
+    /// Its place among all parameters.
+    pub(crate) index: usize,
+    /// Its name in the signature; the user's, unless the pattern has none.
+    pub(crate) name: Ident,
+    pub(crate) parameter: PatType,
+}
+
+impl Argument {
+    fn new(index: usize, parameter: &PatType) -> Argument {
+        let name = match &*parameter.pat {
+            Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
+            _ => names::parameter(index),
+        };
+        Argument {
+            index,
+            name,
+            parameter: parameter.clone(),
+        }
+    }
+}
+
+/// The attributes that decide whether a parameter exists at all.
+pub(crate) fn cfgs(parameter: &PatType) -> impl Iterator<Item = &Attribute> {
+    parameter
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+}
+
+/// What lints say about a parameter is about the user's binding of it.
+pub(crate) fn is_lint_level(attribute: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"]
+        .iter()
+        .any(|level| attribute.path().is_ident(level))
+}
+
+pub(crate) struct Function {
+    pub(crate) source: Source,
+    pub(crate) form: Form,
+    /// What the function, or the future it returns, returns.
+    pub(crate) output: Type,
+    /// The user's braces and what is between them.
+    pub(crate) block: Group,
+    pub(crate) session: Option<Session>,
+    pub(crate) arguments: Vec<Argument>,
+    lifetimes: Option<Lifetimes>,
+}
+
+impl Function {
+    /// Step two of an attribute. On a mistake, the source comes back beside the errors.
+    pub(crate) fn model(
+        attribute: options::Attribute,
+        source: Source,
+        runtime: &Runtime,
+        errors: &mut Errors,
+    ) -> Result<Function, Box<Source>> {
+        let session = session::find(attribute, &source.signature, &source.marks, runtime, errors);
+        let Some((form, output, block)) = returned(attribute, &source, errors) else {
+            return Err(Box::new(source));
+        };
+        let arguments = source
+            .signature
+            .inputs
+            .iter()
+            .enumerate()
+            .filter_map(|(index, input)| match input {
+                FnArg::Typed(parameter)
+                    if session
+                        .as_ref()
+                        .is_none_or(|session| session.index != index) =>
+                {
+                    Some(Argument::new(index, parameter))
+                }
+                _ => None,
+            });
+        let arguments = arguments.collect();
+        let lifetimes = session.as_ref().map(|session| {
+            Lifetimes::of(
+                &source.signature,
+                &session.parameter.ty,
+                session.index,
+                source.body.stream(),
+            )
+        });
+        Ok(Function {
+            source,
+            form,
+            output,
+            block,
+            session,
+            arguments,
+            lifetimes,
+        })
+    }
+
+    /// The signature without the lifetimes that only the session parameter used.
+    pub(crate) fn signature_without_session_lifetimes(&self) -> Signature {
+        let mut signature = self.source.signature.clone();
+        if let Some(lifetimes) = &self.lifetimes {
+            lifetimes.remove_unused(&mut signature);
+        }
+        signature
+    }
+
+    /// Whether a lifetime that tied the session to something else stays behind.
+    pub(crate) fn keeps_session_lifetimes(&self) -> bool {
+        self.lifetimes
+            .as_ref()
+            .is_some_and(|lifetimes| lifetimes.some_remain)
+    }
+}
+
+/// The form and return type of a function that is async and can fail.
+fn returned(
+    attribute: options::Attribute,
+    source: &Source,
+    errors: &mut Errors,
+) -> Option<(Form, Type, Group)> {
+    let (signature, attribute) = (&source.signature, attribute.name());
+    if let Some(constness) = &signature.constness {
+        errors.on(constness, format!("{attribute} on a `const fn`: a database call cannot run at compile time; remove `const`"));
+        return None;
+    }
+    let (form, output, block) = match Form::of(signature, &source.body) {
+        Ok(found) => found,
+        Err(NotAsync::Plain) => {
+            errors.on(
+                signature.fn_token,
+                format!(
+                    "{attribute} on a plain `fn`: statements are awaited; make it `async fn {}`",
+                    signature.ident
+                ),
+            );
+            return None;
+        }
+        Err(NotAsync::NoBlock) => {
+            errors.on(&signature.output, format!("{attribute} finds no async block to run; end the body in `Box::pin(async move {{ .. }})` or `async move {{ .. }}`, or make it an `async fn`"));
+            return None;
+        }
+    };
+    match output {
+        Some(output) if !is_unit(&output) => Some((form, output, block)),
+        unit => {
+            let place = unit.map_or_else(
+                || signature.ident.to_token_stream(),
+                ToTokens::into_token_stream,
+            );
+            errors.on(place, format!("`{}` returns nothing, but a database call can fail; return `Result<(), E>`, where `E` is `dbop::Error`, `sqlx::Error` or an error that derives `DbError`", signature.ident));
+            None
+        }
+    }
+}
+
+fn is_unit(ty: &Type) -> bool {
+    matches!(types::peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

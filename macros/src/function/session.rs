@@ -1,0 +1,278 @@
+//! Which parameter is the session, and what its type says about the database.
+
+use quote::{ToTokens, quote};
+use syn::{FnArg, Ident, Pat, PatType, Signature, Type};
+
+use super::types;
+use crate::errors::Errors;
+use crate::names::{self, Runtime};
+use crate::options::Attribute;
+
+/// The parameter whose type callers do not see.
+pub(crate) struct Session {
+    /// Its place among all parameters, the receiver included.
+    pub(crate) index: usize,
+    /// Its name in the signature.
+    pub(crate) name: Ident,
+    pub(crate) parameter: PatType,
+    /// The tokens of the database type `DB`.
+    pub(crate) database: proc_macro2::TokenStream,
+}
+
+/// What a type is when its name is one of those a session has.
+enum Known<'t> {
+    Tx(&'t Type),
+    Conn(&'t Type),
+    Postgres,
+    Sqlite,
+    /// `Tx` or `Conn` without a database.
+    Incomplete,
+    /// sqlx's own transaction.
+    Foreign(&'t Type),
+}
+
+fn known(ty: &Type) -> Option<Known<'_>> {
+    let segment = types::last_segment(ty)?;
+    let database = types::type_arguments(segment);
+    match (segment.ident.to_string().as_str(), database.as_slice()) {
+        ("Tx", [database]) => Some(Known::Tx(database)),
+        ("Conn", [database]) => Some(Known::Conn(database)),
+        ("Transaction", [database]) => Some(Known::Foreign(database)),
+        ("Tx" | "Conn", []) if !segment.arguments.is_none() => Some(Known::Incomplete),
+        ("PgConnection", []) => Some(Known::Postgres),
+        ("SqliteConnection", []) => Some(Known::Sqlite),
+        _ => None,
+    }
+}
+
+/// The type a session is behind, when the type is `&mut` one of those that need no mark.
+fn unmarked(ty: &Type) -> Option<Known<'_>> {
+    types::reference(ty)
+        .filter(|(_, mutable)| *mutable)
+        .and_then(|(inner, _)| known(inner))
+}
+
+/// Removes every `#[session]` and returns the places it stood at.
+pub(crate) fn take_marks(signature: &mut Signature) -> Vec<(usize, syn::Attribute)> {
+    let mut marks = Vec::new();
+    for (index, input) in signature.inputs.iter_mut().enumerate() {
+        let attributes = match input {
+            FnArg::Receiver(receiver) => &mut receiver.attrs,
+            FnArg::Typed(parameter) => &mut parameter.attrs,
+        };
+        let is_mark = |attribute: &syn::Attribute| {
+            attribute
+                .path()
+                .segments
+                .last()
+                .is_some_and(|last| last.ident == "session")
+        };
+        marks.extend(
+            attributes
+                .extract_if(.., |attribute| is_mark(attribute))
+                .map(|mark| (index, mark)),
+        );
+    }
+    marks
+}
+
+/// Finds the session parameter; every way to get it wrong is an error that shows the right one.
+pub(crate) fn find(
+    attribute: Attribute,
+    signature: &Signature,
+    marks: &[(usize, syn::Attribute)],
+    runtime: &Runtime,
+    errors: &mut Errors,
+) -> Option<Session> {
+    for (_, again) in marks.iter().skip(1) {
+        errors.on(
+            again,
+            "only one parameter can be the session; remove this `#[session]`",
+        );
+    }
+    let mut typed = signature
+        .inputs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, input)| match input {
+            FnArg::Typed(parameter) => Some((index, parameter)),
+            FnArg::Receiver(_) => None,
+        });
+    let mut search = Search {
+        attribute,
+        runtime,
+        errors,
+        marked: !marks.is_empty(),
+    };
+    if let Some((index, mark)) = marks.first() {
+        let Some((index, parameter)) = typed.find(|(candidate, _)| candidate == index) else {
+            search.errors.on(mark, "a receiver cannot be the session; mark a parameter, or write `db = self.field` in the attribute");
+            return None;
+        };
+        return search.marked(index, parameter);
+    }
+    let first = typed
+        .next()
+        .and_then(|(index, parameter)| search.parameter(index, parameter));
+    match first {
+        Some(found) => found.ok(),
+        None => {
+            missing(
+                attribute,
+                signature,
+                typed.map(|(_, parameter)| parameter),
+                search.errors,
+            );
+            None
+        }
+    }
+}
+
+/// The error was reported.
+struct Reported;
+
+struct Search<'a> {
+    attribute: Attribute,
+    runtime: &'a Runtime,
+    errors: &'a mut Errors,
+    marked: bool,
+}
+
+impl Search<'_> {
+    /// With a mark, any type may be the session: an alias hides its name from a macro, and the runtime resolves it.
+    fn marked(&mut self, index: usize, parameter: &PatType) -> Option<Session> {
+        if let Some(found) = self.parameter(index, parameter) {
+            return found.ok();
+        }
+        let hidden = types::with_lifetimes(&parameter.ty, "'static", false);
+        let trait_path = self.runtime.session_param();
+        Some(session(
+            index,
+            parameter,
+            quote!(<#hidden as #trait_path>::Database),
+        ))
+    }
+
+    /// `None`: the type is none that names a session.
+    fn parameter(
+        &mut self,
+        index: usize,
+        parameter: &PatType,
+    ) -> Option<Result<Session, Reported>> {
+        if let Some(known) = unmarked(&parameter.ty) {
+            return self.resolve(&known, index, parameter);
+        }
+        let (inner, why) = match types::reference(&parameter.ty) {
+            Some((inner, _)) => (inner, "a shared reference cannot run statements"),
+            None => (
+                &*parameter.ty,
+                "dbop opens and closes it, the body only borrows it",
+            ),
+        };
+        if let Some(Known::Tx(_) | Known::Conn(_)) = known(inner) {
+            return self.reject(
+                parameter,
+                format!("the session parameter is `&mut {}`: {why}", source(inner)),
+            );
+        }
+        None
+    }
+
+    fn resolve(
+        &mut self,
+        known: &Known<'_>,
+        index: usize,
+        parameter: &PatType,
+    ) -> Option<Result<Session, Reported>> {
+        let (database, shown, is_tx) = match known {
+            Known::Tx(database) => (database.to_token_stream(), source(database), true),
+            Known::Conn(database) => (database.to_token_stream(), source(database), false),
+            Known::Postgres => (self.runtime.postgres(), "Postgres".to_owned(), false),
+            Known::Sqlite => (self.runtime.sqlite(), "Sqlite".to_owned(), false),
+            Known::Incomplete if self.marked => return None,
+            Known::Incomplete => {
+                return self.reject(parameter, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`".to_owned());
+            }
+            Known::Foreign(database) if self.attribute == Attribute::Transactional => {
+                let database = source(database);
+                return self.reject(parameter, format!("`#[transactional]` begins and commits by itself; take `&mut Tx<'_, {database}>` in place of sqlx's transaction"));
+            }
+            Known::Foreign(_) => return None,
+        };
+        match (self.attribute, is_tx) {
+            (Attribute::Transactional, false) => {
+                self.reject(parameter, format!("`#[transactional]` gives its body a transaction; take `tx: &mut Tx<'_, {shown}>`, or use `#[db_op]`"))
+            }
+            (Attribute::DbOp, true) => {
+                self.reject(parameter, format!("`#[db_op]` opens no transaction; use `#[transactional]`, or take `conn: &mut Conn<'_, {shown}>`"))
+            }
+            _ => Some(Ok(session(index, parameter, database))),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        parameter: &PatType,
+        message: String,
+    ) -> Option<Result<Session, Reported>> {
+        self.errors.on(&parameter.ty, message);
+        Some(Err(Reported))
+    }
+}
+
+fn session(index: usize, parameter: &PatType, database: proc_macro2::TokenStream) -> Session {
+    let name = match &*parameter.pat {
+        Pat::Ident(pattern) => pattern.ident.clone(),
+        _ => names::unnamed_session(),
+    };
+    Session {
+        index,
+        name,
+        parameter: parameter.clone(),
+        database,
+    }
+}
+
+/// No session among the first parameters: fine for `#[db_op]` unless a later one was meant.
+fn missing<'p>(
+    attribute: Attribute,
+    signature: &Signature,
+    later: impl Iterator<Item = &'p PatType>,
+    errors: &mut Errors,
+) {
+    let mut later = later.filter(|parameter| {
+        matches!(
+            unmarked(&parameter.ty),
+            Some(Known::Tx(_) | Known::Conn(_) | Known::Postgres | Known::Sqlite)
+        )
+    });
+    if let Some(parameter) = later.next() {
+        errors.on(parameter, "the session is the first parameter; move this one to the front, or mark it with `#[session]`");
+    } else if attribute == Attribute::Transactional {
+        let (name, receiver) = (
+            &signature.ident,
+            if signature.receiver().is_some() {
+                "&self, "
+            } else {
+                ""
+            },
+        );
+        errors.at(
+            name.span(),
+            format!("`{name}` has no session parameter: `#[transactional]` needs one, as in `fn {name}({receiver}tx: &mut Tx<'_, Sqlite>, ..)`; an alias of that type is marked with `#[session]`"),
+        );
+    }
+}
+
+/// A type as one would write it; token streams print with spaces around everything.
+fn source(ty: &Type) -> String {
+    ty.to_token_stream()
+        .to_string()
+        .replace(" < ", "<")
+        .replace(" <", "<")
+        .replace("< ", "<")
+        .replace(" >", ">")
+        .replace(" ,", ",")
+        .replace(" :: ", "::")
+        .replace("& ", "&")
+}

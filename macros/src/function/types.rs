@@ -1,0 +1,126 @@
+//! Questions about types that syntax alone can answer.
+
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments, PathSegment, Type,
+    TypeFnPtr, TypeReference,
+};
+
+/// The type without parentheses and without the invisible groups `macro_rules` puts around a `$ty`.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        other => other,
+    }
+}
+
+/// `T` and whether it is `mut`, of `&T`.
+pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
+    match peel(ty) {
+        Type::Reference(reference) => Some((peel(&reference.elem), reference.mutability.is_some())),
+        _ => None,
+    }
+}
+
+/// `Tx<'_, Sqlite>` of `dbop::Tx<'_, Sqlite>`.
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The types between the angle brackets, without lifetimes and constants.
+pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return Vec::new();
+    };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// `Pin<Inner>`, `Box<Inner>` and the like: the one type argument of a path that ends in `name`.
+pub(crate) fn wrapped<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
+    let segment = last_segment(ty).filter(|segment| segment.ident == name)?;
+    match type_arguments(segment).as_slice() {
+        [inner] => Some(inner),
+        _ => None,
+    }
+}
+
+/// A copy in which every `impl Trait` is `_`, as needed where a type is named inside a body.
+pub(crate) fn without_impl(ty: &Type) -> Type {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(_) = ty {
+                *ty = Type::Infer(syn::TypeInfer {
+                    attrs: Vec::new(),
+                    underscore_token: <syn::Token![_]>::default(),
+                });
+            }
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    let mut ty = ty.clone();
+    Infer.visit_type_mut(&mut ty);
+    ty
+}
+
+/// A copy in which every lifetime, elided ones included, is replaced.
+pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) -> Type {
+    struct Replace<'a>(&'a str, bool);
+    impl VisitMut for Replace<'_> {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if !(self.1 && lifetime.ident == "static") {
+                *lifetime = Lifetime::new(self.0, lifetime.span());
+            }
+        }
+
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            // `&'_ mut T` says no more than `&mut T`.
+            if reference.lifetime.is_none() && self.0 != "'_" {
+                reference.lifetime = Some(Lifetime::new(self.0, reference.and_token.spans[0]));
+            }
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+    }
+    let mut ty = ty.clone();
+    Replace(replacement, keep_static).visit_type_mut(&mut ty);
+    ty
+}
+
+/// The first `&mut` (or `&`, when `shared` are asked for) that a value of this type may hold. What a function pointer or a closure takes is not
+/// held by it.
+pub(crate) fn find_reference(ty: &Type, shared: bool) -> Option<TypeReference> {
+    struct Find {
+        shared: bool,
+        found: Option<TypeReference>,
+    }
+    impl VisitMut for Find {
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            if self.found.is_none() && (self.shared || reference.mutability.is_some()) {
+                self.found = Some(reference.clone());
+            }
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+
+        fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
+
+        fn visit_parenthesized_generic_arguments_mut(
+            &mut self,
+            _: &mut ParenthesizedGenericArguments,
+        ) {
+        }
+    }
+    let mut find = Find {
+        shared,
+        found: None,
+    };
+    find.visit_type_mut(&mut ty.clone());
+    find.found
+}

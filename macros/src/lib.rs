@@ -1,0 +1,166 @@
+//! The attributes and derives of dbop.
+//!
+//! Depend on the crate `dbop`, which re-exports everything here together with the runtime that generated code calls. Nothing in this crate is
+//! present at run time.
+//!
+//! Each attribute is the same four steps: [`options`] reads what is written in the attribute, [`function`] makes a model of the annotated
+//! function, [`checks`] finds what does not fit together, and [`expand`] writes the new function. All mistakes of the first three steps are
+//! reported at once, and the function is then emitted as it was written, so that an editor keeps working on it.
+#![deny(missing_docs)]
+// The links above lead to private modules: they are for readers of the source.
+#![allow(rustdoc::private_intra_doc_links)]
+
+mod checks;
+mod db_error;
+mod errors;
+mod expand;
+mod function;
+mod names;
+mod options;
+
+use proc_macro::TokenStream;
+
+/// One operation on one database session; each statement commits by itself.
+///
+/// The function's session parameter is `conn: &mut Conn<'_, DB>`, or sqlx's own `&mut PgConnection` or `&mut SqliteConnection`. Callers pass a
+/// `&Db`, a pool, or a session they already have:
+///
+/// ```text
+/// #[db_op(read_only, timeout = "2s")]
+/// async fn balance(conn: &mut Conn<'_, Sqlite>, id: i64) -> Result<i64, BankError> { .. }
+///
+/// balance(&db, 1).await?;          // a session of its own
+/// balance(&mut *conn, 1).await?;   // the session the caller has
+/// ```
+///
+/// A function without a session parameter keeps its signature. It gets the deadline, the statistics and the error category, and is retried only
+/// when it is declared `read_only` or `idempotent`.
+///
+/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark also tells the attribute that an alias stands
+/// for a session type.
+///
+/// # Options
+///
+/// | option | meaning |
+/// |---|---|
+/// | `read_only` | writes nothing; may run again after any transient failure |
+/// | `idempotent` | its effect may be applied again, later, and concurrently with itself; may run again after any transient failure |
+/// | `retry = never` | one attempt, no copies of arguments |
+/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
+/// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
+/// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
+/// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
+/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn |
+/// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
+#[proc_macro_attribute]
+pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
+    attribute(options::Attribute::DbOp, options.into(), function.into()).into()
+}
+
+/// One database transaction: committed when the function returns `Ok`, rolled back otherwise.
+///
+/// The function's session parameter is `tx: &mut Tx<'_, DB>`. Callers pass a `&Db` or a pool, or a transaction they already have, which the call
+/// then joins:
+///
+/// ```text
+/// #[transactional(isolation = serializable)]
+/// async fn transfer(tx: &mut Tx<'_, Postgres>, from: i64, to: i64, cents: i64) -> Result<(), BankError> { .. }
+///
+/// transfer(&db, 1, 2, 500).await?;        // a transaction of its own, replayed as a whole when that is safe
+/// transfer(&mut *tx, 1, 2, 500).await?;   // part of the caller's transaction
+/// ```
+///
+/// The transaction is attempted again after a transient failure, as soon as it is known to have rolled back. Every attempt gets its own clone of
+/// the arguments; an argument that cannot be cloned asks for `retry = never`.
+///
+/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark also tells the attribute that an alias stands
+/// for a session type.
+///
+/// # Options
+///
+/// | option | meaning |
+/// |---|---|
+/// | `read_only` | a read-only transaction: the database refuses writes |
+/// | `idempotent` | its effect may be applied again, later, and concurrently with itself; may run again when the outcome of a commit is unknown |
+/// | `retry = never` | one attempt, no copies of arguments |
+/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
+/// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
+/// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
+/// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
+/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn |
+/// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
+/// | `isolation = serializable` | or `repeatable_read` or `read_committed`; the database's default if left out |
+/// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
+/// | `nested` | when it joins a transaction, a savepoint: its failure leaves the caller's transaction usable |
+#[proc_macro_attribute]
+pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream {
+    attribute(
+        options::Attribute::Transactional,
+        options.into(),
+        function.into(),
+    )
+    .into()
+}
+
+/// Makes an enum the error of database operations: `?` works on `sqlx::Error` and `dbop::Error`, and the call knows what may be retried.
+///
+/// ```text
+/// #[derive(Debug, thiserror::Error, DbError)]
+/// enum BankError {
+///     #[error("account {0} has insufficient funds")]
+///     InsufficientFunds(i64),
+///     #[error("try again later")]
+///     #[db_error(category = transient)]
+///     Busy,
+///     #[error(transparent)]
+///     Database(#[from] dbop::Error),
+/// }
+/// ```
+///
+/// The variant that carries `dbop::Error` or `sqlx::Error` answers for what the database said; all others count as the application's own errors,
+/// which are never retried. The conversions that `#[from]` does not write are generated. A struct with one such field works the same way.
+///
+/// # Options
+///
+/// | option | where | meaning |
+/// |---|---|---|
+/// | `category = transient` | variant | what it counts as: `transient`, `integrity`, `query`, `programming`, `data`, `permission`, `resource`, `ambiguous`, `cancelled`, `internal` or `application` |
+/// | `sqlx` | variant or field | its field is `sqlx::Error`, where the type's name does not say so |
+/// | `dbop` | variant or field | its field is `dbop::Error`, where the type's name does not say so |
+/// | `no_from` | type or variant | the conversions are written by hand |
+/// | `from = path` | type | the function that makes the error from a `dbop::Error`, for a type that carries neither |
+/// | `crate = ::path::to::dbop` | type | where the crate `dbop` is found |
+#[proc_macro_derive(DbError, attributes(db_error))]
+pub fn derive_db_error(input: TokenStream) -> TokenStream {
+    db_error::derive(input.into()).into()
+}
+
+fn attribute(
+    attribute: options::Attribute,
+    options: proc_macro2::TokenStream,
+    input: proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
+    let mut errors = errors::Errors::default();
+    let options = options::parse(attribute, options, &mut errors);
+    checks::options(&options, &mut errors);
+    let runtime = names::Runtime::new(options.krate.as_ref().map(|path| &path.value));
+    let Some(source) = errors.take(syn::parse2::<function::Source>(input.clone())) else {
+        return errors.finish().err().into_iter().chain([input]).collect();
+    };
+    let function = match function::Function::model(attribute, source, &runtime, &mut errors) {
+        Ok(function) => function,
+        Err(source) => {
+            return errors
+                .finish()
+                .err()
+                .into_iter()
+                .chain([source.original()])
+                .collect();
+        }
+    };
+    checks::function(attribute, &function, &options, &mut errors);
+    match errors.finish() {
+        Ok(()) => expand::expand(attribute, &function, &options, &runtime),
+        Err(errors) => [errors, function.source.original()].into_iter().collect(),
+    }
+}

@@ -1,0 +1,157 @@
+//! Every identifier and path that generated code contains.
+//!
+//! Locals carry `Span::mixed_site()`, so a body can neither see nor shadow them. Paths are absolute and go through `__private`, so a user's own
+//! `Result`, `Ok` or `Box` does not matter.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::Path;
+use syn::ext::IdentExt;
+
+/// The span of generated tokens that belong to nothing the user wrote.
+pub(crate) fn generated() -> Span {
+    Span::mixed_site()
+}
+
+/// Reports at `place`, resolves like generated code.
+pub(crate) fn generated_at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+/// A generated local variable.
+macro_rules! locals {
+    ($($(#[$doc:meta])* $function:ident = $name:literal;)*) => {
+        $($(#[$doc])* pub(crate) fn $function() -> Ident { Ident::new($name, generated()) })*
+    };
+}
+
+locals! {
+    /// The static description of the operation.
+    operation = "__DBOP_OP";
+    /// One call: all its attempts.
+    call = "__call";
+    /// One attempt of the call.
+    attempt = "__attempt";
+    /// What the option `db` says.
+    db = "__db";
+    /// Runs the body of one attempt.
+    body = "__body";
+    /// What the session parameter borrows from.
+    session = "__session";
+    /// What the body returned.
+    result = "__result";
+    /// The session parameter when the user named it `_`.
+    unnamed_session = "__scope";
+    /// The error in the impls of `#[derive(DbError)]`.
+    error = "__error";
+}
+
+/// The parameter that takes the place of a pattern in the signature.
+pub(crate) fn parameter(index: usize) -> Ident {
+    format_ident!("__{index}", span = generated())
+}
+
+/// The argument that is kept for later attempts.
+pub(crate) fn kept(parameter: &Ident) -> Ident {
+    format_ident!("__kept_{}", bare(parameter), span = generated())
+}
+
+/// The copy of an argument that one attempt uses up.
+pub(crate) fn replayed(parameter: &Ident) -> Ident {
+    format_ident!("__this_{}", bare(parameter), span = generated())
+}
+
+/// Generated parameters already start with underscores.
+fn bare(parameter: &Ident) -> String {
+    parameter
+        .unraw()
+        .to_string()
+        .trim_start_matches("__")
+        .to_owned()
+}
+
+/// Paths into the runtime crate, which a user may have renamed.
+pub(crate) struct Runtime {
+    krate: TokenStream,
+}
+
+macro_rules! private {
+    ($($function:ident = $($segment:ident)::+;)*) => {
+        $(pub(crate) fn $function(&self) -> TokenStream {
+            let krate = &self.krate;
+            quote!(#krate::__private::$($segment)::+)
+        })*
+    };
+}
+
+impl Runtime {
+    /// `::dbop`, or what the option `crate` says.
+    pub(crate) fn new(krate: Option<&Path>) -> Runtime {
+        let krate = krate.map_or_else(
+            || respan(quote!(::dbop), generated()),
+            ToTokens::into_token_stream,
+        );
+        Runtime { krate }
+    }
+
+    /// The trait of what callers may pass; public, as it appears in signatures.
+    pub(crate) fn scope(&self) -> TokenStream {
+        let krate = &self.krate;
+        quote!(#krate::Scope)
+    }
+
+    private! {
+        op = Op;
+        isolation = Isolation;
+        call = Call;
+        unscoped = Unscoped;
+        arg = Arg;
+        replay = replay;
+        lend = lend;
+        fake = fake;
+        as_scope = AsScope;
+        session_param = SessionParam;
+        postgres = Postgres;
+        sqlite = Sqlite;
+        db_error = DbError;
+        cause = Cause;
+        category = Category;
+        dbop_error = Error;
+        sqlx_error = sqlx::Error;
+        some = core::option::Option::Some;
+        none = core::option::Option::None;
+        option = core::option::Option;
+        from = core::convert::From;
+        display = core::fmt::Display;
+        boxed = Box;
+        file = core::file;
+        line = core::line;
+    }
+}
+
+/// Where the tokens begin and end, for generated tokens that stand for them in messages: a message underlines from the first to the last.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens
+        .into_token_stream()
+        .into_iter()
+        .map(|token| generated_at(token.span()));
+    let first = spans.next().unwrap_or_else(generated);
+    (first, spans.last().unwrap_or(first))
+}
+
+/// The same tokens, all with one span.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            if let proc_macro2::TokenTree::Group(group) = &token {
+                let mut inner =
+                    proc_macro2::Group::new(group.delimiter(), respan(group.stream(), span));
+                inner.set_span(span);
+                return inner.into();
+            }
+            token.set_span(span);
+            token
+        })
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! What is written between the parentheses of `#[db_op(..)]` and `#[transactional(..)]`.
+
+pub(crate) mod duration;
+pub(crate) mod reader;
+pub(crate) mod suggest;
+
+use proc_macro2::TokenStream;
+use syn::{Expr, LitStr, Path};
+
+use crate::errors::Errors;
+use reader::{Given, Row, Value, Written};
+
+/// Which of the two attributes is being expanded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Attribute {
+    DbOp,
+    Transactional,
+}
+
+impl Attribute {
+    /// As users write it, for messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Attribute::DbOp => "`#[db_op]`",
+            Attribute::Transactional => "`#[transactional]`",
+        }
+    }
+
+    /// The attribute with an option, for messages.
+    pub(crate) fn with(self, option: &str) -> String {
+        format!("{}({option})]`", self.name().trim_end_matches("]`"))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Isolation {
+    Serializable,
+    RepeatableRead,
+    ReadCommitted,
+}
+
+const ISOLATIONS: [(&str, Isolation); 3] = [
+    ("serializable", Isolation::Serializable),
+    ("repeatable_read", Isolation::RepeatableRead),
+    ("read_committed", Isolation::ReadCommitted),
+];
+
+/// `retry = never` or `retry(..)`, with the defaults for what was not written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Retry {
+    Never,
+    Policy {
+        attempts: u32,
+        base_ms: u64,
+        cap_ms: u64,
+    },
+}
+
+/// Everything that was written, each value beside its key.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) read_only: Option<Given<()>>,
+    pub(crate) idempotent: Option<Given<()>>,
+    pub(crate) retry: Option<Given<Retry>>,
+    pub(crate) timeout_ms: Option<Given<u64>>,
+    pub(crate) name: Option<Given<LitStr>>,
+    pub(crate) db: Option<Given<Expr>>,
+    pub(crate) max_concurrency: Option<Given<u32>>,
+    pub(crate) krate: Option<Given<Path>>,
+    pub(crate) isolation: Option<Given<Isolation>>,
+    pub(crate) deferrable: Option<Given<()>>,
+    pub(crate) nested: Option<Given<()>>,
+}
+
+const TRANSACTIONAL: &str = Attribute::Transactional.name();
+
+/// The only place that names the options.
+static TABLE: [Row<Options>; 11] = [
+    Row::new("read_only", "read_only", |options, value| {
+        value.flag().map(|given| options.read_only = given)
+    }),
+    Row::new("idempotent", "idempotent", |options, value| {
+        value.flag().map(|given| options.idempotent = given)
+    }),
+    Row::new(
+        "retry",
+        "retry(attempts = 5, base = \"10ms\", cap = \"1s\")",
+        |options, value| read_retry(value).map(|given| options.retry = given),
+    ),
+    Row::new("timeout", "timeout = \"2s\"", |options, value| {
+        value.duration().map(|given| options.timeout_ms = given)
+    }),
+    Row::new("name", "name = \"orders.place\"", |options, value| {
+        read_name(value).map(|given| options.name = given)
+    }),
+    Row::new("db", "db = self.db", |options, value| {
+        value.expression().map(|given| options.db = given)
+    }),
+    Row::new(
+        "max_concurrency",
+        "max_concurrency = 8",
+        |options, value| value.count().map(|given| options.max_concurrency = given),
+    ),
+    Row::new("crate", "crate = ::path::to::dbop", |options, value| {
+        value.path().map(|given| options.krate = given)
+    }),
+    Row::<Options>::new("isolation", "isolation = serializable", |options, value| {
+        value
+            .word(&ISOLATIONS)
+            .map(|given| options.isolation = given)
+    })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new("deferrable", "deferrable", |options, value| {
+        value.flag().map(|given| options.deferrable = given)
+    })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new("nested", "nested", |options, value| {
+        value.flag().map(|given| options.nested = given)
+    })
+    .only_on(TRANSACTIONAL),
+];
+
+/// Step one of an attribute: the text becomes values, each valid by itself. How they fit together is for [`crate::checks`].
+pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
+    let mut options = Options::default();
+    reader::read(tokens, &TABLE, attribute.name(), &mut options, errors);
+    options
+}
+
+fn read_name(value: &mut Value<'_>) -> Written<LitStr> {
+    let name = value.string()?;
+    match &name {
+        Some(given) if given.value.value().trim().is_empty() => Err(syn::Error::new(
+            given.value.span(),
+            "an operation's name must not be empty: traces and statistics are listed under it",
+        )),
+        _ => Ok(name),
+    }
+}
+
+#[derive(Default)]
+struct Policy {
+    attempts: Option<Given<u32>>,
+    base_ms: Option<Given<u64>>,
+    cap_ms: Option<Given<u64>>,
+}
+
+static RETRY_TABLE: [Row<Policy>; 3] = [
+    Row::new("attempts", "attempts = 5", |policy, value| {
+        value.count().map(|given| policy.attempts = given)
+    }),
+    Row::new("base", "base = \"10ms\"", |policy, value| {
+        value.duration().map(|given| policy.base_ms = given)
+    }),
+    Row::new("cap", "cap = \"1s\"", |policy, value| {
+        value.duration().map(|given| policy.cap_ms = given)
+    }),
+];
+
+/// Attempts, first and longest wait when `retry(..)` leaves them out.
+const DEFAULT_RETRY: (u32, u64, u64) = (5, 10, 1_000);
+
+fn read_retry(value: &mut Value<'_>) -> Written<Retry> {
+    if !value.has_list() {
+        return value.word(&[("never", Retry::Never)]);
+    }
+    let mut policy = Policy::default();
+    value.list(&RETRY_TABLE, &mut policy)?;
+    let written = |given: &Option<Given<u64>>| given.as_ref().map(|given| given.value);
+    let base_ms = written(&policy.base_ms).unwrap_or_else(|| {
+        DEFAULT_RETRY
+            .1
+            .min(written(&policy.cap_ms).unwrap_or(u64::MAX))
+    });
+    let cap_ms = written(&policy.cap_ms).unwrap_or_else(|| DEFAULT_RETRY.2.max(base_ms));
+    if let Some(base) = policy.base_ms.filter(|base| base.value > cap_ms) {
+        let message = format!(
+            "`{base}` ({base_ms} ms) is longer than `cap` ({cap_ms} ms): no wait may exceed the cap; lower the one or raise the other"
+        );
+        return Err(syn::Error::new(base.key.span(), message));
+    }
+    let attempts = policy.attempts.map_or(DEFAULT_RETRY.0, |given| given.value);
+    Ok(value.given(Retry::Policy {
+        attempts,
+        base_ms,
+        cap_ms,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! Reads `flag, key = value, key(nested)` lists from a table of what is valid.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token, token};
+
+use super::{duration, suggest};
+use crate::errors::Errors;
+
+/// One valid option. Its name stands in the table and nowhere else; messages take it from there or from the key as written.
+pub(crate) struct Row<T> {
+    pub(crate) name: &'static str,
+    /// How it is written, shown in messages.
+    pub(crate) example: &'static str,
+    /// Reads what follows the key and stores it.
+    pub(crate) read: fn(&mut T, &mut Value<'_>) -> syn::Result<()>,
+    /// Set when the option exists for one attribute only, and known for the others so that the message can say so.
+    pub(crate) only_on: Option<&'static str>,
+}
+
+impl<T> Row<T> {
+    pub(crate) const fn new(
+        name: &'static str,
+        example: &'static str,
+        read: fn(&mut T, &mut Value<'_>) -> syn::Result<()>,
+    ) -> Self {
+        Row {
+            name,
+            example,
+            read,
+            only_on: None,
+        }
+    }
+
+    pub(crate) const fn only_on(mut self, place: &'static str) -> Self {
+        self.only_on = Some(place);
+        self
+    }
+}
+
+/// A value beside the key it was written under, so that later checks can point at the key.
+pub(crate) struct Given<V> {
+    pub(crate) key: Ident,
+    pub(crate) value: V,
+}
+
+/// What reading a value gives: always `Some`, so that it goes into its place as it is.
+pub(crate) type Written<V> = syn::Result<Option<Given<V>>>;
+
+/// Reads all of `tokens` into `target`. Mistakes go to `errors` and reading goes on behind the next comma.
+pub(crate) fn read<T>(
+    tokens: TokenStream,
+    rows: &[Row<T>],
+    place: &str,
+    target: &mut T,
+    errors: &mut Errors,
+) {
+    let parser = |input: ParseStream<'_>| {
+        let mut seen = Vec::new();
+        while !input.is_empty() {
+            let outcome = read_one(input, rows, place, target, &mut seen);
+            let went_well = errors.take(outcome).is_some();
+            if went_well && !input.is_empty() && !input.peek(Token![,]) {
+                errors.at(input.span(), "expected `,` between two options");
+            }
+            skip_past_comma(input)?;
+        }
+        Ok(())
+    };
+    let outcome = parser.parse2(tokens);
+    errors.take(outcome);
+}
+
+fn read_one<T>(
+    input: ParseStream<'_>,
+    rows: &[Row<T>],
+    place: &str,
+    target: &mut T,
+    seen: &mut Vec<&'static str>,
+) -> syn::Result<()> {
+    let here = |row: &&Row<T>| row.only_on.is_none_or(|only| only == place);
+    let valid: Vec<_> = rows.iter().filter(here).map(|row| row.name).collect();
+    let key = input.call(Ident::parse_any).map_err(|error| {
+        syn::Error::new(
+            error.span(),
+            format!(
+                "expected the name of an option; valid here: {}",
+                suggest::list(valid.iter().copied())
+            ),
+        )
+    })?;
+    let written = key.unraw().to_string();
+    let Some(row) = rows.iter().find(|row| row.name == written) else {
+        return Err(syn::Error::new(
+            key.span(),
+            suggest::unknown(&written, &format!("an option of {place}"), &valid),
+        ));
+    };
+    if let Some(only) = row.only_on.filter(|only| *only != place) {
+        return Err(syn::Error::new(
+            key.span(),
+            format!(
+                "`{written}` is an option of {only}, and {place} has none like it; remove it, or use {only}"
+            ),
+        ));
+    }
+    if seen.contains(&row.name) {
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{written}` is given twice; remove one of the two"),
+        ));
+    }
+    seen.push(row.name);
+    let mut value = Value {
+        key,
+        example: row.example,
+        input,
+        nested: Vec::new(),
+    };
+    (row.read)(target, &mut value)?;
+    // Several mistakes inside one option, such as `retry(..)`, travel as one error that holds them all.
+    value
+        .nested
+        .into_iter()
+        .reduce(|mut all, next| {
+            all.combine(next);
+            all
+        })
+        .map_or(Ok(()), Err)
+}
+
+fn skip_past_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() {
+        if input.parse::<Option<Token![,]>>()?.is_some() {
+            break;
+        }
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// What stands behind a key.
+pub(crate) struct Value<'a> {
+    key: Ident,
+    example: &'static str,
+    input: ParseStream<'a>,
+    nested: Vec<syn::Error>,
+}
+
+impl Value<'_> {
+    pub(crate) fn given<V>(&self, value: V) -> Option<Given<V>> {
+        Some(Given {
+            key: self.key.clone(),
+            value,
+        })
+    }
+
+    /// Nothing may follow: the key alone says it.
+    pub(crate) fn flag(&mut self) -> Written<()> {
+        if self.input.is_empty() || self.input.peek(Token![,]) {
+            return Ok(self.given(()));
+        }
+        Err(self.wrong("takes no value"))
+    }
+
+    pub(crate) fn string(&mut self) -> Written<LitStr> {
+        self.equals()?;
+        let text = self.parse("needs a string")?;
+        Ok(self.given(text))
+    }
+
+    /// Whole milliseconds, from a string with a unit.
+    pub(crate) fn duration(&mut self) -> Written<u64> {
+        self.equals()?;
+        match self.parse::<Lit>("needs a duration in quotes")? {
+            Lit::Str(text) => match duration::millis(&text.value()) {
+                Ok(millis) => Ok(self.given(millis)),
+                Err(message) => Err(syn::Error::new(text.span(), message)),
+            },
+            Lit::Int(number) => Err(syn::Error::new(
+                number.span(),
+                format!(
+                    "a duration needs a unit; write for example \"{}s\"",
+                    number.base10_digits()
+                ),
+            )),
+            other => Err(syn::Error::new(
+                other.span(),
+                format!(
+                    "`{}` needs a duration in quotes, as in `{}`",
+                    self.key, self.example
+                ),
+            )),
+        }
+    }
+
+    /// A number that is at least 1.
+    pub(crate) fn count(&mut self) -> Written<u32> {
+        self.equals()?;
+        let literal: LitInt = self.parse("needs a whole number")?;
+        match literal.base10_parse::<u32>() {
+            Ok(number) if number >= 1 => Ok(self.given(number)),
+            _ => Err(syn::Error::new(
+                literal.span(),
+                format!("`{}` needs a number from 1 to {}", self.key, u32::MAX),
+            )),
+        }
+    }
+
+    /// One of a few words; the value is the table's entry for it.
+    pub(crate) fn word<W: Copy>(&mut self, words: &[(&'static str, W)]) -> Written<W> {
+        self.equals()?;
+        let valid: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+        let what = format!("needs one of {}", suggest::list(valid.iter().copied()));
+        let word: Ident = self.parse(&what)?;
+        match words.iter().find(|(name, _)| word == name) {
+            Some((_, value)) => Ok(self.given(*value)),
+            None => Err(syn::Error::new(
+                word.span(),
+                suggest::unknown(
+                    &word.to_string(),
+                    &format!("a value of `{}`", self.key),
+                    &valid,
+                ),
+            )),
+        }
+    }
+
+    pub(crate) fn path(&mut self) -> Written<Path> {
+        self.equals()?;
+        let path = self.input.call(Path::parse_mod_style);
+        let path = path.map_err(|error| {
+            syn::Error::new(
+                error.span(),
+                format!("`{}` needs a path, as in `{}`", self.key, self.example),
+            )
+        })?;
+        Ok(self.given(path))
+    }
+
+    pub(crate) fn expression(&mut self) -> Written<Expr> {
+        self.equals()?;
+        let expression = self.parse("needs an expression")?;
+        Ok(self.given(expression))
+    }
+
+    /// Whether `(` follows, so that `key(..)` and `key = ..` can mean different things.
+    pub(crate) fn has_list(&self) -> bool {
+        self.input.peek(token::Paren)
+    }
+
+    /// The options in `key(..)`, read from their own table.
+    pub(crate) fn list<T>(&mut self, rows: &[Row<T>], target: &mut T) -> syn::Result<()> {
+        let content;
+        syn::parenthesized!(content in self.input);
+        if content.is_empty() {
+            return Err(self.wrong("has an empty list"));
+        }
+        let tokens: TokenStream = content.parse()?;
+        let place = format!("`{}(..)`", self.key);
+        let mut errors = Errors::default();
+        read(tokens, rows, &place, target, &mut errors);
+        self.nested.extend(errors.into_errors());
+        Ok(())
+    }
+
+    /// A mistake at the key: "`retry` takes no value; write `..`".
+    pub(crate) fn wrong(&self, what: &str) -> syn::Error {
+        syn::Error::new(
+            self.key.span(),
+            format!("`{}` {what}; write `{}`", self.key, self.example),
+        )
+    }
+
+    fn equals(&mut self) -> syn::Result<()> {
+        if self.input.parse::<Option<Token![=]>>()?.is_some() {
+            return Ok(());
+        }
+        Err(self.wrong("needs a value"))
+    }
+
+    fn parse<P: syn::parse::Parse>(&mut self, what: &str) -> syn::Result<P> {
+        if self.input.is_empty() || self.input.peek(Token![,]) {
+            return Err(self.wrong(what));
+        }
+        self.input.parse().map_err(|error| {
+            syn::Error::new(
+                error.span(),
+                format!("`{}` {what}, as in `{}`", self.key, self.example),
+            )
+        })
+    }
+}
+
+/// The key as written, for messages.
+impl<V> std::fmt::Display for Given<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.key.to_token_stream())
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+
+fn parse_all(attribute: Attribute, text: &str) -> (Options, Vec<String>) {
+    let mut errors = Errors::default();
+    let options = parse(attribute, text.parse().unwrap(), &mut errors);
+    (options, errors.messages())
+}
+
+#[track_caller]
+fn valid(text: &str) -> Options {
+    let (options, messages) = parse_all(Attribute::Transactional, text);
+    assert_eq!(messages, [] as [&str; 0]);
+    options
+}
+
+#[track_caller]
+fn messages(text: &str) -> Vec<String> {
+    parse_all(Attribute::Transactional, text).1
+}
+
+#[test]
+fn nothing_is_valid() {
+    let options = valid("");
+    assert!(options.read_only.is_none() && options.retry.is_none() && options.timeout_ms.is_none());
+}
+
+#[test]
+fn every_option_is_read() {
+    let options = valid(
+        "read_only, idempotent, retry(attempts = 3, base = \"5ms\", cap = \"2s\"), timeout = \"1.5s\", name = \"a.b\", db = self.db::<A, B>(x), \
+         max_concurrency = 8, crate = ::my::dbop, isolation = repeatable_read, deferrable, nested,",
+    );
+    assert!(
+        options.read_only.is_some()
+            && options.idempotent.is_some()
+            && options.deferrable.is_some()
+            && options.nested.is_some()
+    );
+    assert_eq!(
+        options.retry.unwrap().value,
+        Retry::Policy {
+            attempts: 3,
+            base_ms: 5,
+            cap_ms: 2_000
+        }
+    );
+    assert_eq!(options.timeout_ms.unwrap().value, 1_500);
+    assert_eq!(options.name.unwrap().value.value(), "a.b");
+    assert_eq!(options.max_concurrency.unwrap().value, 8);
+    assert_eq!(options.isolation.unwrap().value, Isolation::RepeatableRead);
+    assert!(matches!(options.db.unwrap().value, Expr::MethodCall(_)));
+    assert_eq!(options.krate.unwrap().value.segments.len(), 2);
+}
+
+#[test]
+fn retry_fills_in_what_is_left_out() {
+    let policy = |text: &str| valid(text).retry.unwrap().value;
+    assert_eq!(policy("retry = never"), Retry::Never);
+    assert_eq!(
+        policy("retry(attempts = 2)"),
+        Retry::Policy {
+            attempts: 2,
+            base_ms: 10,
+            cap_ms: 1_000
+        }
+    );
+    assert_eq!(
+        policy("retry(base = \"2s\")"),
+        Retry::Policy {
+            attempts: 5,
+            base_ms: 2_000,
+            cap_ms: 2_000
+        }
+    );
+    assert_eq!(
+        policy("retry(cap = \"4ms\")"),
+        Retry::Policy {
+            attempts: 5,
+            base_ms: 4,
+            cap_ms: 4
+        }
+    );
+}
+
+#[test]
+fn retry_rejects_a_base_above_the_cap() {
+    let messages = messages("retry(base = \"2s\", cap = \"1s\")");
+    assert!(
+        messages[0].contains("`base` (2000 ms) is longer than `cap` (1000 ms)"),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn all_mistakes_are_reported_and_reading_goes_on() {
+    let messages = messages(
+        "tiemout = \"2s\", retry(attempts = 0, bse = \"1ms\"), timeout = 2, read_only = yes, isolation = serial, nested",
+    );
+    let parts = [
+        "`tiemout` is not an option of `#[transactional]`, did you mean `timeout`?",
+        "`attempts` needs a number from 1",
+        "`bse` is not an option of `retry(..)`, did you mean `base`?",
+        "a duration needs a unit; write for example \"2s\"",
+        "`read_only` takes no value; write `read_only`",
+        "`serial` is not a value of `isolation`; valid here: `serializable`, `repeatable_read` and `read_committed`",
+    ];
+    assert_eq!(messages.len(), parts.len(), "{messages:#?}");
+    for (message, part) in messages.iter().zip(parts) {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn duplicates_point_at_the_second_key() {
+    let mut errors = Errors::default();
+    parse(
+        Attribute::DbOp,
+        "read_only, timeout = \"1s\", read_only".parse().unwrap(),
+        &mut errors,
+    );
+    let error = errors.into_errors().pop().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "`read_only` is given twice; remove one of the two"
+    );
+    assert_eq!(error.span().start().column, 27);
+}
+
+#[test]
+fn an_option_of_the_other_attribute_says_so() {
+    let (_, messages) = parse_all(Attribute::DbOp, "isolation = serializable");
+    assert!(
+        messages[0].contains("`isolation` is an option of `#[transactional]`"),
+        "{messages:?}"
+    );
+    let (_, messages) = parse_all(Attribute::DbOp, "cache");
+    assert!(
+        !messages[0].contains("nested"),
+        "options of the other attribute are not valid here: {messages:?}"
+    );
+}
+
+#[test]
+fn values_are_checked_one_by_one() {
+    for (text, part) in [
+        (
+            "timeout",
+            "`timeout` needs a value; write `timeout = \"2s\"`",
+        ),
+        ("timeout =", "`timeout` needs a duration in quotes"),
+        ("timeout = \"2\"", "has no unit"),
+        ("timeout = true", "`timeout` needs a duration in quotes"),
+        ("name = \" \"", "must not be empty"),
+        ("name = 3", "`name` needs a string"),
+        (
+            "max_concurrency = 0",
+            "`max_concurrency` needs a number from 1",
+        ),
+        (
+            "max_concurrency = \"8\"",
+            "`max_concurrency` needs a whole number",
+        ),
+        (
+            "max_concurrency = 4294967296",
+            "`max_concurrency` needs a number from 1",
+        ),
+        ("crate = 4", "`crate` needs a path"),
+        ("db =", "`db` needs an expression"),
+        ("retry", "`retry` needs a value"),
+        ("retry()", "`retry` has an empty list"),
+        ("retry = always", "`always` is not a value of `retry`"),
+        ("= 4", "expected the name of an option"),
+        ("read_only idempotent", "`read_only` takes no value"),
+        ("timeout = \"1s\" nested", "expected `,`"),
+    ] {
+        let messages = messages(text);
+        assert!(
+            messages.len() == 1 && messages[0].contains(part),
+            "{text}: {messages:?}"
+        );
+    }
+}
