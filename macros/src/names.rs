@@ -6,7 +6,6 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Path;
-use syn::ext::IdentExt;
 
 /// The span of generated tokens that belong to nothing the user wrote.
 pub(crate) fn generated() -> Span {
@@ -52,22 +51,13 @@ pub(crate) fn parameter(index: usize) -> Ident {
 }
 
 /// The argument that is kept for later attempts.
-pub(crate) fn kept(parameter: &Ident) -> Ident {
-    format_ident!("__kept_{}", bare(parameter), span = generated())
+pub(crate) fn kept(label: &str) -> Ident {
+    format_ident!("__kept_{label}", span = generated())
 }
 
 /// The copy of an argument that one attempt uses up.
-pub(crate) fn replayed(parameter: &Ident) -> Ident {
-    format_ident!("__this_{}", bare(parameter), span = generated())
-}
-
-/// Generated parameters already start with underscores.
-fn bare(parameter: &Ident) -> String {
-    parameter
-        .unraw()
-        .to_string()
-        .trim_start_matches("__")
-        .to_owned()
+pub(crate) fn replayed(label: &str) -> Ident {
+    format_ident!("__this_{label}", span = generated())
 }
 
 /// Paths into the runtime crate, which a user may have renamed.

@@ -33,8 +33,7 @@ impl<DB: Backend> Conn<'_, DB> {
     /// effect, so it is replayed only if it is `read_only` or `idempotent`; a transaction asks the
     /// server for its state before it commits.
     pub fn conn(&mut self) -> &mut DB::Connection {
-        self.view.state.opaque = true;
-        self.view.conn
+        self.view.raw()
     }
 }
 

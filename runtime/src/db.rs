@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
 use crate::pool::Lane;
 use crate::retry::{Budget, Policy};
-use crate::settings::Settings;
+use crate::settings::{FOR_EVER, Settings};
 
 /// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
 ///
@@ -178,8 +178,7 @@ struct Url(String);
 
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.0.split(':').next().unwrap_or_default();
-        write!(f, "{scheme}:..")
+        write!(f, "{}:..", backend::scheme(&self.0).unwrap_or_default())
     }
 }
 
@@ -219,7 +218,7 @@ impl<DB: Backend> Builder<DB> {
 
     /// How long a call waits for a connection. 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.acquire_timeout = timeout;
+        self.settings.acquire_timeout = timeout.min(FOR_EVER);
         self
     }
 
@@ -299,6 +298,6 @@ impl<DB: Backend> Builder<DB> {
 }
 
 fn not_connected(mut error: Error) -> Error {
-    error.finish("connect", 1, Outcome::RolledBack);
+    error.finish("connect", 1, Outcome::RolledBack, false);
     error
 }

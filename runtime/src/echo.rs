@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::classify::{self, Class};
+use crate::error::Error;
 
 /// The first error of a transaction, kept so that every later statement can be refused with it:
 /// `sqlx::Error` cannot be cloned, and the original has gone to the body.
@@ -34,7 +35,11 @@ impl Echo {
         let database = error.as_database_error();
         Self(Arc::new(Said {
             class: classify::sqlx(error),
-            message: database.map_or_else(|| error.to_string(), |e| e.message().to_owned()),
+            message: match (database, Error::inside(error)) {
+                (Some(database), _) => database.message().to_owned(),
+                (None, Some(own)) => own.message(),
+                (None, None) => error.to_string(),
+            },
             code: database.and_then(|e| e.code()).map(Cow::into_owned),
             constraint: database.and_then(|e| e.constraint()).map(str::to_owned),
             table: database.and_then(|e| e.table()).map(str::to_owned),

@@ -65,6 +65,8 @@ struct Call {
     operation: Cow<'static, str>,
     attempts: u32,
     outcome: Outcome,
+    /// Its outcome was for an outer call to say.
+    joined: bool,
 }
 
 enum Cause {
@@ -112,6 +114,14 @@ impl Error {
     pub(crate) fn reclassify(mut self, class: Class) -> Self {
         self.0.class = class;
         self
+    }
+
+    /// What happened, without the operation and the category that `Display` adds.
+    pub(crate) fn message(&self) -> String {
+        match &self.0.cause {
+            Cause::Sqlx(error) => error.to_string(),
+            Cause::Message(message) => message.clone().into_owned(),
+        }
     }
 
     /// Adds what to do about it.
@@ -219,17 +229,25 @@ impl Error {
         }
     }
 
-    /// Writes down what the call knows at its end. A nested call that ended before has the nearer
-    /// name, so that one stays; attempts and outcome are the outermost call's to say.
-    pub(crate) fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome) {
-        let operation = match self.0.call.take() {
-            Some(inner) => inner.operation,
-            None => operation.into(),
-        };
+    /// Writes down what a call knows at its end; `joined`: a call whose outcome is for an outer one
+    /// to say. A call inside another has the nearer name, so that stays; and if it was one of its
+    /// own whose effect is not known, that stays too.
+    pub(crate) fn finish(
+        &mut self,
+        operation: &'static str,
+        attempts: u32,
+        outcome: Outcome,
+        joined: bool,
+    ) {
+        let inner = self.0.call.take();
+        let unknown = inner
+            .as_ref()
+            .is_some_and(|inner| !inner.joined && inner.outcome == Outcome::Unknown);
         self.0.call = Some(Call {
-            operation,
+            operation: inner.map_or(operation.into(), |inner| inner.operation),
             attempts,
-            outcome,
+            outcome: if unknown { Outcome::Unknown } else { outcome },
+            joined,
         });
     }
 

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 
 use crate::error::Outcome;
 use crate::op::Op;
+use crate::uninterrupted::Uninterrupted;
 
 /// What a hook may return: nothing, or a `Result` whose error is reported as a `tracing` event.
 pub trait HookResult: Send {
@@ -59,33 +60,72 @@ impl Hooks {
         self.list().truncate(len);
     }
 
-    /// Runs those registered for `outcome`, one after the other. One that fails or panics is
-    /// reported and does not stop the next.
-    pub(crate) async fn run(self, outcome: Outcome, op: &'static Op) {
-        let list = self
-            .list
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        for hook in list.into_iter().filter(|hook| hook.at == outcome) {
-            let failure = match AssertUnwindSafe(hook.run).catch_unwind().await {
-                Ok(failure) => failure,
-                Err(_) => Some("it panicked".to_owned()),
-            };
-            if let Some(failure) = failure {
-                tracing::error!(
-                    db.operation.name = op.name,
-                    code.file.path = op.file,
-                    code.line.number = op.line,
-                    dbop.outcome = outcome.as_str(),
-                    error.message = failure,
-                    "a hook failed after its transaction had ended"
-                );
-            }
+    fn list(&mut self) -> &mut Vec<Hook> {
+        self.list.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hooks whose moment has come, unless another attempt follows. They run when this is dropped, too,
+/// so that a caller that goes away does not take them along.
+#[derive(Debug)]
+pub(crate) struct Due {
+    hooks: Hooks,
+    outcome: Outcome,
+    op: &'static Op,
+}
+
+impl Due {
+    /// Those registered for `outcome`.
+    pub(crate) fn new(mut hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
+        hooks.list().retain(|hook| hook.at == outcome);
+        Self { hooks, outcome, op }
+    }
+
+    /// Another attempt has begun: these belong to one that never was.
+    pub(crate) fn forget(mut self) {
+        self.hooks.truncate(0);
+    }
+
+    /// Runs them one after the other. One that fails or panics is reported and does not stop the
+    /// next.
+    pub(crate) async fn run(mut self) {
+        if let Some(run) = self.start() {
+            run.await;
         }
     }
 
-    fn list(&mut self) -> &mut Vec<Hook> {
-        self.list.get_mut().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.hooks.len() == 0
+    }
+
+    fn start(&mut self) -> Option<Uninterrupted<()>> {
+        let hooks = std::mem::take(self.hooks.list());
+        (!hooks.is_empty()).then(|| Uninterrupted::new(run_all(hooks, self.outcome, self.op)))
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        drop(self.start());
+    }
+}
+
+async fn run_all(hooks: Vec<Hook>, outcome: Outcome, op: &'static Op) {
+    for hook in hooks {
+        let failure = match AssertUnwindSafe(hook.run).catch_unwind().await {
+            Ok(failure) => failure,
+            Err(_) => Some("it panicked".to_owned()),
+        };
+        if let Some(failure) = failure {
+            tracing::error!(
+                db.operation.name = op.name,
+                code.file.path = op.file,
+                code.line.number = op.line,
+                dbop.outcome = outcome.as_str(),
+                error.message = failure,
+                "a hook failed after its transaction had ended"
+            );
+        }
     }
 }
 

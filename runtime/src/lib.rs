@@ -98,6 +98,8 @@ mod sql;
 mod state;
 mod statement;
 mod tx;
+mod tx_state;
+mod uninterrupted;
 
 pub use backend::Backend;
 pub use classify::{Category, Class, Kind, Retry};

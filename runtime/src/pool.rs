@@ -1,7 +1,7 @@
 //! Taking connections from a pool and giving them back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::backend::{Backend, Plan};
-use crate::classify::{Category, Class, Kind, Retry};
+use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -31,11 +31,25 @@ pub(crate) struct Lane<DB: Backend> {
     /// Connections that calls hold. The pool's own count includes those still being opened.
     held: AtomicU32,
     refusal: Mutex<Option<(Instant, Class, String)>>,
+    /// Stops what runs on the pool's connection, where it has only one: which connection of many
+    /// a call holds, the driver does not say.
+    stop: Arc<AtomicBool>,
 }
 
 impl<DB: Backend> Lane<DB> {
     pub(crate) fn open(plan: Plan<DB>, settings: &Settings, read_only: bool) -> Arc<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let only = (plan.size == 1).then(|| Arc::clone(&stop));
         let options = PoolOptions::<DB>::new()
+            .after_connect(move |conn, _| {
+                let only = only.clone();
+                Box::pin(async move {
+                    match only {
+                        Some(stop) => DB::stop_on(conn, stop).await,
+                        None => Ok(()),
+                    }
+                })
+            })
             .max_connections(plan.size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
@@ -57,6 +71,7 @@ impl<DB: Backend> Lane<DB> {
             read_only,
             held: AtomicU32::new(0),
             refusal: Mutex::new(None),
+            stop,
         })
     }
 
@@ -105,7 +120,8 @@ impl<DB: Backend> Lane<DB> {
         if fresh.is_none() {
             *last = connect_once(&self.pool)
                 .await
-                .map(|error| (Instant::now(), error.class(), error.to_string()));
+                .and_then(Result::err)
+                .map(|error| (Instant::now(), classify::sqlx(&error), error.to_string()));
         }
         let (_, class, message) = last.as_ref()?;
         let error = Error::new(*class, message.clone());
@@ -117,15 +133,7 @@ impl<DB: Backend> Lane<DB> {
         if held >= self.size() {
             return exhausted(self.size());
         }
-        let error = Error::new(
-            Class {
-                category: Category::Transient,
-                kind: Kind::Connection,
-                retry: Retry::Always,
-            },
-            "no connection could be opened in time",
-        );
-        explain::<DB>(&self.pool, error)
+        explain::<DB>(&self.pool, unopened())
     }
 
     fn size(&self) -> u32 {
@@ -138,33 +146,57 @@ pub(crate) async fn acquire_from<DB: Backend>(
     pool: &Pool<DB>,
     until: Instant,
 ) -> Result<Lease<DB>> {
-    let acquired = match timeout_at(until, pool.acquire()).await {
-        Ok(acquired) => acquired,
-        Err(_) => Err(sqlx::Error::PoolTimedOut),
-    };
-    match acquired {
-        Ok(conn) => Ok(Lease::new(conn, None)),
-        // Who holds the connections of this pool is not known here, so the server is asked.
-        Err(sqlx::Error::PoolTimedOut) => Err(match connect_once(pool).await {
-            Some(refusal) => explain::<DB>(pool, refusal),
-            None => exhausted(pool.options().get_max_connections()),
-        }),
-        Err(error) => Err(explain::<DB>(pool, error.into())),
+    // The last part of the wait is used to find out what it is that takes so long.
+    let left = until.saturating_duration_since(Instant::now());
+    let patience = until - ANSWER_HOLDS.min(left / 4);
+    let mut waiting = std::pin::pin!(pool.acquire());
+    match timeout_at(patience, &mut waiting).await {
+        Ok(Ok(conn)) => Ok(Lease::new(conn, None)),
+        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(why_none(pool, until).await),
+        Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
+        Err(_) => {
+            let reason = why_none(pool, until).await;
+            match timeout_at(until, waiting).await {
+                Ok(Ok(conn)) => Ok(Lease::new(conn, None)),
+                _ => Err(reason),
+            }
+        }
     }
 }
 
-/// The server's answer to a connection outside the pool, if it is a refusal.
-async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<Error> {
+/// Why a caller's pool gave no connection. Who holds its connections is not known here, so the
+/// server is asked.
+async fn why_none<DB: Backend>(pool: &Pool<DB>, until: Instant) -> Error {
+    match timeout_at(until, connect_once(pool)).await {
+        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections()),
+        Ok(Some(Err(refusal))) => explain::<DB>(pool, refusal.into()),
+        Ok(None) | Err(_) => explain::<DB>(pool, unopened()),
+    }
+}
+
+/// The server's answer to a connection outside the pool, if it gives one.
+async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> {
     let options = pool.connect_options();
     match timeout(ANSWER_HOLDS, options.connect()).await {
         Ok(Ok(conn)) => {
             // It is only closed politely; whether that succeeds says nothing about the question.
             drop(conn.close().await);
-            None
+            Some(Ok(()))
         }
-        Ok(Err(error)) => Some(error.into()),
+        Ok(Err(error)) => Some(Err(error)),
         Err(_) => None,
     }
+}
+
+fn unopened() -> Error {
+    Error::new(
+        Class {
+            category: Category::Transient,
+            kind: Kind::Connection,
+            retry: Retry::Always,
+        },
+        "no connection could be opened in time",
+    )
 }
 
 fn exhausted(size: u32) -> Error {
@@ -184,6 +216,9 @@ fn exhausted(size: u32) -> Error {
 
 /// What can be done about a connection that could not be opened.
 fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
+    if error.kind() == Kind::PoolClosed {
+        return error.advise("close a handle or pool only when no call can follow");
+    }
     let advice = DB::advice(error.kind(), &pool.connect_options());
     error.advise(advice)
 }
@@ -194,10 +229,19 @@ fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
 pub(crate) struct Lease<DB: Backend> {
     conn: Option<PoolConnection<DB>>,
     lane: Option<Arc<Lane<DB>>>,
-    /// Something may be open or running on it.
-    pub(crate) unfinished: bool,
+    pub(crate) left: Left,
     /// The session was made read-only for this call.
     pub(crate) guarded: bool,
+}
+
+/// What a call may have left on its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// A transaction that was begun past us.
+    Transaction,
+    /// Anything: a statement that is still running, a transaction in any state.
+    Unfinished,
 }
 
 impl<DB: Backend> Lease<DB> {
@@ -208,7 +252,7 @@ impl<DB: Backend> Lease<DB> {
         Self {
             conn: Some(conn),
             lane: lane.map(Arc::clone),
-            unfinished: false,
+            left: Left::Nothing,
             guarded: false,
         }
     }
@@ -217,20 +261,45 @@ impl<DB: Backend> Lease<DB> {
         self.conn.as_mut().expect("present until dropped")
     }
 
+    fn is_clean(&self) -> bool {
+        self.left == Left::Nothing && !self.guarded
+    }
+
     /// Gives the connection back, and waits until what was left on it has been undone.
     pub(crate) async fn release(mut self) {
-        if (self.unfinished || self.guarded)
+        if !self.is_clean()
             && let Some(conn) = self.conn.take()
         {
             // In a task, because a caller that goes away must not stop it half-way.
-            drop(tokio::spawn(clean(conn, self.unfinished, self.guarded)).await);
+            let cleaning = clean(conn, self.lane.clone(), self.left, self.guarded);
+            drop(tokio::spawn(cleaning).await);
         }
     }
 }
 
 /// Makes a connection fit for the next borrower, or closes it.
-async fn clean<DB: Backend>(mut conn: PoolConnection<DB>, unfinished: bool, guarded: bool) {
-    let recovered = !unfinished || DB::recover(&mut conn).await;
+async fn clean<DB: Backend>(
+    mut conn: PoolConnection<DB>,
+    lane: Option<Arc<Lane<DB>>>,
+    left: Left,
+    guarded: bool,
+) {
+    let stop = |now| {
+        if let Some(lane) = &lane {
+            lane.stop.store(now, Ordering::Relaxed);
+        }
+    };
+    let recovered = match left {
+        Left::Nothing => true,
+        Left::Transaction => DB::leave_transaction(&mut conn).await,
+        Left::Unfinished => {
+            stop(true);
+            let recovered = DB::recover(&mut conn).await;
+            // Where nothing ran any more, nobody has taken the flag down.
+            stop(false);
+            recovered
+        }
+    };
     let lift_guard = DB::READ_ONLY_OFF.into_sql_str();
     let usable = recovered && (!guarded || DB::run(&mut conn, lift_guard).await.is_ok());
     if !usable {
@@ -245,10 +314,11 @@ impl<DB: Backend> Drop for Lease<DB> {
         }
         let Some(conn) = self.conn.take() else { return };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if self.unfinished || self.guarded => {
-                drop(runtime.spawn(clean(conn, self.unfinished, self.guarded)));
+            Ok(_) if self.is_clean() => drop(conn),
+            Ok(runtime) => {
+                let cleaning = clean(conn, self.lane.clone(), self.left, self.guarded);
+                drop(runtime.spawn(cleaning));
             }
-            Ok(_) => drop(conn),
             // No runtime is left to give it back in: close it here.
             Err(_) => drop(conn.detach()),
         }

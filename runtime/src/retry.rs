@@ -97,7 +97,7 @@ pub(crate) fn next_wait(
         return None;
     }
     let wait = policy.backoff(attempts);
-    if Instant::now() + wait >= deadline {
+    if wait >= deadline.saturating_duration_since(Instant::now()) {
         return None;
     }
     if outage && !budget.withdraw() {

@@ -11,8 +11,9 @@ use crate::backend::Backend;
 use crate::classify::Kind;
 use crate::echo::Echo;
 use crate::error::Error;
-use crate::state::{State, TxState, Undo, View};
+use crate::state::{State, View};
 use crate::statement;
+use crate::tx_state::{TxState, Undo};
 
 /// Open until [`close`](Self::close) has come to its end; dropped before, the whole transaction is
 /// aborted, because what stands in it is not known.
@@ -37,6 +38,11 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
     }
 
     pub(crate) async fn set(&mut self) -> Result<(), Error> {
+        if let Some(refused) = self.view.state.refusal() {
+            // Nothing is sent, so nothing is left to undo, and an outer savepoint may go on.
+            self.end();
+            return Err(refused.into());
+        }
         Ok(self.send("SAVEPOINT").await?)
     }
 

@@ -9,6 +9,9 @@ use crate::classify::Kind;
 use crate::error::{Error, Result};
 use crate::retry::Policy;
 
+/// Long enough for a time limit that is none, short enough for any clock to add.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) pool_size: u32,

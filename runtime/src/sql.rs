@@ -32,14 +32,18 @@ pub(crate) fn writes(sql: &str) -> bool {
 /// `RAISE(FAIL)` keep the rows changed before the error (<https://www.sqlite.org/lang_conflict.html>),
 /// and of several statements sent as one text the earlier may stand.
 pub(crate) fn failure_proves_nothing_applied(sql: &str) -> bool {
+    is_one_atomic_statement(sql) && !words(sql).any(|word| word.eq_ignore_ascii_case("FAIL"))
+}
+
+/// Whether this is one statement of the kinds that can neither begin nor end a transaction.
+pub(crate) fn is_one_atomic_statement(sql: &str) -> bool {
     let atomic = [
         "SELECT", "VALUES", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "WITH", "TABLE",
     ];
     let known = words(sql)
         .next()
         .is_some_and(|first| is_any(first, &atomic));
-    let several = sql.trim_end().trim_end_matches(';').contains(';');
-    known && !several && !words(sql).any(|word| word.eq_ignore_ascii_case("FAIL"))
+    known && !sql.trim_end().trim_end_matches(';').contains(';')
 }
 
 fn is_any(word: &str, list: &[&str]) -> bool {

@@ -3,14 +3,14 @@
 
 use tokio::time::Instant;
 
-use crate::classify::{Class, Kind};
+use crate::backend::Liveness;
+use crate::classify::{Category, Class, Kind, Retry};
 use crate::echo::Echo;
 use crate::error::Error;
-use crate::hooks::Hooks;
-use crate::isolation::Isolation;
 use crate::op::Op;
 use crate::retry::Effect;
 use crate::sql;
+use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
 
 /// A connection and what has been seen on it, lent for a while.
 pub struct View<'a, DB: sqlx::Database> {
@@ -24,6 +24,15 @@ impl<DB: sqlx::Database> View<'_, DB> {
             conn: self.conn,
             state: self.state,
         }
+    }
+
+    /// The connection, to be used past us.
+    pub(crate) fn raw(&mut self) -> &mut DB::Connection {
+        self.state.opaque = true;
+        if let Some(tx) = &mut self.state.tx {
+            tx.escape();
+        }
+        self.conn
     }
 }
 
@@ -41,13 +50,16 @@ pub(crate) struct State {
     /// When that body has to be done.
     pub(crate) deadline: Instant,
     /// Statements begun.
-    pub(crate) started: u32,
-    /// Statements of which the end was seen, good or bad.
-    pub(crate) ended: u32,
+    started: u32,
+    /// One was sent, and its end has not been seen.
+    running: bool,
     /// Of the first statement: it failed with this class of error, and that proves that it was
     /// not applied.
-    pub(crate) first_not_applied: Option<Class>,
-    /// Something went past us, through the raw connection.
+    first_not_applied: Option<Class>,
+    /// Outside a transaction: a statement that writes was let go before its end.
+    abandoned_write: Option<Echo>,
+    /// Something went past us, through the raw connection, or by a statement that may begin or end
+    /// a transaction.
     pub(crate) opaque: bool,
     /// The connection is of no more use.
     pub(crate) broken: bool,
@@ -57,70 +69,15 @@ pub(crate) struct State {
     pub(crate) tx: Option<TxState>,
 }
 
-/// The part of [`State`] that only a transaction has.
-#[derive(Debug)]
-pub(crate) struct TxState {
-    pub(crate) isolation: Isolation,
-    /// Any error of the database aborts the transaction or its innermost savepoint.
-    pub(crate) error_aborts: bool,
-    /// Savepoints open; 0 is the transaction itself.
-    pub(crate) depth: u32,
-    /// An error after which the database may have ended the transaction by itself: ask before
-    /// the next statement.
-    pub(crate) suspect: Option<Echo>,
-    /// The error that aborted the transaction, or its savepoint `depth`.
-    pub(crate) poison: Option<Poison>,
-    /// What was done since its depth was entered may not be committed.
-    pub(crate) rollback_only: Option<RollbackOnly>,
-    pub(crate) hooks: Hooks,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Poison {
-    pub(crate) depth: u32,
-    pub(crate) echo: Echo,
-}
-
-/// Why, and from which depth on, a transaction must roll back although its body may say `Ok`.
-#[derive(Debug)]
-pub(crate) struct RollbackOnly {
-    pub(crate) depth: u32,
-    /// `None`: the body asked for it, and its value is returned. `Some`: a joined call failed, and
-    /// a body that says `Ok` all the same gets this error.
-    pub(crate) failed: Option<FailedJoin>,
-}
-
-#[derive(Debug)]
-pub(crate) struct FailedJoin {
-    pub(crate) operation: &'static str,
-    pub(crate) class: Class,
-    pub(crate) message: String,
-}
-
-impl FailedJoin {
-    fn to_error(&self) -> Error {
-        let Self {
-            operation, message, ..
-        } = self;
-        Error::new(
-            self.class,
-            format!(
-                "`{operation}` failed inside this transaction ({message}) and its error was \
-                 dropped, so the transaction was rolled back; return the error, or make \
-                 `{operation}` `nested` if the transaction may go on without it"
-            ),
-        )
-    }
-}
-
 impl State {
     pub(crate) fn new(op: &'static Op, deadline: Instant, tx: Option<TxState>) -> Self {
         Self {
             op,
             deadline,
             started: 0,
-            ended: 0,
+            running: false,
             first_not_applied: None,
+            abandoned_write: None,
             opaque: false,
             broken: false,
             read_only: op.read_only,
@@ -128,9 +85,14 @@ impl State {
         }
     }
 
-    /// An error has been seen that may have ended the transaction.
-    pub(crate) fn is_suspect(&self) -> bool {
-        self.tx.as_ref().is_some_and(|tx| tx.suspect.is_some())
+    /// What the transaction may have been ended by, if that has to be found out before the next
+    /// statement.
+    pub(crate) fn suspicion(&self) -> Option<Echo> {
+        let tx = self.tx.as_ref()?;
+        // Where any error aborts, the server refuses the statement; elsewhere it would commit by
+        // itself.
+        let unseen = tx.unseen && !tx.error_aborts;
+        tx.suspect.clone().or(unseen.then(ended_unseen))
     }
 
     /// The savepoint depth; 0 outside one.
@@ -138,15 +100,43 @@ impl State {
         self.tx.as_ref().map_or(0, |tx| tx.depth)
     }
 
-    /// A statement is still running, or its connection was left in the middle of one.
+    /// A statement is still running, or was left before its end.
     pub(crate) fn mid_statement(&self) -> bool {
-        self.started != self.ended
+        self.running
+    }
+
+    /// The error that aborted the transaction, if one did.
+    pub(crate) fn aborted_by(&self) -> Option<&Echo> {
+        let poison = self.tx.as_ref()?.poison.as_ref()?;
+        Some(&poison.echo)
+    }
+
+    /// The answer to the question whether the transaction is still open, which is aborted so far.
+    pub(crate) fn learn(
+        &mut self,
+        liveness: Liveness,
+        ends_session: impl Fn(&sqlx::Error) -> bool,
+    ) {
+        let Some(tx) = &mut self.tx else { return };
+        match liveness {
+            Liveness::Open => {
+                tx.poison = None;
+                tx.suspect = None;
+                tx.unseen = false;
+            }
+            Liveness::Ended => {}
+            Liveness::Failed(error) => {
+                tx.poison = None;
+                tx.poison(0, Echo::of(&error));
+                self.broken |= ends_session(&error);
+            }
+        }
     }
 
     /// The error with which any further statement is refused, if any.
     pub(crate) fn refusal(&self) -> Option<sqlx::Error> {
-        if let Some(poison) = self.tx.as_ref().and_then(|tx| tx.poison.as_ref()) {
-            return Some(poison.echo.to_sqlx());
+        if let Some(echo) = self.aborted_by().or(self.abandoned_write.as_ref()) {
+            return Some(echo.to_sqlx());
         }
         if Instant::now() >= self.deadline {
             return Some(Error::deadline("the next statement").into());
@@ -154,42 +144,49 @@ impl State {
         None
     }
 
-    /// A statement is about to be sent.
-    pub(crate) fn begun(&mut self) {
+    /// A statement of the body is about to be sent.
+    pub(crate) fn begun(&mut self, facts: Facts) {
         self.started += 1;
+        self.running = true;
+        if facts.may_end_transaction {
+            self.opaque = true;
+            if let Some(tx) = &mut self.tx {
+                tx.unseen = true;
+            }
+        }
     }
 
-    /// The last statement begun has come to its end without an error.
+    /// A question that can change nothing is about to be sent.
+    pub(crate) fn asking(&mut self) {
+        self.running = true;
+    }
+
+    /// What was sent last has come to its end without an error.
     pub(crate) fn completed(&mut self) {
-        self.ended = self.started;
+        self.running = false;
     }
 
-    /// The last statement begun has failed.
-    pub(crate) fn failed(&mut self, error: &sqlx::Error, proves_nothing_applied: bool) {
+    /// What was sent last has failed; `gone`: and its session with it.
+    pub(crate) fn failed(&mut self, error: &sqlx::Error, facts: Facts, gone: bool) {
         use sqlx::Error as E;
-        self.ended = self.started;
+        self.running = false;
         let echo = || Echo::of(error);
         match error {
-            E::Database(_) => {
+            E::Database(_) if !gone => {
                 let class = echo().class();
-                let gone = class.kind.ends_session();
-                self.broken |= gone;
-                if self.started == 1 && !self.opaque && proves_nothing_applied && !gone {
+                if self.started == 1 && facts.failure_proves_nothing_applied && is_certain(class) {
                     self.first_not_applied = Some(class);
                 }
                 match &mut self.tx {
-                    Some(tx) if !gone && !tx.error_aborts => tx.suspect = Some(echo()),
+                    Some(tx) if !tx.error_aborts => tx.suspect = Some(echo()),
                     // After a serialization failure the snapshot is stale, savepoint or not.
-                    Some(_) if gone || class.kind == Kind::Serialization => self.poison(0, echo()),
-                    Some(tx) => {
-                        let depth = tx.depth;
-                        self.poison(depth, echo());
-                    }
+                    Some(_) if class.kind == Kind::Serialization => self.poison(0, echo()),
+                    Some(_) => self.poison(self.depth(), echo()),
                     None => {}
                 }
             }
             // Nobody is there any more, or the two sides disagree about where they are.
-            E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
+            E::Database(_) | E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
                 self.broken = true;
                 self.poison(0, echo());
             }
@@ -201,31 +198,64 @@ impl State {
     /// Aborts the transaction (or its savepoints from `depth` on) with this error, unless an
     /// earlier one already has at least as much.
     pub(crate) fn poison(&mut self, depth: u32, echo: Echo) {
-        let Some(tx) = &mut self.tx else { return };
-        match &mut tx.poison {
-            Some(earlier) => earlier.depth = earlier.depth.min(depth),
-            none => *none = Some(Poison { depth, echo }),
+        if let Some(tx) = &mut self.tx {
+            tx.poison(depth, echo);
+        }
+    }
+
+    /// Aborts the whole transaction with this error, which says more than an earlier one.
+    pub(crate) fn abort(&mut self, echo: Echo) {
+        if let Some(tx) = &mut self.tx {
+            tx.poison = None;
+            tx.poison(0, echo);
         }
     }
 
     /// A write was cut off half-way: what it did is not known.
     pub(crate) fn abandon_write(&mut self) {
-        let error = Error::programming(
-            Kind::TransactionAborted,
+        let (category, kind, retry) = match self.tx {
+            Some(_) => (
+                Category::Programming,
+                Kind::TransactionAborted,
+                Retry::Never,
+            ),
+            None => (
+                Category::Ambiguous,
+                Kind::CompletionUnknown,
+                Retry::IfIdempotent,
+            ),
+        };
+        let error = Error::new(
+            Class {
+                category,
+                kind,
+                retry,
+            },
             "a statement that writes was dropped before its end, so whether it was applied is \
              not known; read its rows to the end",
         );
-        self.poison(self.depth(), Echo::of(&error.into()));
+        let echo = Echo::of(&error.into());
+        match self.tx {
+            Some(_) => self.poison(self.depth(), echo),
+            None => self.abandoned_write = Some(echo),
+        }
+    }
+
+    /// Outside a transaction: what makes an `Ok` of the body wrong.
+    pub(crate) fn contradiction(&self) -> Option<Error> {
+        let echo = self.abandoned_write.as_ref()?;
+        Some(Error::new(echo.class(), echo.message().to_owned()))
     }
 
     /// A joined call failed or was dropped: what it did must not be committed.
     pub(crate) fn fail_join(&mut self, join: FailedJoin) {
-        let Some(tx) = &mut self.tx else { return };
-        let depth = tx.depth;
-        tx.mark_rollback_only(RollbackOnly {
-            depth,
-            failed: Some(join),
-        });
+        if let Some(tx) = &mut self.tx {
+            let depth = tx.depth;
+            tx.mark_rollback_only(RollbackOnly {
+                depth,
+                failed: Some(join),
+            });
+        }
     }
 
     /// Whether the statements of a session without a transaction can have changed anything, given
@@ -245,74 +275,46 @@ impl State {
     }
 }
 
-impl TxState {
-    /// The first reason stays; only a failed join replaces a wish of the body at the same depth,
-    /// because that one has to be told. A reason at a lower depth covers those above it.
-    pub(crate) fn mark_rollback_only(&mut self, reason: RollbackOnly) {
-        let replaces = self
-            .rollback_only
-            .as_ref()
-            .is_none_or(|earlier| earlier.failed.is_none() && earlier.depth == reason.depth);
-        if replaces {
-            self.rollback_only = Some(reason);
-        }
-    }
-
-    /// Whether what was done since `depth` was entered must be undone although its body says
-    /// `Ok`, and the error that takes the place of that `Ok`, if any.
-    pub(crate) fn must_undo(&self, depth: u32) -> Undo {
-        if let Some(poison) = &self.poison {
-            return Undo::WithError(aborted(&poison.echo));
-        }
-        match &self.rollback_only {
-            Some(reason) if reason.depth >= depth => match &reason.failed {
-                Some(join) => Undo::WithError(join.to_error()),
-                None => Undo::Quietly,
-            },
-            _ => Undo::No,
-        }
-    }
-
-    /// The savepoint at `depth` has been rolled back, and what was wrong in it went with it.
-    pub(crate) fn undone(&mut self, depth: u32) {
-        self.poison.take_if(|poison| poison.depth >= depth);
-        self.rollback_only.take_if(|reason| reason.depth >= depth);
-    }
+/// The error for a transaction that was found ended although no statement of ours had failed.
+pub(crate) fn ended_unseen() -> Echo {
+    let error = Error::programming(
+        Kind::TransactionAborted,
+        "the transaction was ended past dbop, through its raw connection or by a statement of its \
+         own",
+    );
+    Echo::of(&error.into())
 }
 
-/// The answer of [`TxState::must_undo`].
-#[derive(Debug)]
-pub(crate) enum Undo {
-    No,
-    /// The body asked for it; its value stands.
-    Quietly,
-    WithError(Error),
-}
-
-fn aborted(echo: &Echo) -> Error {
-    Error::new(
-        echo.class(),
-        format!(
-            "the transaction was aborted by an error that its body did not return: {}",
-            echo.message()
-        ),
-    )
+/// An error that only a statement which was undone can have: not one where the server itself does
+/// not know, or where what it had done may not have been undone.
+fn is_certain(class: Class) -> bool {
+    !matches!(class.category, Category::Ambiguous | Category::Internal)
+        && !matches!(class.kind, Kind::Io | Kind::Corrupt)
 }
 
 /// Text facts of a statement, read before it moves to the driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) writes: bool,
+    pub(crate) may_end_transaction: bool,
     pub(crate) failure_proves_nothing_applied: bool,
 }
 
 impl Facts {
-    /// The second question is only asked where its answer can matter: for the first statement of
-    /// a session without a transaction.
+    /// Of dbop's own statements.
+    pub(crate) const NONE: Self = Self {
+        writes: false,
+        may_end_transaction: false,
+        failure_proves_nothing_applied: false,
+    };
+
+    /// The last question is only asked where its answer can matter: for the first statement of a
+    /// session without a transaction.
     pub(crate) fn of(text: &str, state: &State) -> Self {
         let first = state.started == 0 && state.tx.is_none();
         Self {
             writes: sql::writes(text),
+            may_end_transaction: !sql::is_one_atomic_statement(text),
             failure_proves_nothing_applied: first && sql::failure_proves_nothing_applied(text),
         }
     }

@@ -11,10 +11,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Describe, Either, Execute, SqlStr};
 
-use crate::backend::{Backend, Liveness};
-use crate::classify::Kind;
+use crate::backend::Backend;
 use crate::echo::Echo;
-use crate::error::Error;
 use crate::state::{Facts, State, View};
 
 /// A query taken apart, so that its text can be read before the driver gets it.
@@ -70,7 +68,7 @@ pub(crate) fn fetch_many<'e, 'q, DB: Backend>(
         Ok(statement) => statement,
         Err(error) => return refused(error),
     };
-    if view.state.is_suspect() {
+    if view.state.suspicion().is_some() {
         let ask_first = async move {
             let View { conn, state } = view;
             settle_suspicion::<DB>(conn, state).await?;
@@ -101,7 +99,7 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
         }
         let mut watch = Watch::start(state, facts);
         let row = DB::fetch_optional(conn, statement).await;
-        watch.end(row.as_ref().err());
+        watch.end::<DB>(row.as_ref().err());
         row
     })
 }
@@ -127,9 +125,9 @@ pub(crate) fn prepare_with<'e, DB: Backend>(
     Box::pin(async move {
         let View { conn, state } = view;
         before_statement::<DB>(conn, state).await?;
-        let mut watch = Watch::start(state, Facts::READS);
+        let mut watch = Watch::asking(state);
         let prepared = DB::prepare_with(conn, sql, parameters).await;
-        watch.end(prepared.as_ref().err());
+        watch.end::<DB>(prepared.as_ref().err());
         prepared
     })
 }
@@ -141,9 +139,9 @@ pub(crate) fn describe<DB: Backend>(
     Box::pin(async move {
         let View { conn, state } = view;
         before_statement::<DB>(conn, state).await?;
-        let mut watch = Watch::start(state, Facts::READS);
+        let mut watch = Watch::asking(state);
         let description = DB::describe(conn, sql).await;
-        watch.end(description.as_ref().err());
+        watch.end::<DB>(description.as_ref().err());
         description
     })
 }
@@ -155,9 +153,9 @@ pub(crate) async fn run<DB: Backend>(
     sql: SqlStr,
 ) -> sqlx::Result<()> {
     before_statement::<DB>(conn, state).await?;
-    let mut watch = Watch::start(state, Facts::READS);
+    let mut watch = Watch::asking(state);
     let done = DB::run(conn, sql).await;
-    watch.end(done.as_ref().err());
+    watch.end::<DB>(done.as_ref().err());
     done
 }
 
@@ -177,50 +175,32 @@ pub(crate) async fn settle_suspicion<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
-    let Some(first) = state.tx.as_mut().and_then(|tx| tx.suspect.take()) else {
-        return Ok(());
-    };
-    ask_whether_open::<DB>(conn, state, || first).await
+    match state.suspicion() {
+        Some(first) => ask_whether_open::<DB>(conn, state, first).await,
+        None => Ok(()),
+    }
 }
 
-/// Asks the database whether the transaction is still open; if not, poisons it with `reason`.
+/// Asks the database whether the transaction is still open; if not, it is aborted with `reason`.
 pub(crate) async fn ask_whether_open<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
-    reason: impl FnOnce() -> Echo,
+    reason: Echo,
 ) -> sqlx::Result<()> {
-    let mut watch = Watch::start(state, Facts::READS);
-    let liveness = DB::liveness(conn).await;
-    watch.end(match &liveness {
-        Liveness::Failed(error) => Some(error),
-        _ => None,
-    });
-    drop(watch);
-    let ended = match liveness {
-        Liveness::Open => return Ok(()),
-        Liveness::Ended => reason(),
-        Liveness::Failed(error) => Echo::of(&error),
-    };
-    let error = ended.to_sqlx();
-    state.poison(0, ended);
-    Err(error)
-}
-
-/// The error for a transaction that was found ended although no statement of ours had failed.
-pub(crate) fn ended_unseen() -> Echo {
-    let error = Error::programming(
-        Kind::TransactionAborted,
-        "the transaction was ended through its raw connection, by a statement or an error that \
-         dbop did not see",
-    );
-    Echo::of(&error.into())
-}
-
-impl Facts {
-    const READS: Self = Self {
-        writes: false,
-        failure_proves_nothing_applied: false,
-    };
+    if let Some(tx) = &mut state.tx
+        && tx.poison.is_none()
+    {
+        // Aborted until the answer is there: a question that is dropped half-way leaves it so.
+        tx.poison(0, reason);
+        state.asking();
+        let liveness = DB::liveness(conn).await;
+        state.completed();
+        state.learn(liveness, DB::ends_session);
+    }
+    match state.aborted_by() {
+        Some(echo) => Err(echo.to_sqlx()),
+        None => Ok(()),
+    }
 }
 
 /// Writes what becomes of one statement into the [`State`], also when it is dropped.
@@ -232,7 +212,17 @@ struct Watch<'e> {
 
 impl<'e> Watch<'e> {
     fn start(state: &'e mut State, facts: Facts) -> Self {
-        state.begun();
+        state.begun(facts);
+        Self::watching(state, facts)
+    }
+
+    /// Of something that can change nothing, and so does not count.
+    fn asking(state: &'e mut State) -> Self {
+        state.asking();
+        Self::watching(state, Facts::NONE)
+    }
+
+    fn watching(state: &'e mut State, facts: Facts) -> Self {
         Self {
             state,
             facts,
@@ -240,13 +230,14 @@ impl<'e> Watch<'e> {
         }
     }
 
-    fn end(&mut self, error: Option<&sqlx::Error>) {
+    fn end<DB: Backend>(&mut self, error: Option<&sqlx::Error>) {
         self.over = true;
         match error {
             None => self.state.completed(),
-            Some(error) => self
-                .state
-                .failed(error, self.facts.failure_proves_nothing_applied),
+            Some(error) => {
+                let gone = DB::ends_session(error);
+                self.state.failed(error, self.facts, gone);
+            }
         }
     }
 }
@@ -275,14 +266,14 @@ impl<'e, DB: Backend> Watched<'e, DB> {
     }
 }
 
-impl<DB: Database> Stream for Watched<'_, DB> {
+impl<DB: Backend> Stream for Watched<'_, DB> {
     type Item = sqlx::Result<Either<DB::QueryResult, DB::Row>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let step = self.rows.as_mut().poll_next(cx);
         match &step {
-            Poll::Ready(None) => self.watch.end(None),
-            Poll::Ready(Some(Err(error))) => self.watch.end(Some(error)),
+            Poll::Ready(None) => self.watch.end::<DB>(None),
+            Poll::Ready(Some(Err(error))) => self.watch.end::<DB>(Some(error)),
             _ => {}
         }
         step

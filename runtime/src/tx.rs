@@ -8,8 +8,9 @@ use crate::db_error::DbError;
 use crate::error::Outcome;
 use crate::hooks::HookResult;
 use crate::savepoint::Savepoint;
-use crate::state::{RollbackOnly, TxState, View};
+use crate::state::View;
 use crate::statement::executor;
+use crate::tx_state::{RollbackOnly, TxState};
 
 /// An open transaction. It commits when the body returns `Ok`, and rolls back when it returns
 /// `Err`, panics or is dropped.
@@ -44,8 +45,7 @@ impl<DB: Backend> Tx<'_, DB> {
     /// dbop does not see what goes through it, so the transaction asks the server for its state
     /// before it commits. Do not begin, commit or roll back through it.
     pub fn conn(&mut self) -> &mut DB::Connection {
-        self.view.state.opaque = true;
-        self.view.conn
+        self.view.raw()
     }
 
     /// Runs `f` in a savepoint: if it returns `Err`, its work alone is undone and the transaction

@@ -38,11 +38,11 @@ pub(crate) fn expand(
         runtime,
         plan,
     };
-    let body = function.form.body(expansion.call());
+    let mut body = Group::new(Delimiter::Brace, function.form.body(expansion.call()));
+    // With braces of its own the function would count as another crate's macro code, whose dead functions nobody hears of.
+    body.set_span(function.source.body.span());
     let allows = expansion.allows();
-    let function = function
-        .source
-        .with(&expansion.signature(), &Group::new(Delimiter::Brace, body));
+    let function = function.source.with(&expansion.signature(), &body);
     quote!(#allows #function)
 }
 
@@ -89,12 +89,10 @@ impl Expansion<'_> {
             .arguments
             .iter()
             .find(|argument| argument.index == index);
-        match (self.plan, argument) {
+        match argument.filter(|argument| self.is_replayed(argument)) {
             // The user's pattern moves into the body, where each attempt binds it anew.
-            (Plan::Replayed, Some(argument)) => {
-                Some(FnArg::Typed(renamed(&argument.parameter, &argument.name)))
-            }
-            _ => Some(input),
+            Some(argument) => Some(FnArg::Typed(renamed(&argument.parameter, &argument.name))),
+            None => Some(input),
         }
     }
 
@@ -192,7 +190,7 @@ impl Expansion<'_> {
         let bound = self.replayed().map(|argument| {
             let (pattern, value, cfgs) = (
                 &argument.parameter.pat,
-                names::replayed(&argument.name),
+                names::replayed(&argument.label()),
                 cfgs(&argument.parameter),
             );
             // A parameter `_x` is there for its type or its drop; as a binding it looks as if it did nothing.
@@ -307,14 +305,25 @@ impl Expansion<'_> {
 
     /// The arguments that each attempt gets anew.
     fn replayed(&self) -> impl Iterator<Item = &Argument> {
-        let replayed = self.plan == Plan::Replayed;
-        self.function.arguments.iter().filter(move |_| replayed)
+        let arguments = self.function.arguments.iter();
+        arguments.filter(|argument| self.is_replayed(argument))
+    }
+
+    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code outside of the attempts reads `v`. If that is
+    /// all, `v` stays as it was written.
+    fn is_replayed(&self, argument: &Argument) -> bool {
+        let around = self.function.form.body(TokenStream::new());
+        let mut bindings = argument.bindings().into_iter();
+        let read_around = bindings.any(|binding| mentions(around.clone(), &binding));
+        let read_inside =
+            argument.is_named() && mentions(self.function.block.stream(), &argument.name);
+        self.plan == Plan::Replayed && (read_inside || !read_around)
     }
 
     fn keep(&self, argument: &Argument) -> TokenStream {
         let (arg, kept, name, cfgs) = (
             self.runtime.arg(),
-            names::kept(&argument.name),
+            names::kept(&argument.label()),
             &argument.name,
             cfgs(&argument.parameter),
         );
@@ -332,10 +341,10 @@ impl Expansion<'_> {
         let (replay, attempt, value, cfgs) = (
             self.runtime.replay(),
             names::attempt(),
-            names::replayed(&argument.name),
+            names::replayed(&argument.label()),
             cfgs(&argument.parameter),
         );
-        let mut kept = names::kept(&argument.name);
+        let mut kept = names::kept(&argument.label());
         kept.set_span(last);
         let kept = quote_spanned!(first=> &mut #kept);
         quote_spanned!(names::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)

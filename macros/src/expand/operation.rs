@@ -1,6 +1,6 @@
 //! The static that describes an operation: its name, its place and what was written in the attribute.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
@@ -56,8 +56,9 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
             quote!(timeout_ms(#millis))
         }),
         options.max_concurrency.as_ref().map(|limit| {
-            let limit = limit.value;
-            quote!(max_concurrency(#limit as usize))
+            // Without a type: the user's `usize` may be another one.
+            let limit = Literal::u64_unsuffixed(limit.value.into());
+            quote!(max_concurrency(#limit))
         }),
         options.isolation.as_ref().map(|level| match level.value {
             Isolation::Serializable => quote!(isolation(#isolation::Serializable)),

@@ -7,7 +7,9 @@ pub(crate) mod types;
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
+use syn::visit_mut::{self, VisitMut};
 use syn::{AttrStyle, Attribute, FnArg, Pat, PatType, Signature, Token, Type, Visibility};
 
 pub(crate) use form::Form;
@@ -138,6 +140,34 @@ impl Argument {
             name,
             parameter: parameter.clone(),
         }
+    }
+
+    /// Whether the name is the user's.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(&*self.parameter.pat, Pat::Ident(pattern) if pattern.subpat.is_none())
+    }
+
+    /// What tells it from all others: the user's name, or its place, which no name can be.
+    pub(crate) fn label(&self) -> String {
+        if self.is_named() {
+            self.name.unraw().to_string()
+        } else {
+            self.index.to_string()
+        }
+    }
+
+    /// Every name in the pattern.
+    pub(crate) fn bindings(&self) -> Vec<Ident> {
+        struct Names(Vec<Ident>);
+        impl VisitMut for Names {
+            fn visit_pat_ident_mut(&mut self, pattern: &mut syn::PatIdent) {
+                self.0.push(pattern.ident.clone());
+                visit_mut::visit_pat_ident_mut(self, pattern);
+            }
+        }
+        let mut names = Names(Vec::new());
+        names.visit_pat_mut(&mut self.parameter.pat.clone());
+        names.0
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -9,7 +11,7 @@ use futures_core::stream::BoxStream;
 use sqlx::{Connection, Database, Describe, Either, SqlStr};
 
 use crate::classify::{Class, Kind};
-use crate::error::{Outcome, Result};
+use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
 use crate::settings::Settings;
 use crate::statement::Statement;
@@ -69,10 +71,29 @@ pub(crate) struct Plan<DB: Database> {
     pub(crate) keep_forever: bool,
 }
 
+/// The scheme of a URL. `None` if it has none: then what stands there may be anything, a password
+/// too.
+pub(crate) fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once(':')?;
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_scheme))
+        .then_some(scheme)
+}
+
+/// A URL that is not one of this database.
+fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
+    let begins = match scheme(url) {
+        Some(scheme) => format!("the URL begins with `{scheme}:`, but this is a `Db<{database}>`"),
+        None => "the URL has no scheme".to_owned(),
+    };
+    Error::programming(Kind::Configuration, format!("{begins}; {form}"))
+}
+
 pub(crate) mod sealed {
     use super::{
-        Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Either, Future, Isolation,
-        Kind, Liveness, Options, Outcome, Plans, Result, Settings, SqlStr, Statement,
+        Arc, AtomicBool, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Either,
+        Future, Isolation, Kind, Liveness, Options, Outcome, Plans, Result, Settings, SqlStr,
+        Statement,
     };
 
     /// What [`Backend`](super::Backend) asks of a driver, out of reach of other crates.
@@ -140,9 +161,22 @@ pub(crate) mod sealed {
         /// What an error of `COMMIT` says about the transaction's effect.
         fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome;
 
-        /// Undoes what was left open or running on a connection. `false` if it has to be closed
-        /// for that.
+        /// Whether a connection ended with this error.
+        fn ends_session(error: &sqlx::Error) -> bool;
+
+        /// Makes a new connection stop the statement it runs when `stop` becomes true.
+        fn stop_on(
+            conn: &mut Self::Connection,
+            stop: Arc<AtomicBool>,
+        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+        /// Undoes whatever was left open or running on a connection. `false` if it has to be
+        /// closed for that.
         fn recover(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
+
+        /// Leaves a transaction that may be open on a connection on which nothing runs. `false` if
+        /// it has to be closed for that.
+        fn leave_transaction(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
         /// How the pools for this URL are to be made.
         fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>>;

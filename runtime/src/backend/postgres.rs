@@ -2,17 +2,21 @@
 
 use std::fmt::Write;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgQueryResult, PgRow};
-use sqlx::postgres::{PgStatement, PgTypeInfo};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgQueryResult, PgRow};
+use sqlx::postgres::{PgSeverity, PgStatement, PgTypeInfo};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Describe, Either, Executor, Postgres, SqlSafeStr, SqlStr,
 };
 
+use sqlx_core::transaction::TransactionManager;
+
 use super::sealed::Driver;
-use super::{Begin, Liveness, Plan, Plans};
+use super::{Begin, Liveness, Plan, Plans, wrong_scheme};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
@@ -20,6 +24,8 @@ use crate::settings::{Settings, milliseconds};
 use crate::statement::Statement;
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
+
+type Manager = <Postgres as sqlx::Database>::TransactionManager;
 
 impl Driver for Postgres {
     const SYSTEM: &'static str = "postgresql";
@@ -93,9 +99,11 @@ impl Driver for Postgres {
         }
     }
 
-    /// In an aborted transaction every statement is refused (25P02).
+    /// `SAVEPOINT` is refused in an aborted transaction (25P02), and outside one (25P01), which a
+    /// `SELECT` would not notice; in one message, they cost one round trip.
     async fn liveness(conn: &mut PgConnection) -> Liveness {
-        match conn.execute("SELECT 1").await {
+        let ask = "SAVEPOINT dbop_alive; RELEASE SAVEPOINT dbop_alive";
+        match conn.execute(ask).await {
             Ok(_) => Liveness::Open,
             Err(error) => Liveness::Failed(error),
         }
@@ -119,15 +127,30 @@ impl Driver for Postgres {
     /// instead (class 08, 57P0x, a lost connection), or the server itself says that it does not
     /// know (40003), nothing is certain.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
-        let class = classify::sqlx(error);
         let answered = matches!(error, sqlx::Error::Database(_))
-            && class.category != Category::Ambiguous
-            && !class.kind.ends_session();
+            && classify::sqlx(error).category != Category::Ambiguous
+            && !Self::ends_session(error);
         if answered {
             Outcome::RolledBack
         } else {
             Outcome::Unknown
         }
+    }
+
+    /// FATAL and PANIC end the session whatever their code is
+    /// (<https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS>).
+    fn ends_session(error: &sqlx::Error) -> bool {
+        let severity = error
+            .as_database_error()
+            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+            .map(PgDatabaseError::severity);
+        matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
+            || classify::sqlx(error).kind.ends_session()
+    }
+
+    /// Closing the connection does that.
+    async fn stop_on(_: &mut PgConnection, _: Arc<AtomicBool>) -> sqlx::Result<()> {
+        Ok(())
     }
 
     /// Never: a statement still running on it may otherwise land after the next attempt. The
@@ -136,15 +159,15 @@ impl Driver for Postgres {
         false
     }
 
+    /// One message that is silent where no transaction is open, and closes one that is. In an
+    /// aborted one it fails.
+    async fn leave_transaction(conn: &mut PgConnection) -> bool {
+        Manager::get_transaction_depth(conn) == 0 && conn.execute("BEGIN; ROLLBACK").await.is_ok()
+    }
+
     fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
-        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
-            let scheme = url.split(':').next().unwrap_or_default();
-            return Err(Error::programming(
-                Kind::Configuration,
-                format!(
-                    "the URL begins with `{scheme}:`, but this is a `Db<Postgres>`; {URL_FORM}"
-                ),
-            ));
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(wrong_scheme(url, "Postgres", URL_FORM));
         }
         let ms = |duration| milliseconds(duration).to_string();
         let options = PgConnectOptions::from_str(url)

@@ -1,6 +1,8 @@
 //! SQLite: one writer, many readers, and a transaction that an error may or may not have ended.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -11,7 +13,7 @@ use sqlx::{ConnectOptions, Describe, Either, Executor, SqlSafeStr, SqlStr, Sqlit
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
-use super::{Begin, Liveness, Plan, Plans};
+use super::{Begin, Liveness, Plan, Plans, wrong_scheme};
 use crate::classify::{self, Kind};
 use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
@@ -23,6 +25,9 @@ type Manager = <Sqlite as sqlx::Database>::TransactionManager;
 /// How long SQLite itself waits for another process's lock. Short, because its wait blocks the
 /// connection's thread, is not fair and cannot be cancelled; beyond it our own loop waits.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Steps of SQLite's machine between two looks at whether to stop: some ten microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
 const URL_FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
@@ -87,10 +92,13 @@ impl Driver for Sqlite {
                 Liveness::Open
             }
             Err(error) => Liveness::Failed(error),
-            Ok(_) => match Manager::rollback(conn).await {
-                Ok(()) => Liveness::Ended,
-                Err(error) => Liveness::Failed(error),
-            },
+            Ok(_) => {
+                let rolled_back = match Manager::get_transaction_depth(conn) {
+                    0 => conn.execute("ROLLBACK").await.map(drop),
+                    _ => Manager::rollback(conn).await,
+                };
+                rolled_back.map_or_else(Liveness::Failed, |()| Liveness::Ended)
+            }
         }
     }
 
@@ -107,9 +115,26 @@ impl Driver for Sqlite {
         }
     }
 
+    fn ends_session(error: &sqlx::Error) -> bool {
+        matches!(error, sqlx::Error::WorkerCrashed)
+    }
+
+    async fn stop_on(conn: &mut SqliteConnection, stop: Arc<AtomicBool>) -> sqlx::Result<()> {
+        let mut handle = conn.lock_handle().await?;
+        // `swap`, so that what runs next, the rollback, is not stopped as well.
+        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || {
+            !stop.swap(false, Ordering::Relaxed)
+        });
+        Ok(())
+    }
+
     /// Rolls back rather than close, which would destroy the database of `:memory:`. The driver's
     /// thread takes commands in order, so this waits for a statement that is still running.
     async fn recover(conn: &mut SqliteConnection) -> bool {
+        Self::leave_transaction(conn).await
+    }
+
+    async fn leave_transaction(conn: &mut SqliteConnection) -> bool {
         // More than one level is open where a body used the raw connection's own `begin`.
         while Manager::get_transaction_depth(conn) > 0 {
             if Manager::rollback(conn).await.is_err()
@@ -118,16 +143,20 @@ impl Driver for Sqlite {
                 return false;
             }
         }
-        true
+        // The driver remembers a COMMIT or ROLLBACK whose answer nobody waited for, and skips the
+        // next rollback of a dropped transaction in its place. This one is there to be skipped.
+        Manager::start_rollback(conn);
+        // A transaction begun by its text is not among those the driver counts.
+        match Self::liveness(conn).await {
+            Liveness::Ended => true,
+            Liveness::Open => conn.execute("ROLLBACK").await.is_ok(),
+            Liveness::Failed(_) => false,
+        }
     }
 
     fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
         if !url.starts_with("sqlite:") {
-            let scheme = url.split(':').next().unwrap_or_default();
-            return Err(Error::programming(
-                Kind::Configuration,
-                format!("the URL begins with `{scheme}:`, but this is a `Db<Sqlite>`; {URL_FORM}"),
-            ));
+            return Err(wrong_scheme(url, "Sqlite", URL_FORM));
         }
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| Error::from(error).advise(URL_FORM))?

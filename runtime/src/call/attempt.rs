@@ -9,8 +9,9 @@ use crate::conn::Conn;
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::replay::Attempted;
-use crate::state::{FailedJoin, State, View};
+use crate::state::{State, View};
 use crate::tx::Tx;
+use crate::tx_state::FailedJoin;
 
 /// One attempt of a call, with its session.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
                     class: failure.class,
                     message: failure.message.to_string(),
                 });
-                join.end(core, failed).await
+                join.end(core, failed, late).await
             }
             Session::Raw { state, .. } => End::Keep(core.conclude(match class {
                 None => Outcome::Committed,
@@ -112,7 +113,7 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
         if let Some(failure) = result.failure() {
             core.failed_with(failure.class.kind);
         }
-        result.finish(core.op.name, core.attempts, outcome);
+        result.finish(core.op.name, core.attempts, outcome, core.joined);
         *self.result = Some(result);
     }
 }

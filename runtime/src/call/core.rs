@@ -10,8 +10,10 @@ use tracing::{Instrument, Span, field};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome, Result};
+use crate::hooks::Due;
 use crate::op::{Op, Retries};
 use crate::retry::{self, Effect};
+use crate::settings::FOR_EVER;
 
 #[derive(Debug)]
 pub(crate) struct CallCore {
@@ -28,6 +30,8 @@ pub(crate) struct CallCore {
     pub(super) committing: bool,
     outcome: Option<Outcome>,
     entered: bool,
+    /// The hooks of the last failed attempt: theirs is the moment unless another one begins.
+    pub(super) due: Option<Due>,
     permit: Option<SemaphorePermit<'static>>,
     most_attempts: u32,
     span: Span,
@@ -47,6 +51,7 @@ impl CallCore {
             committing: false,
             outcome: None,
             entered: false,
+            due: None,
             permit: None,
             most_attempts: 1,
             span: tracing::info_span!(
@@ -72,7 +77,7 @@ impl CallCore {
         }
         self.entered = true;
         let timeout = self.op.timeout.unwrap_or(defaults.timeout);
-        self.deadline = self.started + timeout.min(FAR);
+        self.deadline = self.started + timeout.min(FOR_EVER);
         let policy = self.op.policy(defaults.retry);
         self.most_attempts = policy.attempts.max(policy.outage_attempts);
         defaults.budget.deposit();
@@ -147,6 +152,20 @@ impl CallCore {
         sleep(wait).await;
     }
 
+    /// Another attempt has begun.
+    pub(super) fn begun(&mut self) {
+        if let Some(due) = self.due.take() {
+            due.forget();
+        }
+    }
+
+    /// No other attempt follows.
+    pub(super) async fn run_due(&mut self) {
+        if let Some(due) = self.due.take() {
+            due.run().await;
+        }
+    }
+
     /// The outcome of the call, if its last attempt had this one.
     pub(super) fn conclude(&mut self, outcome: Outcome) -> Outcome {
         let outcome = match outcome {
@@ -162,7 +181,7 @@ impl CallCore {
     pub(super) fn refused(&mut self, mut error: Error) -> Error {
         let outcome = self.conclude(Outcome::RolledBack);
         self.failed_with(error.kind());
-        error.finish(self.op.name, self.attempts, outcome);
+        error.finish(self.op.name, self.attempts, outcome, self.joined);
         error
     }
 
@@ -170,9 +189,6 @@ impl CallCore {
         self.span.record("error.type", kind.as_str());
     }
 }
-
-/// Far enough for a deadline that is none, near enough for any clock to add.
-const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Drop for CallCore {
     /// Counts the call, also one whose caller went away.

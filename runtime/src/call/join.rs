@@ -6,10 +6,12 @@ use super::attempt::End;
 use super::core::CallCore;
 use crate::backend::Backend;
 use crate::classify::{Category, Class, Kind, Retry};
+use crate::echo::Echo;
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
 use crate::savepoint::Savepoint;
-use crate::state::{FailedJoin, State, Undo, View};
+use crate::state::{State, View};
+use crate::tx_state::{FailedJoin, Undo};
 
 /// Lent by the outer call. Dropped before its end, what it did must not be committed.
 #[derive(Debug)]
@@ -47,11 +49,14 @@ impl CallCore {
         self.single = true;
         self.attempts = 1;
         if let Err(error) = fits(op, view.state) {
-            view.state.fail_join(FailedJoin {
-                operation: op.name,
-                class: error.class(),
-                message: error.to_string(),
-            });
+            // A nested call that did nothing has nothing to undo, either.
+            if !op.nested {
+                view.state.fail_join(FailedJoin {
+                    operation: op.name,
+                    class: error.class(),
+                    message: error.to_string(),
+                });
+            }
             return Err(error);
         }
         let outer = Outer {
@@ -93,10 +98,26 @@ impl<DB: Backend> Join<'_, DB> {
         }
     }
 
-    pub(super) async fn end(mut self, core: &mut CallCore, failed: Option<FailedJoin>) -> End {
+    pub(super) async fn end(
+        mut self,
+        core: &mut CallCore,
+        failed: Option<FailedJoin>,
+        late: bool,
+    ) -> End {
         self.over = true;
         let is_err = failed.is_some();
+        // Past its own deadline a nested call is still undone alone, which takes statements.
+        let deadline = self.outer.deadline;
+        self.view().state.deadline = deadline;
+        let cut_off = late && self.view().state.mid_statement();
+        if cut_off {
+            let late = Error::deadline(self.op.name);
+            self.view().state.abort(Echo::of(&late.into()));
+        }
         let replaced = match (&mut self.entered, failed) {
+            // Its end would wait for the statement that is still running: it is given up, and the
+            // transaction with it.
+            (Entered::Nested(_), _) if cut_off => None,
             (Entered::Nested(savepoint), _) => savepoint.close(!is_err).await.err(),
             (Entered::Plain(view), Some(failed)) => {
                 view.state.fail_join(failed);
@@ -108,10 +129,11 @@ impl<DB: Backend> Join<'_, DB> {
                 _ => None,
             },
         };
-        let outcome = if is_err || replaced.is_some() {
-            Outcome::RolledBack
-        } else {
-            Outcome::Committed
+        let state = self.view().state;
+        let outcome = match is_err || replaced.is_some() {
+            false => Outcome::Committed,
+            true if state.tx.is_some() || state.untouched() => Outcome::RolledBack,
+            true => Outcome::Unknown,
         };
         let outcome = core.conclude(outcome);
         match replaced {

@@ -94,6 +94,7 @@ impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
                 session,
             }),
             Err(error) => {
+                self.core.run_due().await;
                 self.result = Some(R::refused(self.core.refused(error)));
                 None
             }

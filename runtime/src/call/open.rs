@@ -13,10 +13,10 @@ use crate::backend::{Backend, Begin};
 use crate::classify::Kind;
 use crate::db::Defaults;
 use crate::error::{Error, Result};
-use crate::hooks::Hooks;
-use crate::pool::{self, Lane, Lease};
+use crate::pool::{self, Lane, Lease, Left};
 use crate::retry::Effect;
-use crate::state::{State, TxState};
+use crate::state::State;
+use crate::tx_state::TxState;
 
 /// Where connections come from.
 pub(super) enum Place<'a, DB: Backend> {
@@ -50,14 +50,18 @@ impl CallCore {
         loop {
             self.attempts += 1;
             let error = match self.open_once(place, defaults).await {
-                Ok(own) => return Ok(own),
+                Ok(own) => {
+                    self.begun();
+                    return Ok(own);
+                }
                 Err(error) => error,
             };
             if error.kind() == Kind::Lock {
                 // Another process writes to the file. That is a queue to stand in, and no attempt.
                 waits_for_lock += 1;
-                let wait = defaults.retry.backoff(waits_for_lock);
-                if Instant::now() + wait < self.deadline {
+                let policy = self.op.policy(defaults.retry);
+                let wait = policy.backoff(waits_for_lock).max(Duration::from_millis(1));
+                if wait < self.deadline.saturating_duration_since(Instant::now()) {
                     self.pause(error.class(), wait).await;
                     self.attempts -= 1;
                     continue;
@@ -108,7 +112,7 @@ impl CallCore {
             DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;
         }
         if op.transaction {
-            lease.unfinished = true;
+            lease.left = Left::Unfinished;
             let begin = Begin {
                 isolation: op.isolation,
                 read_only: op.read_only,
@@ -133,16 +137,10 @@ impl CallCore {
 
     fn state<DB: Backend>(&self) -> State {
         let op = self.op;
-        let tx = op.transaction.then(|| TxState {
-            isolation: op.isolation.map_or(DB::DEFAULT_ISOLATION, |asked| {
-                asked.max(DB::DEFAULT_ISOLATION)
-            }),
-            error_aborts: DB::ERROR_ABORTS,
-            depth: 0,
-            suspect: None,
-            poison: None,
-            rollback_only: None,
-            hooks: Hooks::default(),
+        let tx = op.transaction.then(|| {
+            let least = DB::DEFAULT_ISOLATION;
+            let isolation = op.isolation.map_or(least, |asked| asked.max(least));
+            TxState::new(isolation, DB::ERROR_ABORTS)
         });
         State::new(op, self.deadline, tx)
     }

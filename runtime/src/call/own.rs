@@ -7,15 +7,15 @@ use super::attempt::End;
 use super::commit::{self, Committed};
 use super::core::CallCore;
 use crate::backend::Backend;
-use crate::classify::Class;
+use crate::classify::{Category, Class, Kind};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
-use crate::hooks::Hooks;
-use crate::op::Op;
-use crate::pool::Lease;
+use crate::hooks::{Due, Hooks};
+use crate::pool::{Lease, Left};
 use crate::retry::Effect;
-use crate::state::{State, Undo, View};
+use crate::state::{State, View, ended_unseen};
 use crate::statement;
+use crate::tx_state::Undo;
 
 /// Given back when dropped; its transaction is rolled back then, and its hooks are told.
 #[derive(Debug)]
@@ -58,17 +58,17 @@ impl<DB: Backend> Drop for Own<DB> {
         let Some(mut lease) = self.lease.take() else {
             return;
         };
-        let (state, op) = (&self.state, self.state.op);
-        lease.unfinished =
-            state.tx.is_some() || state.broken || state.opaque || state.mid_statement();
-        let mut hooks = self.take_hooks();
+        if self.state.tx.is_some() || self.state.broken || self.state.mid_statement() {
+            lease.left = Left::Unfinished;
+        } else if self.state.opaque {
+            lease.left = Left::Transaction;
+        }
+        let mut due = Due::new(self.take_hooks(), Outcome::RolledBack, self.state.op);
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if hooks.len() > 0 => {
-                drop(runtime.spawn(async move {
-                    lease.release().await;
-                    hooks.run(Outcome::RolledBack, op).await;
-                }));
-            }
+            Ok(runtime) if !due.is_empty() => drop(runtime.spawn(async move {
+                lease.release().await;
+                due.run().await;
+            })),
             _ => drop(lease),
         }
     }
@@ -83,15 +83,22 @@ pub(super) async fn end_operation<DB: Backend>(
     late: bool,
 ) -> End {
     let state = &own.state;
-    let refined = failure.map(|class| DB::refine(class, !core.op.read_only));
-    let demoted = refined != failure;
-    let cut_off = (late || failure.is_some()) && (state.mid_statement() || state.opaque);
-    let unfinished = state.broken || demoted || cut_off;
-    let effect = failure.map(|class| state.effect(class));
+    let contradiction = state.contradiction().filter(|_| failure.is_none());
+    let class = failure.or(contradiction.as_ref().map(Error::class));
+    let refined = class.map(|class| DB::refine(class, !core.op.read_only));
+    let effect = class.map(|class| state.effect(class));
     let untouched = state.untouched();
+    let left = if state.broken || state.mid_statement() || refined.is_some_and(is_spoiled) {
+        Left::Unfinished
+    } else if state.opaque {
+        Left::Transaction
+    } else {
+        Left::Nothing
+    };
     let (mut lease, _) = own.take();
-    lease.unfinished = unfinished;
-    give_back(lease, core.deadline, late).await;
+    lease.left = left;
+    // Only where another attempt may follow does anyone have to wait for it.
+    give_back(lease, core.deadline, late || class.is_none()).await;
 
     let (Some(class), Some(effect)) = (refined, effect) else {
         return End::Keep(core.conclude(Outcome::Committed));
@@ -102,7 +109,18 @@ pub(super) async fn end_operation<DB: Backend>(
     if core.try_again(defaults, class, repeat).await {
         return End::Again;
     }
-    End::Keep(core.conclude(effect.outcome()))
+    let outcome = core.conclude(effect.outcome());
+    match contradiction {
+        Some(error) => End::Replace(error, outcome),
+        None => End::Keep(outcome),
+    }
+}
+
+/// Another attempt needs another connection: this one's statements are prepared for a schema that
+/// is gone, or its server is a standby now.
+fn is_spoiled(class: Class) -> bool {
+    class.kind == Kind::StalePlan
+        || (class.kind == Kind::ReadOnly && class.category == Category::Transient)
 }
 
 /// The end of a transaction: commit it, or roll it back.
@@ -119,9 +137,10 @@ pub(super) async fn end_transaction<DB: Backend>(
     match verdict(&mut own, core.deadline).await {
         Undo::No => {}
         Undo::Quietly => {
-            let hooks = undo(own, core.deadline, false).await;
-            hooks.run(Outcome::RolledBack, core.op).await;
-            return End::Keep(core.conclude(Outcome::RolledBack));
+            core.due = Some(undo(own, core.deadline, false).await);
+            let outcome = core.conclude(Outcome::RolledBack);
+            core.run_due().await;
+            return End::Keep(outcome);
         }
         Undo::WithError(error) => {
             let failed = (error.class(), Some(error));
@@ -129,32 +148,28 @@ pub(super) async fn end_transaction<DB: Backend>(
         }
     }
     core.committing = true;
-    let op: &'static Op = core.op;
-    let committed = commit::commit(own, core.deadline, op).await;
+    let committed = commit::commit(own, core.deadline, core.op).await;
     core.committing = false;
-    match committed {
-        Committed::Yes => End::Keep(core.conclude(Outcome::Committed)),
-        Committed::No(error, hooks) => {
-            failed(core, defaults, (error.class(), Some(error)), hooks).await
-        }
-        Committed::Unknown(error) => {
-            let class = error.class();
-            if core.try_again(defaults, class, Effect::Possible).await {
-                return End::Again;
-            }
-            End::Replace(error, core.conclude(Outcome::Unknown))
-        }
-    }
+    let (error, due, effect) = match committed {
+        Committed::Yes => return End::Keep(core.conclude(Outcome::Committed)),
+        Committed::No(error, due) => (error, due, Effect::None),
+        Committed::Unknown(error, due) => (error, due, Effect::Possible),
+    };
+    core.due = Some(due);
+    failed(core, defaults, (error.class(), Some(error)), effect).await
 }
 
 /// Whether a transaction whose body said `Ok` may be committed.
 async fn verdict<DB: Backend>(own: &mut Own<DB>, deadline: Instant) -> Undo {
     let ask = own.state.opaque || own.state.mid_statement();
     let View { conn, state } = own.view();
+    if DB::TransactionManager::get_transaction_depth(conn) != 1 {
+        state.poison(0, ended_unseen());
+    }
     let asked = timeout_at(deadline, async {
         statement::settle_suspicion::<DB>(conn, state).await?;
-        if ask && state.tx.as_ref().is_some_and(|tx| tx.poison.is_none()) {
-            statement::ask_whether_open::<DB>(conn, state, statement::ended_unseen).await?;
+        if ask {
+            statement::ask_whether_open::<DB>(conn, state, ended_unseen()).await?;
         }
         Ok::<_, sqlx::Error>(())
     });
@@ -165,7 +180,7 @@ async fn verdict<DB: Backend>(own: &mut Own<DB>, deadline: Instant) -> Undo {
     }
 }
 
-/// Rolls back because of `failed`: a class of error, and the error if it is not the body's own.
+/// Rolls back because of `failed_with`: a class of error, and the error if it is not the body's.
 async fn roll_back<DB: Backend>(
     own: Box<Own<DB>>,
     core: &mut CallCore,
@@ -174,9 +189,14 @@ async fn roll_back<DB: Backend>(
     late: bool,
 ) -> End {
     let (class, error) = failed_with;
-    let refined = DB::refine(class, !core.op.read_only && !own.state.read_only);
-    let hooks = undo(own, core.deadline, late || refined != class).await;
-    failed(core, defaults, (refined, error), hooks).await
+    let refined = DB::refine(class, !core.op.read_only);
+    let effect = match &own.state.tx {
+        Some(tx) if tx.escaped => Effect::Possible,
+        _ => Effect::None,
+    };
+    let at_once = late || is_spoiled(refined);
+    core.due = Some(undo(own, core.deadline, at_once).await);
+    failed(core, defaults, (refined, error), effect).await
 }
 
 /// The transaction is gone; is there another attempt?
@@ -184,23 +204,23 @@ async fn failed(
     core: &mut CallCore,
     defaults: &Defaults,
     failed_with: (Class, Option<Error>),
-    hooks: Hooks,
+    effect: Effect,
 ) -> End {
     let (class, error) = failed_with;
-    if core.try_again(defaults, class, Effect::None).await {
+    if core.try_again(defaults, class, effect).await {
         return End::Again;
     }
-    let outcome = core.conclude(Outcome::RolledBack);
-    hooks.run(Outcome::RolledBack, core.op).await;
+    let outcome = core.conclude(effect.outcome());
+    core.run_due().await;
     match error {
         Some(error) => End::Replace(error, outcome),
         None => End::Keep(outcome),
     }
 }
 
-/// Rolls back and gives the connection back, and returns the hooks. An error on the way is not the
-/// caller's: a connection that cannot roll back is discarded, which does.
-async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bool) -> Hooks {
+/// Rolls back and gives the connection back, and returns the hooks for that. An error on the way
+/// is not the caller's: a connection that cannot roll back is discarded, which does.
+async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bool) -> Due {
     let usable = !at_once && !own.state.broken && !own.state.mid_statement() && {
         let conn = own.view().conn;
         let rolled_back = timeout_at(deadline, DB::TransactionManager::rollback(conn)).await;
@@ -209,10 +229,16 @@ async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bo
         }
         matches!(rolled_back, Ok(Ok(())))
     };
+    let (op, opaque) = (own.state.op, own.state.opaque);
     let (mut lease, hooks) = own.take();
-    lease.unfinished = !usable;
+    let due = Due::new(hooks, Outcome::RolledBack, op);
+    lease.left = match usable {
+        false => Left::Unfinished,
+        true if opaque => Left::Transaction,
+        true => Left::Nothing,
+    };
     give_back(lease, deadline, at_once).await;
-    hooks
+    due
 }
 
 /// Gives the connection back. Where an attempt may follow, it first waits until what was left on

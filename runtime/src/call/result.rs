@@ -20,7 +20,7 @@ pub trait OpResult: Sized {
     fn failure(&self) -> Option<Failure<'_>>;
 
     /// Writes what the call knows at its end into the error, if it can hold that.
-    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome);
+    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome, joined: bool);
 }
 
 /// An error as the runtime looks at it.
@@ -43,11 +43,11 @@ impl<T, E: DbError> OpResult for Result<T, E> {
         })
     }
 
-    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome) {
+    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome, joined: bool) {
         if let Err(error) = self
             && let Some(error) = error.error_mut()
         {
-            error.finish(operation, attempts, outcome);
+            error.finish(operation, attempts, outcome, joined);
         }
     }
 }

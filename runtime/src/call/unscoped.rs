@@ -85,7 +85,7 @@ impl<R: OpResult> UnscopedAttempt<'_, R> {
             }
         };
         let outcome = core.conclude(outcome);
-        result.finish(core.op.name, core.attempts, outcome);
+        result.finish(core.op.name, core.attempts, outcome, false);
         *self.result = Some(result);
     }
 }

@@ -1,0 +1,157 @@
+//! [`TxState`]: what has been seen of an open transaction, and whether it may still be committed.
+
+use crate::classify::Class;
+use crate::echo::Echo;
+use crate::error::Error;
+use crate::hooks::Hooks;
+use crate::isolation::Isolation;
+
+/// The part of [`State`] that only a transaction has.
+#[derive(Debug)]
+pub(crate) struct TxState {
+    pub(crate) isolation: Isolation,
+    /// Any error of the database aborts the transaction or its innermost savepoint.
+    pub(crate) error_aborts: bool,
+    /// Savepoints open; 0 is the transaction itself.
+    pub(crate) depth: u32,
+    /// An error after which the database may have ended the transaction by itself: ask before
+    /// the next statement.
+    pub(crate) suspect: Option<Echo>,
+    /// The error that aborted the transaction, or its savepoint `depth`.
+    pub(crate) poison: Option<Poison>,
+    /// What was done since each one's depth was entered may not be committed.
+    pub(crate) rollback_only: Vec<RollbackOnly>,
+    /// The raw connection was handed out, or a statement was sent that may end a transaction, since
+    /// the database was last asked.
+    pub(crate) unseen: bool,
+    /// The raw connection was handed out when the database may have ended the transaction already:
+    /// what went through it may stand.
+    pub(crate) escaped: bool,
+    pub(crate) hooks: Hooks,
+}
+
+#[derive(Debug)]
+pub(crate) struct Poison {
+    pub(crate) depth: u32,
+    pub(crate) echo: Echo,
+}
+
+/// Why, and from which depth on, a transaction must roll back although its body may say `Ok`.
+#[derive(Debug)]
+pub(crate) struct RollbackOnly {
+    pub(crate) depth: u32,
+    /// `None`: the body asked for it, and its value is returned. `Some`: a joined call failed, and
+    /// a body that says `Ok` all the same gets this error.
+    pub(crate) failed: Option<FailedJoin>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FailedJoin {
+    pub(crate) operation: &'static str,
+    pub(crate) class: Class,
+    pub(crate) message: String,
+}
+
+impl FailedJoin {
+    fn to_error(&self) -> Error {
+        let Self {
+            operation, message, ..
+        } = self;
+        Error::new(
+            self.class,
+            format!(
+                "`{operation}` failed inside this transaction ({message}) and its error was \
+                 dropped, so the transaction was rolled back; return the error, or make \
+                 `{operation}` `nested` if the transaction may go on without it"
+            ),
+        )
+    }
+}
+
+impl TxState {
+    pub(crate) fn new(isolation: Isolation, error_aborts: bool) -> Self {
+        Self {
+            isolation,
+            error_aborts,
+            depth: 0,
+            suspect: None,
+            poison: None,
+            rollback_only: Vec::new(),
+            unseen: false,
+            escaped: false,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// The raw connection is handed out.
+    pub(crate) fn escape(&mut self) {
+        // Where any error aborts, the server refuses what comes after it. Elsewhere what comes
+        // after the end of the transaction commits by itself.
+        self.escaped |= !self.error_aborts && (self.suspect.is_some() || self.poison.is_some());
+        self.unseen = true;
+    }
+
+    /// See [`State::poison`](crate::state::State::poison).
+    pub(crate) fn poison(&mut self, depth: u32, echo: Echo) {
+        match &mut self.poison {
+            Some(earlier) => earlier.depth = earlier.depth.min(depth),
+            none => *none = Some(Poison { depth, echo }),
+        }
+    }
+
+    /// At each depth the first reason stays; only a failed join replaces a wish of the body,
+    /// because that one has to be told.
+    pub(crate) fn mark_rollback_only(&mut self, reason: RollbackOnly) {
+        let here = |each: &&mut RollbackOnly| each.depth == reason.depth;
+        match self.rollback_only.iter_mut().find(here) {
+            Some(earlier) if earlier.failed.is_none() => *earlier = reason,
+            Some(_) => {}
+            None => self.rollback_only.push(reason),
+        }
+    }
+
+    /// Whether what was done since `depth` was entered must be undone although its body says
+    /// `Ok`, and the error that takes the place of that `Ok`, if any.
+    pub(crate) fn must_undo(&self, depth: u32) -> Undo {
+        if let Some(poison) = &self.poison {
+            return Undo::WithError(aborted(&poison.echo));
+        }
+        let mut reasons = self
+            .rollback_only
+            .iter()
+            .filter(|r| r.depth >= depth)
+            .peekable();
+        if reasons.peek().is_none() {
+            return Undo::No;
+        }
+        match reasons.find_map(|reason| reason.failed.as_ref()) {
+            Some(join) => Undo::WithError(join.to_error()),
+            None => Undo::Quietly,
+        }
+    }
+
+    /// The savepoint at `depth` has been rolled back, and what was wrong in it went with it.
+    pub(crate) fn undone(&mut self, depth: u32) {
+        self.poison.take_if(|poison| poison.depth >= depth);
+        self.rollback_only.retain(|reason| reason.depth < depth);
+    }
+}
+
+/// The answer of [`TxState::must_undo`].
+#[derive(Debug)]
+pub(crate) enum Undo {
+    No,
+    /// The body asked for it; its value stands.
+    Quietly,
+    WithError(Error),
+}
+
+fn aborted(echo: &Echo) -> Error {
+    Error::new(
+        echo.class(),
+        format!(
+            "the transaction was aborted by an error that its body did not return: {}",
+            echo.message()
+        ),
+    )
+}

@@ -1,0 +1,46 @@
+//! [`Uninterrupted`]: work that whoever awaits it cannot stop by going away.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::future::BoxFuture;
+
+/// Runs in place while it is awaited, and is handed to a task when it is dropped before its end:
+/// the usual case pays no spawn. Its output is dropped there.
+pub(crate) struct Uninterrupted<T: Send + 'static> {
+    running: Option<BoxFuture<'static, T>>,
+}
+
+impl<T: Send + 'static> Uninterrupted<T> {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self {
+            running: Some(Box::pin(work)),
+        }
+    }
+}
+
+impl<T: Send + 'static> Future for Uninterrupted<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let running = self.running.as_mut().expect("not polled after its end");
+        let done = running.as_mut().poll(cx);
+        if done.is_ready() {
+            self.running = None;
+        }
+        done
+    }
+}
+
+impl<T: Send + 'static> Drop for Uninterrupted<T> {
+    fn drop(&mut self) {
+        // Outside a runtime nothing can go on: what the work holds is dropped with it. A panic on
+        // its way has left the work in no state to go on from.
+        if let Some(running) = self.running.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            drop(runtime.spawn(running));
+        }
+    }
+}
