@@ -150,6 +150,9 @@ impl Expansion<'_> {
             Plan::Once => quote!(if),
             Plan::Replayed => quote!(while),
         };
+        // A block that runs once owns the arguments, as the function did: a borrowed `T` asks for `T: Sync` where a future is to be `Send`. What
+        // `db` borrows from cannot be moved.
+        let owned = (self.plan == Plan::Once && self.options.db.is_none()).then(|| quote!(move));
         let block = self.attempt();
         quote_spanned! {names::generated()=>
             #operation
@@ -159,7 +162,7 @@ impl Expansion<'_> {
                 #(#replayed)*
                 let #body = #attempt.body();
                 #lent_from
-                let #result = #body.run(async { #block }).await;
+                let #result = #body.run(async #owned { #block }).await;
                 #attempt.end(#result).await;
             }
             #call.finish()

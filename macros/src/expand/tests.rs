@@ -119,7 +119,7 @@ fn without_a_session_the_signature_stays() {
             let mut __call = crate::db::__private::Unscoped::<sqlx::Result<()>>::new(&__DBOP_OP);
             if let crate::db::__private::core::option::Option::Some(__attempt) = __call.begin().await {
                 let __body = __attempt.body();
-                let __result = __body.run(async {
+                let __result = __body.run(async move {
                     if false { return crate::db::__private::fake::<sqlx::Result<()>>(); }
                     match () { () => { body } }
                 }).await;
