@@ -31,7 +31,8 @@ impl<DB: Backend> Conn<'_, DB> {
     ///
     /// dbop does not see what goes through it. From here on the body is taken to have had an
     /// effect, so it is replayed only if it is `read_only` or `idempotent`; a transaction asks the
-    /// server for its state before it commits.
+    /// server for its state before it commits. When the call has ended, a transaction that was
+    /// begun through it and left open is rolled back before the connection is lent again.
     pub fn conn(&mut self) -> &mut DB::Connection {
         self.view.raw()
     }

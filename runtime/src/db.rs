@@ -229,6 +229,11 @@ impl<DB: Backend> Builder<DB> {
     }
 
     /// Postgres: how long one statement may run. 30 s. A call with less time sends less.
+    ///
+    /// This, the next one and `client_connection_check_interval` are start-up parameters of the
+    /// session and take the place of those in the URL's `options`. Behind PgBouncer, name them in
+    /// its `ignore_startup_parameters`
+    /// (<https://www.pgbouncer.org/config.html#ignore_startup_parameters>).
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.settings.statement_timeout = timeout;
         self

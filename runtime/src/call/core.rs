@@ -27,6 +27,8 @@ pub(crate) struct CallCore {
     pub(super) joined: bool,
     /// An earlier attempt may have had an effect.
     unknown: bool,
+    /// The body has been given a session.
+    running: bool,
     pub(super) committing: bool,
     outcome: Option<Outcome>,
     entered: bool,
@@ -48,6 +50,7 @@ impl CallCore {
             single: matches!(op.retry, Retries::Never),
             joined: false,
             unknown: false,
+            running: false,
             committing: false,
             outcome: None,
             entered: false,
@@ -152,8 +155,9 @@ impl CallCore {
         sleep(wait).await;
     }
 
-    /// Another attempt has begun.
+    /// An attempt has begun.
     pub(super) fn begun(&mut self) {
+        self.running = true;
         if let Some(due) = self.due.take() {
             due.forget();
         }
@@ -193,7 +197,7 @@ impl CallCore {
 impl Drop for CallCore {
     /// Counts the call, also one whose caller went away.
     fn drop(&mut self) {
-        let untouched = self.attempts == 0 || (self.op.transaction && !self.committing);
+        let untouched = !self.running || (self.op.transaction && !self.committing);
         let outcome = self.outcome.unwrap_or(match untouched {
             true if !self.unknown => Outcome::RolledBack,
             _ => Outcome::Unknown,

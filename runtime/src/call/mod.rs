@@ -88,11 +88,14 @@ impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
             return None;
         }
         match open_session(&mut self.core, &mut self.scope).await {
-            Ok(session) => Some(Attempt {
-                core: &mut self.core,
-                result: &mut self.result,
-                session,
-            }),
+            Ok(session) => {
+                self.core.begun();
+                Some(Attempt {
+                    core: &mut self.core,
+                    result: &mut self.result,
+                    session,
+                })
+            }
             Err(error) => {
                 self.core.run_due().await;
                 self.result = Some(R::refused(self.core.refused(error)));

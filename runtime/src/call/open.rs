@@ -50,10 +50,7 @@ impl CallCore {
         loop {
             self.attempts += 1;
             let error = match self.open_once(place, defaults).await {
-                Ok(own) => {
-                    self.begun();
-                    return Ok(own);
-                }
+                Ok(own) => return Ok(own),
                 Err(error) => error,
             };
             if error.kind() == Kind::Lock {

@@ -43,6 +43,7 @@ impl<R: OpResult> Unscoped<R> {
             return None;
         }
         self.core.attempts += 1;
+        self.core.begun();
         Some(UnscopedAttempt {
             core: &mut self.core,
             result: &mut self.result,
