@@ -28,7 +28,7 @@ use crate::error::Error;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a database operation",
     label = "does not implement `dbop::DbError`",
-    note = "add `#[derive(dbop::DbError)]` to `{Self}`, with a variant that carries `dbop::Error` or `sqlx::Error`",
+    note = "derive `dbop::DbError` for an error enum of your own, with a variant that carries `dbop::Error` or `sqlx::Error`",
     note = "or return `dbop::Error`, `sqlx::Error`, or (with dbop's feature of that name) `anyhow::Error` or `eyre::Report`"
 )]
 pub trait DbError: From<Error> + Display {

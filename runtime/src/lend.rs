@@ -25,6 +25,7 @@ impl<DB: Backend> Lend<Self> for Tx<'_, DB> {
 /// The type of a session parameter, where an alias hides it from the attribute.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the type of a session parameter",
+    label = "not a session",
     note = "a parameter under `#[session]` is `&'a mut Tx<'b, DB>` or `&'a mut Conn<'b, DB>`, or an alias of that with two lifetimes"
 )]
 pub trait SessionParam {

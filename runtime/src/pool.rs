@@ -52,19 +52,21 @@ impl<DB: Backend> Lane<DB> {
             })
             .max_connections(plan.size)
             .acquire_timeout(settings.acquire_timeout)
-            .test_before_acquire(false)
-            .before_acquire(|conn, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > TRUSTED_IDLE {
-                        conn.ping().await?;
-                    }
-                    Ok(true)
-                })
-            });
+            .test_before_acquire(false);
         let options = if plan.keep_forever {
+            // Not tried either: a caller that goes away meanwhile takes the connection along.
             options.idle_timeout(None).max_lifetime(None)
         } else {
-            options.max_lifetime(settings.recycle)
+            options
+                .max_lifetime(settings.recycle)
+                .before_acquire(|conn, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > TRUSTED_IDLE {
+                            conn.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
         };
         Arc::new(Self {
             pool: options.connect_lazy_with(plan.options),

@@ -124,10 +124,12 @@ impl State {
                 tx.suspect = None;
                 tx.unseen = false;
             }
-            Liveness::Ended => {}
+            Liveness::Ended => tx.escaped |= tx.unseen,
             Liveness::Failed(error) => {
+                let echo = Echo::of(&error);
+                tx.escaped |= tx.unseen && echo.class().kind == Kind::TransactionState;
                 tx.poison = None;
-                tx.poison(0, Echo::of(&error));
+                tx.poison(0, echo);
                 self.broken |= ends_session(&error);
             }
         }

@@ -10,10 +10,11 @@ use futures_core::stream::BoxStream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Describe, Either, Execute, SqlStr};
+use sqlx_core::transaction::TransactionManager;
 
 use crate::backend::Backend;
 use crate::echo::Echo;
-use crate::state::{Facts, State, View};
+use crate::state::{Facts, State, View, ended_unseen};
 
 /// A query taken apart, so that its text can be read before the driver gets it.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub(crate) fn fetch_many<'e, 'q, DB: Backend>(
     query: impl Execute<'q, DB>,
 ) -> Rows<'e, DB> {
     let refused = |error| stream::once(std::future::ready(Err(error))).boxed();
-    if let Some(error) = view.state.refusal() {
+    if let Some(error) = refusal::<DB>(view.conn, view.state) {
         return refused(error);
     }
     let statement = match Statement::of(query) {
@@ -83,7 +84,7 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
     view: View<'e, DB>,
     query: impl Execute<'q, DB> + 'q,
 ) -> BoxFuture<'e, sqlx::Result<Option<DB::Row>>> {
-    if let Some(error) = view.state.refusal() {
+    if let Some(error) = refusal::<DB>(view.conn, view.state) {
         return Box::pin(std::future::ready(Err(error)));
     }
     let statement = match Statement::of(query) {
@@ -159,12 +160,22 @@ pub(crate) async fn run<DB: Backend>(
     done
 }
 
+/// The error with which a statement is refused without asking the database, if any.
+fn refusal<DB: Backend>(conn: &DB::Connection, state: &mut State) -> Option<sqlx::Error> {
+    let left = state.tx.is_some() && DB::TransactionManager::get_transaction_depth(conn) == 0;
+    if left {
+        // The driver has it from a `begin` past us that was dropped half-way.
+        state.poison(0, ended_unseen());
+    }
+    state.refusal()
+}
+
 /// Refuses the statement if the transaction has ended, and finds out first where that is open.
 pub(crate) async fn before_statement<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
-    if let Some(error) = state.refusal() {
+    if let Some(error) = refusal::<DB>(conn, state) {
         return Err(error);
     }
     settle_suspicion::<DB>(conn, state).await

@@ -24,8 +24,8 @@ pub(crate) struct TxState {
     /// The raw connection was handed out, or a statement was sent that may end a transaction, since
     /// the database was last asked.
     pub(crate) unseen: bool,
-    /// The raw connection was handed out when the database may have ended the transaction already:
-    /// what went through it may stand.
+    /// The raw connection was handed out when the database may have ended the transaction already,
+    /// or it was found ended past us: by a COMMIT, for all we know, and what came after may stand.
     pub(crate) escaped: bool,
     pub(crate) hooks: Hooks,
 }

@@ -164,6 +164,11 @@ pub(crate) mod sealed {
         /// Whether a connection ended with this error.
         fn ends_session(error: &sqlx::Error) -> bool;
 
+        /// Forgets what was prepared on a connection, for a schema that has changed since.
+        fn forget_plans(
+            conn: &mut Self::Connection,
+        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
         /// Makes a new connection stop the statement it runs when `stop` becomes true.
         fn stop_on(
             conn: &mut Self::Connection,

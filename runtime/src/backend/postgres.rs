@@ -10,7 +10,8 @@ use futures_core::stream::BoxStream;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgQueryResult, PgRow};
 use sqlx::postgres::{PgSeverity, PgStatement, PgTypeInfo};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Describe, Either, Executor, Postgres, SqlSafeStr, SqlStr,
+    AssertSqlSafe, ConnectOptions, Connection, Describe, Either, Executor, Postgres, SqlSafeStr,
+    SqlStr,
 };
 
 use sqlx_core::transaction::TransactionManager;
@@ -146,6 +147,10 @@ impl Driver for Postgres {
             .map(PgDatabaseError::severity);
         matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
             || classify::sqlx(error).kind.ends_session()
+    }
+
+    async fn forget_plans(conn: &mut PgConnection) -> sqlx::Result<()> {
+        conn.clear_cached_statements().await
     }
 
     /// Closing the connection does that.

@@ -119,6 +119,11 @@ impl Driver for Sqlite {
         matches!(error, sqlx::Error::WorkerCrashed)
     }
 
+    /// SQLite prepares again by itself.
+    async fn forget_plans(_: &mut SqliteConnection) -> sqlx::Result<()> {
+        Ok(())
+    }
+
     async fn stop_on(conn: &mut SqliteConnection, stop: Arc<AtomicBool>) -> sqlx::Result<()> {
         let mut handle = conn.lock_handle().await?;
         // `swap`, so that what runs next, the rollback, is not stopped as well.

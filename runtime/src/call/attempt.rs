@@ -3,7 +3,7 @@
 use super::core::{Body, CallCore, Late};
 use super::join::Join;
 use super::own::{self, Own};
-use super::result::OpResult;
+use super::result::ResultOf;
 use crate::backend::Backend;
 use crate::conn::Conn;
 use crate::db::Defaults;
@@ -18,6 +18,7 @@ use crate::tx_state::FailedJoin;
 pub struct Attempt<'a, DB: Backend, R> {
     pub(super) core: &'a mut CallCore,
     pub(super) result: &'a mut Option<R>,
+    pub(super) of: &'a ResultOf<R>,
     pub(super) session: Session<'a, DB>,
 }
 
@@ -48,7 +49,7 @@ pub(super) enum End {
     Again,
 }
 
-impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
+impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
@@ -76,11 +77,12 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
     /// Ends the session as the body's result demands, and the call with it unless there is to be
     /// another attempt.
     pub async fn end(self, result: Result<R, Late>) {
+        let of = self.of;
         let late = result.is_err();
         let mut result =
-            result.unwrap_or_else(|Late| R::refused(Error::deadline("the body to finish")));
+            result.unwrap_or_else(|Late| (of.refused)(Error::deadline("the body to finish")));
         let core = self.core;
-        let class = result.failure().map(|failure| failure.class);
+        let class = (of.failure)(&result).map(|failure| failure.class);
         let end = match self.session {
             Session::Own { own, defaults } if core.op.transaction => {
                 own::end_transaction(own, core, defaults, class, late).await
@@ -90,7 +92,7 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
             }
             Session::Joined(join) => {
                 // Made here, because a reference to the error must not be held over an await.
-                let failed = result.failure().map(|failure| FailedJoin {
+                let failed = (of.failure)(&result).map(|failure| FailedJoin {
                     operation: core.op.name,
                     class: failure.class,
                     message: failure.message.to_string(),
@@ -106,14 +108,20 @@ impl<DB: Backend, R: OpResult> Attempt<'_, DB, R> {
             End::Again => return,
             End::Keep(outcome) => outcome,
             End::Replace(error, outcome) => {
-                result = R::refused(error);
+                result = (of.refused)(error);
                 outcome
             }
         };
-        if let Some(failure) = result.failure() {
+        if let Some(failure) = (of.failure)(&result) {
             core.failed_with(failure.class.kind);
         }
-        result.finish(core.op.name, core.attempts, outcome, core.joined);
+        (of.finish)(
+            &mut result,
+            core.op.name,
+            core.attempts,
+            outcome,
+            core.joined,
+        );
         *self.result = Some(result);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct CallCore {
     /// The body has been given a session.
     running: bool,
     pub(super) committing: bool,
+    /// The last attempt failed because of what its connection had prepared.
+    pub(super) stale_plans: bool,
     outcome: Option<Outcome>,
     entered: bool,
     /// The hooks of the last failed attempt: theirs is the moment unless another one begins.
@@ -52,6 +54,7 @@ impl CallCore {
             unknown: false,
             running: false,
             committing: false,
+            stale_plans: false,
             outcome: None,
             entered: false,
             due: None,
@@ -138,6 +141,7 @@ impl CallCore {
         );
         let Some(wait) = wait else { return false };
         self.unknown |= effect == Effect::Possible && !self.op.read_only;
+        self.stale_plans = class.kind == Kind::StalePlan;
         self.pause(class, wait).await;
         true
     }

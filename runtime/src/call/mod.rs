@@ -32,8 +32,6 @@ mod own;
 mod result;
 mod unscoped;
 
-use std::marker::PhantomData;
-
 pub use attempt::Attempt;
 pub use core::Body;
 pub use result::OpResult;
@@ -48,29 +46,42 @@ use crate::state::State;
 use attempt::Session;
 use core::CallCore;
 use open::Place;
+use result::ResultOf;
 
 /// A call of `#[db_op]` or `#[transactional]` with a session.
 #[derive(Debug)]
-pub struct Call<S, DB, R> {
+pub struct Call<S, DB: Backend, R> {
     scope: S,
+    source: fn(&mut S) -> Source<'_, DB>,
     core: CallCore,
     result: Option<R>,
-    _database: PhantomData<fn() -> DB>,
+    of: ResultOf<R>,
 }
 
-impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
+// Only the constructors ask for bounds, and keep what they give access to: an unmet one is then one
+// error, at the type that the user wrote, and not another one at each step of the call.
+impl<S, DB: Backend, R> Call<S, DB, R> {
     /// A call of a `#[db_op]`.
-    pub fn operation(op: &'static Op, scope: S) -> Self {
+    pub fn operation(op: &'static Op, scope: S) -> Self
+    where
+        S: Scope<DB>,
+        R: OpResult,
+    {
         Self {
             scope,
+            source: S::source,
             core: CallCore::new(op, DB::SYSTEM),
             result: None,
-            _database: PhantomData,
+            of: ResultOf::NEW,
         }
     }
 
     /// A call of a `#[transactional]`.
-    pub fn transaction(op: &'static Op, scope: S) -> Self {
+    pub fn transaction(op: &'static Op, scope: S) -> Self
+    where
+        S: Scope<DB>,
+        R: OpResult,
+    {
         const {
             assert!(
                 S::TAKES_TRANSACTION,
@@ -87,18 +98,19 @@ impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
         if self.result.is_some() {
             return None;
         }
-        match open_session(&mut self.core, &mut self.scope).await {
+        match open_session(&mut self.core, (self.source)(&mut self.scope)).await {
             Ok(session) => {
                 self.core.begun();
                 Some(Attempt {
                     core: &mut self.core,
                     result: &mut self.result,
+                    of: &self.of,
                     session,
                 })
             }
             Err(error) => {
                 self.core.run_due().await;
-                self.result = Some(R::refused(self.core.refused(error)));
+                self.result = Some((self.of.refused)(self.core.refused(error)));
                 None
             }
         }
@@ -111,11 +123,11 @@ impl<S: Scope<DB>, DB: Backend, R: OpResult> Call<S, DB, R> {
     }
 }
 
-async fn open_session<'a, S: Scope<DB>, DB: Backend>(
+async fn open_session<'a, DB: Backend>(
     core: &mut CallCore,
-    scope: &'a mut S,
+    source: Source<'a, DB>,
 ) -> Result<Session<'a, DB>, Error> {
-    let (place, defaults) = match scope.source() {
+    let (place, defaults) = match source {
         Source::Joined(view) => return core.join(view).await.map(Session::Joined),
         Source::Raw(conn) => {
             let deadline = core.enter(Defaults::elsewhere()).await?;

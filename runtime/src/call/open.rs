@@ -104,6 +104,13 @@ impl CallCore {
         guard: bool,
     ) -> sqlx::Result<()> {
         let op = self.op;
+        if self.stale_plans {
+            // As many connections as the pool has may be prepared for the old schema, and a call
+            // has fewer attempts.
+            lease.left = Left::Unfinished;
+            DB::forget_plans(lease.conn()).await?;
+            lease.left = Left::Nothing;
+        }
         if guard {
             lease.guarded = true;
             DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;

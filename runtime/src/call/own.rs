@@ -46,6 +46,14 @@ impl<DB: Backend> Own<DB> {
         (self.lease.take().expect("held until its end"), hooks)
     }
 
+    /// What a rolled back transaction may have left behind all the same.
+    fn effect(&self) -> Effect {
+        match &self.state.tx {
+            Some(tx) if tx.escaped => Effect::Possible,
+            _ => Effect::None,
+        }
+    }
+
     fn take_hooks(&mut self) -> Hooks {
         let tx = self.state.tx.as_mut();
         tx.map(|tx| std::mem::take(&mut tx.hooks))
@@ -58,12 +66,13 @@ impl<DB: Backend> Drop for Own<DB> {
         let Some(mut lease) = self.lease.take() else {
             return;
         };
-        if self.state.tx.is_some() || self.state.broken || self.state.mid_statement() {
+        let State { opaque, broken, .. } = self.state;
+        // What went past dbop may be running still.
+        if self.state.tx.is_some() || broken || opaque || self.state.mid_statement() {
             lease.left = Left::Unfinished;
-        } else if self.state.opaque {
-            lease.left = Left::Transaction;
         }
-        let mut due = Due::new(self.take_hooks(), Outcome::RolledBack, self.state.op);
+        let outcome = self.effect().outcome();
+        let mut due = Due::new(self.take_hooks(), outcome, self.state.op);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !due.is_empty() => drop(runtime.spawn(async move {
                 lease.release().await;
@@ -88,7 +97,8 @@ pub(super) async fn end_operation<DB: Backend>(
     let refined = class.map(|class| DB::refine(class, !core.op.read_only));
     let effect = class.map(|class| state.effect(class));
     let untouched = state.untouched();
-    let left = if state.broken || state.mid_statement() || refined.is_some_and(is_spoiled) {
+    let running = state.mid_statement() || (late && state.opaque);
+    let left = if state.broken || running || refined.is_some_and(is_spoiled) {
         Left::Unfinished
     } else if state.opaque {
         Left::Transaction
@@ -137,8 +147,8 @@ pub(super) async fn end_transaction<DB: Backend>(
     match verdict(&mut own, core.deadline).await {
         Undo::No => {}
         Undo::Quietly => {
+            let outcome = core.conclude(own.effect().outcome());
             core.due = Some(undo(own, core.deadline, false).await);
-            let outcome = core.conclude(Outcome::RolledBack);
             core.run_due().await;
             return End::Keep(outcome);
         }
@@ -163,8 +173,14 @@ pub(super) async fn end_transaction<DB: Backend>(
 async fn verdict<DB: Backend>(own: &mut Own<DB>, deadline: Instant) -> Undo {
     let ask = own.state.opaque || own.state.mid_statement();
     let View { conn, state } = own.view();
-    if DB::TransactionManager::get_transaction_depth(conn) != 1 {
+    let depth = DB::TransactionManager::get_transaction_depth(conn);
+    if depth != 1 {
         state.poison(0, ended_unseen());
+    }
+    // A helper's `begin` that is dropped at the wrong moment rolls back ours, and what comes after
+    // commits by itself.
+    if let Some(tx) = &mut state.tx {
+        tx.escaped |= tx.unseen && depth == 0;
     }
     let asked = timeout_at(deadline, async {
         statement::settle_suspicion::<DB>(conn, state).await?;
@@ -190,10 +206,7 @@ async fn roll_back<DB: Backend>(
 ) -> End {
     let (class, error) = failed_with;
     let refined = DB::refine(class, !core.op.read_only);
-    let effect = match &own.state.tx {
-        Some(tx) if tx.escaped => Effect::Possible,
-        _ => Effect::None,
-    };
+    let effect = own.effect();
     let at_once = late || is_spoiled(refined);
     core.due = Some(undo(own, core.deadline, at_once).await);
     failed(core, defaults, (refined, error), effect).await
@@ -230,8 +243,9 @@ async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bo
         matches!(rolled_back, Ok(Ok(())))
     };
     let (op, opaque) = (own.state.op, own.state.opaque);
+    let outcome = own.effect().outcome();
     let (mut lease, hooks) = own.take();
-    let due = Due::new(hooks, Outcome::RolledBack, op);
+    let due = Due::new(hooks, outcome, op);
     lease.left = match usable {
         false => Left::Unfinished,
         true if opaque => Left::Transaction,

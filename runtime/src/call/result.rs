@@ -30,6 +30,22 @@ pub struct Failure<'a> {
     pub(super) message: &'a dyn Display,
 }
 
+/// The functions of an [`OpResult`], looked up where the call is made.
+#[derive(Debug)]
+pub(super) struct ResultOf<R> {
+    pub(super) refused: fn(Error) -> R,
+    pub(super) failure: fn(&R) -> Option<Failure<'_>>,
+    pub(super) finish: fn(&mut R, &'static str, u32, Outcome, bool),
+}
+
+impl<R: OpResult> ResultOf<R> {
+    pub(super) const NEW: Self = Self {
+        refused: R::refused,
+        failure: R::failure,
+        finish: R::finish,
+    };
+}
+
 impl<T, E: DbError> OpResult for Result<T, E> {
     fn refused(error: Error) -> Self {
         Err(E::from(error))

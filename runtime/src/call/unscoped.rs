@@ -1,7 +1,7 @@
 //! A call of an operation that has no session parameter: dbop adds what needs none.
 
 use super::core::{Body, CallCore, Late};
-use super::result::OpResult;
+use super::result::{OpResult, ResultOf};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::op::Op;
@@ -14,6 +14,7 @@ use crate::retry::Effect;
 pub struct Unscoped<R> {
     core: CallCore,
     result: Option<R>,
+    of: ResultOf<R>,
 }
 
 /// One attempt of an [`Unscoped`] call.
@@ -21,15 +22,21 @@ pub struct Unscoped<R> {
 pub struct UnscopedAttempt<'a, R> {
     core: &'a mut CallCore,
     result: &'a mut Option<R>,
+    of: &'a ResultOf<R>,
 }
 
-impl<R: OpResult> Unscoped<R> {
+// As for `Call`, only the constructor asks for a bound.
+impl<R> Unscoped<R> {
     /// A call of this operation.
     #[must_use]
-    pub fn new(op: &'static Op) -> Self {
+    pub fn new(op: &'static Op) -> Self
+    where
+        R: OpResult,
+    {
         Self {
             core: CallCore::new(op, "other_sql"),
             result: None,
+            of: ResultOf::NEW,
         }
     }
 
@@ -39,7 +46,7 @@ impl<R: OpResult> Unscoped<R> {
             return None;
         }
         if let Err(error) = self.core.enter(Defaults::elsewhere()).await {
-            self.result = Some(R::refused(self.core.refused(error)));
+            self.result = Some((self.of.refused)(self.core.refused(error)));
             return None;
         }
         self.core.attempts += 1;
@@ -47,6 +54,7 @@ impl<R: OpResult> Unscoped<R> {
         Some(UnscopedAttempt {
             core: &mut self.core,
             result: &mut self.result,
+            of: &self.of,
         })
     }
 
@@ -57,7 +65,7 @@ impl<R: OpResult> Unscoped<R> {
     }
 }
 
-impl<R: OpResult> UnscopedAttempt<'_, R> {
+impl<R> UnscopedAttempt<'_, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
@@ -66,15 +74,15 @@ impl<R: OpResult> UnscopedAttempt<'_, R> {
 
     /// Ends the call unless there is to be another attempt.
     pub async fn end(self, result: Result<R, Late>) {
-        let core = self.core;
+        let (core, of) = (self.core, self.of);
         let mut result =
-            result.unwrap_or_else(|Late| R::refused(Error::deadline("the body to finish")));
+            result.unwrap_or_else(|Late| (of.refused)(Error::deadline("the body to finish")));
         let effect = if core.op.read_only {
             Effect::None
         } else {
             Effect::Possible
         };
-        let class = result.failure().map(|failure| failure.class);
+        let class = (of.failure)(&result).map(|failure| failure.class);
         let outcome = match class {
             None => Outcome::Committed,
             Some(class) => {
@@ -86,7 +94,7 @@ impl<R: OpResult> UnscopedAttempt<'_, R> {
             }
         };
         let outcome = core.conclude(outcome);
-        result.finish(core.op.name, core.attempts, outcome, false);
+        (of.finish)(&mut result, core.op.name, core.attempts, outcome, false);
         *self.result = Some(result);
     }
 }
