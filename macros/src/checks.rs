@@ -1,4 +1,5 @@
-//! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to rustc.
+//! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to
+//! rustc.
 
 use syn::{FnArg, Receiver, ReceiverKind};
 
@@ -16,7 +17,8 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
-    /// Without a session nobody knows what a failed body applied, so only a declared operation is replayed.
+    /// Without a session nobody knows what a failed body applied, so only a declared operation is
+    /// replayed.
     pub(crate) fn of(options: &Options, has_session: bool) -> Plan {
         let never = options
             .retry
@@ -58,6 +60,8 @@ pub(crate) fn function(
     errors: &mut Errors,
 ) {
     match &function.session {
+        // A transaction without a session was reported.
+        None if attribute == Attribute::Transactional => {}
         None => without_session(options, errors),
         Some(session) if options.db.is_none() => elided_bound(function, session, errors),
         Some(_) => {}
@@ -86,14 +90,10 @@ fn without_session(options: &Options, errors: &mut Errors) {
     }
 }
 
-/// In `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, `'_` is the lifetime of the parameter whose type the expansion replaces.
+/// In `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, `'_` is the lifetime of the parameter
+/// whose type the expansion replaces.
 fn elided_bound(function: &Function, session: &Session, errors: &mut Errors) {
-    let has_self = function.source.signature.receiver().is_some();
-    if let Some(bound) = function
-        .form
-        .bound()
-        .filter(|bound| bound.ident == "_" && !has_self)
-    {
+    if let Some(bound) = function.elided_bound() {
         let name = &session.name;
         errors.at(bound.span(), format!("this `'_` stands for the lifetime of `{name}`, whose type callers do not see; name it, as in `fn f<'a>({name}: &'a mut ..) -> .. + 'a`, or write an `async fn`"));
     }
@@ -113,7 +113,9 @@ impl Replay<'_> {
             self.receiver(receiver);
         }
         for argument in &function.arguments {
-            if let Some((_, true)) = types::reference(&argument.parameter.ty) {
+            // A second `#[session]` was reported.
+            let marked = function.source.is_marked(argument.index);
+            if let (false, Some((_, true))) = (marked, types::reference(&argument.parameter.ty)) {
                 self.reject(&argument.parameter, "a `&mut` argument cannot be replayed: it would still hold what the failed attempt wrote", "take it by value");
             }
         }
@@ -127,7 +129,8 @@ impl Replay<'_> {
             ReceiverKind::Value => self.consumed(receiver),
             ReceiverKind::Typed(_, ty) if !is_borrowed(ty) => self.consumed(receiver),
             ReceiverKind::Reference(_, lifetime, Some(_)) => {
-                // With arguments that are references too, elision still ties an unnamed lifetime of the output to `self`.
+                // With arguments that are references too, elision still ties an unnamed lifetime of
+                // the output to `self`.
                 let borrows = types::find_reference(&self.function.output, true);
                 if let Some(output) = borrows.filter(|output| {
                     output.mutability.is_none() && output.lifetime.is_none() && lifetime.is_none()

@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// The mistakes found so far. Must end in [`Errors::finish`]: a collector that is dropped unread would turn a mistake into an expansion that
-/// looks right.
+/// The mistakes found so far. Must end in [`Errors::finish`]: a collector that is dropped unread
+/// would turn a mistake into an expansion that looks right.
 #[derive(Default)]
 pub(crate) struct Errors {
     found: Vec<syn::Error>,

@@ -1,11 +1,13 @@
 //! The attributes and derives of dbop.
 //!
-//! Depend on the crate `dbop`, which re-exports everything here together with the runtime that generated code calls. Nothing in this crate is
-//! present at run time.
+//! Depend on the crate `dbop`, which re-exports everything here together with the runtime that
+//! generated code calls. Nothing in this crate is present at run time.
 //!
-//! Each attribute is the same four steps: [`options`] reads what is written in the attribute, [`function`] makes a model of the annotated
-//! function, [`checks`] finds what does not fit together, and [`expand`] writes the new function. All mistakes of the first three steps are
-//! reported at once, and the function is then emitted as it was written, so that an editor keeps working on it.
+//! Each attribute is the same four steps: [`options`] reads what is written in the attribute,
+//! [`function`] makes a model of the annotated function, [`checks`] finds what does not fit
+//! together, and [`expand`] writes the new function. All mistakes of the first three steps are
+//! reported at once, and the function is then emitted with the body as it was written, so that an
+//! editor keeps working on it.
 #![deny(missing_docs)]
 // The links above lead to private modules: they are for readers of the source.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -22,8 +24,8 @@ use proc_macro::TokenStream;
 
 /// One operation on one database session; each statement commits by itself.
 ///
-/// The function's session parameter is `conn: &mut Conn<'_, DB>`, or sqlx's own `&mut PgConnection` or `&mut SqliteConnection`. Callers pass a
-/// `&Db`, a pool, or a session they already have:
+/// The function's session parameter is `conn: &mut Conn<'_, DB>`, or sqlx's own `&mut PgConnection`
+/// or `&mut SqliteConnection`. Callers pass a `&Db`, a pool, or a session they already have:
 ///
 /// ```text
 /// #[db_op(read_only, timeout = "2s")]
@@ -33,11 +35,11 @@ use proc_macro::TokenStream;
 /// balance(&mut *conn, 1).await?;   // the session the caller has
 /// ```
 ///
-/// A function without a session parameter keeps its signature. It gets the deadline, the statistics and the error category, and is retried only
-/// when it is declared `read_only` or `idempotent`.
+/// A function without a session parameter keeps its signature. It gets the deadline, the statistics
+/// and the error category, and is retried only when it is declared `read_only` or `idempotent`.
 ///
-/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark also tells the attribute that an alias stands
-/// for a session type.
+/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
+/// also tells the attribute that an alias stands for a session type.
 ///
 /// # Options
 ///
@@ -59,8 +61,8 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 
 /// One database transaction: committed when the function returns `Ok`, rolled back otherwise.
 ///
-/// The function's session parameter is `tx: &mut Tx<'_, DB>`. Callers pass a `&Db` or a pool, or a transaction they already have, which the call
-/// then joins:
+/// The function's session parameter is `tx: &mut Tx<'_, DB>`. Callers pass a `&Db` or a pool, or a
+/// transaction they already have, which the call then joins:
 ///
 /// ```text
 /// #[transactional(isolation = serializable)]
@@ -70,11 +72,12 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// transfer(&mut *tx, 1, 2, 500).await?;   // part of the caller's transaction
 /// ```
 ///
-/// The transaction is attempted again after a transient failure, as soon as it is known to have rolled back. Every attempt gets its own clone of
-/// the arguments; an argument that cannot be cloned asks for `retry = never`.
+/// The transaction is attempted again after a transient failure, as soon as it is known to have
+/// rolled back. Every attempt gets its own clone of the arguments; an argument that cannot be
+/// cloned asks for `retry = never`.
 ///
-/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark also tells the attribute that an alias stands
-/// for a session type.
+/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
+/// also tells the attribute that an alias stands for a session type.
 ///
 /// # Options
 ///
@@ -102,7 +105,8 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
     .into()
 }
 
-/// Makes an enum the error of database operations: `?` works on `sqlx::Error` and `dbop::Error`, and the call knows what may be retried.
+/// Makes an enum the error of database operations: `?` works on `sqlx::Error` and `dbop::Error`,
+/// and the call knows what may be retried.
 ///
 /// ```text
 /// #[derive(Debug, thiserror::Error, DbError)]
@@ -117,8 +121,9 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
 /// }
 /// ```
 ///
-/// The variant that carries `dbop::Error` or `sqlx::Error` answers for what the database said; all others count as the application's own errors,
-/// which are never retried. The conversions that `#[from]` does not write are generated. A struct with one such field works the same way.
+/// The variant that carries `dbop::Error` or `sqlx::Error` answers for what the database said; all
+/// others count as the application's own errors, which are never retried. The conversions that
+/// `#[from]` does not write are generated. A struct with one such field works the same way.
 ///
 /// # Options
 ///
@@ -161,6 +166,8 @@ fn attribute(
     checks::function(attribute, &function, &options, &mut errors);
     match errors.finish() {
         Ok(()) => expand::expand(attribute, &function, &options, &runtime),
-        Err(errors) => [errors, function.source.original()].into_iter().collect(),
+        Err(errors) => [errors, expand::placeholder(&function, &options, &runtime)]
+            .into_iter()
+            .collect(),
     }
 }

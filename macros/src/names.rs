@@ -1,7 +1,7 @@
 //! Every identifier and path that generated code contains.
 //!
-//! Locals carry `Span::mixed_site()`, so a body can neither see nor shadow them. Paths are absolute and go through `__private`, so a user's own
-//! `Result`, `Ok` or `Box` does not matter.
+//! Locals carry `Span::mixed_site()`, so a body can neither see nor shadow them. Paths are absolute
+//! and go through `__private`, so a user's own `Result`, `Ok` or `Box` does not matter.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -112,6 +112,7 @@ impl Runtime {
         none = core::option::Option::None;
         option = core::option::Option;
         from = core::convert::From;
+        identity = core::convert::identity;
         display = core::fmt::Display;
         boxed = Box;
         file = core::file;
@@ -119,7 +120,8 @@ impl Runtime {
     }
 }
 
-/// Where the tokens begin and end, for generated tokens that stand for them in messages: a message underlines from the first to the last.
+/// Where the tokens begin and end, for generated tokens that stand for them in messages: a message
+/// underlines from the first to the last.
 pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     let mut spans = tokens
         .into_token_stream()

@@ -130,15 +130,11 @@ impl Expansion<'_> {
         let error = names::error();
         match &self.model.conversions {
             Conversions::Manual => Vec::new(),
-            // The mistake was reported; without these, every operation with this error would report one more.
-            Conversions::Missing => {
-                let fake = self.runtime.fake();
-                Kind::BOTH
-                    .into_iter()
-                    .filter(|&kind| !self.has_from(kind))
-                    .map(|kind| self.conversion(kind, &quote!({ let _ = #error; #fake() })))
-                    .collect()
-            }
+            // The mistake was reported; without these, every operation with this error would report
+            // one more.
+            Conversions::Missing => self.placeholders(&Kind::BOTH),
+            // A bare `Error` is most likely sqlx's, and a second impl would be one more mistake.
+            Conversions::Unclear => self.placeholders(&[Kind::Dbop]),
             Conversions::Function(function) => {
                 let (from, dbop_error) = (self.runtime.from(), self.runtime.dbop_error());
                 let sqlx = quote!(#function(<#dbop_error as #from<_>>::from(#error)));
@@ -154,6 +150,15 @@ impl Expansion<'_> {
                     .collect()
             }
         }
+    }
+
+    /// Conversions that nothing calls.
+    fn placeholders(&self, kinds: &[Kind]) -> Vec<TokenStream> {
+        let (fake, error) = (self.runtime.fake(), names::error());
+        let missing = kinds.iter().filter(|&&kind| !self.has_from(kind));
+        missing
+            .map(|&kind| self.conversion(kind, &quote!({ let _ = #error; #fake() })))
+            .collect()
     }
 
     /// Whether `#[from]` on some field makes the conversion from this error.
@@ -197,7 +202,8 @@ impl Expansion<'_> {
         ))
     }
 
-    /// Output: `impl From<dbop::Error> for BankError { fn from(error: dbop::Error) -> Self { .. } }`
+    /// Output: `impl From<dbop::Error> for BankError { fn from(error: dbop::Error) -> Self { .. }
+    /// }`
     fn conversion(&self, kind: Kind, body: &TokenStream) -> TokenStream {
         let source = match kind {
             Kind::Dbop => self.runtime.dbop_error(),

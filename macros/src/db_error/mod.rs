@@ -1,4 +1,5 @@
-//! `#[derive(DbError)]`: the same steps as an attribute. The options are read while the model is made, as they stand on its parts.
+//! `#[derive(DbError)]`: the same steps as an attribute. The options are read while the model is
+//! made, as they stand on its parts.
 
 mod expand;
 mod model;

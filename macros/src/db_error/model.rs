@@ -56,7 +56,8 @@ pub(super) struct Case<'a> {
 
 /// Where the conversions come from.
 pub(super) enum Conversions {
-    /// From the cases with these places; the impls that `#[from]` or the user writes are left out when they are written.
+    /// From the cases with these places; the impls that `#[from]` or the user writes are left out
+    /// when they are written.
     Carriers {
         dbop: Option<usize>,
         sqlx: Option<usize>,
@@ -67,6 +68,8 @@ pub(super) enum Conversions {
     Manual,
     /// Nobody knows; that was reported.
     Missing,
+    /// `#[from]` makes one of them, and nobody knows which; that was reported.
+    Unclear,
 }
 
 pub(super) struct Model<'a> {
@@ -191,16 +194,18 @@ impl<'a> Carrier<'a> {
         let own = settings::read(&field.attrs, &settings::ON_FIELD, errors);
         let alone = fields.len() == 1;
         let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
+        let boxed = types::wrapped(&field.ty, "Box");
+        let ty = boxed.unwrap_or(&field.ty);
         let mark = match (
             has(|settings| settings.dbop.is_some()),
             has(|settings| settings.sqlx.is_some()),
         ) {
-            (true, _) => Some(Kind::Dbop),
-            (_, true) => Some(Kind::Sqlx),
-            _ => None,
+            (true, false) => Some(Kind::Dbop),
+            (false, true) => Some(Kind::Sqlx),
+            // That was reported.
+            (true, true) => named(ty).or(Some(Kind::Dbop)),
+            (false, false) => None,
         };
-        let boxed = types::wrapped(&field.ty, "Box");
-        let ty = boxed.unwrap_or(&field.ty);
         let kind = mark.or_else(|| named(ty))?;
         Some(Carrier {
             kind,
@@ -262,7 +267,7 @@ fn conversions(
     }
     // `#[from] Error` converts from an error that a generated conversion may convert from, too.
     if report_unclear(cases, |field| has_from(&field.attrs), errors) {
-        return Conversions::Missing;
+        return Conversions::Unclear;
     }
     let [dbop, sqlx] = Kind::BOTH.map(|kind| choose(kind, cases, errors));
     let (Ok(dbop), Ok(sqlx)) = (dbop, sqlx) else {

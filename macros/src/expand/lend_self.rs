@@ -1,7 +1,8 @@
 //! A `&mut self` that the body gives back, so that the next attempt has it.
 //!
-//! A body moves `self` only if it says so, with one exception: macros that were expanded before wrapped it in code that does. These are the
-//! places where `async_trait` and `tracing::instrument` do.
+//! A body moves `self` only if it says so, with one exception: macros that were expanded before
+//! wrapped it in code that does. These are the places where `async_trait` and `tracing::instrument`
+//! do.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -10,10 +11,11 @@ use quote::quote_spanned;
 ///
 /// Output: `{ let __self = &mut *self; .. }`
 ///
-/// Input: `{ let __tracing_instrument_future = async move { .. }; .. }`, which is what `instrument` makes of a body. With `err` or `ret`, a second
-/// `async move { .. }.await` starts the first one.
+/// Input: `{ let __tracing_instrument_future = async move { .. }; .. }`, which is what `instrument`
+/// makes of a body. With `err` or `ret`, a second `async move { .. }.await` starts the first one.
 ///
-/// Output: the same without `move`. The futures are awaited where they are made, so whatever they borrow lives long enough.
+/// Output: the same without `move`. The futures are awaited where they are made, so whatever they
+/// borrow lives long enough.
 pub(super) fn lend_self(block: &Group, receiver: Receiver) -> Group {
     rewritten(block, receiver, Layer::Body)
 }
@@ -72,7 +74,8 @@ fn rewritten(block: &Group, receiver: Receiver, layer: Layer) -> Group {
 fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
     match layer {
         Layer::Body => ends_with(before, "__tracing_instrument_future"),
-        // `match async move { .. }.await` or `let x = async move { .. }.await`, and nothing before it.
+        // `match async move { .. }.await` or `let x = async move { .. }.await`, and nothing before
+        // it.
         Layer::Instrumented => {
             before.len() <= 3
                 && matches!(after, [_, _, dot, keyword, ..] if is(dot, ".") && is(keyword, "await"))

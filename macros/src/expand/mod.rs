@@ -23,6 +23,35 @@ struct Expansion<'a> {
     plan: Plan,
 }
 
+/// The function while there are mistakes: callers see it as it is meant, and an editor sees the
+/// user's body with all its types.
+pub(crate) fn placeholder(
+    function: &Function,
+    options: &Options,
+    runtime: &Runtime,
+) -> TokenStream {
+    if function.elided_bound().is_some() {
+        return function.source.original();
+    }
+    let expansion = Expansion {
+        // It makes no difference here.
+        attribute: Attribute::DbOp,
+        function,
+        options,
+        runtime,
+        // Parameters stay as they are.
+        plan: Plan::Once,
+    };
+    let session = function.session.as_ref().map(|session| {
+        let fake = runtime.fake();
+        expansion.session_binding(session, &quote!(#fake()))
+    });
+    let block = &function.block;
+    let body = function.form.body(quote!(#session #block));
+    let body = Group::new(Delimiter::Brace, body);
+    function.source.with(&expansion.signature(), &body)
+}
+
 /// The whole function, rewritten.
 pub(crate) fn expand(
     attribute: Attribute,
@@ -39,7 +68,8 @@ pub(crate) fn expand(
         plan,
     };
     let mut body = Group::new(Delimiter::Brace, function.form.body(expansion.call()));
-    // With braces of its own the function would count as another crate's macro code, whose dead functions nobody hears of.
+    // With braces of its own the function would count as another crate's macro code, whose dead
+    // functions nobody hears of.
     body.set_span(function.source.body.span());
     let allows = expansion.allows();
     let function = function.source.with(&expansion.signature(), &body);
@@ -49,7 +79,8 @@ pub(crate) fn expand(
 impl Expansion<'_> {
     /// Lints that the rewritten signature would raise and the written one does not.
     fn allows(&self) -> TokenStream {
-        // `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`: with the session gone, `'a` names one borrow and looks superfluous.
+        // `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`: with the session gone, `'a` names one
+        // borrow and looks superfluous.
         if self.function.keeps_session_lifetimes() {
             quote!(#[allow(clippy::needless_lifetimes)])
         } else {
@@ -96,7 +127,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's type stands.
+    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's
+    /// type stands.
     fn scope_parameter(&self, session: &Session) -> FnArg {
         let (scope, database) = (self.runtime.scope(), &session.database);
         let (first, last) = names::ends(&session.parameter.ty);
@@ -150,8 +182,8 @@ impl Expansion<'_> {
             Plan::Once => quote!(if),
             Plan::Replayed => quote!(while),
         };
-        // A block that runs once owns the arguments, as the function did: a borrowed `T` asks for `T: Sync` where a future is to be `Send`. What
-        // `db` borrows from cannot be moved.
+        // A block that runs once owns the arguments, as the function did: a borrowed `T` asks for
+        // `T: Sync` where a future is to be `Send`. What `db` borrows from cannot be moved.
         let owned = (self.plan == Plan::Once && self.options.db.is_none()).then(|| quote!(move));
         let block = self.attempt();
         quote_spanned! {names::generated()=>
@@ -179,16 +211,14 @@ impl Expansion<'_> {
     /// match () { () => { .. } }
     /// ```
     ///
-    /// The `return` tells the compiler the type of the async block before it sees the first `?`; as `fake` is a function like any other, nothing
-    /// counts as unreachable. The `match` drops temporaries of the block's last expression before the arguments, as a function does: before
+    /// The `return` tells the compiler the type of the async block before it sees the first `?`; as
+    /// `fake` is a function like any other, nothing counts as unreachable. The `match` drops
+    /// temporaries of the block's last expression before the arguments, as a function does: before
     /// edition 2024 a plain block would keep them longer than `v`.
     fn attempt(&self) -> TokenStream {
         let lent = self.function.session.as_ref().map(|session| {
             let (lend, source) = (self.runtime.lend(), names::session());
-            let (pattern, cfgs) = (&session.parameter.pat, cfgs(&session.parameter));
-            let levels = lint_levels(&session.parameter);
-            let ty = types::with_lifetimes(&session.parameter.ty, "'_", true);
-            quote_spanned!(names::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #lend(&mut #source);)
+            self.session_binding(session, &quote!(#lend(&mut #source)))
         });
         let bound = self.replayed().map(|argument| {
             let (pattern, value, cfgs) = (
@@ -196,7 +226,8 @@ impl Expansion<'_> {
                 names::replayed(&argument.label()),
                 cfgs(&argument.parameter),
             );
-            // A parameter `_x` is there for its type or its drop; as a binding it looks as if it did nothing.
+            // A parameter `_x` is there for its type or its drop; as a binding it looks as if it
+            // did nothing.
             let allow =
                 allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
             let unused = self.allow_unused(argument);
@@ -218,6 +249,14 @@ impl Expansion<'_> {
             if false { #inferred }
             match () { () => #block }
         }
+    }
+
+    /// The user's own pattern and type.
+    fn session_binding(&self, session: &Session, value: &TokenStream) -> TokenStream {
+        let (pattern, cfgs) = (&session.parameter.pat, cfgs(&session.parameter));
+        let levels = lint_levels(&session.parameter);
+        let ty = types::with_lifetimes(&session.parameter.ty, "'_", true);
+        quote_spanned!(names::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #value;)
     }
 
     /// The user's block, which gives `&mut self` back when another attempt may need it.
@@ -282,17 +321,24 @@ impl Expansion<'_> {
         mentions(db, &argument.name).then(|| quote!(#[allow(unused_variables)]))
     }
 
-    /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The reference keeps a temporary, as in
-    /// `db = self.db.clone()`, for the whole call; the method call finds the handle behind any number of references.
+    /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The
+    /// reference keeps a temporary, as in `db = self.db.clone()`, for the whole call; the method
+    /// call finds the handle behind any number of references.
     fn scope_of(
         &self,
         expression: &Expr,
     ) -> (Option<TokenStream>, TokenStream, Option<TokenStream>) {
         let (db, as_scope) = (names::db(), self.runtime.as_scope());
         let binding = quote_spanned!(names::generated()=> let #db = &(#expression););
+        // What holds no session is reported where it is named: a call reaches from its path to its
+        // parentheses.
+        let (first, last) = names::ends(expression);
+        let identity = names::respan(self.runtime.identity(), first);
+        let method = quote_spanned!(last=> as_scope);
+        let scope = quote_spanned!(names::generated()=> { use #as_scope as _; #db.#method() });
         (
             Some(binding),
-            quote!({ use #as_scope as _; #db.as_scope() }),
+            quote_spanned!(last=> #identity(#scope)),
             None,
         )
     }
@@ -312,8 +358,8 @@ impl Expansion<'_> {
         arguments.filter(|argument| self.is_replayed(argument))
     }
 
-    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code outside of the attempts reads `v`. If that is
-    /// all, `v` stays as it was written.
+    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
+    /// outside of the attempts reads `v`. If that is all, `v` stays as it was written.
     fn is_replayed(&self, argument: &Argument) -> bool {
         let around = self.function.form.body(TokenStream::new());
         let mut bindings = argument.bindings().into_iter();
@@ -338,7 +384,8 @@ impl Expansion<'_> {
         quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
     }
 
-    /// A type that cannot be replayed is reported where it stands: the argument of the call spans the whole type.
+    /// A type that cannot be replayed is reported where it stands: the argument of the call spans
+    /// the whole type.
     fn replay(&self, argument: &Argument) -> TokenStream {
         let (first, last) = names::ends(&argument.parameter.ty);
         let (replay, attempt, value, cfgs) = (

@@ -1,4 +1,5 @@
-//! The static that describes an operation: its name, its place and what was written in the attribute.
+//! The static that describes an operation: its name, its place and what was written in the
+//! attribute.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};

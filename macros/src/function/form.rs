@@ -14,8 +14,9 @@ use super::types;
 pub(crate) enum Form {
     /// `async fn f() -> R { block }`
     Async,
-    /// `fn f() -> Pin<Box<dyn Future<Output = R>>> { Box::pin(async move { block }) }`, which is what `async_trait` makes of a method, or
-    /// `fn f() -> impl Future<Output = R> { async move { block } }`.
+    /// `fn f() -> Pin<Box<dyn Future<Output = R>>> { Box::pin(async move { block }) }`, which is
+    /// what `async_trait` makes of a method, or `fn f() -> impl Future<Output = R> { async move {
+    /// block } }`.
     Returned(Box<Returned>),
 }
 
@@ -81,7 +82,8 @@ impl Form {
 }
 
 impl Around {
-    /// Finds the async block the tokens end in, also as an argument, as in `Box::pin(async move { .. })`.
+    /// Finds the async block the tokens end in, also as an argument, as in `Box::pin(async move {
+    /// .. })`.
     fn of(tokens: TokenStream) -> Option<(Around, Group)> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let tail = tokens

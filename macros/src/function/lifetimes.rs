@@ -73,7 +73,8 @@ impl Lifetimes {
         }
     }
 
-    /// Input: `fn f<'a, 'b: 'a, T>(..) where 'a: 'b, T: 'b`, with `'a` unused. Output: `fn f<'b, T>(..) where T: 'b`.
+    /// Input: `fn f<'a, 'b: 'a, T>(..) where 'a: 'b, T: 'b`, with `'a` unused. Output: `fn f<'b,
+    /// T>(..) where T: 'b`.
     pub(crate) fn remove_unused(&self, signature: &mut Signature) {
         if self.unused.is_empty() {
             return;

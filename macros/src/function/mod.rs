@@ -1,16 +1,19 @@
-//! The model of an annotated function: what the checks and the expansion need to know, and nothing about the body's inside.
+//! The model of an annotated function: what the checks and the expansion need to know, and nothing
+//! about the body's inside.
 
 mod form;
 mod lifetimes;
 pub(crate) mod session;
 pub(crate) mod types;
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::visit_mut::{self, VisitMut};
-use syn::{AttrStyle, Attribute, FnArg, Pat, PatType, Signature, Token, Type, Visibility};
+use syn::{
+    AttrStyle, Attribute, FnArg, Lifetime, Pat, PatType, Signature, Token, Type, Visibility,
+};
 
 pub(crate) use form::Form;
 use form::NotAsync;
@@ -21,7 +24,8 @@ use crate::errors::Errors;
 use crate::names::{self, Runtime};
 use crate::options;
 
-/// A function whose signature is parsed and whose body is one token, so that a half-typed body still expands and an editor keeps working on it.
+/// A function whose signature is parsed and whose body is one token, so that a half-typed body
+/// still expands and an editor keeps working on it.
 pub(crate) struct Source {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -41,10 +45,17 @@ impl Parse for Source {
         } else {
             None
         };
-        let mut signature: Signature = input.parse()?;
+        let first = input.span();
+        let mut signature: Signature = input
+            .parse()
+            .map_err(|error| not_a_function(first, error))?;
         if input.peek(Token![;]) {
-            return Err(input.error(
-                "there is no body to run here; put the attribute on the implementation of this function",
+            return Err(syn::Error::new(
+                signature.ident.span(),
+                format!(
+                    "`{}` has no body to run here; put the attribute on the implementation of this function",
+                    signature.ident
+                ),
             ));
         }
         let mut body = parse_body(input)?;
@@ -61,7 +72,19 @@ impl Parse for Source {
     }
 }
 
-/// The brace group, also when `macro_rules` passes it on as a `$body:block` and so puts an invisible group around it.
+/// A `struct` or an `impl`, for which syn would only say that it expected `fn`.
+fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
+    if error.to_string() != "expected `fn`" {
+        return error;
+    }
+    syn::Error::new(
+        first,
+        "a database operation is an `async fn`; put the attribute on each function that is one",
+    )
+}
+
+/// The brace group, also when `macro_rules` passes it on as a `$body:block` and so puts an
+/// invisible group around it.
 fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
     let missing = || input.error("expected the body of the function");
     let mut token = input.step(|cursor| cursor.token_tree().ok_or_else(missing))?;
@@ -81,7 +104,8 @@ fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
     }
 }
 
-/// Input: `{ #![allow(..)] .. }`, whose attribute belongs to the function. Output: the attribute, as an outer one, and the body without it.
+/// Input: `{ #![allow(..)] .. }`, whose attribute belongs to the function. Output: the attribute,
+/// as an outer one, and the body without it.
 fn take_inner_attributes(body: &mut Group) -> Vec<Attribute> {
     let split = |input: ParseStream<'_>| {
         let mut attributes = Attribute::parse_inner(input)?;
@@ -112,6 +136,11 @@ impl Source {
             ..
         } = self;
         quote!(#(#attributes)* #visibility #default #signature #body)
+    }
+
+    /// Whether the parameter at this place was marked `#[session]`.
+    pub(crate) fn is_marked(&self, index: usize) -> bool {
+        self.marks.iter().any(|(marked, _)| *marked == index)
     }
 
     /// The function as it was written, which is what an editor shows while there are errors.
@@ -252,6 +281,14 @@ impl Function {
             lifetimes.remove_unused(&mut signature);
         }
         signature
+    }
+
+    /// The `'_` of `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, which no parameter but the
+    /// session gives a meaning.
+    pub(crate) fn elided_bound(&self) -> Option<&Lifetime> {
+        let has_self = self.source.signature.receiver().is_some();
+        let bound = self.form.bound().filter(|bound| bound.ident == "_");
+        bound.filter(|_| !has_self && self.session.is_some())
     }
 
     /// Whether a lifetime that tied the session to something else stays behind.

@@ -1,5 +1,6 @@
 //! Which parameter is the session, and what its type says about the database.
 
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{FnArg, Ident, Pat, PatType, Signature, Type};
 
@@ -16,7 +17,7 @@ pub(crate) struct Session {
     pub(crate) name: Ident,
     pub(crate) parameter: PatType,
     /// The tokens of the database type `DB`.
-    pub(crate) database: proc_macro2::TokenStream,
+    pub(crate) database: TokenStream,
 }
 
 /// What a type is when its name is one of those a session has.
@@ -111,25 +112,11 @@ pub(crate) fn find(
         };
         return search.marked(index, parameter);
     }
-    let first = typed
+    typed
         .next()
-        .and_then(|(index, parameter)| search.parameter(index, parameter));
-    match first {
-        Some(found) => found.ok(),
-        None => {
-            missing(
-                attribute,
-                signature,
-                typed.map(|(_, parameter)| parameter),
-                search.errors,
-            );
-            None
-        }
-    }
+        .and_then(|(index, parameter)| search.parameter(index, parameter))
+        .or_else(|| search.later(typed).or_else(|| search.missing(signature)))
 }
-
-/// The error was reported.
-struct Reported;
 
 struct Search<'a> {
     attribute: Attribute,
@@ -139,26 +126,25 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// With a mark, any type may be the session: an alias hides its name from a macro, and the runtime resolves it.
+    /// With a mark, any type may be the session: an alias hides its name from a macro, and the
+    /// runtime resolves it.
     fn marked(&mut self, index: usize, parameter: &PatType) -> Option<Session> {
-        if let Some(found) = self.parameter(index, parameter) {
-            return found.ok();
-        }
+        self.parameter(index, parameter)
+            .or_else(|| Some(session(index, parameter, self.hidden_database(parameter))))
+    }
+
+    /// The database of a type that does not show it.
+    fn hidden_database(&self, parameter: &PatType) -> TokenStream {
         let hidden = types::with_lifetimes(&parameter.ty, "'static", false);
         let trait_path = self.runtime.session_param();
-        Some(session(
-            index,
-            parameter,
-            quote!(<#hidden as #trait_path>::Database),
-        ))
+        quote!(<#hidden as #trait_path>::Database)
     }
 
     /// `None`: the type is none that names a session.
-    fn parameter(
-        &mut self,
-        index: usize,
-        parameter: &PatType,
-    ) -> Option<Result<Session, Reported>> {
+    ///
+    /// A wrong one is reported, and is a session all the same: it is clear which parameter was
+    /// meant, so callers see it as one.
+    fn parameter(&mut self, index: usize, parameter: &PatType) -> Option<Session> {
         if let Some(known) = unmarked(&parameter.ty) {
             return self.resolve(&known, index, parameter);
         }
@@ -169,21 +155,20 @@ impl Search<'_> {
                 "dbop opens and closes it, the body only borrows it",
             ),
         };
-        if let Some(Known::Tx(_) | Known::Conn(_)) = known(inner) {
-            return self.reject(
-                parameter,
-                format!("the session parameter is `&mut {}`: {why}", source(inner)),
-            );
+        match known(inner)? {
+            Known::Tx(database) | Known::Conn(database) => {
+                self.reject(
+                    parameter,
+                    &format!("the session parameter is `&mut {}`: {why}", source(inner)),
+                );
+                Some(session(index, parameter, database.to_token_stream()))
+            }
+            foreign @ Known::Foreign(_) => self.resolve(&foreign, index, parameter),
+            _ => None,
         }
-        None
     }
 
-    fn resolve(
-        &mut self,
-        known: &Known<'_>,
-        index: usize,
-        parameter: &PatType,
-    ) -> Option<Result<Session, Reported>> {
+    fn resolve(&mut self, known: &Known<'_>, index: usize, parameter: &PatType) -> Option<Session> {
         let (database, shown, is_tx) = match known {
             Known::Tx(database) => (database.to_token_stream(), source(database), true),
             Known::Conn(database) => (database.to_token_stream(), source(database), false),
@@ -191,36 +176,65 @@ impl Search<'_> {
             Known::Sqlite => (self.runtime.sqlite(), "Sqlite".to_owned(), false),
             Known::Incomplete if self.marked => return None,
             Known::Incomplete => {
-                return self.reject(parameter, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`".to_owned());
+                self.reject(parameter, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`");
+                return Some(session(index, parameter, self.hidden_database(parameter)));
             }
             Known::Foreign(database) if self.attribute == Attribute::Transactional => {
-                let database = source(database);
-                return self.reject(parameter, format!("`#[transactional]` begins and commits by itself; take `&mut Tx<'_, {database}>` in place of sqlx's transaction"));
+                let shown = source(database);
+                self.reject(parameter, &format!("`#[transactional]` begins and commits by itself; take `&mut Tx<'_, {shown}>` in place of sqlx's transaction"));
+                return Some(session(index, parameter, database.to_token_stream()));
             }
             Known::Foreign(_) => return None,
         };
         match (self.attribute, is_tx) {
             (Attribute::Transactional, false) => {
-                self.reject(parameter, format!("`#[transactional]` gives its body a transaction; take `tx: &mut Tx<'_, {shown}>`, or use `#[db_op]`"))
+                self.reject(parameter, &format!("`#[transactional]` gives its body a transaction; take `tx: &mut Tx<'_, {shown}>`, or use `#[db_op]`"));
             }
             (Attribute::DbOp, true) => {
-                self.reject(parameter, format!("`#[db_op]` opens no transaction; use `#[transactional]`, or take `conn: &mut Conn<'_, {shown}>`"))
+                self.reject(parameter, &format!("`#[db_op]` opens no transaction; use `#[transactional]`, or take `conn: &mut Conn<'_, {shown}>`"));
             }
-            _ => Some(Ok(session(index, parameter, database))),
+            _ => {}
         }
+        Some(session(index, parameter, database))
     }
 
-    fn reject(
-        &mut self,
-        parameter: &PatType,
-        message: String,
-    ) -> Option<Result<Session, Reported>> {
+    fn reject(&mut self, parameter: &PatType, message: &str) {
         self.errors.on(&parameter.ty, message);
-        Some(Err(Reported))
+    }
+
+    /// A session that is not the first parameter.
+    fn later<'p>(
+        &mut self,
+        mut later: impl Iterator<Item = (usize, &'p PatType)>,
+    ) -> Option<Session> {
+        let (index, parameter, database) = later.find_map(|(index, parameter)| {
+            let database = match unmarked(&parameter.ty)? {
+                Known::Tx(database) | Known::Conn(database) => database.to_token_stream(),
+                Known::Postgres => self.runtime.postgres(),
+                Known::Sqlite => self.runtime.sqlite(),
+                Known::Incomplete | Known::Foreign(_) => return None,
+            };
+            Some((index, parameter, database))
+        })?;
+        self.errors.on(parameter, "the session is the first parameter; move this one to the front, or mark it with `#[session]`");
+        Some(session(index, parameter, database))
+    }
+
+    /// No session at all, which is fine for `#[db_op]`.
+    fn missing(&mut self, signature: &Signature) -> Option<Session> {
+        if self.attribute == Attribute::Transactional {
+            let name = &signature.ident;
+            let receiver = signature.receiver().map_or("", |_| "&self, ");
+            self.errors.at(
+                name.span(),
+                format!("`{name}` has no session parameter: `#[transactional]` needs one, as in `fn {name}({receiver}tx: &mut Tx<'_, Sqlite>, ..)`; an alias of that type is marked with `#[session]`"),
+            );
+        }
+        None
     }
 }
 
-fn session(index: usize, parameter: &PatType, database: proc_macro2::TokenStream) -> Session {
+fn session(index: usize, parameter: &PatType, database: TokenStream) -> Session {
     let name = match &*parameter.pat {
         Pat::Ident(pattern) => pattern.ident.clone(),
         _ => names::unnamed_session(),
@@ -230,37 +244,6 @@ fn session(index: usize, parameter: &PatType, database: proc_macro2::TokenStream
         name,
         parameter: parameter.clone(),
         database,
-    }
-}
-
-/// No session among the first parameters: fine for `#[db_op]` unless a later one was meant.
-fn missing<'p>(
-    attribute: Attribute,
-    signature: &Signature,
-    later: impl Iterator<Item = &'p PatType>,
-    errors: &mut Errors,
-) {
-    let mut later = later.filter(|parameter| {
-        matches!(
-            unmarked(&parameter.ty),
-            Some(Known::Tx(_) | Known::Conn(_) | Known::Postgres | Known::Sqlite)
-        )
-    });
-    if let Some(parameter) = later.next() {
-        errors.on(parameter, "the session is the first parameter; move this one to the front, or mark it with `#[session]`");
-    } else if attribute == Attribute::Transactional {
-        let (name, receiver) = (
-            &signature.ident,
-            if signature.receiver().is_some() {
-                "&self, "
-            } else {
-                ""
-            },
-        );
-        errors.at(
-            name.span(),
-            format!("`{name}` has no session parameter: `#[transactional]` needs one, as in `fn {name}({receiver}tx: &mut Tx<'_, Sqlite>, ..)`; an alias of that type is marked with `#[session]`"),
-        );
     }
 }
 

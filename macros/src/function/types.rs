@@ -94,8 +94,8 @@ pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) ->
     ty
 }
 
-/// The first `&mut` (or `&`, when `shared` are asked for) that a value of this type may hold. What a function pointer or a closure takes is not
-/// held by it.
+/// The first `&mut` (or `&`, when `shared` are asked for) that a value of this type may hold. What
+/// a function pointer or a closure takes is not held by it.
 pub(crate) fn find_reference(ty: &Type, shared: bool) -> Option<TypeReference> {
     struct Find {
         shared: bool,

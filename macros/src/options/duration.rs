@@ -9,7 +9,8 @@ const UNITS: [(&str, u128); 5] = [
     ("h", 3_600_000_000),
 ];
 
-/// PostgreSQL stores timeouts in a signed 32-bit number of milliseconds, in which 0 means unlimited.
+/// PostgreSQL stores timeouts in a signed 32-bit number of milliseconds, in which 0 means
+/// unlimited.
 const MAX_MILLIS: u128 = i32::MAX as u128;
 
 /// Whole milliseconds, or a message that says what is wrong and shows what is right.
@@ -72,7 +73,11 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> String {
             "the duration `{text}` has no unit; write for example \"{number}s\" (units: {units})"
         );
     }
-    format!("`{unit}` is not a unit of time; the units are {units}, as in \"{number}s\"")
+    let word = unit.trim();
+    if UNITS.iter().any(|(name, _)| *name == word) {
+        return format!("`{text}` has a space in it; write \"{number}{word}\"");
+    }
+    format!("`{word}` is not a unit of time; the units are {units}, as in \"{number}s\"")
 }
 
 #[cfg(test)]
@@ -107,7 +112,8 @@ mod tests {
             ("1.2.3s", "write for example"),
             ("-1s", "write for example"),
             ("2", "has no unit; write for example \"2s\""),
-            ("2 s", "is not a unit"),
+            ("2 s", "write \"2s\""),
+            ("2 sec", "`sec` is not a unit of time"),
             ("2sec", "`sec` is not a unit of time"),
             ("0ms", "outside"),
             ("0.4ms", "whole number of milliseconds"),

@@ -84,7 +84,7 @@ static TABLE: [Row<Options>; 11] = [
     }),
     Row::new(
         "retry",
-        "retry(attempts = 5, base = \"10ms\", cap = \"1s\")",
+        "retry = never` or `retry(attempts = 5, base = \"10ms\", cap = \"1s\")",
         |options, value| read_retry(value).map(|given| options.retry = given),
     ),
     Row::new("timeout", "timeout = \"2s\"", |options, value| {
@@ -120,7 +120,8 @@ static TABLE: [Row<Options>; 11] = [
     .only_on(TRANSACTIONAL),
 ];
 
-/// Step one of an attribute: the text becomes values, each valid by itself. How they fit together is for [`crate::checks`].
+/// Step one of an attribute: the text becomes values, each valid by itself. How they fit together
+/// is for [`crate::checks`].
 pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
     let mut options = Options::default();
     reader::read(tokens, &TABLE, attribute.name(), &mut options, errors);

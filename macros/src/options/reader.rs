@@ -9,14 +9,16 @@ use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token, token};
 use super::{duration, suggest};
 use crate::errors::Errors;
 
-/// One valid option. Its name stands in the table and nowhere else; messages take it from there or from the key as written.
+/// One valid option. Its name stands in the table and nowhere else; messages take it from there or
+/// from the key as written.
 pub(crate) struct Row<T> {
     pub(crate) name: &'static str,
     /// How it is written, shown in messages.
     pub(crate) example: &'static str,
     /// Reads what follows the key and stores it.
     pub(crate) read: fn(&mut T, &mut Value<'_>) -> syn::Result<()>,
-    /// Set when the option exists for one attribute only, and known for the others so that the message can say so.
+    /// Set when the option exists for one attribute only, and known for the others so that the
+    /// message can say so.
     pub(crate) only_on: Option<&'static str>,
 }
 
@@ -49,7 +51,8 @@ pub(crate) struct Given<V> {
 /// What reading a value gives: always `Some`, so that it goes into its place as it is.
 pub(crate) type Written<V> = syn::Result<Option<Given<V>>>;
 
-/// Reads all of `tokens` into `target`. Mistakes go to `errors` and reading goes on behind the next comma.
+/// Reads all of `tokens` into `target`. Mistakes go to `errors` and reading goes on behind the next
+/// comma.
 pub(crate) fn read<T>(
     tokens: TokenStream,
     rows: &[Row<T>],
@@ -63,7 +66,7 @@ pub(crate) fn read<T>(
             let outcome = read_one(input, rows, place, target, &mut seen);
             let went_well = errors.take(outcome).is_some();
             if went_well && !input.is_empty() && !input.peek(Token![,]) {
-                errors.at(input.span(), "expected `,` between two options");
+                errors.at(input.span(), "expected `,` before the next option");
             }
             skip_past_comma(input)?;
         }
@@ -120,7 +123,8 @@ fn read_one<T>(
         nested: Vec::new(),
     };
     (row.read)(target, &mut value)?;
-    // Several mistakes inside one option, such as `retry(..)`, travel as one error that holds them all.
+    // Several mistakes inside one option, such as `retry(..)`, travel as one error that holds them
+    // all.
     value
         .nested
         .into_iter()
@@ -159,10 +163,14 @@ impl Value<'_> {
 
     /// Nothing may follow: the key alone says it.
     pub(crate) fn flag(&mut self) -> Written<()> {
-        if self.input.is_empty() || self.input.peek(Token![,]) {
+        // Before the next option, it is the comma that is missing.
+        if self.input.is_empty() || self.input.peek(Token![,]) || self.input.peek(Ident::peek_any) {
             return Ok(self.given(()));
         }
-        Err(self.wrong("takes no value"))
+        Err(syn::Error::new(
+            self.key.span(),
+            format!("`{0}` takes no value; write `{0}` alone", self.key),
+        ))
     }
 
     pub(crate) fn string(&mut self) -> Written<LitStr> {
@@ -213,7 +221,10 @@ impl Value<'_> {
     pub(crate) fn word<W: Copy>(&mut self, words: &[(&'static str, W)]) -> Written<W> {
         self.equals()?;
         let valid: Vec<_> = words.iter().map(|(name, _)| *name).collect();
-        let what = format!("needs one of {}", suggest::list(valid.iter().copied()));
+        let what = match valid.as_slice() {
+            [only] => format!("needs `{only}`"),
+            _ => format!("needs one of {}", suggest::list(valid.iter().copied())),
+        };
         let word: Ident = self.parse(&what)?;
         match words.iter().find(|(name, _)| word == name) {
             Some((_, value)) => Ok(self.given(*value)),
@@ -285,9 +296,11 @@ impl Value<'_> {
         if self.input.is_empty() || self.input.peek(Token![,]) {
             return Err(self.wrong(what));
         }
-        self.input.parse().map_err(|error| {
+        // Where the value begins: what ends too early has no place to point at.
+        let start = self.input.span();
+        self.input.parse().map_err(|_| {
             syn::Error::new(
-                error.span(),
+                start,
                 format!("`{}` {what}, as in `{}`", self.key, self.example),
             )
         })

@@ -25,7 +25,8 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The message for a word that is none of the valid ones; `what` says of what kind those are, article included.
+/// The message for a word that is none of the valid ones; `what` says of what kind those are,
+/// article included.
 pub(crate) fn unknown(word: &str, what: &str, valid: &[&str]) -> String {
     let hint = did_you_mean(word, valid.iter().copied())
         .map_or(String::new(), |near| format!(", did you mean `{near}`?"));

@@ -101,7 +101,7 @@ fn all_mistakes_are_reported_and_reading_goes_on() {
         "`attempts` needs a number from 1",
         "`bse` is not an option of `retry(..)`, did you mean `base`?",
         "a duration needs a unit; write for example \"2s\"",
-        "`read_only` takes no value; write `read_only`",
+        "`read_only` takes no value; write `read_only` alone",
         "`serial` is not a value of `isolation`; valid here: `serializable`, `repeatable_read` and `read_committed`",
     ];
     assert_eq!(messages.len(), parts.len(), "{messages:#?}");
@@ -170,7 +170,10 @@ fn values_are_checked_one_by_one() {
         ("retry()", "`retry` has an empty list"),
         ("retry = always", "`always` is not a value of `retry`"),
         ("= 4", "expected the name of an option"),
-        ("read_only idempotent", "`read_only` takes no value"),
+        ("read_only = true", "`read_only` takes no value"),
+        ("read_only idempotent", "expected `,`"),
+        ("retry = 3", "`retry` needs `never`"),
+        ("db = self., read_only", "`db` needs an expression"),
         ("timeout = \"1s\" nested", "expected `,`"),
     ] {
         let messages = messages(text);
