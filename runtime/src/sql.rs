@@ -29,8 +29,9 @@ pub(crate) fn writes(sql: &str) -> bool {
 ///
 /// True of one statement that cannot commit on its own. `CALL` and `DO` may commit inside
 /// (<https://www.postgresql.org/docs/current/plpgsql-transactions.html>), `OR FAIL` and
-/// `RAISE(FAIL)` keep the rows changed before the error (<https://www.sqlite.org/lang_conflict.html>),
-/// and of several statements sent as one text the earlier may stand.
+/// `RAISE(FAIL)` keep the rows changed before the error
+/// (<https://www.sqlite.org/lang_conflict.html>), and of several statements sent as one text the
+/// earlier may stand.
 pub(crate) fn failure_proves_nothing_applied(sql: &str) -> bool {
     is_one_atomic_statement(sql) && !words(sql).any(|word| word.eq_ignore_ascii_case("FAIL"))
 }

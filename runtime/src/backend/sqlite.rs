@@ -73,7 +73,8 @@ impl Driver for Sqlite {
     }
 
     /// A writer takes the lock at once: a transaction that reads first and writes later fails with
-    /// BUSY_SNAPSHOT when another wrote in between (<https://www.sqlite.org/lang_transaction.html>).
+    /// BUSY_SNAPSHOT when another wrote in between
+    /// (<https://www.sqlite.org/lang_transaction.html>).
     fn begin_sql(_: &SqliteConnection, begin: &Begin) -> SqlStr {
         if begin.read_only {
             "BEGIN".into_sql_str()

@@ -1,0 +1,6 @@
+//! Functions of the most common shapes, annotated and run, in edition 2021.
+#![deny(warnings, clippy::pedantic)]
+#![cfg(test)]
+
+#[path = "../../shapes.rs"]
+mod shapes;

@@ -1,0 +1,20 @@
+//! Functions of every shape, annotated and run. They compile without one warning of pedantic
+//! clippy.
+#![deny(warnings, clippy::pedantic)]
+
+mod arguments;
+mod attributes;
+mod bodies;
+mod common;
+mod errors;
+mod futures;
+mod generics;
+mod hygiene;
+mod lifetimes;
+mod macros;
+mod options;
+mod receivers;
+mod returns;
+mod scopes;
+mod sessions;
+mod traits;

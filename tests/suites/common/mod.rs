@@ -1,0 +1,31 @@
+//! What holds on every database.
+
+use super::{Database, fresh_with, outside};
+
+pub(crate) mod bad_input;
+pub(crate) mod bank;
+pub(crate) mod blocker;
+mod commit_errors;
+mod deadlines;
+mod ended_inside;
+mod ends;
+mod extremes;
+pub(crate) mod guard;
+pub(crate) mod hooks;
+mod hooks_kept;
+mod joins;
+mod left_open;
+mod nesting;
+pub(crate) mod notes;
+mod opaque;
+mod pool;
+mod prepared;
+mod repair;
+pub(crate) mod replay;
+mod replay_arguments;
+mod soak;
+mod streams;
+mod swallowed;
+mod tracing;
+mod transactions;
+mod two_databases;

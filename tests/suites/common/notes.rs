@@ -1,0 +1,115 @@
+//! Operations that write and read one table of numbers, and an error of each sort: for suites in
+//! which only that matters.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dbop::{Builder, Conn, DbError, Kind, Tx, db_op, transactional};
+use dbop_tests::Fresh;
+use sqlx::Executor;
+
+use super::{Database, fresh_with};
+
+/// Its key is what makes a second note of one number an error.
+pub(crate) const SCHEMA: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
+
+#[derive(Debug, thiserror::Error, DbError)]
+pub(crate) enum Trouble {
+    #[error("no, as a matter of policy")]
+    Refused,
+    #[error("not now")]
+    #[db_error(category = transient)]
+    NotNow,
+    #[error(transparent)]
+    Database(#[from] dbop::Error),
+}
+
+impl Trouble {
+    /// What dbop says about it.
+    pub(crate) fn database(&self) -> &dbop::Error {
+        match self {
+            Self::Database(error) => error,
+            other => panic!("not an error of the database: {other}"),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.database().kind()
+    }
+}
+
+/// How often a body has run.
+#[derive(Debug, Default)]
+pub(crate) struct Runs(AtomicU32);
+
+impl Runs {
+    /// Counts one more, and says the how-manieth it is.
+    pub(crate) fn next(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) async fn open() -> Fresh<Database> {
+    open_with(|builder| builder).await
+}
+
+/// One connection that writes, so that one which is not given back is missed.
+pub(crate) async fn open_narrow() -> Fresh<Database> {
+    open_with(|builder| builder.pool_size(1)).await
+}
+
+async fn open_with(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Database> {
+    let fresh = fresh_with(configure).await;
+    fresh.pool().execute(SCHEMA).await.expect("the schema");
+    fresh
+}
+
+/// One statement, wherever it is to run.
+pub(crate) async fn insert<'e>(
+    executor: impl Executor<'e, Database = Database>,
+    id: i64,
+) -> sqlx::Result<()> {
+    let insert = sqlx::query("INSERT INTO notes VALUES ($1)");
+    insert.bind(id).execute(executor).await.map(drop)
+}
+
+#[transactional]
+pub(crate) async fn note(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    Ok(insert(&mut *tx, id).await?)
+}
+
+#[db_op]
+pub(crate) async fn note_op(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble> {
+    Ok(insert(&mut *conn, id).await?)
+}
+
+/// Writes, and fails as the application wants it.
+#[transactional]
+pub(crate) async fn note_and_refuse(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    Err(Trouble::Refused)
+}
+
+#[db_op(read_only)]
+pub(crate) async fn notes(conn: &mut Conn<'_, Database>) -> Result<Vec<i64>, Trouble> {
+    let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");
+    Ok(ids.fetch_all(&mut *conn).await?)
+}
+
+/// What is stored, as another session sees it.
+pub(crate) async fn stored(db: &Fresh<Database>) -> Vec<i64> {
+    notes(&**db).await.expect("the notes can be read")
+}
+
+/// For what would hang if it went wrong.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    let limit = Duration::from_secs(20);
+    match tokio::time::timeout(limit, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("this never came to its end: {what}"),
+    }
+}

@@ -1,0 +1,112 @@
+//! Rows of a statement that writes, not read to their end.
+
+use dbop::{Conn, Kind, Outcome, Tx, db_op, transactional};
+use futures_util::TryStreamExt;
+use sqlx::Executor;
+
+use super::Database;
+use super::notes::{self, Runs, Trouble, insert, note_op, soon, stored};
+
+/// May run twice.
+const THREE: &str = "INSERT INTO notes VALUES (1), (2), (3) ON CONFLICT DO NOTHING RETURNING id";
+
+async fn read_one<'e>(executor: impl Executor<'e, Database = Database>) -> sqlx::Result<i64> {
+    let mut ids = sqlx::query_scalar(THREE).fetch(executor);
+    Ok(ids.try_next().await?.expect("three rows"))
+}
+
+#[db_op]
+async fn half_read(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<i64, Trouble> {
+    runs.next();
+    Ok(read_one(&mut *conn).await?)
+}
+
+#[tokio::test]
+async fn an_operation_that_lets_go_of_a_write_half_way_does_not_say_ok() {
+    let db = notes::open_narrow().await;
+    let runs = Runs::default();
+    let error = half_read(&*db, &runs).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::CompletionUnknown);
+    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(runs.count(), 1, "it may have been applied");
+    soon("the next call", note_op(&*db, 9)).await.unwrap();
+    assert!(stored(&db).await.contains(&9));
+}
+
+#[db_op]
+async fn goes_on_after_half(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    read_one(&mut *conn).await?;
+    insert(&mut *conn, 7).await.unwrap_err();
+    let read = sqlx::query("SELECT 1").fetch_optional(&mut *conn).await;
+    assert!(read.is_err(), "the connection has a statement on it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_write_that_was_let_go_every_statement_is_refused() {
+    let db = notes::open_narrow().await;
+    let error = goes_on_after_half(&*db).await.unwrap_err();
+    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    soon("the next call", note_op(&*db, 9)).await.unwrap();
+    assert!(!stored(&db).await.contains(&7));
+}
+
+#[db_op(idempotent)]
+async fn half_read_once(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    if runs.next() == 1 {
+        read_one(&mut *conn).await?;
+    } else {
+        conn.execute(THREE).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idempotent_operation_that_let_go_of_a_write_is_replayed() {
+    let db = notes::open_narrow().await;
+    let runs = Runs::default();
+    let call = soon("the call", half_read_once(&*db, &runs)).await;
+    call.unwrap();
+    assert_eq!(runs.count(), 2);
+    assert_eq!(stored(&db).await, [1, 2, 3]);
+}
+
+#[transactional]
+async fn half_read_in_a_transaction(tx: &mut Tx<'_, Database>, go_on: bool) -> Result<(), Trouble> {
+    insert(&mut *tx, 9).await?;
+    read_one(&mut *tx).await?;
+    if go_on {
+        insert(&mut *tx, 7).await.unwrap_err();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_that_lets_go_of_a_write_half_way_is_rolled_back() {
+    let db = notes::open_narrow().await;
+    for go_on in [false, true] {
+        let call = soon("the call", half_read_in_a_transaction(&*db, go_on)).await;
+        let error = call.unwrap_err();
+        assert_eq!(error.database().outcome(), Outcome::RolledBack);
+        assert!(stored(&db).await.is_empty());
+    }
+    soon("the next call", note_op(&*db, 9)).await.unwrap();
+}
+
+#[db_op]
+async fn reads_half(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    let mut rows = sqlx::query("SELECT id FROM notes").fetch(&mut *conn);
+    rows.try_next().await?;
+    drop(rows);
+    Ok(insert(&mut *conn, 7).await?)
+}
+
+#[tokio::test]
+async fn rows_that_were_only_read_may_be_let_go() {
+    let db = notes::open_narrow().await;
+    for id in 1..=3 {
+        note_op(&*db, id).await.unwrap();
+    }
+    soon("the call", reads_half(&*db)).await.unwrap();
+    assert_eq!(stored(&db).await, [1, 2, 3, 7]);
+}

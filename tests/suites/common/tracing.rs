@@ -1,0 +1,234 @@
+//! What is traced and counted.
+
+use std::time::Duration;
+
+use dbop::{Conn, DbError, OperationMetrics, Tx, db_op, transactional};
+use dbop_tests::trace::{Fields, Trace};
+
+use super::super::SYSTEM;
+use super::Database;
+use super::bank;
+use super::replay::{Failure, Runs};
+
+fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.get(name).map(String::as_str)
+}
+
+#[track_caller]
+fn holds(fields: &Fields, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(field(fields, name), Some(*value), "{name} in {fields:#?}");
+    }
+}
+
+/// Fails in its first `fails` runs.
+#[transactional(name = "traced.tx")]
+async fn traced(tx: &mut Tx<'_, Database>, runs: &Runs, fails: u32) -> Result<(), Failure> {
+    sqlx::query("SELECT 1").execute(&mut *tx).await?;
+    match runs.next() {
+        run if run <= fails => Err(Failure::Stumbled(run)),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_one_span_with_the_conventional_names() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    traced(&*db, &Runs::default(), 0).await.unwrap();
+    let spans = trace.spans("traced.tx");
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    holds(
+        &spans[0],
+        &[
+            ("otel.name", "traced.tx"),
+            ("otel.kind", "client"),
+            ("db.system.name", SYSTEM),
+            ("db.operation.name", "traced.tx"),
+            ("code.file.path", file!()),
+            ("dbop.attempts", "1"),
+            ("dbop.outcome", "committed"),
+        ],
+    );
+    assert_eq!(field(&spans[0], "error.type"), None);
+    assert_eq!(trace.events("traced.tx"), Vec::<Fields>::new());
+}
+
+#[tokio::test]
+async fn each_retry_is_one_event_with_its_wait_and_attempt() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    traced(&*db, &Runs::default(), 2).await.unwrap();
+    holds(
+        &trace.spans("traced.tx")[0],
+        &[("dbop.attempts", "3"), ("dbop.outcome", "committed")],
+    );
+    let events = trace.events("traced.tx");
+    assert_eq!(events.len(), 2, "{events:#?}");
+    for (event, attempt) in events.iter().zip(["1", "2"]) {
+        holds(event, &[("dbop.attempt", attempt), ("error.type", "other")]);
+        let wait: u64 = field(event, "dbop.wait_ms").unwrap().parse().unwrap();
+        assert!(wait <= 20, "the bound of the second wait: {wait}");
+        assert!(
+            field(event, "message").unwrap().contains("retried"),
+            "{event:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failed_call_says_of_what_type_its_last_error_was() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    traced(&*db, &Runs::default(), 9).await.unwrap_err();
+    holds(
+        &trace.spans("traced.tx")[0],
+        &[
+            ("dbop.attempts", "3"),
+            ("dbop.outcome", "rolled_back"),
+            ("error.type", "other"),
+        ],
+    );
+    assert_eq!(
+        trace.events("traced.tx").len(),
+        2,
+        "none after the last attempt"
+    );
+}
+
+#[db_op(name = "traced.late", timeout = "100ms")]
+async fn late(conn: &mut Conn<'_, Database>) -> Result<(), Failure> {
+    sqlx::query("SELECT 1").execute(&mut *conn).await?;
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_call_cut_or_dropped_is_traced_too() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    late(&*db).await.unwrap_err();
+    let dropped = tokio::time::timeout(Duration::from_millis(20), late(&*db)).await;
+    assert!(dropped.is_err());
+    let spans = trace.spans("traced.late");
+    assert_eq!(spans.len(), 2, "{spans:#?}");
+    holds(
+        &spans[0],
+        &[
+            ("error.type", "timeout"),
+            ("dbop.outcome", "unknown"),
+            ("dbop.attempts", "1"),
+        ],
+    );
+    holds(
+        &spans[1],
+        &[("dbop.outcome", "unknown"), ("dbop.attempts", "1")],
+    );
+}
+
+#[db_op(name = "traced.inner")]
+async fn inner(conn: &mut Conn<'_, Database>) -> Result<(), Failure> {
+    sqlx::query("SELECT 1").execute(&mut *conn).await?;
+    tracing::info!(db.operation.name = "traced.words", "said by a body");
+    Ok(())
+}
+
+/// Calls [`inner`] twice.
+#[transactional(name = "traced.outer")]
+async fn outer(tx: &mut Tx<'_, Database>, runs: &Runs, fails: u32) -> Result<(), Failure> {
+    inner(&mut *tx).await?;
+    inner(&mut *tx).await?;
+    match runs.next() {
+        run if run <= fails => Err(Failure::Stumbled(run)),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn a_joined_call_has_a_span_inside_the_outer_one() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    outer(&*db, &Runs::default(), 0).await.unwrap();
+    let inner = trace.spans("traced.inner");
+    assert_eq!(inner.len(), 2);
+    for span in inner {
+        assert_eq!(field(&span, "parent"), Some("traced.outer"), "{span:#?}");
+    }
+    for words in trace.events("traced.words") {
+        assert_eq!(field(&words, "parent"), Some("traced.inner"), "{words:#?}");
+    }
+}
+
+#[derive(Debug, thiserror::Error, DbError)]
+enum Counted {
+    #[error("no")]
+    No,
+    #[error("again")]
+    #[db_error(category = transient)]
+    Again,
+    #[error(transparent)]
+    Database(#[from] dbop::Error),
+}
+
+/// Called by one test only.
+#[db_op(name = "counted.inner")]
+async fn counted_inner(conn: &mut Conn<'_, Database>) -> Result<(), Counted> {
+    sqlx::query("SELECT 1")
+        .execute(&mut *conn)
+        .await
+        .map_err(dbop::Error::from)?;
+    Ok(())
+}
+
+/// Called by one test only. In its first `fails` runs it asks to be run again; then it is
+/// `fine` or says no.
+#[transactional(name = "counted.outer")]
+async fn counted_outer(
+    tx: &mut Tx<'_, Database>,
+    runs: &Runs,
+    fails: u32,
+    fine: bool,
+) -> Result<(), Counted> {
+    counted_inner(&mut *tx).await?;
+    if runs.next() <= fails {
+        return Err(Counted::Again);
+    }
+    if fine { Ok(()) } else { Err(Counted::No) }
+}
+
+/// This module is compiled once for each database, under two paths.
+fn counts(name: &str) -> OperationMetrics {
+    let all = dbop::metrics();
+    let ours = all.iter().find(|op| op.name == name && op.file == file!());
+    ours.unwrap_or_else(|| panic!("{name} was not counted"))
+        .clone()
+}
+
+#[tokio::test]
+async fn metrics_are_exact() {
+    let db = bank::open().await;
+    counted_outer(&*db, &Runs::default(), 0, true)
+        .await
+        .unwrap();
+    counted_outer(&*db, &Runs::default(), 2, true)
+        .await
+        .unwrap();
+    counted_outer(&*db, &Runs::default(), 0, false)
+        .await
+        .unwrap_err();
+    counted_outer(&*db, &Runs::default(), 9, true)
+        .await
+        .unwrap_err();
+    let outer = counts("counted.outer");
+    assert_eq!((outer.calls, outer.joined), (4, 0));
+    assert_eq!((outer.attempts, outer.retries), (1 + 3 + 1 + 3, 4));
+    assert_eq!(
+        (outer.committed, outer.rolled_back, outer.unknown),
+        (2, 2, 0)
+    );
+    assert!(outer.total_time > Duration::ZERO);
+    let inner = counts("counted.inner");
+    assert_eq!((inner.calls, inner.joined, inner.attempts), (0, 8, 0));
+    counted_inner(&*db).await.unwrap();
+    let inner = counts("counted.inner");
+    assert_eq!((inner.calls, inner.joined, inner.attempts), (1, 8, 1));
+}

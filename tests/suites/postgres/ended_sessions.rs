@@ -1,0 +1,130 @@
+//! Sessions that the server ends, and errors by which it says that it does not know.
+
+use dbop::{Conn, Db, Outcome, Tx, db_op, transactional};
+use dbop_tests::Fresh;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use super::common::notes::{self, Runs, Trouble, note_op, soon, stored};
+use super::replay::until_somebody_waits;
+use super::{Database, outside};
+
+/// Waits for whoever holds the advisory lock, and then writes.
+const GATED: &str = "WITH gate AS (SELECT pg_advisory_xact_lock(7))
+    INSERT INTO notes SELECT 1 FROM gate";
+
+#[db_op]
+async fn gated(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    conn.execute(GATED).await?;
+    Ok(())
+}
+
+#[transactional]
+async fn gated_in_tx(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    tx.execute(GATED).await?;
+    Ok(())
+}
+
+#[transactional(retry = never)]
+async fn gated_once_in_tx(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    tx.execute(GATED).await?;
+    Ok(())
+}
+
+/// Shut by one session, watched by another.
+struct Gate {
+    holder: PgConnection,
+    watch: PgConnection,
+}
+
+impl Gate {
+    async fn shut(fresh: &Fresh<Database>) -> Self {
+        let mut holder = outside(fresh).await;
+        let lock = "SELECT pg_advisory_lock(7)";
+        holder.execute(lock).await.unwrap();
+        let watch = outside(fresh).await;
+        Self { holder, watch }
+    }
+
+    /// Ends the session that waits at the gate, and opens it.
+    async fn end_who_waits(mut self) {
+        until_somebody_waits(&mut self.watch).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        self.watch.execute(end).await.unwrap();
+        let unlock = "SELECT pg_advisory_unlock(7)";
+        self.holder.execute(unlock).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_session_ended_in_its_first_statement_leaves_its_effect_unknown() {
+    let db = notes::open_narrow().await;
+    let (gate, runs) = (Gate::shut(&db).await, Runs::default());
+    let both = async { tokio::join!(gated(&*db, &runs), gate.end_who_waits()) };
+    let (result, ()) = soon("the call", both).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(runs.count(), 1);
+    soon("the next call", note_op(&*db, 2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_whose_session_was_ended_is_replayed() {
+    let db = notes::open_narrow().await;
+    let (gate, runs) = (Gate::shut(&db).await, Runs::default());
+    let both = async { tokio::join!(gated_in_tx(&*db, &runs), gate.end_who_waits()) };
+    let (result, ()) = soon("the call", both).await;
+    result.unwrap();
+    assert_eq!(runs.count(), 2);
+    assert_eq!(stored(&db).await, [1]);
+}
+
+#[tokio::test]
+async fn a_transaction_whose_session_was_ended_has_rolled_back() {
+    let db = notes::open_narrow().await;
+    let (gate, runs) = (Gate::shut(&db).await, Runs::default());
+    let both = async { tokio::join!(gated_once_in_tx(&*db, &runs), gate.end_who_waits()) };
+    let (result, ()) = soon("the call", both).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert!(stored(&db).await.is_empty());
+    soon("the next call", note_op(&*db, 2)).await.unwrap();
+}
+
+#[db_op]
+async fn call_it(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    conn.execute("SELECT fails()").await?;
+    Ok(())
+}
+
+/// A function that fails with this code.
+async fn fails_with(db: &Db<Database>, code: &str) {
+    let function = format!(
+        "CREATE OR REPLACE FUNCTION fails() RETURNS INT LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END $$"
+    );
+    let function = AssertSqlSafe(function);
+    db.pool().execute(function).await.expect("the function");
+}
+
+#[tokio::test]
+async fn an_error_that_says_it_is_not_known_leaves_the_effect_unknown() {
+    let db = notes::open_narrow().await;
+    for code in ["40003", "08007"] {
+        fails_with(&db, code).await;
+        let runs = Runs::default();
+        let error = call_it(&*db, &runs).await.unwrap_err();
+        assert_eq!(error.database().outcome(), Outcome::Unknown, "{code}");
+        assert_eq!(runs.count(), 1, "{code}");
+    }
+    // One that is certain, for comparison.
+    fails_with(&db, "40001").await;
+    let runs = Runs::default();
+    let error = call_it(&*db, &runs).await.unwrap_err();
+    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(runs.count(), 5);
+}

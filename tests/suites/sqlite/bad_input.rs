@@ -1,0 +1,64 @@
+//! Files that are not databases.
+
+use dbop::Kind;
+
+use super::common::bad_input::refuses;
+
+#[tokio::test]
+async fn a_missing_file_is_named_together_with_how_to_create_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("missing.db");
+    let url = format!("sqlite:{}", file.display());
+    refuses(&url, Kind::Configuration, &["missing.db", "mode=rwc"], &[]).await;
+    assert!(!file.exists(), "asking for a missing file has made it");
+    let url = format!(
+        "sqlite:{}/no/folder/test.db?mode=rwc",
+        folder.path().display()
+    );
+    refuses(&url, Kind::Configuration, &["no/folder/test.db"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("letter.txt");
+    let letter = "Dear Sir or Madam, this is not a database. ".repeat(100);
+    std::fs::write(&file, &letter).unwrap();
+    let url = format!("sqlite:{}?mode=rwc", file.display());
+    refuses(&url, Kind::Corrupt, &["letter.txt", "is it one"], &[]).await;
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        letter,
+        "and it is left as it was"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    refuses(
+        &format!("sqlite:{path}?mode=rwc"),
+        Kind::Configuration,
+        &[&path, "is it one"],
+        &[],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_malformed_url_shows_the_form_of_a_good_one() {
+    for url in [
+        "sqlite:a.db?mode=wrong",
+        "sqlite:a.db?no_such=option",
+        "postgres://me:h0rse@host/db",
+    ] {
+        refuses(
+            url,
+            Kind::Configuration,
+            &["sqlite:path/to/file.db"],
+            &["h0rse"],
+        )
+        .await;
+    }
+}

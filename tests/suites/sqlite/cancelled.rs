@@ -1,0 +1,144 @@
+//! Callers that go away while the writer is busy.
+
+use std::time::Duration;
+
+use dbop::{Conn, Db, Tx, db_op, transactional};
+use sqlx::{Executor, SqliteConnection, Transaction};
+
+use super::common::notes::{self, Runs, Trouble, insert, note_op, soon};
+use super::probe::poll_at_most;
+use super::{Database, outside};
+
+#[transactional]
+async fn ends(tx: &mut Tx<'_, Database>, well: bool) -> Result<(), Trouble> {
+    sqlx::query("SELECT 1").execute(&mut *tx).await?;
+    if well { Ok(()) } else { Err(Trouble::Refused) }
+}
+
+/// A transaction of sqlx's own that somebody begins, and does not end.
+async fn begin_and_drop(db: &Db<Database>) {
+    let mut tx: Transaction<'_, Database> = db.pool().begin().await.expect("a connection");
+    insert(&mut *tx, 1).await.expect("an open transaction");
+}
+
+async fn count(db: &Db<Database>) -> i64 {
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM notes");
+    count.fetch_one(db.pool()).await.expect("the number")
+}
+
+/// sqlx notes that a ROLLBACK or COMMIT is under way and skips the next one: a note left standing
+/// by a caller that went away would leave somebody else's transaction open.
+#[tokio::test]
+async fn after_an_end_that_was_dropped_a_transaction_of_the_pools_is_still_rolled_back() {
+    let fresh = notes::open_narrow().await;
+    let memory = Db::connect("sqlite::memory:").await.expect("memory");
+    let notes = notes::SCHEMA;
+    memory.pool().execute(notes).await.expect("the schema");
+    let mut other = outside(&fresh).await;
+    for db in [&fresh.db, &memory] {
+        for round in 0..360 {
+            let (polls, well) = (round % 12 + 1, round % 24 < 12);
+            drop(poll_at_most(polls, ends(db, well)).await);
+            soon("a transaction", begin_and_drop(db)).await;
+            assert_eq!(count(db).await, 0, "round {round}: it was not rolled back");
+        }
+    }
+    // Left open, it would hold the lock.
+    other.execute("BEGIN IMMEDIATE; ROLLBACK").await.unwrap();
+}
+
+/// Would count for hours.
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
+    LIMIT 10000000000) INSERT INTO notes SELECT COUNT(*) FROM n";
+
+/// Long enough that SQLite looks many times whether to stop.
+const SOME_WORK: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
+    LIMIT 5000) INSERT INTO notes SELECT COUNT(*) + $1 FROM n";
+
+#[db_op]
+async fn never_done(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    conn.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[db_op(retry = never)]
+async fn some_work(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble> {
+    sqlx::query(SOME_WORK).bind(id).execute(&mut *conn).await?;
+    Ok(())
+}
+
+/// The seed can be given, so that a failure can be seen again.
+fn seeded() -> (u64, fastrand::Rng) {
+    let given = std::env::var("DBOP_TEST_SEED");
+    let seed = given.map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("a number"),
+    );
+    println!("DBOP_TEST_SEED={seed}");
+    (seed, fastrand::Rng::with_seed(seed))
+}
+
+#[tokio::test]
+async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_end() {
+    let (seed, mut random) = seeded();
+    let fresh = notes::open_narrow().await;
+    for round in 0..60 {
+        let runs = Runs::default();
+        let wait = Duration::from_micros(random.u64(0..4000));
+        let cut = tokio::time::timeout(wait, never_done(&*fresh, &runs)).await;
+        cut.expect_err("it never ends by itself");
+        let next = soon("the next writer", some_work(&*fresh, round)).await;
+        next.unwrap_or_else(|error| panic!("round {round}, seed {seed}: {error}"));
+    }
+    assert_eq!(count(&fresh).await, 60);
+}
+
+/// Often the statement of the dropped call is done already, or has not begun.
+#[tokio::test]
+async fn nobody_is_stopped_in_the_place_of_a_call_that_went_away() {
+    let fresh = notes::open_narrow().await;
+    let memory = Db::connect("sqlite::memory:").await.expect("memory");
+    let notes = notes::SCHEMA;
+    memory.pool().execute(notes).await.expect("the schema");
+    for db in [&fresh.db, &memory] {
+        for round in 0..240_i64 {
+            let polls = u32::try_from(round % 8 + 1).expect("small");
+            drop(poll_at_most(polls, some_work(db, -1_000_000 - round)).await);
+            drop(poll_at_most(polls, ends(db, true)).await);
+            let next = soon("the next writer", some_work(db, round)).await;
+            next.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+    }
+}
+
+#[db_op]
+async fn never_done_raw(conn: &mut SqliteConnection) -> Result<(), Trouble> {
+    conn.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_through_the_drivers_connection_is_stopped_too() {
+    let fresh = notes::open_narrow().await;
+    let cut = tokio::time::timeout(Duration::from_millis(50), never_done_raw(&*fresh)).await;
+    cut.expect_err("it never ends by itself");
+    soon("the next writer", note_op(&*fresh, 1)).await.unwrap();
+    assert_eq!(count(&fresh).await, 1);
+}
+
+/// A connection that was idle for a while is tried before it is used, which a caller can break off.
+/// This one holds the database.
+#[tokio::test]
+async fn a_database_in_memory_outlives_a_caller_that_goes_away_after_a_pause() {
+    let memory = Db::connect("sqlite::memory:").await.expect("memory");
+    let notes = notes::SCHEMA;
+    memory.pool().execute(notes).await.expect("the schema");
+    for round in 0..3 {
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        drop(poll_at_most(round + 1, ends(&memory, true)).await);
+        let next = soon("the next writer", note_op(&memory, i64::from(round))).await;
+        next.unwrap_or_else(|error| panic!("round {round}: {error}"));
+    }
+    assert_eq!(count(&memory).await, 3);
+}

@@ -1,0 +1,86 @@
+//! What goes through the raw connection is only known to SQLite, which is asked before COMMIT.
+
+use dbop::{Outcome, Tx, db_op, transactional};
+use sqlx::{Executor, SqliteConnection};
+
+use super::Database;
+use super::common::notes::{self, Trouble, insert, note, stored};
+
+/// Existing code that takes an error for a matter of no interest.
+async fn store_if_new(conn: &mut SqliteConnection, sql: &'static str) -> bool {
+    conn.execute(sql).await.is_ok()
+}
+
+#[transactional]
+async fn swallows_inside_a_helper(
+    tx: &mut Tx<'_, Database>,
+    sql: &'static str,
+) -> Result<bool, Trouble> {
+    insert(&mut *tx, 1).await?;
+    Ok(store_if_new(tx.conn(), sql).await)
+}
+
+#[tokio::test]
+async fn a_transaction_that_ended_inside_a_helper_is_found_before_commit() {
+    let db = notes::open().await;
+    for sql in ["INSERT OR ROLLBACK INTO notes VALUES (1)", "ROLLBACK"] {
+        let error = swallows_inside_a_helper(&*db, sql).await.unwrap_err();
+        // It may have been a COMMIT, for all dbop has seen.
+        assert_eq!(error.database().outcome(), Outcome::Unknown, "{sql}");
+        assert!(stored(&db).await.is_empty(), "{sql}");
+    }
+    note(&*db, 1).await.unwrap();
+    assert_eq!(stored(&db).await, [1]);
+}
+
+#[transactional]
+async fn goes_on_after_a_helper_ended_it(
+    tx: &mut Tx<'_, Database>,
+    sql: &'static str,
+) -> Result<(), Trouble> {
+    insert(&mut *tx, 1).await?;
+    store_if_new(tx.conn(), sql).await;
+    // Sent, it would commit by itself.
+    insert(&mut *tx, 2).await.unwrap_err();
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_helper_ended_the_transaction_no_statement_runs_outside_it() {
+    let db = notes::open().await;
+    for sql in ["INSERT OR ROLLBACK INTO notes VALUES (1)", "ROLLBACK"] {
+        let error = goes_on_after_a_helper_ended_it(&*db, sql)
+            .await
+            .unwrap_err();
+        assert_eq!(error.database().outcome(), Outcome::Unknown, "{sql}");
+        assert!(stored(&db).await.is_empty(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_leaves_the_transaction_open_is_the_helpers_own_affair() {
+    let db = notes::open().await;
+    let call = swallows_inside_a_helper(&*db, "INSERT INTO notes VALUES (1)");
+    assert!(!call.await.unwrap());
+    assert_eq!(stored(&db).await, [1]);
+}
+
+#[db_op]
+async fn on_the_drivers_connection(conn: &mut SqliteConnection, id: i64) -> Result<bool, Trouble> {
+    insert(&mut *conn, id).await?;
+    Ok(store_if_new(conn, "INSERT INTO notes VALUES (1)").await)
+}
+
+#[transactional]
+async fn joins_the_drivers_connection(tx: &mut Tx<'_, Database>) -> Result<bool, Trouble> {
+    insert(&mut *tx, 2).await?;
+    on_the_drivers_connection(&mut *tx, 3).await
+}
+
+#[tokio::test]
+async fn an_operation_can_take_the_drivers_connection() {
+    let db = notes::open().await;
+    assert!(!on_the_drivers_connection(&*db, 1).await.unwrap());
+    assert!(!joins_the_drivers_connection(&*db).await.unwrap());
+    assert_eq!(stored(&db).await, [1, 2, 3]);
+}

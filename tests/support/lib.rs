@@ -1,0 +1,46 @@
+//! What the suites share: databases of their own, and ways to look at them from outside.
+
+use std::ops::Deref;
+
+use dbop::{Backend, Builder, Db};
+
+pub mod postgres;
+pub mod proxy;
+pub mod sqlite;
+pub mod trace;
+
+/// A database that goes away with the test.
+#[derive(Debug)]
+pub struct Fresh<DB: Backend> {
+    pub db: Db<DB>,
+    pub url: String,
+    /// The folder of a SQLite file.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl<DB: Backend> Deref for Fresh<DB> {
+    type Target = Db<DB>;
+
+    fn deref(&self) -> &Db<DB> {
+        &self.db
+    }
+}
+
+/// How a suite wants its handle to be.
+pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
+
+/// Polls until `condition` holds, for ten seconds at most.
+///
+/// # Panics
+///
+/// If it never does.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let begun = std::time::Instant::now();
+    while !condition().await {
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(10),
+            "this never came about: {what}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}

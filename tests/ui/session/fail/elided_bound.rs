@@ -1,0 +1,14 @@
+//! A boxed future whose `'_` means the session, which callers do not pass.
+#![allow(unused)]
+
+use std::pin::Pin;
+
+use dbop::db_op;
+use sqlx::SqliteConnection;
+
+#[db_op]
+fn boxed(conn: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = dbop::Result<()>> + Send + '_>> {
+    Box::pin(async move { Ok(()) })
+}
+
+fn main() {}
