@@ -118,10 +118,7 @@ impl Error {
 
     /// What happened, without the operation and the category that `Display` adds.
     pub(crate) fn message(&self) -> String {
-        match &self.0.cause {
-            Cause::Sqlx(error) => error.to_string(),
-            Cause::Message(message) => message.clone().into_owned(),
-        }
+        self.0.cause.to_string()
     }
 
     /// Adds what to do about it.
@@ -305,6 +302,20 @@ impl From<Error> for sqlx::Error {
     }
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The driver's own text adds a line number of the server's source and no code.
+            Self::Sqlx(sqlx::Error::Database(error)) => match error.code() {
+                Some(code) => write!(f, "{} ({code})", error.message()),
+                None => f.write_str(error.message()),
+            },
+            Self::Sqlx(error) => write!(f, "{error}"),
+            Self::Message(message) => f.write_str(message),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(call) = &self.0.call {
@@ -314,10 +325,7 @@ impl fmt::Display for Error {
             }
             f.write_str(": ")?;
         }
-        match &self.0.cause {
-            Cause::Sqlx(error) => write!(f, "{error}")?,
-            Cause::Message(message) => f.write_str(message)?,
-        }
+        write!(f, "{}", self.0.cause)?;
         if let Some(advice) = &self.0.advice {
             write!(f, "; {advice}")?;
         }

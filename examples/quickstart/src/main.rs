@@ -36,20 +36,21 @@ type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 struct Arguments {
     /// Where the bank is: `sqlite:FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     /// The table `quickstart_accounts` is made anew there. Without it, a temporary SQLite file.
-    #[arg(long, value_name = "URL", value_parser = database_url)]
+    #[arg(long, value_name = "URL")]
     database: Option<String>,
 }
 
-fn database_url(url: &str) -> Result<String, &'static str> {
+/// Not a `value_parser`: clap would repeat the value in its message, password and all.
+fn check(url: &str) -> Result<(), &'static str> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         // A second connection has to reach the same database, to be in the way of the first.
         return Err("a database in memory has one connection only; name a file");
     }
     let known = ["sqlite:", "postgres:", "postgresql:"];
     if known.iter().any(|scheme| url.starts_with(scheme)) {
-        Ok(url.to_owned())
+        Ok(())
     } else {
-        Err("a URL starts with `sqlite:` or `postgres:`")
+        Err("the URL of --database starts with `sqlite:` or `postgres:`")
     }
 }
 
@@ -71,6 +72,7 @@ async fn run(arguments: Arguments) -> Fallible<()> {
         folder.path().join("bank.db").display()
     );
     let url = arguments.database.unwrap_or(file);
+    check(&url)?;
     let bank = Bank::connect(&url).await?;
     let done = business(&bank, &url).await;
     bank.close().await;

@@ -26,7 +26,7 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
     let database = fresh.url.rsplit_once('/').unwrap().1;
     let [plain, encoded] = PASSWORD;
     let url = format!("postgres://{role}:{encoded}@{}/{database}", server());
-    let parts = ["refused user", &role, "password", &server()];
+    let parts = ["refused user", &role, "password", "(28P01)", &server()];
     refuses(
         &url,
         Kind::Authentication,
