@@ -8,6 +8,7 @@ use crate::classify::{Category, Class, Kind, Retry};
 use crate::echo::Echo;
 use crate::error::Error;
 use crate::op::Op;
+use crate::pool::Left;
 use crate::retry::Effect;
 use crate::sql;
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
@@ -103,6 +104,17 @@ impl State {
     /// A statement is still running, or was left before its end.
     pub(crate) fn mid_statement(&self) -> bool {
         self.running
+    }
+
+    /// What is left on the connection when its call, and a transaction of that call, have ended.
+    pub(crate) fn left(&self) -> Left {
+        if self.broken || self.running {
+            Left::Unfinished
+        } else if self.opaque {
+            Left::Transaction
+        } else {
+            Left::Nothing
+        }
     }
 
     /// The error that aborted the transaction, if one did.

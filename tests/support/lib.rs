@@ -1,6 +1,8 @@
 //! What the suites share: databases of their own, and ways to look at them from outside.
 
+use std::future::poll_fn;
 use std::ops::Deref;
+use std::task::Poll;
 
 use dbop::{Backend, Builder, Db};
 
@@ -43,4 +45,22 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
         );
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
+}
+
+/// Polls `call` at most `polls` times and drops it; its output, if it came to its end.
+pub async fn poll_at_most<F: Future>(polls: u32, call: F) -> Option<F::Output> {
+    let mut call = Box::pin(call);
+    let mut left = polls;
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = call.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        left -= 1;
+        if left == 0 {
+            Poll::Ready(None)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
 }

@@ -53,7 +53,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
-        self.core.body(self.core.deadline)
+        self.core.body()
     }
 
     /// The session as a `#[db_op]` body sees it.

@@ -15,7 +15,6 @@ use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome};
 use crate::hooks::Due;
 use crate::op::Op;
-use crate::pool::Left;
 use crate::uninterrupted::Uninterrupted;
 
 /// How long past the deadline the answer is waited for.
@@ -37,7 +36,7 @@ pub(super) fn commit<DB: Backend>(
     op: &'static Op,
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
-        let opaque = own.state.opaque;
+        let left = own.state.left();
         let (mut lease, hooks) = own.take();
         let answer = timeout_at(
             deadline + GRACE,
@@ -46,11 +45,7 @@ pub(super) fn commit<DB: Backend>(
         .await;
         match answer {
             Ok(Ok(())) => {
-                lease.left = if opaque {
-                    Left::Transaction
-                } else {
-                    Left::Nothing
-                };
+                lease.left = left;
                 lease.release().await;
                 Due::new(hooks, Outcome::Committed, op).run().await;
                 Committed::Yes

@@ -113,9 +113,9 @@ impl CallCore {
         self.single || self.attempts >= self.most_attempts
     }
 
-    pub(super) fn body(&self, deadline: Instant) -> Body {
+    pub(super) fn body(&self) -> Body {
         Body {
-            deadline,
+            deadline: self.deadline,
             span: self.span.clone(),
         }
     }

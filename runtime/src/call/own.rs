@@ -97,13 +97,12 @@ pub(super) async fn end_operation<DB: Backend>(
     let refined = class.map(|class| DB::refine(class, !core.op.read_only));
     let effect = class.map(|class| state.effect(class));
     let untouched = state.untouched();
-    let running = state.mid_statement() || (late && state.opaque);
-    let left = if state.broken || running || refined.is_some_and(is_spoiled) {
-        Left::Unfinished
-    } else if state.opaque {
-        Left::Transaction
-    } else {
-        Left::Nothing
+    let spoiled = refined.is_some_and(is_spoiled);
+    let left = match state.left() {
+        // What went past dbop may be running still.
+        Left::Transaction if late => Left::Unfinished,
+        _ if spoiled => Left::Unfinished,
+        left => left,
     };
     let (mut lease, _) = own.take();
     lease.left = left;
@@ -234,7 +233,7 @@ async fn failed(
 /// Rolls back and gives the connection back, and returns the hooks for that. An error on the way
 /// is not the caller's: a connection that cannot roll back is discarded, which does.
 async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bool) -> Due {
-    let usable = !at_once && !own.state.broken && !own.state.mid_statement() && {
+    let usable = !at_once && own.state.left() != Left::Unfinished && {
         let conn = own.view().conn;
         let rolled_back = timeout_at(deadline, DB::TransactionManager::rollback(conn)).await;
         if let Ok(Err(error)) = &rolled_back {
@@ -242,15 +241,16 @@ async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bo
         }
         matches!(rolled_back, Ok(Ok(())))
     };
-    let (op, opaque) = (own.state.op, own.state.opaque);
+    let op = own.state.op;
+    let left = if usable {
+        own.state.left()
+    } else {
+        Left::Unfinished
+    };
     let outcome = own.effect().outcome();
     let (mut lease, hooks) = own.take();
     let due = Due::new(hooks, outcome, op);
-    lease.left = match usable {
-        false => Left::Unfinished,
-        true if opaque => Left::Transaction,
-        true => Left::Nothing,
-    };
+    lease.left = left;
     give_back(lease, deadline, at_once).await;
     due
 }

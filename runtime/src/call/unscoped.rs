@@ -69,7 +69,7 @@ impl<R> UnscopedAttempt<'_, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
-        self.core.body(self.core.deadline)
+        self.core.body()
     }
 
     /// Ends the call unless there is to be another attempt.

@@ -1,10 +1,9 @@
 //! Every way out of a call leaves the old state or the new one, and a clean pool.
 
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::task::Poll;
 
 use dbop::{Conn, Tx, db_op, transactional};
+use dbop_tests::poll_at_most;
 use futures_util::FutureExt;
 
 use super::Database;
@@ -122,24 +121,6 @@ async fn rollback_only_returns_the_value_and_stores_nothing() {
 }
 
 // --- callers that go away -------------------------------------------------------------------------
-
-/// Polls `call` at most `polls` times and drops it; its output, if it came to its end.
-async fn poll_at_most<F: Future>(polls: u32, call: F) -> Option<F::Output> {
-    let mut call = Box::pin(call);
-    let mut left = polls;
-    poll_fn(move |cx| {
-        if let Poll::Ready(output) = call.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        left -= 1;
-        if left == 0 {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
-}
 
 #[tokio::test]
 async fn a_transfer_dropped_at_any_poll_is_all_there_or_not_at_all() {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use dbop::{Conn, Db, Tx, db_op, transactional};
+use dbop_tests::poll_at_most;
 use sqlx::{Executor, SqliteConnection, Transaction};
 
 use super::common::notes::{self, Runs, Trouble, insert, note_op, soon};
-use super::probe::poll_at_most;
 use super::{Database, outside};
 
 #[transactional]

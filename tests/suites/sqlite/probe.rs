@@ -1,9 +1,7 @@
 //! Whether a transaction is still open is asked, and nothing slips through while it is.
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use dbop::{Db, Outcome, Tx, transactional};
+use dbop_tests::poll_at_most;
 use sqlx::Executor;
 
 use super::Database;
@@ -30,24 +28,6 @@ async fn open_both() -> [(Db<Database>, Option<dbop_tests::Fresh<Database>>); 2]
         db.pool().execute(schema).await.expect("the schema");
     }
     [(fresh.db.clone(), Some(fresh)), (memory, None)]
-}
-
-/// Polls a future so many times at most, and drops it where it stands.
-pub(crate) async fn poll_at_most<F: Future>(polls: u32, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut left = polls;
-    poll_fn(move |cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        left -= 1;
-        if left == 0 {
-            Poll::Ready(None)
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 #[transactional]
