@@ -1,10 +1,13 @@
 //! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to
 //! rustc.
 
+use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind};
 
 use crate::errors::Errors;
 use crate::function::{Function, Session, types};
+use crate::names;
 use crate::options::{Attribute, Isolation, Options, Retry};
 
 /// How the body is run.
@@ -41,6 +44,18 @@ pub(crate) fn options(options: &Options, errors: &mut Errors) {
             "`read_only` already says that the operation may run again; remove `idempotent`",
         );
     }
+    if let (Some(_), Some(once)) = (&options.read_only, &options.once) {
+        errors.at(
+            once.key.span(),
+            "`read_only` writes nothing, not even the marker of a `once` operation; remove one of the two",
+        );
+    }
+    if let (Some(_), Some(idempotent)) = (&options.once, &options.idempotent) {
+        errors.at(
+            idempotent.key.span(),
+            "`once` already makes it safe to run again; remove `idempotent`",
+        );
+    }
     if let Some(deferrable) = &options.deferrable {
         let serializable = options
             .isolation
@@ -66,6 +81,7 @@ pub(crate) fn function(
         Some(session) if options.db.is_none() => elided_bound(function, session, errors),
         Some(_) => {}
     }
+    once(function, options, errors);
     if Plan::of(options, function.session.is_some()) == Plan::Replayed {
         Replay {
             attribute,
@@ -73,6 +89,44 @@ pub(crate) fn function(
             errors,
         }
         .check();
+    }
+}
+
+/// The key is made before the body runs, of the arguments as callers give them.
+fn once(function: &Function, options: &Options, errors: &mut Errors) {
+    for (index, mark) in &function.source.skips {
+        let is_argument = function
+            .arguments
+            .iter()
+            .any(|argument| argument.index == *index);
+        let is_skip = mark.parse_args::<Ident>().is_ok_and(|word| word == "skip");
+        if !is_skip {
+            errors.on(mark, "`#[once(skip)]` leaves an argument out of the fingerprint; nothing else can be said there");
+        } else if !is_argument {
+            errors.on(
+                mark,
+                "the session and `self` are not part of the fingerprint; remove this mark",
+            );
+        } else if options.once.is_none() {
+            errors.on(mark, "there is no fingerprint to leave it out of; write `#[transactional(once = key)]`, or remove this mark");
+        }
+    }
+    let Some(key) = &options.once else { return };
+    let never = Plan::of(options, true) == Plan::Once;
+    for argument in function
+        .arguments
+        .iter()
+        .filter(|argument| !argument.is_named())
+    {
+        let bindings = argument.bindings();
+        let mut used = bindings
+            .iter()
+            .filter_map(|name| names::find(key.value.to_token_stream(), name));
+        if let Some(used) = used.next() {
+            errors.at(used.span(), format!("the key is made before this argument is taken apart; name the argument, write for example `argument.{used}` here, and take it apart in the body"));
+        } else if never && !function.source.is_skipped(argument.index) {
+            errors.on(&argument.parameter.pat, "with `once` and `retry = never`, an argument cannot be taken apart here; name it, and take it apart in the body");
+        }
     }
 }
 

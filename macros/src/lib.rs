@@ -95,6 +95,32 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `isolation = serializable` | or `repeatable_read` or `read_committed`; the database's default if left out |
 /// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
 /// | `nested` | when it joins a transaction, a savepoint: its failure leaves the caller's transaction usable |
+/// | `once = order_id` | takes effect once for each key, with the same answer for every caller; see below |
+///
+/// # Once for each key
+///
+/// ```text
+/// #[transactional(once = order.id)]
+/// async fn pay(tx: &mut Tx<'_, Postgres>, order: &Order, #[once(skip)] clock: &Clock) -> Result<Receipt, BankError> { .. }
+/// ```
+///
+/// However often and by however many callers it is called, also at the same time and in several
+/// processes, and whatever became of the answer to a COMMIT: for each key, one transaction takes
+/// effect, and every caller gets what that one returned. The key is anything with a `Display`. What
+/// the function returns is kept as JSON, so it implements serde's `Serialize` and `Deserialize`.
+///
+/// - An `Err` is not kept: it rolls back, and the next call with that key runs the body.
+/// - The call is known by its arguments, too: a second one with the same key and others is an error
+///   (`Kind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]` leaves one out that
+///   does not say what is to be done, such as a client or a counter.
+/// - Markers are kept for 7 days in the table `dbop_once`, under the operation's `name`. Without a
+///   `name`, a function that is moved to another module meets its old markers as those of another
+///   function: give it one before you move it.
+/// - The table is made by the first call. Where the application may not create tables, a migration
+///   does it with `Db::<_>::ONCE_SCHEMA`.
+/// - Joining a transaction, the marker and the body share a savepoint, as if it was `nested`.
+/// - Waiting for another call with the same key is bound by the deadline only: it is no attempt,
+///   and happens under `retry = never`, too.
 #[proc_macro_attribute]
 pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream {
     attribute(

@@ -3,7 +3,7 @@
 //! Locals carry `Span::mixed_site()`, so a body can neither see nor shadow them. Paths are absolute
 //! and go through `__private`, so a user's own `Result`, `Ok` or `Box` does not matter.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Path;
 
@@ -31,6 +31,8 @@ locals! {
     call = "__call";
     /// One attempt of the call.
     attempt = "__attempt";
+    /// What the option `once` says.
+    key = "__key";
     /// What the option `db` says.
     db = "__db";
     /// Runs the body of one attempt.
@@ -100,6 +102,7 @@ impl Runtime {
         lend = lend;
         fake = fake;
         as_scope = AsScope;
+        once_key = OnceKey;
         session_param = SessionParam;
         postgres = Postgres;
         sqlite = Sqlite;
@@ -117,6 +120,7 @@ impl Runtime {
         boxed = Box;
         file = core::file;
         line = core::line;
+        module_path = core::module_path;
     }
 }
 
@@ -136,7 +140,7 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()
         .map(|mut token| {
-            if let proc_macro2::TokenTree::Group(group) = &token {
+            if let TokenTree::Group(group) = &token {
                 let mut inner =
                     proc_macro2::Group::new(group.delimiter(), respan(group.stream(), span));
                 inner.set_span(span);
@@ -146,4 +150,18 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
             token
         })
         .collect()
+}
+
+/// The first place where a name occurs in the tokens.
+pub(crate) fn find(tokens: TokenStream, name: &Ident) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == *name).then_some(ident),
+        TokenTree::Group(group) => find(group.stream(), name),
+        _ => None,
+    })
+}
+
+/// Whether a name occurs in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    find(tokens, name).is_some()
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::backend::{self, Backend};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
+use crate::once::CleanUp;
 use crate::pool::Lane;
 use crate::retry::{Budget, Policy};
 use crate::settings::{FOR_EVER, Settings};
@@ -48,6 +49,7 @@ pub(crate) struct Defaults {
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) retry: Policy,
     pub(crate) budget: Budget,
+    pub(crate) markers: CleanUp,
 }
 
 impl Defaults {
@@ -59,6 +61,7 @@ impl Defaults {
             statement_timeout: Some(settings.statement_timeout),
             retry: settings.retry,
             budget: Budget::new(per_call, per_second),
+            markers: CleanUp::default(),
         }
     }
 
@@ -73,6 +76,13 @@ impl Defaults {
 }
 
 impl<DB: Backend> Db<DB> {
+    /// Makes the table `dbop_once` and its index, in which `once` operations keep their markers;
+    /// does nothing where it exists.
+    ///
+    /// The first call of a `once` operation does this by itself. It is here for a migration, where
+    /// the application's own role may not create tables. Markers are kept for 7 days.
+    pub const ONCE_SCHEMA: &'static str = DB::ONCE_SCHEMA;
+
     /// Opens the database at `url` with the default settings, and one connection to it.
     ///
     /// # Errors

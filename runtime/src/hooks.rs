@@ -75,10 +75,14 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// Those registered for `outcome`.
-    pub(crate) fn new(mut hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
-        hooks.list().retain(|hook| hook.at == outcome);
+    /// Those of a transaction that ended so.
+    pub(crate) fn new(hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
         Self { hooks, outcome, op }
+    }
+
+    /// The outcome was not known, and now it is.
+    pub(crate) fn settle(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
     }
 
     /// Another attempt has begun: these belong to one that never was.
@@ -95,11 +99,13 @@ impl Due {
     }
 
     pub(crate) fn is_empty(&mut self) -> bool {
-        self.hooks.len() == 0
+        let outcome = self.outcome;
+        !self.hooks.list().iter().any(|hook| hook.at == outcome)
     }
 
     fn start(&mut self) -> Option<Uninterrupted<()>> {
-        let hooks = std::mem::take(self.hooks.list());
+        let mut hooks = std::mem::take(self.hooks.list());
+        hooks.retain(|hook| hook.at == self.outcome);
         (!hooks.is_empty()).then(|| Uninterrupted::new(run_all(hooks, self.outcome, self.op)))
     }
 }

@@ -87,6 +87,7 @@ mod hooks;
 mod isolation;
 mod lend;
 mod metrics;
+mod once;
 mod op;
 mod pool;
 mod replay;
@@ -133,6 +134,7 @@ pub mod __private {
     pub use crate::error::Error;
     pub use crate::isolation::Isolation;
     pub use crate::lend::{Lend, SessionParam, fake, lend};
+    pub use crate::once::OnceKey;
     pub use crate::op::Op;
     pub use crate::replay::{Arg, Attempted, Replay, replay};
     pub use crate::scope::AsScope;

@@ -20,6 +20,7 @@ pub struct Op {
     pub(crate) read_only: bool,
     pub(crate) idempotent: bool,
     pub(crate) nested: bool,
+    pub(crate) once: bool,
     pub(crate) deferrable: bool,
     pub(crate) isolation: Option<Isolation>,
     pub(crate) retry: Retries,
@@ -58,6 +59,7 @@ impl Op {
             read_only: false,
             idempotent: false,
             nested: false,
+            once: false,
             deferrable: false,
             isolation: None,
             retry: Retries::Default,
@@ -85,6 +87,13 @@ impl Op {
     #[must_use]
     pub const fn nested(mut self) -> Self {
         self.nested = true;
+        self
+    }
+
+    /// `once = ..`
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 
@@ -137,7 +146,13 @@ impl Op {
 
     /// Whether the body may run a second time even if its first run may have been applied.
     pub(crate) const fn repeatable(&self) -> bool {
-        self.read_only || self.idempotent
+        self.read_only || self.idempotent || self.once
+    }
+
+    /// Whether it is a savepoint when it joins a transaction: also so that a marker and what it
+    /// stands for go together.
+    pub(crate) const fn in_savepoint(&self) -> bool {
+        self.nested || self.once
     }
 
     pub(crate) fn policy(&self, default: Policy) -> Policy {

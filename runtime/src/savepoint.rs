@@ -27,14 +27,21 @@ pub(crate) struct Savepoint<'a, DB: Backend> {
 impl<'a, DB: Backend> Savepoint<'a, DB> {
     /// Made before its statement is sent, so that a drop or an error during that is seen.
     pub(crate) fn new(view: View<'a, DB>) -> Self {
-        let tx = tx(view.state);
-        tx.depth += 1;
-        let hooks = tx.hooks.len();
-        Self {
+        let mut savepoint = Self {
             view,
-            hooks,
-            over: false,
-        }
+            hooks: 0,
+            over: true,
+        };
+        savepoint.open_again();
+        savepoint
+    }
+
+    /// After its end: the same once more.
+    pub(crate) fn open_again(&mut self) {
+        let tx = tx_of(&mut self.view);
+        tx.depth += 1;
+        self.hooks = tx.hooks.len();
+        self.over = false;
     }
 
     pub(crate) async fn set(&mut self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
-use sqlx::{Database, Describe, Either, Execute, SqlStr};
+use sqlx::{Database, Describe, Either, Execute, SqlSafeStr, SqlStr};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::backend::Backend;
@@ -157,7 +157,28 @@ pub(crate) async fn run<DB: Backend>(
     let mut watch = Watch::asking(state);
     let done = DB::run(conn, sql).await;
     watch.end::<DB>(done.as_ref().err());
-    done
+    done.map(drop)
+}
+
+/// Another of dbop's own, with arguments; the first row of its answer, once all of it is there.
+pub(crate) async fn ask<DB: Backend>(
+    conn: &mut DB::Connection,
+    state: &mut State,
+    sql: &'static str,
+    arguments: &[&str],
+) -> sqlx::Result<Option<DB::Row>> {
+    before_statement::<DB>(conn, state).await?;
+    let statement = Statement {
+        sql: sql.into_sql_str(),
+        prepared: None,
+        arguments: Some(DB::texts(arguments)?),
+        persistent: true,
+    };
+    first_row_of_all(Watched::<DB> {
+        watch: Watch::asking(state),
+        rows: DB::fetch_many(conn, statement),
+    })
+    .await
 }
 
 /// The error with which a statement is refused without asking the database, if any.
@@ -227,7 +248,7 @@ impl<'e> Watch<'e> {
         Self::watching(state, facts)
     }
 
-    /// Of something that can change nothing, and so does not count.
+    /// Of dbop's own, which does not count as the body's.
     fn asking(state: &'e mut State) -> Self {
         state.asking();
         Self::watching(state, Facts::NONE)

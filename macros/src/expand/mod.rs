@@ -1,9 +1,10 @@
 //! Step four: the annotated function becomes a loop around its own body.
 
 mod lend_self;
+mod once;
 mod operation;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, Type};
@@ -11,7 +12,7 @@ use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, T
 use self::lend_self::{Receiver, lend_self};
 use crate::checks::Plan;
 use crate::function::{Argument, Function, Session, cfgs, is_lint_level, types};
-use crate::names::{self, Runtime};
+use crate::names::{self, Runtime, mentions};
 use crate::options::{Attribute, Options};
 
 /// Everything the parts of the expansion look at.
@@ -286,6 +287,7 @@ impl Expansion<'_> {
         let output = types::without_impl(&self.function.output);
         // A return type that no operation can have is reported where it stands.
         let (first, last) = names::ends(&self.function.output);
+        let (key, once) = self.once().unzip();
         let Some(session) = &self.function.session else {
             let unscoped = self.runtime.unscoped();
             let (open, close) = (
@@ -312,7 +314,7 @@ impl Expansion<'_> {
             Attribute::DbOp => quote_spanned!(last=> >::operation(&#operation, #scope)),
             Attribute::Transactional => quote_spanned!(last=> >::transaction(&#operation, #scope)),
         };
-        quote_spanned!(names::generated()=> #db #allow let mut #call = #open #database, #output #close;)
+        quote_spanned!(names::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
     }
 
     /// An argument that `db = argument` reads is in use, even when the body does not read it.
@@ -423,15 +425,6 @@ fn renamed(parameter: &PatType, name: &Ident) -> PatType {
         subpat: None,
     }));
     parameter
-}
-
-/// Whether a name occurs in the tokens.
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }
 
 /// `#[allow(..)]` for a lint about names that start with an underscore.

@@ -83,6 +83,31 @@ fn a_replayed_transaction() {
 }
 
 #[test]
+fn a_transaction_that_takes_effect_once_for_each_key() {
+    let body = "{
+        static __DBOP_OP: P::Op = P::Op::transaction(\"f\", P::core::file!(), P::core::line!()).once();
+        let __key = P::OnceKey::of_method::<Self, _>(P::core::module_path!(), &(o.id));
+        let __key = __key.with(\"o\", &(o));
+        #[cfg(x)] #[allow(clippy::used_underscore_binding)] let __key = __key.with(\"_n\", &(_n));
+        let mut __call = P::Call::<_, Sqlite, R>::transaction(&__DBOP_OP, tx).once(__key);";
+    let found = expanded(
+        Transactional,
+        "once = o.id",
+        "async fn f(&self, tx: &mut Tx<'_, Sqlite>, o: O, #[cfg(x)] _n: u8, #[once(skip)] clock: &Clock) -> R { g(tx).await }",
+    );
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let body = bare(&body.replace("P::", "::dbop::__private::"));
+    assert!(bare(&found).contains(&body), "{found}");
+    assert!(!found.contains("once (skip)"), "{found}");
+    let named = expanded(
+        Transactional,
+        "once = 7, name = \"orders.pay\"",
+        "async fn f(tx: &mut Tx<'_, Sqlite>) -> R { g(tx).await }",
+    );
+    assert!(bare(&named).contains("OnceKey::new(\"\",&(7))"), "{named}");
+}
+
+#[test]
 fn one_attempt_keeps_arguments_where_they_are() {
     assert_expands(
         DbOp,

@@ -34,6 +34,8 @@ pub(crate) struct Source {
     pub(crate) body: Group,
     /// Where `#[session]` stood; the attributes themselves are gone from the signature.
     marks: Vec<(usize, Attribute)>,
+    /// The same of `#[once(skip)]`.
+    pub(crate) skips: Vec<(usize, Attribute)>,
 }
 
 impl Parse for Source {
@@ -60,7 +62,8 @@ impl Parse for Source {
         }
         let mut body = parse_body(input)?;
         attributes.extend(take_inner_attributes(&mut body));
-        let marks = session::take_marks(&mut signature);
+        let marks = take_marks(&mut signature, "session");
+        let skips = take_marks(&mut signature, "once");
         Ok(Source {
             attributes,
             visibility,
@@ -68,6 +71,7 @@ impl Parse for Source {
             signature,
             body,
             marks,
+            skips,
         })
     }
 }
@@ -81,6 +85,27 @@ fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
         first,
         "a database operation is an `async fn`; put the attribute on each function that is one",
     )
+}
+
+/// Removes every attribute of this name from the parameters, and returns the places it stood at.
+fn take_marks(signature: &mut Signature, name: &str) -> Vec<(usize, Attribute)> {
+    let mut marks = Vec::new();
+    for (index, input) in signature.inputs.iter_mut().enumerate() {
+        let attributes = match input {
+            FnArg::Receiver(receiver) => &mut receiver.attrs,
+            FnArg::Typed(parameter) => &mut parameter.attrs,
+        };
+        let is_mark = |attribute: &Attribute| {
+            let last = attribute.path().segments.last();
+            last.is_some_and(|last| last.ident == name)
+        };
+        marks.extend(
+            attributes
+                .extract_if(.., |attribute| is_mark(attribute))
+                .map(|mark| (index, mark)),
+        );
+    }
+    marks
 }
 
 /// The brace group, also when `macro_rules` passes it on as a `$body:block` and so puts an
@@ -141,6 +166,11 @@ impl Source {
     /// Whether the parameter at this place was marked `#[session]`.
     pub(crate) fn is_marked(&self, index: usize) -> bool {
         self.marks.iter().any(|(marked, _)| *marked == index)
+    }
+
+    /// Whether the parameter at this place was marked `#[once(skip)]`.
+    pub(crate) fn is_skipped(&self, index: usize) -> bool {
+        self.skips.iter().any(|(marked, _)| *marked == index)
     }
 
     /// The function as it was written, which is what an editor shows while there are errors.

@@ -53,30 +53,6 @@ fn unmarked(ty: &Type) -> Option<Known<'_>> {
         .and_then(|(inner, _)| known(inner))
 }
 
-/// Removes every `#[session]` and returns the places it stood at.
-pub(crate) fn take_marks(signature: &mut Signature) -> Vec<(usize, syn::Attribute)> {
-    let mut marks = Vec::new();
-    for (index, input) in signature.inputs.iter_mut().enumerate() {
-        let attributes = match input {
-            FnArg::Receiver(receiver) => &mut receiver.attrs,
-            FnArg::Typed(parameter) => &mut parameter.attrs,
-        };
-        let is_mark = |attribute: &syn::Attribute| {
-            attribute
-                .path()
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "session")
-        };
-        marks.extend(
-            attributes
-                .extract_if(.., |attribute| is_mark(attribute))
-                .map(|mark| (index, mark)),
-        );
-    }
-    marks
-}
-
 /// Finds the session parameter; every way to get it wrong is an error that shows the right one.
 pub(crate) fn find(
     attribute: Attribute,

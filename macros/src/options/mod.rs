@@ -70,12 +70,13 @@ pub(crate) struct Options {
     pub(crate) isolation: Option<Given<Isolation>>,
     pub(crate) deferrable: Option<Given<()>>,
     pub(crate) nested: Option<Given<()>>,
+    pub(crate) once: Option<Given<Expr>>,
 }
 
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The only place that names the options.
-static TABLE: [Row<Options>; 11] = [
+static TABLE: [Row<Options>; 12] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -116,6 +117,10 @@ static TABLE: [Row<Options>; 11] = [
     .only_on(TRANSACTIONAL),
     Row::<Options>::new("nested", "nested", |options, value| {
         value.flag().map(|given| options.nested = given)
+    })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new("once", "once = order_id", |options, value| {
+        value.expression().map(|given| options.once = given)
     })
     .only_on(TRANSACTIONAL),
 ];

@@ -89,6 +89,20 @@ fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
     Error::programming(Kind::Configuration, format!("{begins}; {form}"))
 }
 
+/// See [`Driver::texts`](sealed::Driver::texts).
+fn texts<A>(texts: &[&str]) -> sqlx::Result<A>
+where
+    A: sqlx::Arguments,
+    for<'q> String: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
+{
+    let mut arguments = A::default();
+    for text in texts {
+        let added = arguments.add((*text).to_owned());
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
 pub(crate) mod sealed {
     use super::{
         Arc, AtomicBool, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Either,
@@ -113,6 +127,11 @@ pub(crate) mod sealed {
         /// [`READ_ONLY_ON`](Self::READ_ONLY_ON) is needed in a transaction too, because `BEGIN`
         /// cannot say it.
         const GUARDS_TRANSACTIONS: bool;
+
+        /// Makes the table that keeps the markers of `once` operations, if there is none.
+        const ONCE_SCHEMA: &'static str;
+        /// Deletes some of the markers that are older than a week.
+        const ONCE_CLEAN_UP: &'static str;
 
         /// `Executor::fetch_many` of this driver's connection.
         fn fetch_many<'e>(
@@ -139,11 +158,18 @@ pub(crate) mod sealed {
             sql: SqlStr,
         ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>>;
 
-        /// Runs statements that take no arguments and return nothing.
+        /// Runs statements that take no arguments and return nothing, and says how many rows they
+        /// changed.
         fn run(
             conn: &mut Self::Connection,
             sql: SqlStr,
-        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+        ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+        /// These texts as the arguments of a statement.
+        fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments>;
+
+        /// The text in one column of a row.
+        fn text(row: &Self::Row, column: usize) -> sqlx::Result<Option<String>>;
 
         /// The one message that begins a transaction.
         fn begin_sql(conn: &Self::Connection, begin: &Begin) -> SqlStr;

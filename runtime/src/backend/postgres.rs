@@ -10,8 +10,8 @@ use futures_core::stream::BoxStream;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgQueryResult, PgRow};
 use sqlx::postgres::{PgSeverity, PgStatement, PgTypeInfo};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Describe, Either, Executor, Postgres, SqlSafeStr,
-    SqlStr,
+    AssertSqlSafe, ConnectOptions, Connection, Describe, Either, Executor, Postgres, Row,
+    SqlSafeStr, SqlStr,
 };
 
 use sqlx_core::transaction::TransactionManager;
@@ -35,6 +35,23 @@ impl Driver for Postgres {
     const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
     const GUARDS_TRANSACTIONS: bool = false;
+    // The lock, because two sessions that make one table at the same time get a unique violation
+    // on the catalog, `IF NOT EXISTS` or not.
+    const ONCE_SCHEMA: &'static str =
+        "SELECT pg_advisory_xact_lock(hashtextextended('dbop_once', 0));
+        CREATE TABLE IF NOT EXISTS dbop_once (
+            op TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fp TEXT NOT NULL,
+            result TEXT,
+            created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+            PRIMARY KEY (op, key)
+        );
+        CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)";
+    const ONCE_CLEAN_UP: &'static str = "DELETE FROM dbop_once WHERE (op, key) IN (
+            SELECT op, key FROM dbop_once WHERE created_at < now() - INTERVAL '7 days'
+            LIMIT 500 FOR UPDATE SKIP LOCKED
+        )";
 
     fn fetch_many<'e>(
         conn: &'e mut PgConnection,
@@ -65,8 +82,16 @@ impl Driver for Postgres {
         conn.describe(sql)
     }
 
-    async fn run(conn: &mut PgConnection, sql: SqlStr) -> sqlx::Result<()> {
-        conn.execute(sql).await.map(drop)
+    async fn run(conn: &mut PgConnection, sql: SqlStr) -> sqlx::Result<u64> {
+        conn.execute(sql).await.map(|done| done.rows_affected())
+    }
+
+    fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
+        super::texts(texts)
+    }
+
+    fn text(row: &Self::Row, column: usize) -> sqlx::Result<Option<String>> {
+        row.try_get(column)
     }
 
     /// `BEGIN` and its settings in one message, so that they cost no round trip of their own.

@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow};
 use sqlx::sqlite::{SqliteConnection, SqliteStatement, SqliteTypeInfo};
-use sqlx::{ConnectOptions, Describe, Either, Executor, SqlSafeStr, SqlStr, Sqlite};
+use sqlx::{ConnectOptions, Describe, Either, Executor, Row, SqlSafeStr, SqlStr, Sqlite};
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
@@ -38,6 +38,20 @@ impl Driver for Sqlite {
     const READ_ONLY_ON: &'static str = "PRAGMA query_only = ON";
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
     const GUARDS_TRANSACTIONS: bool = true;
+    const ONCE_SCHEMA: &'static str = "CREATE TABLE IF NOT EXISTS dbop_once (
+            op TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fp TEXT NOT NULL,
+            result TEXT,
+            created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+            PRIMARY KEY (op, key)
+        ) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)";
+    const ONCE_CLEAN_UP: &'static str = "DELETE FROM dbop_once WHERE (op, key) IN (
+            SELECT op, key FROM dbop_once
+            WHERE created_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days')
+            LIMIT 500
+        )";
 
     fn fetch_many<'e>(
         conn: &'e mut SqliteConnection,
@@ -68,8 +82,16 @@ impl Driver for Sqlite {
         conn.describe(sql)
     }
 
-    async fn run(conn: &mut SqliteConnection, sql: SqlStr) -> sqlx::Result<()> {
-        conn.execute(sql).await.map(drop)
+    async fn run(conn: &mut SqliteConnection, sql: SqlStr) -> sqlx::Result<u64> {
+        conn.execute(sql).await.map(|done| done.rows_affected())
+    }
+
+    fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
+        super::texts(texts)
+    }
+
+    fn text(row: &Self::Row, column: usize) -> sqlx::Result<Option<String>> {
+        row.try_get(column)
     }
 
     /// A writer takes the lock at once: a transaction that reads first and writes later fails with

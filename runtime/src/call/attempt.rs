@@ -82,10 +82,18 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         let mut result =
             result.unwrap_or_else(|Late| (of.refused)(Error::deadline("the body to finish")));
         let core = self.core;
+        let kept = of.once.as_ref().and_then(|kept| (kept.encode)(&result));
+        let kept = match kept.transpose() {
+            Ok(json) => json,
+            Err(error) => {
+                result = (of.refused)(error);
+                None
+            }
+        };
         let class = (of.failure)(&result).map(|failure| failure.class);
         let end = match self.session {
             Session::Own { own, defaults } if core.op.transaction => {
-                own::end_transaction(own, core, defaults, class, late).await
+                own::end_transaction(own, core, defaults, class, late, kept).await
             }
             Session::Own { own, defaults } => {
                 own::end_operation(own, core, defaults, class, late).await
@@ -97,7 +105,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                     class: failure.class,
                     message: failure.message.to_string(),
                 });
-                join.end(core, failed, late).await
+                join.end(core, failed, late, kept).await
             }
             Session::Raw { state, .. } => End::Keep(core.conclude(match class {
                 None => Outcome::Committed,
@@ -112,17 +120,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 outcome
             }
         };
-        if let Some(failure) = (of.failure)(&result) {
-            core.failed_with(failure.class.kind);
-        }
-        (of.finish)(
-            &mut result,
-            core.op.name,
-            core.attempts,
-            outcome,
-            core.joined,
-        );
-        *self.result = Some(result);
+        *self.result = Some(core.end(of, result, outcome));
     }
 }
 

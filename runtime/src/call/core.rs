@@ -7,10 +7,12 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, Span, field};
 
+use super::result::ResultOf;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome, Result};
 use crate::hooks::Due;
+use crate::once::Marker;
 use crate::op::{Op, Retries};
 use crate::retry::{self, Effect};
 use crate::settings::FOR_EVER;
@@ -36,6 +38,8 @@ pub(crate) struct CallCore {
     entered: bool,
     /// The hooks of the last failed attempt: theirs is the moment unless another one begins.
     pub(super) due: Option<Due>,
+    /// Of a `once` operation.
+    pub(super) once: Option<Box<Marker>>,
     permit: Option<SemaphorePermit<'static>>,
     most_attempts: u32,
     span: Span,
@@ -58,6 +62,7 @@ impl CallCore {
             outcome: None,
             entered: false,
             due: None,
+            once: None,
             permit: None,
             most_attempts: 1,
             span: tracing::info_span!(
@@ -183,6 +188,40 @@ impl CallCore {
         };
         self.outcome = Some(outcome);
         outcome
+    }
+
+    /// A marker could be set, or was found, and so what became of the attempts before is known.
+    pub(super) fn know(&mut self) {
+        self.unknown = false;
+    }
+
+    /// The marker of another attempt was found; its hooks run if that was one of this call.
+    pub(super) async fn settle(&mut self, own: bool) {
+        self.know();
+        if let Some(due) = &mut self.due {
+            due.settle(if own {
+                Outcome::Committed
+            } else {
+                Outcome::RolledBack
+            });
+        }
+        self.run_due().await;
+    }
+
+    /// The call ends with this result.
+    pub(super) fn end<R>(&mut self, of: &ResultOf<R>, mut result: R, outcome: Outcome) -> R {
+        if let Some(failure) = (of.failure)(&result) {
+            self.failed_with(failure.class.kind);
+        }
+        let outcome = self.conclude(outcome);
+        (of.finish)(
+            &mut result,
+            self.op.name,
+            self.attempts,
+            outcome,
+            self.joined,
+        );
+        result
     }
 
     /// No attempt could begin.

@@ -1,6 +1,7 @@
 //! A call inside another one's session.
 
-use tokio::time::Instant;
+use sqlx::SqlSafeStr;
+use tokio::time::{Instant, timeout_at};
 
 use super::attempt::End;
 use super::core::CallCore;
@@ -8,9 +9,11 @@ use crate::backend::Backend;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::echo::Echo;
 use crate::error::{Error, Outcome, Result};
+use crate::once::{self, Claim, Marker};
 use crate::op::Op;
 use crate::savepoint::Savepoint;
 use crate::state::{State, View};
+use crate::statement;
 use crate::tx_state::{FailedJoin, Undo};
 
 /// Lent by the outer call. Dropped before its end, what it did must not be committed.
@@ -43,14 +46,14 @@ impl CallCore {
     pub(super) async fn join<'a, DB: Backend>(
         &mut self,
         view: View<'a, DB>,
-    ) -> Result<Join<'a, DB>> {
+    ) -> Result<Claim<Join<'a, DB>>> {
         let op = self.op;
         self.joined = true;
         self.single = true;
         self.attempts = 1;
         if let Err(error) = fits(op, view.state) {
-            // A nested call that did nothing has nothing to undo, either.
-            if !op.nested {
+            // A call in a savepoint that did nothing has nothing to undo, either.
+            if !op.in_savepoint() {
                 view.state.fail_join(FailedJoin {
                     operation: op.name,
                     class: error.class(),
@@ -72,7 +75,7 @@ impl CallCore {
         view.state.op = op;
         view.state.read_only |= op.read_only;
         view.state.deadline = self.deadline;
-        let nests = op.nested && view.state.tx.is_some();
+        let nests = op.in_savepoint() && view.state.tx.is_some();
         let mut join = Join {
             entered: if nests {
                 Entered::Nested(Savepoint::new(view))
@@ -83,14 +86,62 @@ impl CallCore {
             outer,
             over: false,
         };
-        if let Entered::Nested(savepoint) = &mut join.entered {
-            savepoint.set().await?;
+        let Entered::Nested(savepoint) = &mut join.entered else {
+            return Ok(Claim::Won(join));
+        };
+        savepoint.set().await?;
+        let Some(marker) = &mut self.once else {
+            return Ok(Claim::Won(join));
+        };
+        let claiming = claim_in(savepoint, marker, op);
+        let claim = timeout_at(self.deadline, claiming).await;
+        let claim = claim.unwrap_or_else(|_| Err(Error::deadline("the marker of its key")));
+        match &claim {
+            Ok(Claim::Won(())) => {}
+            // With the outer call's time, as at any other end.
+            Ok(Claim::Settled(_)) | Err(_) => join.undo().await,
         }
-        Ok(join)
+        Ok(claim?.map(|()| join))
     }
 }
 
+/// Sets the marker of a `once` operation in its savepoint, or finds the one that is there; makes
+/// their table first if it is missing.
+async fn claim_in<DB: Backend>(
+    savepoint: &mut Savepoint<'_, DB>,
+    marker: &mut Marker,
+    op: &'static Op,
+) -> Result<Claim<()>> {
+    match marker.claim(savepoint.view(), op).await {
+        Err(error) if once::lacks_table(&error) => {}
+        claim => return claim,
+    }
+    savepoint.close(false).await?;
+    let View { conn, state } = savepoint.view();
+    let made = statement::run::<DB>(conn, state, DB::ONCE_SCHEMA.into_sql_str()).await;
+    savepoint.open_again();
+    made.map_err(|error| once::advise(error.into()))?;
+    savepoint.set().await?;
+    marker.claim(savepoint.view(), op).await
+}
+
 impl<DB: Backend> Join<'_, DB> {
+    /// Back to before the call, whose body does not run.
+    async fn undo(&mut self) {
+        let deadline = self.outer.deadline;
+        let View { state, .. } = self.view();
+        state.deadline = deadline;
+        if state.mid_statement() {
+            // A savepoint that is dropped takes the transaction with it.
+            return;
+        }
+        if let Entered::Nested(savepoint) = &mut self.entered {
+            // What cannot be undone has aborted the transaction.
+            drop(savepoint.close(false).await);
+        }
+        self.over = true;
+    }
+
     pub(super) fn view(&mut self) -> View<'_, DB> {
         match &mut self.entered {
             Entered::Plain(view) => view.reborrow(),
@@ -103,6 +154,7 @@ impl<DB: Backend> Join<'_, DB> {
         core: &mut CallCore,
         failed: Option<FailedJoin>,
         late: bool,
+        kept: Option<String>,
     ) -> End {
         self.over = true;
         let is_err = failed.is_some();
@@ -118,7 +170,17 @@ impl<DB: Backend> Join<'_, DB> {
             // Its end would wait for the statement that is still running: it is given up, and the
             // transaction with it.
             (Entered::Nested(_), _) if cut_off => None,
-            (Entered::Nested(savepoint), _) => savepoint.close(!is_err).await.err(),
+            (Entered::Nested(savepoint), _) => {
+                let stored = match (&core.once, kept) {
+                    (Some(marker), Some(result)) => {
+                        marker.store(savepoint.view(), self.op, &result).await
+                    }
+                    _ => Ok(()),
+                };
+                let keep = !is_err && stored.is_ok();
+                let closed = savepoint.close(keep).await;
+                stored.and(closed).err()
+            }
             (Entered::Plain(view), Some(failed)) => {
                 view.state.fail_join(failed);
                 None

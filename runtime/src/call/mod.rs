@@ -39,14 +39,15 @@ pub use unscoped::{Unscoped, UnscopedAttempt};
 
 use crate::backend::Backend;
 use crate::db::Defaults;
-use crate::error::Error;
+use crate::error::{Error, Outcome};
+use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::Op;
 use crate::scope::{Scope, Source};
 use crate::state::State;
 use attempt::Session;
 use core::CallCore;
 use open::Place;
-use result::ResultOf;
+use result::{KeptOf, ResultOf};
 
 /// A call of `#[db_op]` or `#[transactional]` with a session.
 #[derive(Debug)]
@@ -93,13 +94,27 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self::operation(op, scope)
     }
 
+    /// The same, to take effect once for this key.
+    #[must_use]
+    pub fn once(mut self, key: OnceKey) -> Self
+    where
+        R: OnceResult,
+    {
+        self.of.once = Some(KeptOf::NEW);
+        match Marker::new(key) {
+            Ok(marker) => self.core.once = Some(Box::new(marker)),
+            Err(error) => self.result = Some((self.of.refused)(self.core.refused(error))),
+        }
+        self
+    }
+
     /// The next attempt, with its session open; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<Attempt<'_, DB, R>> {
         if self.result.is_some() {
             return None;
         }
         match open_session(&mut self.core, (self.source)(&mut self.scope)).await {
-            Ok(session) => {
+            Ok(Claim::Won(session)) => {
                 self.core.begun();
                 Some(Attempt {
                     core: &mut self.core,
@@ -107,6 +122,10 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
                     of: &self.of,
                     session,
                 })
+            }
+            Ok(Claim::Settled(answer)) => {
+                self.result = Some(settled(&mut self.core, &self.of, answer).await);
+                None
             }
             Err(error) => {
                 self.core.run_due().await;
@@ -123,12 +142,30 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     }
 }
 
+/// The result that an earlier call with the same key has left.
+async fn settled<R>(core: &mut CallCore, of: &ResultOf<R>, answer: Answer) -> R {
+    let decode = of.once.as_ref().map(|kept| kept.decode);
+    let (result, outcome) = match answer.result {
+        Ok(json) => {
+            let decode = decode.expect("only a `once` call is settled");
+            let kept = decode(&json);
+            (kept.unwrap_or_else(of.refused), Outcome::Committed)
+        }
+        Err((error, outcome)) => ((of.refused)(error), outcome),
+    };
+    core.settle(answer.own).await;
+    core.end(of, result, outcome)
+}
+
 async fn open_session<'a, DB: Backend>(
     core: &mut CallCore,
     source: Source<'a, DB>,
-) -> Result<Session<'a, DB>, Error> {
+) -> Result<Claim<Session<'a, DB>>, Error> {
     let (place, defaults) = match source {
-        Source::Joined(view) => return core.join(view).await.map(Session::Joined),
+        Source::Joined(view) => {
+            let joined = core.join(view).await?;
+            return Ok(joined.map(Session::Joined));
+        }
         Source::Raw(conn) => {
             let deadline = core.enter(Defaults::elsewhere()).await?;
             core.attempts += 1;
@@ -136,11 +173,11 @@ async fn open_session<'a, DB: Backend>(
             let mut state = State::new(core.op, deadline, None);
             // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
             state.read_only = false;
-            return Ok(Session::Raw { conn, state });
+            return Ok(Claim::Won(Session::Raw { conn, state }));
         }
         Source::Db(db) => (Place::Lane(db.lane(core.op.read_only)), db.defaults()),
         Source::Pool(pool) => (Place::Pool(pool), Defaults::elsewhere()),
     };
-    let own = core.open(&place, defaults).await?;
-    Ok(Session::Own { own, defaults })
+    let opened = core.open(&place, defaults).await?;
+    Ok(opened.map(|own| Session::Own { own, defaults }))
 }

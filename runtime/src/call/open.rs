@@ -8,11 +8,12 @@ use sqlx_core::transaction::TransactionManager;
 use tokio::time::{Instant, timeout_at};
 
 use super::core::CallCore;
-use super::own::Own;
+use super::own::{self, Own};
 use crate::backend::{Backend, Begin};
 use crate::classify::Kind;
 use crate::db::Defaults;
 use crate::error::{Error, Result};
+use crate::once::{self, Claim};
 use crate::pool::{self, Lane, Lease, Left};
 use crate::retry::Effect;
 use crate::state::State;
@@ -44,20 +45,32 @@ impl CallCore {
         &mut self,
         place: &Place<'_, DB>,
         defaults: &Defaults,
-    ) -> Result<Box<Own<DB>>> {
+    ) -> Result<Claim<Box<Own<DB>>>> {
         self.enter(defaults).await?;
-        let mut waits_for_lock = 0;
+        let mut turns = 0;
+        let mut table_made = false;
         loop {
             self.attempts += 1;
-            let error = match self.open_once(place, defaults).await {
-                Ok(own) => return Ok(own),
+            let opened = match self.open_once(place, defaults).await {
+                Ok(own) => self.claim(own).await,
+                Err(error) => Err(error),
+            };
+            let error = match opened {
+                Ok(claim) => return Ok(claim),
                 Err(error) => error,
             };
-            if error.kind() == Kind::Lock {
-                // Another process writes to the file. That is a queue to stand in, and no attempt.
-                waits_for_lock += 1;
+            if once::lacks_table(&error) && !table_made {
+                table_made = true;
+                self.make_table(place, defaults).await?;
+                self.attempts -= 1;
+                continue;
+            }
+            if is_queue(error.kind()) {
+                // Another process writes to the file, or another call has the marker. That is a
+                // queue to stand in, and no attempt.
+                turns += 1;
                 let policy = self.op.policy(defaults.retry);
-                let wait = policy.backoff(waits_for_lock).max(Duration::from_millis(1));
+                let wait = policy.backoff(turns).max(Duration::from_millis(1));
                 if wait < self.deadline.saturating_duration_since(Instant::now()) {
                     self.pause(error.class(), wait).await;
                     self.attempts -= 1;
@@ -67,6 +80,52 @@ impl CallCore {
             if !self.try_again(defaults, error.class(), Effect::None).await {
                 return Err(error);
             }
+        }
+    }
+
+    /// Of a `once` operation: sets its marker, or finds the one that is there.
+    async fn claim<DB: Backend>(&mut self, mut own: Box<Own<DB>>) -> Result<Claim<Box<Own<DB>>>> {
+        let Some(marker) = &mut self.once else {
+            return Ok(Claim::Won(own));
+        };
+        let claim = timeout_at(self.deadline, marker.claim(own.view(), self.op)).await;
+        let late = claim.is_err();
+        match claim.unwrap_or_else(|_| Err(Error::deadline("the marker of its key"))) {
+            Ok(Claim::Won(())) => {
+                self.know();
+                Ok(Claim::Won(own))
+            }
+            Ok(Claim::Settled(answer)) => {
+                own::undo(own, self.deadline, false).await;
+                Ok(Claim::Settled(answer))
+            }
+            Err(error) => {
+                own::undo(own, self.deadline, late).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the table of the markers, on a connection of its own: the transaction that missed it
+    /// is over.
+    async fn make_table<DB: Backend>(
+        &self,
+        place: &Place<'_, DB>,
+        defaults: &Defaults,
+    ) -> Result<()> {
+        let until = self.deadline.min(Instant::now() + defaults.acquire_timeout);
+        let mut lease = place.acquire(until).await?;
+        lease.left = Left::Unfinished;
+        let making = DB::run(lease.conn(), DB::ONCE_SCHEMA.into_sql_str());
+        let made = timeout_at(self.deadline, making).await;
+        if let Ok(Ok(_)) = made {
+            lease.left = Left::Nothing;
+        }
+        drop(timeout_at(self.deadline, lease.release()).await);
+        match made {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(once::advise(error.into())),
+            Err(_) => Err(Error::deadline("the table of the markers")),
         }
     }
 
@@ -115,6 +174,14 @@ impl CallCore {
             lease.guarded = true;
             DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;
         }
+        if op.once && defaults.markers.is_due() {
+            lease.left = Left::Unfinished;
+            // Whatever went wrong with it, it is not what this call is for.
+            let deleted = DB::run(lease.conn(), DB::ONCE_CLEAN_UP.into_sql_str()).await;
+            if deleted.is_ok_and(|rows| rows >= once::BATCH) {
+                defaults.markers.go_on();
+            }
+        }
         if op.transaction {
             lease.left = Left::Unfinished;
             let begin = Begin {
@@ -148,4 +215,9 @@ impl CallCore {
         });
         State::new(op, self.deadline, tx)
     }
+}
+
+/// Somebody else has what this call waits for, and lets go of it soon.
+fn is_queue(kind: Kind) -> bool {
+    matches!(kind, Kind::Lock | Kind::Serialization | Kind::Deadlock)
 }

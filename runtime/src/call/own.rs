@@ -139,6 +139,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     defaults: &Defaults,
     failure: Option<Class>,
     late: bool,
+    kept: Option<String>,
 ) -> End {
     if let Some(class) = failure {
         return roll_back(own, core, defaults, (class, None), late).await;
@@ -154,6 +155,16 @@ pub(super) async fn end_transaction<DB: Backend>(
         Undo::WithError(error) => {
             let failed = (error.class(), Some(error));
             return roll_back(own, core, defaults, failed, false).await;
+        }
+    }
+    if let (Some(marker), Some(result)) = (&core.once, kept) {
+        let storing = marker.store(own.view(), core.op, &result);
+        let stored = timeout_at(core.deadline, storing).await;
+        let late = stored.is_err();
+        let stored = stored.unwrap_or_else(|_| Err(Error::deadline("its result to be stored")));
+        if let Err(error) = stored {
+            let failed = (error.class(), Some(error));
+            return roll_back(own, core, defaults, failed, late).await;
         }
     }
     core.committing = true;
@@ -232,7 +243,11 @@ async fn failed(
 
 /// Rolls back and gives the connection back, and returns the hooks for that. An error on the way
 /// is not the caller's: a connection that cannot roll back is discarded, which does.
-async fn undo<DB: Backend>(mut own: Box<Own<DB>>, deadline: Instant, at_once: bool) -> Due {
+pub(super) async fn undo<DB: Backend>(
+    mut own: Box<Own<DB>>,
+    deadline: Instant,
+    at_once: bool,
+) -> Due {
     let usable = !at_once && own.state.left() != Left::Unfinished && {
         let conn = own.view().conn;
         let rolled_back = timeout_at(deadline, DB::TransactionManager::rollback(conn)).await;

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::classify::Class;
 use crate::db_error::DbError;
 use crate::error::{Error, Outcome};
+use crate::once::OnceResult;
 
 /// `Result<T, E>` where `E` implements [`DbError`].
 #[diagnostic::on_unimplemented(
@@ -36,6 +37,21 @@ pub(super) struct ResultOf<R> {
     pub(super) refused: fn(Error) -> R,
     pub(super) failure: fn(&R) -> Option<Failure<'_>>,
     pub(super) finish: fn(&mut R, &'static str, u32, Outcome, bool),
+    pub(super) once: Option<KeptOf<R>>,
+}
+
+/// The same of a `once` operation's [`OnceResult`].
+#[derive(Debug)]
+pub(super) struct KeptOf<R> {
+    pub(super) encode: fn(&R) -> Option<Result<String, Error>>,
+    pub(super) decode: fn(&str) -> Result<R, Error>,
+}
+
+impl<R: OnceResult> KeptOf<R> {
+    pub(super) const NEW: Self = Self {
+        encode: R::encode,
+        decode: R::decode,
+    };
 }
 
 impl<R: OpResult> ResultOf<R> {
@@ -43,6 +59,7 @@ impl<R: OpResult> ResultOf<R> {
         refused: R::refused,
         failure: R::failure,
         finish: R::finish,
+        once: None,
     };
 }
 

@@ -180,6 +180,8 @@ names! {
         QueryCanceled = "query_canceled",
         /// The database does not support this, or not for this sort of object.
         Unsupported = "unsupported",
+        /// The key of a `once` operation was used before, with other arguments.
+        KeyReused = "key_reused",
         /// A setting, an address or a path is wrong.
         Configuration = "configuration",
         /// The two sides of the connection disagree about the protocol.

@@ -1,0 +1,64 @@
+//! `once = key`: the key and the arguments that the call is known by.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::Expr;
+
+use super::{Expansion, allow_if_underscored};
+use crate::function::{Argument, cfgs};
+use crate::names;
+
+impl Expansion<'_> {
+    /// Output: what makes the key, and what the call is told:
+    /// ```text
+    /// let __key = OnceKey::new(module_path!(), &(id));
+    /// let __key = __key.with("id", &id);
+    /// ..
+    /// .once(__key)
+    /// ```
+    pub(super) fn once(&self) -> Option<(TokenStream, TokenStream)> {
+        let given = self.options.once.as_ref()?;
+        let key = names::key();
+        let new = self.new_key(&given.value);
+        let arguments = self.function.arguments.iter();
+        let with = arguments
+            .filter(|argument| !self.function.source.is_skipped(argument.index))
+            .map(with);
+        // A result that cannot be stored is reported where it stands.
+        let (first, _) = names::ends(&self.function.output);
+        let once = quote_spanned!(first=> once);
+        let made = quote_spanned!(names::generated()=> let #key = #new; #(#with)*);
+        Some((made, quote_spanned!(names::generated()=> .#once(#key))))
+    }
+
+    /// A name that the user has chosen is all of the operation's identity. Without one, functions
+    /// of the same name are told apart by where they are.
+    fn new_key(&self, expression: &Expr) -> TokenStream {
+        let (once_key, module_path) = (self.runtime.once_key(), self.runtime.module_path());
+        let home = match self.options.name {
+            Some(_) => quote!(""),
+            None => quote!(#module_path!()),
+        };
+        let (first, last) = names::ends(expression);
+        let open = quote_spanned!(first=> &);
+        let value = quote_spanned!(last=> (#expression));
+        if self.function.source.signature.receiver().is_some() {
+            quote_spanned!(names::generated()=> #once_key::of_method::<Self, _>(#home, #open #value))
+        } else {
+            quote_spanned!(names::generated()=> #once_key::new(#home, #open #value))
+        }
+    }
+}
+
+/// An argument that cannot be written is reported at its type.
+fn with(argument: &Argument) -> TokenStream {
+    let (first, last) = names::ends(&argument.parameter.ty);
+    let (key, label, cfgs) = (names::key(), argument.label(), cfgs(&argument.parameter));
+    let allow = allow_if_underscored(
+        &argument.parameter.pat,
+        &quote!(clippy::used_underscore_binding),
+    );
+    let name = &argument.name;
+    let (open, value) = (quote_spanned!(first=> &), quote_spanned!(last=> (#name)));
+    quote_spanned!(names::generated()=> #(#cfgs)* #allow let #key = #key.with(#label, #open #value);)
+}

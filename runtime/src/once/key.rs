@@ -1,0 +1,228 @@
+//! [`OnceKey`]: under what a `once` operation leaves its marker, made by generated code.
+
+use std::fmt::{self, Display, Write};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::{Error, Result};
+
+/// The key of one call, and the fingerprint of what it was called with.
+///
+/// The fingerprint is a SHA-256 of the arguments as JSON with sorted keys: the same on every
+/// machine and in every version of the program that gives them the same names and types.
+pub struct OnceKey {
+    key: String,
+    arguments: Sha256,
+    /// The first argument that could not be written.
+    failed: Option<Error>,
+}
+
+/// What can be a key: everything with a `Display`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a `once` operation",
+    label = "has no `Display`",
+    note = "a key is stored as text: give a number, a string or a UUID, or write `once = format!(\"{{}}/{{}}\", a, b)`"
+)]
+pub trait Key {
+    #[doc(hidden)]
+    fn to_text(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> Key for T {
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// An argument that tells calls of one key apart: everything with a `serde::Serialize`.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` cannot be part of the fingerprint of a `once` operation",
+    label = "calls with the same key are compared by their arguments, and `{Self}` is not `Serialize`",
+    note = "derive `serde::Serialize` for `{Self}`, or put `#[once(skip)]` before the argument if it does not say what the call is to do"
+)]
+pub trait Fingerprint {
+    #[doc(hidden)]
+    fn to_json(&self) -> serde_json::Result<Vec<u8>>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Fingerprint for T {
+    fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        // Through a value, whose keys can be sorted: a map may come in another order each time.
+        match serde_json::to_value(self) {
+            Ok(mut value) => {
+                value.sort_all_objects();
+                serde_json::to_vec(&value)
+            }
+            // A number beyond what a value holds has only one way to be written.
+            Err(_) => serde_json::to_vec(self),
+        }
+    }
+}
+
+impl OnceKey {
+    /// `home` tells functions of one name apart; empty where the user has named the operation.
+    pub fn new<K: Key + ?Sized>(home: &str, key: &K) -> Self {
+        let mut arguments = Sha256::new();
+        arguments.update(home);
+        Self {
+            key: key.to_text(),
+            arguments,
+            failed: None,
+        }
+    }
+
+    /// The same of a method: `Self` is part of its home.
+    pub fn of_method<T: ?Sized, K: Key + ?Sized>(home: &str, key: &K) -> Self {
+        let mut new = Self::new(home, key);
+        if !home.is_empty() {
+            new.arguments.update(std::any::type_name::<T>());
+        }
+        new
+    }
+
+    /// Adds an argument to the fingerprint.
+    #[must_use]
+    pub fn with<T: Fingerprint + ?Sized>(mut self, name: &str, argument: &T) -> Self {
+        match argument.to_json() {
+            Ok(json) => {
+                // No name and no JSON holds a zero byte.
+                for part in [&[0], name.as_bytes(), &[0], &json] {
+                    self.arguments.update(part);
+                }
+            }
+            Err(error) => {
+                self.failed.get_or_insert_with(|| unwritable(name, &error));
+            }
+        }
+        self
+    }
+
+    /// The key, and the fingerprint in hexadecimal.
+    pub(super) fn finish(self) -> Result<(String, String)> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut fingerprint = String::with_capacity(64);
+        for byte in self.arguments.finalize() {
+            let _ = write!(fingerprint, "{byte:02x}");
+        }
+        Ok((self.key, fingerprint))
+    }
+}
+
+/// serde_json quotes no values in its errors.
+fn unwritable(name: &str, error: &serde_json::Error) -> Error {
+    Error::new(
+        Class {
+            category: Category::Data,
+            kind: Kind::Encode,
+            retry: Retry::Never,
+        },
+        format!(
+            "the argument `{name}` cannot be written as JSON for the fingerprint of this `once` \
+             operation ({error}); put `#[once(skip)]` before it"
+        ),
+    )
+}
+
+impl fmt::Debug for OnceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnceKey")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    fn fingerprint(key: OnceKey) -> String {
+        key.finish().unwrap().1
+    }
+
+    #[test]
+    fn the_same_arguments_have_the_same_fingerprint_on_every_machine() {
+        // printf '\\0to\\0002\\0cents\\000500' | sha256sum
+        let key = OnceKey::new("", &7).with("to", &2).with("cents", &500_i64);
+        assert_eq!(
+            fingerprint(key),
+            "72e9fb327130d31955f13aac86c4188d99b69b0cabdd32072a01ffa3b14c6832"
+        );
+    }
+
+    #[test]
+    fn every_argument_its_name_and_its_home_count() {
+        let plain = || OnceKey::new("", &7).with("a", &1);
+        let others = [
+            OnceKey::new("", &7),
+            OnceKey::new("bank", &7).with("a", &1),
+            OnceKey::new("", &7).with("a", &2),
+            OnceKey::new("", &7).with("b", &1),
+            OnceKey::new("", &7).with("a", "1"),
+            OnceKey::new("", &7).with("a", &1).with("b", &()),
+        ];
+        for (nth, other) in others.into_iter().enumerate() {
+            assert_ne!(fingerprint(plain()), fingerprint(other), "{nth}");
+        }
+        assert_eq!(
+            fingerprint(plain()),
+            fingerprint(OnceKey::new("", &8).with("a", &1))
+        );
+    }
+
+    #[test]
+    fn a_map_has_one_fingerprint_in_any_order() {
+        let pairs = (0..50).map(|n| (n.to_string(), n));
+        let sorted: BTreeMap<_, _> = pairs.clone().collect();
+        let sorted = fingerprint(OnceKey::new("", &7).with("map", &sorted));
+        for _ in 0..10 {
+            let hashed: HashMap<_, _> = pairs.clone().collect();
+            assert_eq!(
+                fingerprint(OnceKey::new("", &7).with("map", &hashed)),
+                sorted
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_can_be_written() {
+        let key = OnceKey::new("", &7)
+            .with("big", &u128::MAX)
+            .with("nan", &f64::NAN);
+        key.finish().unwrap();
+    }
+
+    #[test]
+    fn methods_of_two_types_have_two_homes_unless_they_are_named() {
+        let of = |home| {
+            let a = OnceKey::of_method::<u8, _>(home, &7);
+            let b = OnceKey::of_method::<u16, _>(home, &7);
+            (fingerprint(a), fingerprint(b))
+        };
+        let (a, b) = of("bank");
+        assert_ne!(a, b);
+        let (a, b) = of("");
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named_and_not_shown() {
+        let map = HashMap::from([((4711, 0), 1)]);
+        let key = OnceKey::new("", &7).with("shares", &map);
+        let error = key.finish().unwrap_err();
+        assert_eq!(error.kind(), Kind::Encode);
+        let text = error.to_string();
+        assert!(
+            text.contains("`shares`") && text.contains("#[once(skip)]"),
+            "{text}"
+        );
+        assert!(!text.contains("4711"), "{text}");
+    }
+}

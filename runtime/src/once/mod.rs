@@ -1,0 +1,287 @@
+//! `once = key`: a transaction that takes effect once for each key.
+//!
+//! Its first statement sets a marker in the table `dbop_once`, whose primary key lets one
+//! transaction at a time through: whoever inserts the marker runs the body, stores what it
+//! returned beside it and commits both; whoever finds a marker returns what is stored there.
+//! Concurrent callers wait in that first statement. That a marker could be set proves that no
+//! earlier attempt, of this call or any other, was committed: whatever became of the answer to its
+//! COMMIT.
+
+mod key;
+
+use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+pub use key::OnceKey;
+
+use crate::backend::Backend;
+use crate::call::OpResult;
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::db_error::DbError;
+use crate::error::{Error, Outcome, Result};
+use crate::op::Op;
+use crate::state::View;
+use crate::statement;
+
+/// The table of the markers, for messages.
+pub(crate) const TABLE: &str = "dbop_once";
+
+const SET: &str = "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
+    ON CONFLICT (op, key) DO NOTHING RETURNING CAST(created_at AS TEXT)";
+const READ: &str = "SELECT fp, result, CAST(created_at AS TEXT) FROM dbop_once
+    WHERE op = $1 AND key = $2";
+const STORE: &str =
+    "UPDATE dbop_once SET result = $3 WHERE op = $1 AND key = $2 AND result IS NULL RETURNING op";
+
+/// What a call leaves in the table.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    key: String,
+    fingerprint: String,
+    /// When the call's last attempt has set it, in the database's own words: by this it is known
+    /// from one that somebody else has set since.
+    set_at: Option<String>,
+}
+
+/// Whether the body is to run.
+#[derive(Debug)]
+pub(crate) enum Claim<T> {
+    /// The marker is set, and this goes on.
+    Won(T),
+    /// It was there already.
+    Settled(Answer),
+}
+
+impl<T> Claim<T> {
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Claim<U> {
+        match self {
+            Self::Won(it) => Claim::Won(f(it)),
+            Self::Settled(answer) => Claim::Settled(answer),
+        }
+    }
+}
+
+/// What an earlier call left.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The result as JSON; or why there is none for this call, and what that says of its effect.
+    pub(crate) result: std::result::Result<String, (Error, Outcome)>,
+    /// It was this call's own attempt, whose answer to COMMIT was lost.
+    pub(crate) own: bool,
+}
+
+impl Marker {
+    pub(crate) fn new(key: OnceKey) -> Result<Self> {
+        let (key, fingerprint) = key.finish()?;
+        Ok(Self {
+            key,
+            fingerprint,
+            set_at: None,
+        })
+    }
+
+    /// The first statement of the transaction.
+    pub(crate) async fn claim<DB: Backend>(
+        &mut self,
+        view: View<'_, DB>,
+        op: &'static Op,
+    ) -> Result<Claim<()>> {
+        let View { conn, state } = view;
+        let set = [op.name, &self.key, &self.fingerprint];
+        if let Some(row) = statement::ask::<DB>(conn, state, SET, &set).await? {
+            self.set_at = DB::text(&row, 0)?;
+            return Ok(Claim::Won(()));
+        }
+        let marker = [op.name, &self.key];
+        let Some(row) = statement::ask::<DB>(conn, state, READ, &marker).await? else {
+            return Err(deleted());
+        };
+        let [fingerprint, stored, set_at] = [0, 1, 2].map(|column| DB::text(&row, column));
+        let own = self.set_at.is_some() && self.set_at == set_at?;
+        let result = match stored? {
+            _ if fingerprint?.as_ref() != Some(&self.fingerprint) => {
+                Err((self.reused(), Outcome::RolledBack))
+            }
+            Some(result) => Ok(result),
+            None => Err((self.unanswered(), Outcome::Unknown)),
+        };
+        Ok(Claim::Settled(Answer { result, own }))
+    }
+
+    /// The last statement of the transaction.
+    pub(crate) async fn store<DB: Backend>(
+        &self,
+        view: View<'_, DB>,
+        op: &'static Op,
+        result: &str,
+    ) -> Result<()> {
+        let View { conn, state } = view;
+        let marker = [op.name, &self.key, result];
+        match statement::ask::<DB>(conn, state, STORE, &marker).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::programming(
+                Kind::TransactionState,
+                format!("the body has removed or answered its own marker in `{TABLE}`"),
+            )),
+        }
+    }
+
+    fn reused(&self) -> Error {
+        let class = Class {
+            category: Category::Integrity,
+            kind: Kind::KeyReused,
+            retry: Retry::Never,
+        };
+        let message = format!(
+            "the key `{}` was used before, with other arguments or by another function of this \
+             name; give each piece of work a key of its own, and functions a `name` of their own",
+            self.key
+        );
+        Error::new(class, message)
+    }
+
+    fn unanswered(&self) -> Error {
+        let class = Class {
+            category: Category::Ambiguous,
+            kind: Kind::CompletionUnknown,
+            retry: Retry::Never,
+        };
+        let message = format!(
+            "the marker of key `{}` in `{TABLE}` has no result: the operation was called inside \
+             itself with one key, or its transaction was committed past dbop",
+            self.key
+        );
+        Error::new(class, message)
+    }
+}
+
+/// Deleted between the two statements, because it was a week old: the key is free now.
+fn deleted() -> Error {
+    let class = Class {
+        category: Category::Transient,
+        kind: Kind::Serialization,
+        retry: Retry::Always,
+    };
+    Error::new(
+        class,
+        format!("the marker was deleted from `{TABLE}` meanwhile"),
+    )
+}
+
+/// Whether a claim failed because there is no table of markers yet.
+pub(crate) fn lacks_table(error: &Error) -> bool {
+    error.kind() == Kind::UndefinedTable && error.message().contains(TABLE)
+}
+
+/// What to do where the table cannot be made on the way.
+pub(crate) fn advise(error: Error) -> Error {
+    error.advise(format!(
+        "a `once` operation needs the table `{TABLE}`; create it in a migration: its SQL is \
+         `Db::<_>::ONCE_SCHEMA`"
+    ))
+}
+
+/// A result that can be kept for later callers: everything with serde's `Serialize` and
+/// `DeserializeOwned`.
+#[diagnostic::on_unimplemented(
+    message = "the result of a `once` operation is stored for later callers, and `{Self}` cannot be",
+    label = "must implement `serde::Serialize` and `serde::de::DeserializeOwned`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`, or return less"
+)]
+pub trait Kept: Sized {
+    #[doc(hidden)]
+    fn to_json(&self) -> serde_json::Result<String>;
+    #[doc(hidden)]
+    fn from_json(json: &str) -> serde_json::Result<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Kept for T {
+    fn to_json(&self) -> serde_json::Result<String> {
+        let json = serde_json::to_string(self)?;
+        // What cannot be read back would be an error for every later caller, for a week.
+        Self::from_json(&json)?;
+        Ok(json)
+    }
+
+    fn from_json(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+}
+
+/// `Result<T, E>` whose `T` can be kept.
+pub trait OnceResult: OpResult {
+    #[doc(hidden)]
+    fn encode(&self) -> Option<Result<String>>;
+    #[doc(hidden)]
+    fn decode(json: &str) -> Result<Self>;
+}
+
+impl<T: Kept, E: DbError> OnceResult for std::result::Result<T, E> {
+    fn encode(&self) -> Option<Result<String>> {
+        let json = self.as_ref().ok()?.to_json();
+        Some(json.map_err(|_| {
+            unkept(
+                Kind::Encode,
+                "the result cannot be written as JSON and read back, so later callers with this \
+                 key could not get it"
+                    .to_owned(),
+            )
+        }))
+    }
+
+    fn decode(json: &str) -> Result<Self> {
+        T::from_json(json).map(Ok).map_err(|error| {
+            unkept(
+                Kind::Decode,
+                // Its own words may quote the value.
+                format!(
+                    "this is done and committed, but the result stored for its key cannot be read \
+                     as the type the function returns (line {}, column {}); did that type change?",
+                    error.line(),
+                    error.column()
+                ),
+            )
+        })
+    }
+}
+
+fn unkept(kind: Kind, message: String) -> Error {
+    let class = Class {
+        category: Category::Data,
+        kind,
+        retry: Retry::Never,
+    };
+    Error::new(class, message)
+}
+
+/// When old markers were last deleted.
+#[derive(Debug, Default)]
+pub(crate) struct CleanUp(Mutex<Option<Instant>>);
+
+impl CleanUp {
+    const EVERY: Duration = Duration::from_secs(60);
+
+    /// Whether it is this call's turn.
+    pub(crate) fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= Self::EVERY);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+
+    /// There was more to delete than one batch.
+    pub(crate) fn go_on(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Rows of one batch, as in [`Driver::ONCE_CLEAN_UP`](crate::backend::sealed::Driver).
+pub(crate) const BATCH: u64 = 500;

@@ -1,0 +1,6 @@
+//! What holds on every database.
+
+use super::{Database, OLD_MARKERS, fresh_with};
+
+pub(crate) mod once;
+mod once_joined;
