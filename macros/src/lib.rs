@@ -52,7 +52,8 @@ use proc_macro::TokenStream;
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn |
+/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
+/// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
 #[proc_macro_attribute]
 pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
@@ -90,7 +91,8 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn |
+/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
+/// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
 /// | `isolation = serializable` | or `repeatable_read` or `read_committed`; the database's default if left out |
 /// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |

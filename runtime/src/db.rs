@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backend::{self, Backend};
+use crate::breaker::{Breaker, Circuit};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
 use crate::once::CleanUp;
 use crate::pool::Lane;
 use crate::retry::{Budget, Policy};
-use crate::settings::{FOR_EVER, Settings};
+use crate::settings::{FOR_EVER, Limits, Settings};
 
 /// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
 ///
@@ -50,6 +51,9 @@ pub(crate) struct Defaults {
     pub(crate) retry: Policy,
     pub(crate) budget: Budget,
     pub(crate) markers: CleanUp,
+    /// `None`: switched off, or nothing that these calls would have in common.
+    pub(crate) circuit: Option<Arc<Circuit>>,
+    pub(crate) limits: Limits,
 }
 
 impl Defaults {
@@ -62,6 +66,8 @@ impl Defaults {
             retry: settings.retry,
             budget: Budget::new(per_call, per_second),
             markers: CleanUp::default(),
+            circuit: settings.breaker.map(Circuit::new),
+            limits: settings.limits,
         }
     }
 
@@ -69,6 +75,7 @@ impl Defaults {
     pub(crate) fn elsewhere() -> &'static Self {
         static ELSEWHERE: std::sync::LazyLock<Defaults> = std::sync::LazyLock::new(|| Defaults {
             statement_timeout: None,
+            circuit: None,
             ..Defaults::of(&Settings::default())
         });
         &ELSEWHERE
@@ -272,6 +279,29 @@ impl<DB: Backend> Builder<DB> {
     /// 0.2 and 10. Retries of conflicts between sessions do not count.
     pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
         self.settings.retry_budget = (per_call.max(0.0), per_second.max(0.0));
+        self
+    }
+
+    /// When calls are refused at once because the database cannot be reached; `None`: never.
+    /// [`Breaker::DEFAULT`].
+    pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
+        self.settings.breaker = breaker.into();
+        self
+    }
+
+    /// How long a transaction may pause between two statements before that is reported: it holds
+    /// its connection and its locks meanwhile. 1 s. Reported once a transaction as a `tracing`
+    /// event of level warn, with the operation, its file and line, when the pause ends.
+    pub fn idle_transaction_warning(mut self, longest: Duration) -> Self {
+        self.settings.limits.idle = longest;
+        self
+    }
+
+    /// How long one poll of a body may take before that is reported: nothing else runs on its
+    /// thread meanwhile. 100 ms. Reported once a call, as
+    /// [`idle_transaction_warning`](Self::idle_transaction_warning).
+    pub fn blocking_poll_warning(mut self, longest: Duration) -> Self {
+        self.settings.limits.poll = longest;
         self
     }
 

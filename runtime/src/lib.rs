@@ -76,6 +76,7 @@
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
 
 mod backend;
+mod breaker;
 mod call;
 pub mod classify;
 mod conn;
@@ -84,6 +85,7 @@ mod db_error;
 mod echo;
 mod error;
 mod hooks;
+mod idle;
 mod isolation;
 mod lend;
 mod metrics;
@@ -103,6 +105,7 @@ mod tx_state;
 mod uninterrupted;
 
 pub use backend::Backend;
+pub use breaker::Breaker;
 pub use classify::{Category, Class, Kind, Retry};
 pub use conn::Conn;
 pub use db::{Builder, Db};

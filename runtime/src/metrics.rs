@@ -15,7 +15,7 @@ pub struct OperationMetrics {
     pub name: &'static str,
     /// The file the function is in.
     pub file: &'static str,
-    /// The line of the function's name.
+    /// The line of the attribute.
     pub line: u32,
     /// Calls that ended, joined ones not included.
     pub calls: u64,

@@ -25,8 +25,16 @@ pub struct Op {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) concurrency: Option<Semaphore>,
+    pub(crate) limit: Option<Limit>,
     pub(crate) counters: Counters,
+}
+
+/// What the option `max_concurrency` says.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    pub(crate) places: Semaphore,
+    /// For a place until the deadline; otherwise a call that finds none is refused.
+    pub(crate) wait: bool,
 }
 
 /// What the option `retry` says.
@@ -64,7 +72,7 @@ impl Op {
             isolation: None,
             retry: Retries::Default,
             timeout: None,
-            concurrency: None,
+            limit: None,
             counters: Counters::new(),
         }
     }
@@ -139,8 +147,11 @@ impl Op {
 
     /// `max_concurrency = ..`
     #[must_use]
-    pub const fn max_concurrency(mut self, permits: usize) -> Self {
-        self.concurrency = Some(Semaphore::const_new(permits));
+    pub const fn max_concurrency(mut self, calls: usize, wait: bool) -> Self {
+        self.limit = Some(Limit {
+            places: Semaphore::const_new(calls),
+            wait,
+        });
         self
     }
 

@@ -5,12 +5,29 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::breaker::Breaker;
 use crate::classify::Kind;
 use crate::error::{Error, Result};
 use crate::retry::Policy;
 
 /// Long enough for a time limit that is none, short enough for any clock to add.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What is reported when it takes longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// A transaction between two statements.
+    pub(crate) idle: Duration,
+    /// One poll of a body.
+    pub(crate) poll: Duration,
+}
+
+impl Limits {
+    pub(crate) const NONE: Self = Self {
+        idle: Duration::MAX,
+        poll: Duration::MAX,
+    };
+}
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -23,6 +40,8 @@ pub struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) retry: Policy,
     pub(crate) retry_budget: (f64, f64),
+    pub(crate) breaker: Option<Breaker>,
+    pub(crate) limits: Limits,
     pub(crate) echo: bool,
 }
 
@@ -38,6 +57,11 @@ impl Default for Settings {
             timeout: Duration::from_secs(30),
             retry: Policy::DEFAULT,
             retry_budget: (0.2, 10.0),
+            breaker: Some(Breaker::DEFAULT),
+            limits: Limits {
+                idle: Duration::from_secs(1),
+                poll: Duration::from_millis(100),
+            },
             echo: false,
         }
     }

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::op::Op;
 use crate::pool::Left;
 use crate::retry::Effect;
+use crate::settings::Limits;
 use crate::sql;
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
 
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub(crate) op: &'static Op,
     /// When that body has to be done.
     pub(crate) deadline: Instant,
+    /// Of the database it belongs to.
+    pub(crate) limits: Limits,
     /// Statements begun.
     started: u32,
     /// One was sent, and its end has not been seen.
@@ -71,10 +74,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(op: &'static Op, deadline: Instant, tx: Option<TxState>) -> Self {
+    pub(crate) fn new(
+        op: &'static Op,
+        deadline: Instant,
+        limits: Limits,
+        tx: Option<TxState>,
+    ) -> Self {
         Self {
             op,
             deadline,
+            limits,
             started: 0,
             running: false,
             first_not_applied: None,
@@ -161,7 +170,7 @@ impl State {
     /// A statement of the body is about to be sent.
     pub(crate) fn begun(&mut self, facts: Facts) {
         self.started += 1;
-        self.running = true;
+        self.asking();
         if facts.may_end_transaction {
             self.opaque = true;
             if let Some(tx) = &mut self.tx {
@@ -170,20 +179,31 @@ impl State {
         }
     }
 
-    /// A question that can change nothing is about to be sent.
+    /// A statement is about to be sent, perhaps one of dbop's own.
     pub(crate) fn asking(&mut self) {
         self.running = true;
+        self.stop_idling();
     }
 
-    /// What was sent last has come to its end without an error.
+    /// What was sent last has come to its end.
     pub(crate) fn completed(&mut self) {
         self.running = false;
+        if let Some(tx) = &mut self.tx {
+            tx.idle.begins();
+        }
+    }
+
+    /// The transaction is used again, or ends.
+    pub(crate) fn stop_idling(&mut self) {
+        if let Some(tx) = &mut self.tx {
+            tx.idle.ends();
+        }
     }
 
     /// What was sent last has failed; `gone`: and its session with it.
     pub(crate) fn failed(&mut self, error: &sqlx::Error, facts: Facts, gone: bool) {
         use sqlx::Error as E;
-        self.running = false;
+        self.completed();
         let echo = || Echo::of(error);
         match error {
             E::Database(_) if !gone => {

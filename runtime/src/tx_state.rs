@@ -4,6 +4,7 @@ use crate::classify::Class;
 use crate::echo::Echo;
 use crate::error::Error;
 use crate::hooks::Hooks;
+use crate::idle::Idle;
 use crate::isolation::Isolation;
 
 /// The part of [`State`] that only a transaction has.
@@ -28,6 +29,7 @@ pub(crate) struct TxState {
     /// or it was found ended past us: by a COMMIT, for all we know, and what came after may stand.
     pub(crate) escaped: bool,
     pub(crate) hooks: Hooks,
+    pub(crate) idle: Idle,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl FailedJoin {
 }
 
 impl TxState {
-    pub(crate) fn new(isolation: Isolation, error_aborts: bool) -> Self {
+    pub(crate) fn new(isolation: Isolation, error_aborts: bool, idle: Idle) -> Self {
         Self {
             isolation,
             error_aborts,
@@ -80,6 +82,7 @@ impl TxState {
             unseen: false,
             escaped: false,
             hooks: Hooks::default(),
+            idle,
         }
     }
 

@@ -27,8 +27,8 @@ pub(super) fn item(
         runtime.file(),
         runtime.line(),
     );
-    // The user's own span: `line!()` reports the line of the name, not that of the attribute.
-    let place = quote_spanned!(ident.span()=> #file!(), #line!());
+    // `line!()` reports the line of the attribute, whatever span it is given.
+    let place = quote!(#file!(), #line!());
     let kind = match attribute {
         Attribute::DbOp => quote!(operation),
         Attribute::Transactional => quote!(transaction),
@@ -58,8 +58,11 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
         }),
         options.max_concurrency.as_ref().map(|limit| {
             // Without a type: the user's `usize` may be another one.
-            let limit = Literal::u64_unsuffixed(limit.value.into());
-            quote!(max_concurrency(#limit))
+            let (calls, wait) = (
+                Literal::u64_unsuffixed(limit.value.calls.into()),
+                limit.value.wait,
+            );
+            quote!(max_concurrency(#calls, #wait))
         }),
         options.isolation.as_ref().map(|level| match level.value {
             Isolation::Serializable => quote!(isolation(#isolation::Serializable)),

@@ -188,7 +188,7 @@ fn every_option_reaches_the_operation() {
     );
     let bare: String = found.split_whitespace().collect();
     assert!(bare.contains("transaction(\"type\","), "{found}");
-    assert!(bare.contains(".read_only().retry(3u32,5u64,1000u64).max_concurrency(8).isolation(::dbop::__private::Isolation::Serializable).deferrable().nested();"), "{found}");
+    assert!(bare.contains(".read_only().retry(3u32,5u64,1000u64).max_concurrency(8,true).isolation(::dbop::__private::Isolation::Serializable).deferrable().nested();"), "{found}");
     assert!(bare.contains("r#type(__scope:impl"), "{found}");
 }
 

@@ -56,6 +56,14 @@ pub(crate) enum Retry {
     },
 }
 
+/// `max_concurrency = 8` or `max_concurrency(limit = 8, when_full = reject)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limit {
+    pub(crate) calls: u32,
+    /// A call that finds no place waits for one until its deadline.
+    pub(crate) wait: bool,
+}
+
 /// Everything that was written, each value beside its key.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -65,7 +73,7 @@ pub(crate) struct Options {
     pub(crate) timeout_ms: Option<Given<u64>>,
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) db: Option<Given<Expr>>,
-    pub(crate) max_concurrency: Option<Given<u32>>,
+    pub(crate) max_concurrency: Option<Given<Limit>>,
     pub(crate) krate: Option<Given<Path>>,
     pub(crate) isolation: Option<Given<Isolation>>,
     pub(crate) deferrable: Option<Given<()>>,
@@ -99,8 +107,8 @@ static TABLE: [Row<Options>; 12] = [
     }),
     Row::new(
         "max_concurrency",
-        "max_concurrency = 8",
-        |options, value| value.count().map(|given| options.max_concurrency = given),
+        "max_concurrency = 8` or `max_concurrency(limit = 8, when_full = reject)",
+        |options, value| read_limit(value).map(|given| options.max_concurrency = given),
     ),
     Row::new("crate", "crate = ::path::to::dbop", |options, value| {
         value.path().map(|given| options.krate = given)
@@ -142,6 +150,42 @@ fn read_name(value: &mut Value<'_>) -> Written<LitStr> {
         )),
         _ => Ok(name),
     }
+}
+
+#[derive(Default)]
+struct Places {
+    calls: Option<Given<u32>>,
+    wait: Option<Given<bool>>,
+}
+
+static LIMIT_TABLE: [Row<Places>; 2] = [
+    Row::new("limit", "limit = 8", |places, value| {
+        value.count().map(|given| places.calls = given)
+    }),
+    Row::new("when_full", "when_full = reject", |places, value| {
+        let words = [("wait", true), ("reject", false)];
+        value.word(&words).map(|given| places.wait = given)
+    }),
+];
+
+fn read_limit(value: &mut Value<'_>) -> Written<Limit> {
+    let (calls, wait) = if value.has_list() {
+        let mut places = Places::default();
+        value.list(&LIMIT_TABLE, &mut places)?;
+        let wait = places.wait.is_none_or(|wait| wait.value);
+        match places.calls {
+            Some(calls) => (calls.value, wait),
+            // Said already if it was written wrongly.
+            None if value.has_mistakes() => return Ok(None),
+            None => return Err(value.wrong("needs a `limit`")),
+        }
+    } else {
+        match value.count()? {
+            Some(calls) => (calls.value, true),
+            None => return Ok(None),
+        }
+    };
+    Ok(value.given(Limit { calls, wait }))
 }
 
 #[derive(Default)]

@@ -277,6 +277,11 @@ impl Value<'_> {
         Ok(())
     }
 
+    /// Whether something in the list was wrong.
+    pub(crate) fn has_mistakes(&self) -> bool {
+        !self.nested.is_empty()
+    }
+
     /// A mistake at the key: "`retry` takes no value; write `..`".
     pub(crate) fn wrong(&self, what: &str) -> syn::Error {
         syn::Error::new(

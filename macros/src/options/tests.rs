@@ -46,7 +46,8 @@ fn every_option_is_read() {
     );
     assert_eq!(options.timeout_ms.unwrap().value, 1_500);
     assert_eq!(options.name.unwrap().value.value(), "a.b");
-    assert_eq!(options.max_concurrency.unwrap().value, 8);
+    let limit = options.max_concurrency.unwrap().value;
+    assert_eq!((limit.calls, limit.wait), (8, true));
     assert_eq!(options.isolation.unwrap().value, Isolation::RepeatableRead);
     assert!(matches!(options.db.unwrap().value, Expr::MethodCall(_)));
     assert_eq!(options.krate.unwrap().value.segments.len(), 2);

@@ -190,6 +190,11 @@ pub(crate) mod sealed {
         /// Whether a connection ended with this error.
         fn ends_session(error: &sqlx::Error) -> bool;
 
+        /// Whether an error is the answer of a server that goes on.
+        fn has_answered(error: &sqlx::Error) -> bool {
+            matches!(error, sqlx::Error::Database(_)) && !Self::ends_session(error)
+        }
+
         /// Forgets what was prepared on a connection, for a schema that has changed since.
         fn forget_plans(
             conn: &mut Self::Connection,

@@ -153,10 +153,8 @@ impl Driver for Postgres {
     /// instead (class 08, 57P0x, a lost connection), or the server itself says that it does not
     /// know (40003), nothing is certain.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
-        let answered = matches!(error, sqlx::Error::Database(_))
-            && classify::sqlx(error).category != Category::Ambiguous
-            && !Self::ends_session(error);
-        if answered {
+        let certain = classify::sqlx(error).category != Category::Ambiguous;
+        if certain && Self::has_answered(error) {
             Outcome::RolledBack
         } else {
             Outcome::Unknown

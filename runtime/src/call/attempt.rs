@@ -1,6 +1,7 @@
 //! [`Attempt`]: one run of a body, from its session to that session's end.
 
-use super::core::{Body, CallCore, Late};
+use super::body::{Body, Late};
+use super::core::CallCore;
 use super::join::Join;
 use super::own::{self, Own};
 use super::result::ResultOf;

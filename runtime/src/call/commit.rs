@@ -22,8 +22,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What became of it. The hooks of the last two run unless another attempt follows.
 pub(super) enum Committed {
-    /// Committed; the hooks have run.
-    Yes,
+    /// Committed after so long; the hooks have run.
+    Yes(Duration),
     /// Rolled back.
     No(Error, Due),
     /// The answer was lost.
@@ -38,6 +38,7 @@ pub(super) fn commit<DB: Backend>(
     Uninterrupted::new(async move {
         let left = own.state.left();
         let (mut lease, hooks) = own.take();
+        let asked = Instant::now();
         let answer = timeout_at(
             deadline + GRACE,
             DB::TransactionManager::commit(lease.conn()),
@@ -45,10 +46,11 @@ pub(super) fn commit<DB: Backend>(
         .await;
         match answer {
             Ok(Ok(())) => {
+                let took = asked.elapsed();
                 lease.left = left;
                 lease.release().await;
                 Due::new(hooks, Outcome::Committed, op).run().await;
-                Committed::Yes
+                Committed::Yes(took)
             }
             Ok(Err(error)) if DB::outcome_of_failed_commit(&error) == Outcome::RolledBack => {
                 lease.release().await;

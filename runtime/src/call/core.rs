@@ -1,21 +1,24 @@
 //! [`CallCore`]: what a call keeps between its attempts, whatever its types.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{Instrument, Span, field};
+use tracing::{Span, field};
 
+use super::body::Body;
 use super::result::ResultOf;
+use crate::breaker::{Circuit, Failure, Pass};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome, Result};
 use crate::hooks::Due;
 use crate::once::Marker;
-use crate::op::{Op, Retries};
+use crate::op::{Limit, Op, Retries};
 use crate::retry::{self, Effect};
-use crate::settings::FOR_EVER;
+use crate::settings::{FOR_EVER, Limits};
+use crate::state::State;
 
 #[derive(Debug)]
 pub(crate) struct CallCore {
@@ -40,8 +43,12 @@ pub(crate) struct CallCore {
     pub(super) due: Option<Due>,
     /// Of a `once` operation.
     pub(super) once: Option<Box<Marker>>,
-    permit: Option<SemaphorePermit<'static>>,
+    place: Option<SemaphorePermit<'static>>,
+    /// Of the circuit breaker, for this attempt.
+    pub(super) pass: Option<Pass>,
     most_attempts: u32,
+    /// What is reported if it takes longer.
+    pub(super) limits: Limits,
     span: Span,
 }
 
@@ -63,8 +70,10 @@ impl CallCore {
             entered: false,
             due: None,
             once: None,
-            permit: None,
+            place: None,
+            pass: None,
             most_attempts: 1,
+            limits: Limits::NONE,
             span: tracing::info_span!(
                 "db_operation",
                 otel.name = op.name,
@@ -91,26 +100,69 @@ impl CallCore {
         self.deadline = self.started + timeout.min(FOR_EVER);
         let policy = self.op.policy(defaults.retry);
         self.most_attempts = policy.attempts.max(policy.outage_attempts);
+        self.limits = defaults.limits;
         defaults.budget.deposit();
-        if let Some(semaphore) = &self.op.concurrency {
-            let permit = timeout_at(self.deadline, semaphore.acquire()).await;
-            self.permit = match permit {
-                Ok(permit) => permit.ok(),
-                Err(_) => return Err(self.crowded()),
-            };
+        self.pass(defaults)?;
+        if let Some(limit) = &self.op.limit {
+            self.place = Some(place(limit, self.deadline).await?);
         }
         Ok(self.deadline)
     }
 
-    fn crowded(&self) -> Error {
-        Error::new(
-            Class {
-                category: Category::Resource,
-                kind: Kind::Overloaded,
-                retry: Retry::Always,
-            },
-            "as many calls of it as its `max_concurrency` allows were running until the deadline",
-        )
+    /// Asks the circuit breaker before each attempt.
+    pub(super) fn pass(&mut self, defaults: &Defaults) -> Result<()> {
+        if let Some(circuit) = &defaults.circuit
+            && self.pass.as_ref().is_none_or(Pass::is_spent)
+        {
+            self.pass = Some(circuit.admit()?);
+        }
+        Ok(())
+    }
+
+    /// Tells the circuit breaker that no session could be opened.
+    pub(super) fn unopened(&mut self, error: &Error) {
+        let down = matches!(
+            error.kind(),
+            Kind::Connection | Kind::TooManyConnections | Kind::ShuttingDown | Kind::StartingUp
+        );
+        if let Some(pass) = &mut self.pass
+            && down
+        {
+            pass.failed(Failure::Refused);
+        }
+    }
+
+    /// Tells it that the server took so long over `BEGIN` or `COMMIT`.
+    pub(super) fn answered(&mut self, took: Duration) {
+        if let Some(pass) = &mut self.pass {
+            pass.answered_in(took);
+        }
+    }
+
+    /// Tells it that the server has not answered for so long.
+    pub(super) fn unanswered(&mut self, waited: Duration) {
+        if let Some(pass) = &mut self.pass {
+            pass.unanswered_for(waited);
+        }
+    }
+
+    /// Tells it that the server went away.
+    pub(super) fn lost_connection(&mut self) {
+        if let Some(pass) = &mut self.pass {
+            pass.failed(Failure::Other);
+        }
+    }
+
+    /// Tells it what the statements of an attempt have shown.
+    pub(super) fn ran(&mut self, state: &State, failure: Option<Class>) {
+        let Some(pass) = &mut self.pass else { return };
+        // The server ends a session that idles in a transaction; that is the body's doing.
+        let idled = failure.is_some_and(|class| class.kind == Kind::SessionTimeout);
+        if state.broken && !idled {
+            self.lost_connection();
+        } else if !state.untouched() && !state.mid_statement() {
+            pass.succeeded();
+        }
     }
 
     /// Whether no attempt follows this one, whatever happens: its arguments may be moved.
@@ -120,7 +172,9 @@ impl CallCore {
 
     pub(super) fn body(&self) -> Body {
         Body {
+            op: self.op,
             deadline: self.deadline,
+            longest_poll: self.limits.poll,
             span: self.span.clone(),
         }
     }
@@ -133,7 +187,9 @@ impl CallCore {
         class: Class,
         effect: Effect,
     ) -> bool {
-        if self.is_last() {
+        // What the caller learns is why it failed, and not that it was not tried again.
+        let is_open = |circuit: &Arc<Circuit>| circuit.is_open();
+        if self.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
             return false;
         }
         let wait = retry::next_wait(
@@ -148,7 +204,7 @@ impl CallCore {
         self.unknown |= effect == Effect::Possible && !self.op.read_only;
         self.stale_plans = class.kind == Kind::StalePlan;
         self.pause(class, wait).await;
-        true
+        self.pass(defaults).is_ok()
     }
 
     /// Waits before the next attempt, with an event that says so.
@@ -237,6 +293,27 @@ impl CallCore {
     }
 }
 
+/// A place among the calls of an operation that may run at once.
+async fn place(limit: &'static Limit, deadline: Instant) -> Result<SemaphorePermit<'static>> {
+    let crowded = |until| {
+        Error::new(
+            Class {
+                category: Category::Resource,
+                kind: Kind::Overloaded,
+                retry: Retry::Always,
+            },
+            format!("as many calls of it as its `max_concurrency` allows were running{until}"),
+        )
+    };
+    if !limit.wait {
+        return limit.places.try_acquire().map_err(|_| crowded(""));
+    }
+    match timeout_at(deadline, limit.places.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(crowded(" until the deadline")),
+    }
+}
+
 impl Drop for CallCore {
     /// Counts the call, also one whose caller went away.
     fn drop(&mut self) {
@@ -253,26 +330,5 @@ impl Drop for CallCore {
             self.op
                 .count_call(self.attempts, outcome, self.started.elapsed());
         }
-    }
-}
-
-/// Runs a body within its deadline and span. Apart from the attempt, because the body borrows that.
-#[derive(Debug)]
-pub struct Body {
-    deadline: Instant,
-    span: Span,
-}
-
-/// The deadline passed before the body was done.
-#[derive(Clone, Copy, Debug)]
-pub struct Late;
-
-impl Body {
-    /// The body's result; it is dropped where it stands when the deadline passes.
-    #[expect(clippy::missing_errors_doc, reason = "only generated code calls this")]
-    pub async fn run<F: Future>(self, body: F) -> std::result::Result<F::Output, Late> {
-        timeout_at(self.deadline, body.instrument(self.span))
-            .await
-            .map_err(|_| Late)
     }
 }

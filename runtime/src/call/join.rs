@@ -62,6 +62,7 @@ impl CallCore {
             }
             return Err(error);
         }
+        self.limits = view.state.limits;
         let outer = Outer {
             op: view.state.op,
             deadline: view.state.deadline,

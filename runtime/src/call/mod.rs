@@ -24,6 +24,7 @@
 //! | `end`, hooks | given back | committed; the hooks go on in that task |
 
 mod attempt;
+mod body;
 mod commit;
 mod core;
 mod join;
@@ -33,7 +34,7 @@ mod result;
 mod unscoped;
 
 pub use attempt::Attempt;
-pub use core::Body;
+pub use body::Body;
 pub use result::OpResult;
 pub use unscoped::{Unscoped, UnscopedAttempt};
 
@@ -170,7 +171,7 @@ async fn open_session<'a, DB: Backend>(
             let deadline = core.enter(Defaults::elsewhere()).await?;
             core.attempts += 1;
             core.single = true;
-            let mut state = State::new(core.op, deadline, None);
+            let mut state = State::new(core.op, deadline, core.limits, None);
             // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
             state.read_only = false;
             return Ok(Claim::Won(Session::Raw { conn, state }));

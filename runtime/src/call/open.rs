@@ -13,6 +13,7 @@ use crate::backend::{Backend, Begin};
 use crate::classify::Kind;
 use crate::db::Defaults;
 use crate::error::{Error, Result};
+use crate::idle::Idle;
 use crate::once::{self, Claim};
 use crate::pool::{self, Lane, Lease, Left};
 use crate::retry::Effect;
@@ -50,10 +51,14 @@ impl CallCore {
         let mut turns = 0;
         let mut table_made = false;
         loop {
+            self.pass(defaults)?;
             self.attempts += 1;
             let opened = match self.open_once(place, defaults).await {
                 Ok(own) => self.claim(own).await,
-                Err(error) => Err(error),
+                Err(error) => {
+                    self.unopened(&error);
+                    Err(error)
+                }
             };
             let error = match opened {
                 Ok(claim) => return Ok(claim),
@@ -130,7 +135,7 @@ impl CallCore {
     }
 
     async fn open_once<DB: Backend>(
-        &self,
+        &mut self,
         place: &Place<'_, DB>,
         defaults: &Defaults,
     ) -> Result<Box<Own<DB>>> {
@@ -139,7 +144,16 @@ impl CallCore {
         let guard = self.op.read_only
             && !place.is_read_only()
             && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
+        let asked = Instant::now();
         let begun = timeout_at(self.deadline, self.prepare(&mut lease, defaults, guard)).await;
+        match &begun {
+            Ok(Ok(())) if !self.op.transaction => {}
+            Ok(Ok(())) => self.answered(asked.elapsed()),
+            // The connection was refused or lost, which is told with the error.
+            Ok(Err(error)) if !DB::has_answered(error) => {}
+            Ok(Err(_)) => self.answered(asked.elapsed()),
+            Err(_) => self.unanswered(asked.elapsed()),
+        }
         let failure = match begun {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Error::from(error)),
@@ -211,9 +225,10 @@ impl CallCore {
         let tx = op.transaction.then(|| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
-            TxState::new(isolation, DB::ERROR_ABORTS)
+            let idle = Idle::new(op, self.limits.idle);
+            TxState::new(isolation, DB::ERROR_ABORTS, idle)
         });
-        State::new(op, self.deadline, tx)
+        State::new(op, self.deadline, self.limits, tx)
     }
 }
 

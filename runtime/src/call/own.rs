@@ -66,6 +66,7 @@ impl<DB: Backend> Drop for Own<DB> {
         let Some(mut lease) = self.lease.take() else {
             return;
         };
+        self.state.stop_idling();
         let State { opaque, broken, .. } = self.state;
         // What went past dbop may be running still.
         if self.state.tx.is_some() || broken || opaque || self.state.mid_statement() {
@@ -92,6 +93,7 @@ pub(super) async fn end_operation<DB: Backend>(
     late: bool,
 ) -> End {
     let state = &own.state;
+    core.ran(state, failure);
     let contradiction = state.contradiction().filter(|_| failure.is_none());
     let class = failure.or(contradiction.as_ref().map(Error::class));
     let refined = class.map(|class| DB::refine(class, !core.op.read_only));
@@ -141,6 +143,8 @@ pub(super) async fn end_transaction<DB: Backend>(
     late: bool,
     kept: Option<String>,
 ) -> End {
+    own.state.stop_idling();
+    core.ran(&own.state, failure);
     if let Some(class) = failure {
         return roll_back(own, core, defaults, (class, None), late).await;
     }
@@ -171,9 +175,15 @@ pub(super) async fn end_transaction<DB: Backend>(
     let committed = commit::commit(own, core.deadline, core.op).await;
     core.committing = false;
     let (error, due, effect) = match committed {
-        Committed::Yes => return End::Keep(core.conclude(Outcome::Committed)),
+        Committed::Yes(took) => {
+            core.answered(took);
+            return End::Keep(core.conclude(Outcome::Committed));
+        }
         Committed::No(error, due) => (error, due, Effect::None),
-        Committed::Unknown(error, due) => (error, due, Effect::Possible),
+        Committed::Unknown(error, due) => {
+            core.lost_connection();
+            (error, due, Effect::Possible)
+        }
     };
     core.due = Some(due);
     failed(core, defaults, (error.class(), Some(error)), effect).await

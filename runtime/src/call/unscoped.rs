@@ -1,6 +1,7 @@
 //! A call of an operation that has no session parameter: dbop adds what needs none.
 
-use super::core::{Body, CallCore, Late};
+use super::body::{Body, Late};
+use super::core::CallCore;
 use super::result::{OpResult, ResultOf};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};

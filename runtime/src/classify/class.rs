@@ -90,6 +90,8 @@ names! {
         PoolClosed = "pool_closed",
         /// The server accepts no further connection.
         TooManyConnections = "too_many_connections",
+        /// Not tried, because the database could not be reached lately.
+        CircuitOpen = "circuit_open",
         /// The server is stopping, or an administrator ended the session.
         ShuttingDown = "shutting_down",
         /// The server does not accept sessions or statements yet.

@@ -2,5 +2,7 @@
 
 use super::{Database, OLD_MARKERS, fresh_with};
 
+mod limit;
 pub(crate) mod once;
 mod once_joined;
+mod watchdogs;

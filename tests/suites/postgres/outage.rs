@@ -31,7 +31,8 @@ async fn retries_of_an_outage_add_no_more_than_the_budget_to_the_load() {
     let proxy = Proxy::before(&fresh.url).await;
     let builder = Db::<Postgres>::builder()
         .url(&proxy.url)
-        .retry_budget(0.25, 0.0);
+        .retry_budget(0.25, 0.0)
+        .breaker(None);
     let db = builder.connect().await.unwrap();
     let before = proxy.accepted();
     proxy.close_next(u32::MAX);
@@ -63,7 +64,8 @@ async fn with_a_full_budget_each_call_of_an_outage_makes_three_attempts() {
     let proxy = Proxy::before(&fresh.url).await;
     let builder = Db::<Postgres>::builder()
         .url(&proxy.url)
-        .retry_budget(0.0, 100.0);
+        .retry_budget(0.0, 100.0)
+        .breaker(None);
     let db = builder.connect().await.unwrap();
     proxy.close_next(u32::MAX);
     for _ in 0..8 {
@@ -104,7 +106,8 @@ async fn connecting_to_a_server_that_refuses_ends_soon_and_says_so() {
 async fn calls_on_a_server_that_has_gone_end_and_say_that_it_refuses() {
     let fresh = bank::open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::<Postgres>::connect(&proxy.url).await.unwrap();
+    let builder = Db::<Postgres>::builder().url(&proxy.url).breaker(None);
+    let db = builder.connect().await.unwrap();
     let port = proxy
         .url
         .rsplit_once(':')

@@ -1,0 +1,319 @@
+//! A circuit breaker: while a server is down, calls are refused at once instead of waiting for it
+//! one by one, and a few are let through from time to time to see whether it is back.
+//!
+//! It is a state machine of its own because a place in it has to come back however a call ends: the
+//! crates that exist wrap a closure and know success and failure, not an error that says nothing
+//! about the server, nor a caller that goes away.
+
+mod window;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::Error;
+use window::Window;
+
+/// When the circuit breaker of a [`Db`](crate::Db) opens, and for how long.
+///
+/// It counts whether the server can be reached and answers: connections that are refused or lost,
+/// and answers to `BEGIN` and `COMMIT` that take longer than `slow`. What a server that works says
+/// (constraints, conflicts, the application's own errors) never opens it, nor does a pool whose
+/// connections are all held by callers of this process.
+///
+/// It is asked before anything else, by outermost calls only, and before each of their attempts.
+/// While it is open, they fail at once with [`Kind::CircuitOpen`], which says for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Breaker {
+    /// How far back outcomes count.
+    pub window: Duration,
+    /// It opens when this share of the outcomes are failures ..
+    pub failure_share: f64,
+    /// .. and there are at least so many outcomes.
+    pub min_outcomes: u32,
+    /// It also opens after so many refused connections without a success between them.
+    pub refusals: u32,
+    /// An answer to `BEGIN` or `COMMIT` that takes as long counts as a failure.
+    pub slow: Duration,
+    /// How long it is open the first time; twice as long each time that the server is not back.
+    /// Both times are drawn up to a fifth shorter or longer, so that not all processes come back at
+    /// the same moment.
+    pub open: Duration,
+    /// The most that it is open.
+    pub open_cap: Duration,
+    /// After that, so many calls at a time are let through; it closes when as many have succeeded,
+    /// and opens again when one fails.
+    pub probes: u32,
+}
+
+impl Breaker {
+    /// Half of at least 20 outcomes in 10 s, or 5 refusals in a row; slow is 1 s; open for 5 s, at
+    /// most 30 s; 3 probes.
+    pub const DEFAULT: Self = Self {
+        window: Duration::from_secs(10),
+        failure_share: 0.5,
+        min_outcomes: 20,
+        refusals: 5,
+        slow: Duration::from_secs(1),
+        open: Duration::from_secs(5),
+        open_cap: Duration::from_secs(30),
+        probes: 3,
+    };
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The breaker of one database.
+#[derive(Debug)]
+pub(crate) struct Circuit {
+    settings: Breaker,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// Counts the transitions: what was let through before one says nothing about what came after.
+    era: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed {
+        window: Window,
+        refusals: u32,
+    },
+    Open {
+        until: Instant,
+        /// How often it has been opened since it was closed.
+        times: u32,
+    },
+    HalfOpen {
+        /// Probes that have not ended.
+        out: u32,
+        succeeded: u32,
+        times: u32,
+    },
+}
+
+/// How the server failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It gave no connection.
+    Refused,
+    /// It lost one, or was slow.
+    Other,
+}
+
+impl Circuit {
+    pub(crate) fn new(settings: Breaker) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            inner: Mutex::new(Inner {
+                state: State::closed(),
+                era: 0,
+            }),
+        })
+    }
+
+    /// Lets one attempt through, or says why not.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Pass, Error> {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        match &mut inner.state {
+            State::Closed { .. } => {}
+            State::Open { until, .. } if now < *until => return Err(open(Some(*until - now))),
+            State::Open { times, .. } => {
+                let state = State::HalfOpen {
+                    out: 1,
+                    succeeded: 0,
+                    times: *times,
+                };
+                inner.enter(state);
+            }
+            State::HalfOpen { out, .. } if *out < self.settings.probes => *out += 1,
+            State::HalfOpen { .. } => return Err(open(None)),
+        }
+        Ok(Pass {
+            circuit: Arc::clone(self),
+            era: inner.era,
+            spent: false,
+        })
+    }
+
+    /// Whether an attempt would be refused now.
+    pub(crate) fn is_open(&self) -> bool {
+        match self.lock().state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => Instant::now() < until,
+            State::HalfOpen { out, .. } => out >= self.settings.probes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one attempt that was let through in `era` has found; `None`: nothing.
+    fn record(&self, era: u64, found: Option<Result<(), Failure>>, spent: bool) {
+        let mut inner = self.lock();
+        if inner.era != era {
+            return;
+        }
+        let settings = &self.settings;
+        let next = match &mut inner.state {
+            State::Closed { window, refusals } => {
+                let Some(found) = found else { return };
+                window.add(settings.window, found.is_ok());
+                match found {
+                    Ok(()) => *refusals = 0,
+                    Err(Failure::Refused) => *refusals += 1,
+                    Err(Failure::Other) => {}
+                }
+                let (failed, all) = window.count();
+                let share = f64::from(failed) >= f64::from(all) * settings.failure_share;
+                let many = found.is_err() && all >= settings.min_outcomes && share;
+                (many || *refusals >= settings.refusals.max(1)).then(|| settings.open_again(0))
+            }
+            State::Open { .. } => None,
+            State::HalfOpen {
+                out,
+                succeeded,
+                times,
+            } => {
+                *out -= u32::from(!spent);
+                match found {
+                    Some(Err(_)) => Some(settings.open_again(*times + 1)),
+                    Some(Ok(())) if *succeeded + 1 >= settings.probes => Some(State::closed()),
+                    Some(Ok(())) => {
+                        *succeeded += 1;
+                        None
+                    }
+                    None => None,
+                }
+            }
+        };
+        if let Some(next) = next {
+            inner.enter(next);
+        }
+    }
+}
+
+impl Breaker {
+    fn open_again(&self, times: u32) -> State {
+        let doubled = self.open.saturating_mul(2_u32.saturating_pow(times));
+        let jitter = 0.8 + 0.4 * fastrand::f64();
+        let length = doubled.min(self.open_cap).mul_f64(jitter);
+        tracing::warn!(
+            dbop.open_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
+            "the database cannot be reached: its circuit breaker opens"
+        );
+        let until = Instant::now() + length.min(crate::settings::FOR_EVER);
+        State::Open { until, times }
+    }
+}
+
+impl State {
+    fn closed() -> Self {
+        Self::Closed {
+            window: Window::default(),
+            refusals: 0,
+        }
+    }
+}
+
+impl Inner {
+    fn enter(&mut self, state: State) {
+        if let State::Closed { .. } = state {
+            tracing::info!("the database can be reached again: its circuit breaker closes");
+        }
+        self.state = state;
+        self.era += 1;
+    }
+}
+
+/// One attempt that was let through. Dropped without a word, it has found out nothing.
+pub(crate) struct Pass {
+    circuit: Arc<Circuit>,
+    era: u64,
+    /// It has found something.
+    spent: bool,
+}
+
+impl Pass {
+    /// Whether it is the attempt's still to tell how the server is.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent
+    }
+
+    /// The server has answered.
+    pub(crate) fn succeeded(&mut self) {
+        if !self.spent {
+            self.circuit.record(self.era, Some(Ok(())), false);
+            self.spent = true;
+        }
+    }
+
+    /// The server has answered after so long.
+    pub(crate) fn answered_in(&mut self, took: Duration) {
+        if took < self.circuit.settings.slow {
+            self.succeeded();
+        } else {
+            self.failed(Failure::Other);
+        }
+    }
+
+    /// The server has not answered for so long: nothing is known yet if that is short.
+    pub(crate) fn unanswered_for(&mut self, waited: Duration) {
+        if waited >= self.circuit.settings.slow {
+            self.failed(Failure::Other);
+        }
+    }
+
+    /// The server has failed; also after it had answered before.
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.circuit
+            .record(self.era, Some(Err(failure)), self.spent);
+        self.spent = true;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.spent {
+            self.circuit.record(self.era, None, false);
+        }
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pass").field("spent", &self.spent).finish()
+    }
+}
+
+fn open(left: Option<Duration>) -> Error {
+    let class = Class {
+        category: Category::Resource,
+        kind: Kind::CircuitOpen,
+        retry: Retry::Always,
+    };
+    let when = match left {
+        Some(left) => format!("it will be tried again in {:.1} s", left.as_secs_f64()),
+        None => "other calls are trying it right now".to_owned(),
+    };
+    Error::new(
+        class,
+        format!("the database could not be reached, so this was not tried; {when}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! [`Idle`]: how long a transaction has held its connection and locks without using them.
+
+use std::time::{Duration, Instant};
+
+use crate::op::Op;
+
+/// The pauses between the statements of one transaction; the first that is too long is reported
+/// when it ends, which a deadline sees to.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    op: &'static Op,
+    longest: Duration,
+    /// `None` while a statement runs.
+    since: Option<Instant>,
+    reported: bool,
+}
+
+impl Idle {
+    pub(crate) fn new(op: &'static Op, longest: Duration) -> Self {
+        Self {
+            op,
+            longest,
+            since: Some(Instant::now()),
+            reported: false,
+        }
+    }
+
+    /// A statement has come to its end.
+    pub(crate) fn begins(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    /// The next one begins, or the transaction ends.
+    pub(crate) fn ends(&mut self) {
+        let Some(since) = self.since.take() else {
+            return;
+        };
+        let idle = since.elapsed();
+        if idle > self.longest && !self.reported {
+            self.reported = true;
+            self.report(idle);
+        }
+    }
+
+    #[cold]
+    fn report(&self, idle: Duration) {
+        tracing::warn!(
+            db.operation.name = self.op.name,
+            code.file.path = self.op.file,
+            code.line.number = self.op.line,
+            dbop.idle_ms = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
+            "a transaction has held its connection and its locks while it waited for something \
+             else; do that before it begins or after it has ended"
+        );
+    }
+}

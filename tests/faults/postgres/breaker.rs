@@ -1,0 +1,234 @@
+//! The circuit breaker of a `Db`, in front of a server that comes and goes.
+
+use std::time::{Duration, Instant};
+
+use dbop::{Breaker, Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop_tests::proxy::Proxy;
+use dbop_tests::{Fresh, eventually};
+use futures_util::future::join_all;
+use sqlx::{Executor, Postgres};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::common::once::{Trouble, open};
+
+/// Opens for a moment only.
+const SHORT: Breaker = Breaker {
+    open: Duration::from_millis(400),
+    open_cap: Duration::from_millis(400),
+    ..Breaker::DEFAULT
+};
+
+async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
+    let fresh = open().await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let db = Db::builder()
+        .url(&proxy.url)
+        .pool_size(size)
+        .breaker(breaker);
+    let db = db.connect().await.expect("the proxy's database");
+    (fresh, proxy, db)
+}
+
+#[db_op(retry = never)]
+async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    Ok(())
+}
+
+async fn kind(call: impl Future<Output = Result<(), Trouble>>) -> Option<Kind> {
+    let ended = timeout(Duration::from_secs(20), call)
+        .await
+        .expect("an end");
+    ended.err().map(|error| error.database().kind())
+}
+
+/// Cuts what is open and lets nobody in, until the breaker has opened.
+async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
+    proxy.close_next(u32::MAX);
+    proxy.cut();
+    for _ in 0..20 {
+        if kind(ping(db)).await == Some(Kind::CircuitOpen) {
+            return;
+        }
+    }
+    panic!("twenty calls failed, and the breaker is still closed");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_opens_it_and_then_no_connection_is_tried() {
+    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    go_down(&proxy, &db).await;
+    let before = proxy.accepted();
+    let begun = Instant::now();
+    for result in join_all((0..100).map(|_| ping(&db))).await {
+        let error = result.unwrap_err();
+        let error = error.database();
+        assert_eq!(
+            (error.category(), error.kind()),
+            (Category::Resource, Kind::CircuitOpen)
+        );
+        assert_eq!(
+            (error.outcome(), error.attempts()),
+            (Outcome::RolledBack, 0)
+        );
+        assert!(
+            error.to_string().contains("will be tried again in"),
+            "{error}"
+        );
+    }
+    if begun.elapsed() < Duration::from_secs(3) {
+        assert_eq!(proxy.accepted(), before);
+    }
+}
+
+#[tokio::test]
+async fn it_closes_again_when_the_server_is_back() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
+    go_down(&proxy, &db).await;
+    proxy.close_next(0);
+    let back = async {
+        while kind(ping(&db)).await.is_some() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), back)
+        .await
+        .expect("it closes");
+    for _ in 0..3 {
+        assert_eq!(kind(ping(&db)).await, None);
+    }
+    for result in join_all((0..50).map(|_| ping(&db))).await {
+        result.expect("it is closed, and lets all through");
+    }
+}
+
+#[db_op(retry = never)]
+async fn stays(conn: &mut Conn<'_, Postgres>, inside: &Notify) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    inside.notify_one();
+    Ok(std::future::pending().await)
+}
+
+#[tokio::test]
+async fn it_is_not_stuck_half_open_after_its_probes_were_cancelled() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
+    for _ in 0..3 {
+        go_down(&proxy, &db).await;
+        proxy.close_next(0);
+        sleep(Duration::from_millis(500)).await;
+        for _ in 0..20 {
+            let inside = Notify::new();
+            // Some get no place among the probes, and end at once.
+            let probes = join_all((0..4).map(|_| stays(&db, &inside)));
+            tokio::select! {
+                _ = probes => {}
+                () = inside.notified() => {}
+            }
+        }
+        let back = async {
+            while kind(ping(&db)).await.is_some() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), back)
+            .await
+            .expect("it is let through");
+    }
+}
+
+#[db_op(retry = never, timeout = "300ms")]
+async fn hasty(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pool_held_by_our_own_callers_does_not_open_it() {
+    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 1).await;
+    let inside = Notify::new();
+    let crowd = async {
+        inside.notified().await;
+        for result in join_all((0..40).map(|_| hasty(&db))).await {
+            assert_eq!(result.unwrap_err().database().kind(), Kind::PoolExhausted);
+        }
+    };
+    tokio::select! {
+        _ = stays(&db, &inside) => panic!("it waits for ever"),
+        () = crowd => {}
+    }
+    assert_eq!(kind(ping(&db)).await, None);
+}
+
+#[transactional]
+async fn fails_as_told(
+    tx: &mut Tx<'_, Postgres>,
+    sql: Option<&'static str>,
+) -> Result<(), Trouble> {
+    match sql {
+        Some(sql) => Ok(tx.execute(sql).await.map(drop)?),
+        None => Err(Trouble::Refused),
+    }
+}
+
+#[tokio::test]
+async fn what_a_working_server_says_does_not_open_it() {
+    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    for sql in [
+        None,
+        Some("INSERT INTO payments VALUES (NULL, 1)"),
+        Some("SELECT 1 / 0"),
+        Some("SELECT * FROM nowhere"),
+    ] {
+        for _ in 0..30 {
+            fails_as_told(&db, sql).await.unwrap_err();
+        }
+    }
+    assert_eq!(kind(ping(&db)).await, None);
+}
+
+#[transactional]
+async fn joins_late(
+    tx: &mut Tx<'_, Postgres>,
+    inside: &Notify,
+    go_on: &Notify,
+) -> Result<(), Trouble> {
+    ping(&mut *tx).await?;
+    inside.notify_one();
+    go_on.notified().await;
+    ping(&mut *tx).await
+}
+
+#[tokio::test]
+async fn a_joined_call_is_never_refused_by_it() {
+    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 2).await;
+    // So that the transaction takes it, and no other is open.
+    let idle = async || db.pool().num_idle() == 1;
+    eventually("the first connection is given back", idle).await;
+    let (inside, go_on) = (Notify::new(), Notify::new());
+    let (joined, ()) = tokio::join!(joins_late(&db, &inside, &go_on), async {
+        inside.notified().await;
+        proxy.close_next(u32::MAX);
+        for _ in 0..20 {
+            if kind(ping(&db)).await == Some(Kind::CircuitOpen) {
+                break;
+            }
+        }
+        assert_eq!(kind(ping(&db)).await, Some(Kind::CircuitOpen));
+        go_on.notify_one();
+    });
+    joined.expect("its connection is there");
+}
+
+#[tokio::test]
+async fn it_can_be_switched_off() {
+    let fresh = open().await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let db = Db::<Postgres>::builder().url(&proxy.url).breaker(None);
+    let db = db.connect().await.unwrap();
+    proxy.close_next(u32::MAX);
+    proxy.cut();
+    for _ in 0..12 {
+        assert_eq!(kind(ping(&db)).await, Some(Kind::Connection));
+    }
+}
