@@ -10,8 +10,8 @@ use crate::backend::{self, Backend};
 use crate::breaker::{Breaker, Circuit};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
+use crate::lanes::Lanes;
 use crate::once::CleanUp;
-use crate::pool::Lane;
 use crate::retry::{Budget, Policy};
 use crate::settings::{FOR_EVER, Limits, Settings};
 
@@ -36,8 +36,8 @@ pub struct Db<DB: Backend> {
 }
 
 struct Inner<DB: Backend> {
-    write: Arc<Lane<DB>>,
-    read: Option<Arc<Lane<DB>>>,
+    write: Lanes<DB>,
+    read: Option<Lanes<DB>>,
     defaults: Defaults,
 }
 
@@ -125,19 +125,19 @@ impl<DB: Backend> Db<DB> {
     /// The pool of connections that write, for what dbop does not do: migrations, `LISTEN`.
     #[must_use]
     pub fn pool(&self) -> &sqlx::Pool<DB> {
-        &self.inner.write.pool
+        self.inner.write.pool()
     }
 
     /// Closes every connection and waits until they are gone. Calls that are running finish
     /// first; later ones fail with [`Kind::PoolClosed`].
     pub async fn close(&self) {
         if let Some(read) = &self.inner.read {
-            read.pool.close().await;
+            read.close().await;
         }
-        self.inner.write.pool.close().await;
+        self.inner.write.close().await;
     }
 
-    pub(crate) fn lane(&self, read_only: bool) -> &Arc<Lane<DB>> {
+    pub(crate) fn lanes(&self, read_only: bool) -> &Lanes<DB> {
         match &self.inner.read {
             Some(read) if read_only => read,
             _ => &self.inner.write,
@@ -221,7 +221,8 @@ impl<DB: Backend> Builder<DB> {
         Ok(self)
     }
 
-    /// Connections of each pool. 10. (SQLite has one writer always; this is its readers.)
+    /// Connections of each pool. 10. (SQLite has one writer always; this is its readers, 256 at
+    /// most.)
     pub fn pool_size(mut self, connections: u32) -> Self {
         self.settings.pool_size = connections.max(1);
         self
@@ -331,8 +332,8 @@ impl<DB: Backend> Builder<DB> {
         let plans = DB::plans(url, settings)?;
         let db = Db {
             inner: Arc::new(Inner {
-                write: Lane::open(plans.write, settings, false),
-                read: plans.read.map(|plan| Lane::open(plan, settings, true)),
+                write: Lanes::open(&plans.write, settings, false),
+                read: plans.read.map(|plan| Lanes::open(&plan, settings, true)),
                 defaults: Defaults::of(settings),
             }),
         };

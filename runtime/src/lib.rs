@@ -87,6 +87,7 @@ mod error;
 mod hooks;
 mod idle;
 mod isolation;
+mod lanes;
 mod lend;
 mod metrics;
 mod once;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::backend::{Backend, Plan};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
+use crate::lanes::Turn;
 use crate::settings::Settings;
 
 /// After this long without a connection it is asked why.
@@ -26,20 +27,17 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Lane<DB: Backend> {
     pub(crate) pool: Pool<DB>,
-    /// Its sessions were opened read-only, or may write.
-    pub(crate) read_only: bool,
     /// Connections that calls hold. The pool's own count includes those still being opened.
     held: AtomicU32,
     refusal: Mutex<Option<(Instant, Class, String)>>,
-    /// Stops what runs on the pool's connection, where it has only one: which connection of many
-    /// a call holds, the driver does not say.
+    /// Stops what runs on the pool's connection, where it has only one.
     stop: Arc<AtomicBool>,
 }
 
 impl<DB: Backend> Lane<DB> {
-    pub(crate) fn open(plan: Plan<DB>, settings: &Settings, read_only: bool) -> Arc<Self> {
+    pub(crate) fn open(plan: &Plan<DB>, size: u32, settings: &Settings) -> Arc<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let only = (plan.size == 1).then(|| Arc::clone(&stop));
+        let only = (size == 1).then(|| Arc::clone(&stop));
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
                 let only = only.clone();
@@ -50,7 +48,7 @@ impl<DB: Backend> Lane<DB> {
                     }
                 })
             })
-            .max_connections(plan.size)
+            .max_connections(size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false);
         let options = if plan.keep_forever {
@@ -69,8 +67,7 @@ impl<DB: Backend> Lane<DB> {
                 })
         };
         Arc::new(Self {
-            pool: options.connect_lazy_with(plan.options),
-            read_only,
+            pool: options.connect_lazy_with(plan.options.clone()),
             held: AtomicU32::new(0),
             refusal: Mutex::new(None),
             stop,
@@ -201,7 +198,7 @@ fn unopened() -> Error {
     )
 }
 
-fn exhausted(size: u32) -> Error {
+pub(crate) fn exhausted(size: u32) -> Error {
     Error::new(
         Class {
             category: Category::Resource,
@@ -231,6 +228,8 @@ fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
 pub(crate) struct Lease<DB: Backend> {
     conn: Option<PoolConnection<DB>>,
     lane: Option<Arc<Lane<DB>>>,
+    /// Where lanes are used in turns.
+    pub(crate) turn: Option<Turn>,
     pub(crate) left: Left,
     /// The session was made read-only for this call.
     pub(crate) guarded: bool,
@@ -254,6 +253,7 @@ impl<DB: Backend> Lease<DB> {
         Self {
             conn: Some(conn),
             lane: lane.map(Arc::clone),
+            turn: None,
             left: Left::Nothing,
             guarded: false,
         }
@@ -273,8 +273,17 @@ impl<DB: Backend> Lease<DB> {
             && let Some(conn) = self.conn.take()
         {
             // In a task, because a caller that goes away must not stop it half-way.
-            let cleaning = clean(conn, self.lane.clone(), self.left, self.guarded);
+            let cleaning = self.clean(conn);
             drop(tokio::spawn(cleaning).await);
+        }
+    }
+
+    fn clean(&mut self, conn: PoolConnection<DB>) -> impl Future<Output = ()> + use<DB> {
+        let (lane, turn) = (self.lane.clone(), self.turn.take());
+        let cleaning = clean(conn, lane, self.left, self.guarded);
+        async move {
+            cleaning.await;
+            drop(turn);
         }
     }
 }
@@ -318,7 +327,7 @@ impl<DB: Backend> Drop for Lease<DB> {
         match tokio::runtime::Handle::try_current() {
             Ok(_) if self.is_clean() => drop(conn),
             Ok(runtime) => {
-                let cleaning = clean(conn, self.lane.clone(), self.left, self.guarded);
+                let cleaning = self.clean(conn);
                 drop(runtime.spawn(cleaning));
             }
             // No runtime is left to give it back in: close it here.

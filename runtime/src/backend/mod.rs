@@ -67,6 +67,8 @@ pub struct Plans<DB: Database> {
 pub(crate) struct Plan<DB: Database> {
     pub(crate) options: Options<DB>,
     pub(crate) size: u32,
+    /// What runs on a connection can only be stopped where it is the only one of its pool.
+    pub(crate) apart: bool,
     /// Its one connection holds the database: never let it go.
     pub(crate) keep_forever: bool,
 }

@@ -215,6 +215,7 @@ impl Driver for Postgres {
         let plan = |options| Plan {
             options,
             size: settings.connections(),
+            apart: false,
             keep_forever: false,
         };
         Ok(Plans {

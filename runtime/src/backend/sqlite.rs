@@ -29,6 +29,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Steps of SQLite's machine between two looks at whether to stop: some ten microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
+/// Each reader is a thread; more of them than this read no faster.
+const MOST_READERS: u32 = 256;
+
 const URL_FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
 impl Driver for Sqlite {
@@ -195,6 +198,7 @@ impl Driver for Sqlite {
             let write = Plan {
                 options,
                 size: 1,
+                apart: true,
                 keep_forever: true,
             };
             return Ok(Plans { write, read: None });
@@ -208,11 +212,13 @@ impl Driver for Sqlite {
             write: Plan {
                 options,
                 size: 1,
+                apart: true,
                 keep_forever: false,
             },
             read: Some(Plan {
                 options: readers,
-                size: settings.connections(),
+                size: settings.connections().min(MOST_READERS),
+                apart: true,
                 keep_forever: false,
             }),
         })

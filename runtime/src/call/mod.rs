@@ -176,7 +176,7 @@ async fn open_session<'a, DB: Backend>(
             state.read_only = false;
             return Ok(Claim::Won(Session::Raw { conn, state }));
         }
-        Source::Db(db) => (Place::Lane(db.lane(core.op.read_only)), db.defaults()),
+        Source::Db(db) => (Place::Lanes(db.lanes(core.op.read_only)), db.defaults()),
         Source::Pool(pool) => (Place::Pool(pool), Defaults::elsewhere()),
     };
     let opened = core.open(&place, defaults).await?;

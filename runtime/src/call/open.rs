@@ -1,6 +1,5 @@
 //! Opening a session of the call's own: a connection, and on it a transaction.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Pool, SqlSafeStr};
@@ -14,28 +13,29 @@ use crate::classify::Kind;
 use crate::db::Defaults;
 use crate::error::{Error, Result};
 use crate::idle::Idle;
+use crate::lanes::Lanes;
 use crate::once::{self, Claim};
-use crate::pool::{self, Lane, Lease, Left};
+use crate::pool::{self, Lease, Left};
 use crate::retry::Effect;
 use crate::state::State;
 use crate::tx_state::TxState;
 
 /// Where connections come from.
 pub(super) enum Place<'a, DB: Backend> {
-    Lane(&'a Arc<Lane<DB>>),
+    Lanes(&'a Lanes<DB>),
     Pool(&'a Pool<DB>),
 }
 
 impl<DB: Backend> Place<'_, DB> {
     async fn acquire(&self, until: Instant) -> Result<Lease<DB>> {
         match self {
-            Self::Lane(lane) => lane.acquire(until).await,
+            Self::Lanes(lanes) => lanes.acquire(until).await,
             Self::Pool(pool) => pool::acquire_from(pool, until).await,
         }
     }
 
     fn is_read_only(&self) -> bool {
-        matches!(self, Self::Lane(lane) if lane.read_only)
+        matches!(self, Self::Lanes(lanes) if lanes.read_only)
     }
 }
 

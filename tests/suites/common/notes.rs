@@ -62,7 +62,9 @@ pub(crate) async fn open_narrow() -> Fresh<Database> {
     open_with(|builder| builder.pool_size(1)).await
 }
 
-async fn open_with(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Database> {
+pub(crate) async fn open_with(
+    configure: fn(Builder<Database>) -> Builder<Database>,
+) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     fresh.pool().execute(SCHEMA).await.expect("the schema");
     fresh

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use dbop::{Conn, Db, Tx, db_op, transactional};
 use dbop_tests::poll_at_most;
+use futures_util::TryStreamExt;
 use sqlx::{Executor, SqliteConnection, Transaction};
+use tokio::sync::Notify;
 
 use super::common::notes::{self, Runs, Trouble, insert, note_op, soon};
 use super::{Database, outside};
@@ -51,6 +53,9 @@ async fn after_an_end_that_was_dropped_a_transaction_of_the_pools_is_still_rolle
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 10000000000) INSERT INTO notes SELECT COUNT(*) FROM n";
 
+const ENDLESS_READ: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
+    LIMIT 10000000000) SELECT COUNT(*) FROM n";
+
 /// Long enough that SQLite looks many times whether to stop.
 const SOME_WORK: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 5000) INSERT INTO notes SELECT COUNT(*) + $1 FROM n";
@@ -92,6 +97,33 @@ async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_e
         next.unwrap_or_else(|error| panic!("round {round}, seed {seed}: {error}"));
     }
     assert_eq!(count(&fresh).await, 60);
+}
+
+#[db_op(read_only)]
+async fn never_read(conn: &mut Conn<'_, Database>, begun: &Notify) -> Result<(), Trouble> {
+    let mut rows = sqlx::query(ENDLESS_READ).fetch(&mut *conn);
+    begun.notify_one();
+    rows.try_next().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn readers_whose_callers_went_away_stop_and_leave_room_for_others() {
+    let db = notes::open_with(|builder| builder.pool_size(2)).await;
+    for _ in 0..20 {
+        let begun = Notify::new();
+        tokio::select! {
+            _ = never_read(&*db, &begun) => panic!("it never ends by itself"),
+            () = async { begun.notified().await; tokio::task::yield_now().await } => {}
+        }
+        let reading = notes::notes(&*db);
+        soon("the next reader", reading).await.unwrap();
+    }
+    // All of them at once.
+    let both = futures_util::future::join_all((0..2).map(|_| notes::notes(&*db)));
+    for read in soon("two readers", both).await {
+        read.unwrap();
+    }
 }
 
 /// Often the statement of the dropped call is done already, or has not begun.

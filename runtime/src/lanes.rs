@@ -1,0 +1,107 @@
+//! [`Lanes`]: the pools of one sort of session.
+//!
+//! Where the driver does not say which connection a call holds, what runs on it can only be stopped
+//! if its pool has no other. There each connection is a pool of its own, and calls take turns.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::Pool;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::backend::{Backend, Plan};
+use crate::error::Result;
+use crate::pool::{self, Lane, Lease};
+use crate::settings::Settings;
+
+#[derive(Debug)]
+pub(crate) struct Lanes<DB: Backend> {
+    each: Vec<Arc<Lane<DB>>>,
+    turns: Arc<Turns>,
+    pub(crate) read_only: bool,
+}
+
+/// Which of several lanes are free; the one that was given back first is the next.
+#[derive(Debug)]
+struct Turns {
+    permits: Arc<Semaphore>,
+    free: Mutex<VecDeque<usize>>,
+}
+
+/// The use of one lane; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    turns: Arc<Turns>,
+    lane: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<DB: Backend> Lanes<DB> {
+    pub(crate) fn open(plan: &Plan<DB>, settings: &Settings, read_only: bool) -> Self {
+        let (lanes, size) = match plan.apart {
+            true => (plan.size, 1),
+            false => (1, plan.size),
+        };
+        let lane = |_| Lane::open(plan, size, settings);
+        let count = usize::try_from(lanes).unwrap_or(usize::MAX);
+        Self {
+            each: (0..lanes).map(lane).collect(),
+            turns: Arc::new(Turns {
+                permits: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
+                free: Mutex::new((0..count).collect()),
+            }),
+            read_only,
+        }
+    }
+
+    /// A connection by `until` at the latest.
+    pub(crate) async fn acquire(&self, until: Instant) -> Result<Lease<DB>> {
+        let [only] = &*self.each else {
+            return self.acquire_apart(until).await;
+        };
+        only.acquire(until).await
+    }
+
+    async fn acquire_apart(&self, until: Instant) -> Result<Lease<DB>> {
+        let permit = Arc::clone(&self.turns.permits).acquire_owned();
+        let Ok(Ok(permit)) = timeout_at(until, permit).await else {
+            let size = u32::try_from(self.each.len()).unwrap_or(u32::MAX);
+            return Err(pool::exhausted(size));
+        };
+        let turn = self.turns.take(permit);
+        let mut lease = self.each[turn.lane].acquire(until).await?;
+        lease.turn = Some(turn);
+        Ok(lease)
+    }
+
+    /// Any of the pools.
+    pub(crate) fn pool(&self) -> &Pool<DB> {
+        &self.each[0].pool
+    }
+
+    pub(crate) async fn close(&self) {
+        for lane in &self.each {
+            lane.pool.close().await;
+        }
+    }
+}
+
+impl Turns {
+    fn take(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Turn {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        Turn {
+            turns: Arc::clone(self),
+            lane: free.pop_front().expect("as many as there are permits"),
+            _permit: permit,
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let free = &self.turns.free;
+        let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push_back(self.lane);
+    }
+}
