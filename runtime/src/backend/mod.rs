@@ -197,6 +197,13 @@ pub(crate) mod sealed {
             matches!(error, sqlx::Error::Database(_)) && !Self::ends_session(error)
         }
 
+        /// Whether the statement that has just failed a constraint, outside a transaction, has left
+        /// rows behind all the same.
+        fn has_kept_rows(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send {
+            let _ = conn;
+            std::future::ready(false)
+        }
+
         /// Forgets what was prepared on a connection, for a schema that has changed since.
         fn forget_plans(
             conn: &mut Self::Connection,

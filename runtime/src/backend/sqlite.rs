@@ -145,6 +145,14 @@ impl Driver for Sqlite {
         matches!(error, sqlx::Error::WorkerCrashed)
     }
 
+    /// A constraint `ON CONFLICT FAIL` and a trigger's `RAISE(FAIL)` keep what was changed before
+    /// them, and the statement's text does not show it
+    /// (<https://www.sqlite.org/lang_conflict.html>). `changes()` does.
+    async fn has_kept_rows(conn: &mut SqliteConnection) -> bool {
+        let changes = sqlx::query_scalar::<_, i64>("SELECT changes()");
+        !matches!(changes.fetch_one(conn).await, Ok(0))
+    }
+
     /// SQLite prepares again by itself.
     async fn forget_plans(_: &mut SqliteConnection) -> sqlx::Result<()> {
         Ok(())

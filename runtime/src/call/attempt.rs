@@ -108,10 +108,19 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 });
                 join.end(core, failed, late, kept).await
             }
-            Session::Raw { state, .. } => End::Keep(core.conclude(match class {
-                None => Outcome::Committed,
-                Some(class) => state.effect(class).outcome(),
-            })),
+            Session::Raw { conn, mut state } => {
+                let view = View::<DB> {
+                    conn,
+                    state: &mut state,
+                };
+                let outcome = match class {
+                    None => Outcome::Committed,
+                    Some(class) => own::effect_of_statements(view, class, core.deadline)
+                        .await
+                        .outcome(),
+                };
+                End::Keep(core.conclude(outcome))
+            }
         };
         let outcome = match end {
             End::Again => return,

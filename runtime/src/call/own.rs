@@ -84,9 +84,27 @@ impl<DB: Backend> Drop for Own<DB> {
     }
 }
 
+/// What a session without a transaction may have left behind, if its body returned this.
+pub(super) async fn effect_of_statements<DB: Backend>(
+    view: View<'_, DB>,
+    class: Class,
+    deadline: Instant,
+) -> Effect {
+    let View { conn, state } = view;
+    let effect = state.effect(class);
+    let certain = state.untouched() || state.read_only;
+    if effect == Effect::Possible || certain || class.category != Category::Integrity {
+        return effect;
+    }
+    match timeout_at(deadline, DB::has_kept_rows(conn)).await {
+        Ok(false) => Effect::None,
+        Ok(true) | Err(_) => Effect::Possible,
+    }
+}
+
 /// The end of a session without a transaction.
 pub(super) async fn end_operation<DB: Backend>(
-    own: Box<Own<DB>>,
+    mut own: Box<Own<DB>>,
     core: &mut CallCore,
     defaults: &Defaults,
     failure: Option<Class>,
@@ -97,7 +115,6 @@ pub(super) async fn end_operation<DB: Backend>(
     let contradiction = state.contradiction().filter(|_| failure.is_none());
     let class = failure.or(contradiction.as_ref().map(Error::class));
     let refined = class.map(|class| DB::refine(class, !core.op.read_only));
-    let effect = class.map(|class| state.effect(class));
     let untouched = state.untouched();
     let spoiled = refined.is_some_and(is_spoiled);
     let left = match state.left() {
@@ -105,6 +122,10 @@ pub(super) async fn end_operation<DB: Backend>(
         Left::Transaction if late => Left::Unfinished,
         _ if spoiled => Left::Unfinished,
         left => left,
+    };
+    let effect = match class {
+        Some(class) => Some(effect_of_statements(own.view(), class, core.deadline).await),
+        None => None,
     };
     let (mut lease, _) = own.take();
     lease.left = left;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use dbop::{Category, Db, DbError, Kind, Outcome, Tx, transactional};
-use dbop_tests::Fresh;
+use dbop_tests::{Fresh, poll_at_most};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use sqlx::Executor;
@@ -157,6 +157,31 @@ async fn each_key_takes_effect_and_is_answered_for_ever() {
         }
     }
     assert_eq!((runs.count(), rows(&db, "payments").await), (2, 2));
+}
+
+#[tokio::test]
+async fn a_call_dropped_at_any_poll_is_settled_by_the_next() {
+    let (db, runs) = (open().await, Runs::default());
+    execute(&db, Db::<Database>::ONCE_SCHEMA).await;
+    let mut dropped = 0;
+    for key in 0.. {
+        let polls = u32::try_from(key + 1).expect("a few");
+        let first = poll_at_most(polls, pay(&*db, key, 1.0, &runs)).await;
+        let second = pay(&*db, key, 1.0, &runs).await.unwrap();
+        let third = pay(&*db, key, 1.0, &runs).await.unwrap();
+        assert_eq!(second, third, "after {polls} polls");
+        let stored = sqlx::query_scalar("SELECT COUNT(*) FROM payments WHERE id = $1");
+        let stored: i64 = stored.bind(key).fetch_one(db.pool()).await.unwrap();
+        assert_eq!(stored, 1, "after {polls} polls");
+        match first {
+            None => dropped += 1,
+            Some(first) => {
+                assert_eq!(first.unwrap(), second);
+                break;
+            }
+        }
+    }
+    assert!(dropped > 5, "only {dropped} polls");
 }
 
 #[tokio::test]

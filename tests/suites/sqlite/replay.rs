@@ -5,6 +5,7 @@ use sqlx::{Sqlite, SqliteConnection};
 
 use super::common::blocker::{Blocker, open_impatient};
 use super::common::replay::{Failure, Runs, add};
+use super::outside;
 
 macro_rules! or_fail {
     ($name:ident, $sql:literal) => {
@@ -43,6 +44,38 @@ async fn or_fail_keeps_what_it_had_changed_so_it_is_not_replayed() {
     let runs = Runs::default();
     let error = or_abort(&db, &runs).await.unwrap_err().database();
     assert_eq!((runs.count(), error.outcome()), (5, Outcome::RolledBack));
+}
+
+#[db_op]
+async fn insert_many(conn: &mut Conn<'_, Sqlite>) -> Result<(), Failure> {
+    let insert = "INSERT INTO keeping VALUES (1), (2), (1)";
+    sqlx::query(insert).execute(&mut *conn).await?;
+    Ok(())
+}
+
+/// The schema says it, and not the statement.
+#[tokio::test]
+async fn a_failed_statement_that_has_kept_rows_is_not_called_rolled_back() {
+    let (fresh, db) = open_impatient().await;
+    let outcome = async |schema: &'static str| {
+        sqlx::raw_sql(schema).execute(db.pool()).await.unwrap();
+        let error = insert_many(&db).await.unwrap_err().database();
+        assert_eq!(error.kind(), Kind::Unique);
+        let mut outside = outside(&fresh).await;
+        let raw = insert_many(&mut outside).await.unwrap_err().database();
+        let rows = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM keeping");
+        let rows = rows.fetch_one(db.pool()).await.unwrap();
+        (rows, error.outcome(), raw.outcome())
+    };
+    let keeping = "CREATE TABLE keeping (id UNIQUE ON CONFLICT FAIL)";
+    let failed = (Outcome::Unknown, Outcome::RolledBack);
+    assert_eq!(
+        outcome(keeping).await,
+        (2, failed.0, failed.1),
+        "the second kept none"
+    );
+    let undoing = "DROP TABLE keeping; CREATE TABLE keeping (id UNIQUE)";
+    assert_eq!(outcome(undoing).await, (0, failed.1, failed.1));
 }
 
 #[db_op]
