@@ -12,7 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{Backend, Plan};
 use crate::error::Result;
-use crate::pool::{self, Lane, Lease};
+use crate::lease::Lease;
+use crate::pool::{self, Lane};
 use crate::settings::Settings;
 
 #[derive(Debug)]
@@ -67,12 +68,11 @@ impl<DB: Backend> Lanes<DB> {
         let permit = Arc::clone(&self.turns.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(until, permit).await else {
             let size = u32::try_from(self.each.len()).unwrap_or(u32::MAX);
-            return Err(pool::exhausted(size));
+            return Err(pool::exhausted(size, false));
         };
         let turn = self.turns.take(permit);
-        let mut lease = self.each[turn.lane].acquire(until).await?;
-        lease.turn = Some(turn);
-        Ok(lease)
+        let lease = self.each[turn.lane].acquire(until).await?;
+        Ok(lease.in_turn(turn))
     }
 
     /// Any of the pools.

@@ -88,6 +88,7 @@ mod hooks;
 mod idle;
 mod isolation;
 mod lanes;
+mod lease;
 mod lend;
 mod metrics;
 mod once;

@@ -1,19 +1,19 @@
-//! Taking connections from a pool and giving them back.
+//! Taking connections from a pool, and saying why there is none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{ConnectOptions, Connection, Pool, SqlSafeStr};
+use sqlx::pool::PoolOptions;
+use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::backend::{Backend, Plan};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
-use crate::lanes::Turn;
+use crate::lease::Lease;
 use crate::settings::Settings;
 
 /// After this long without a connection it is asked why.
@@ -27,22 +27,23 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Lane<DB: Backend> {
     pub(crate) pool: Pool<DB>,
-    /// Connections that calls hold. The pool's own count includes those still being opened.
-    held: AtomicU32,
+    /// Connections that calls hold, or that are being cleaned after one. The pool's own count
+    /// includes those still being opened.
+    pub(crate) held: AtomicU32,
     refusal: Mutex<Option<(Instant, Class, String)>>,
     /// Stops what runs on the pool's connection, where it has only one.
-    stop: Arc<AtomicBool>,
+    pub(crate) stop: Option<Arc<AtomicBool>>,
 }
 
 impl<DB: Backend> Lane<DB> {
     pub(crate) fn open(plan: &Plan<DB>, size: u32, settings: &Settings) -> Arc<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let only = (size == 1).then(|| Arc::clone(&stop));
+        let stop = (size == 1 && DB::CAN_STOP).then(Arc::default);
+        let on_connect = stop.clone();
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
-                let only = only.clone();
+                let stop = on_connect.clone();
                 Box::pin(async move {
-                    match only {
+                    match stop {
                         Some(stop) => DB::stop_on(conn, stop).await,
                         None => Ok(()),
                     }
@@ -94,7 +95,7 @@ impl<DB: Backend> Lane<DB> {
             }
         };
         match acquired {
-            Ok(conn) => Ok(Lease::new(conn, Some(self))),
+            Ok(conn) => Ok(Lease::of_lane(conn, self)),
             Err(sqlx::Error::PoolTimedOut) => Err(self.timed_out()),
             Err(error) => Err(explain::<DB>(&self.pool, error.into())),
         }
@@ -130,7 +131,7 @@ impl<DB: Backend> Lane<DB> {
     fn timed_out(&self) -> Error {
         let held = self.held.load(Ordering::Relaxed);
         if held >= self.size() {
-            return exhausted(self.size());
+            return exhausted(self.size(), DB::ONE_WRITER);
         }
         explain::<DB>(&self.pool, unopened())
     }
@@ -150,13 +151,13 @@ pub(crate) async fn acquire_from<DB: Backend>(
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut waiting = std::pin::pin!(pool.acquire());
     match timeout_at(patience, &mut waiting).await {
-        Ok(Ok(conn)) => Ok(Lease::new(conn, None)),
+        Ok(Ok(conn)) => Lease::of_caller(conn).await,
         Ok(Err(sqlx::Error::PoolTimedOut)) => Err(why_none(pool, until).await),
         Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
         Err(_) => {
             let reason = why_none(pool, until).await;
             match timeout_at(until, waiting).await {
-                Ok(Ok(conn)) => Ok(Lease::new(conn, None)),
+                Ok(Ok(conn)) => Lease::of_caller(conn).await,
                 _ => Err(reason),
             }
         }
@@ -167,7 +168,7 @@ pub(crate) async fn acquire_from<DB: Backend>(
 /// server is asked.
 async fn why_none<DB: Backend>(pool: &Pool<DB>, until: Instant) -> Error {
     match timeout_at(until, connect_once(pool)).await {
-        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections()),
+        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false),
         Ok(Some(Err(refusal))) => explain::<DB>(pool, refusal.into()),
         Ok(None) | Err(_) => explain::<DB>(pool, unopened()),
     }
@@ -198,19 +199,24 @@ fn unopened() -> Error {
     )
 }
 
-pub(crate) fn exhausted(size: u32) -> Error {
-    Error::new(
-        Class {
-            category: Category::Resource,
-            kind: Kind::PoolExhausted,
-            retry: Retry::Always,
-        },
+pub(crate) fn exhausted(size: u32, one_writer: bool) -> Error {
+    let class = Class {
+        category: Category::Resource,
+        kind: Kind::PoolExhausted,
+        retry: Retry::Always,
+    };
+    let message = if one_writer {
+        "others were using the one connection that writes for as long as this call could wait; \
+         shorten the transactions, and see whether another process holds the file's lock"
+            .to_owned()
+    } else {
         format!(
             "all connections of the pool were in use ({size} of {size}) for as long as this call \
              could wait; shorten the transactions, call nothing from inside one that needs a \
              second connection, or raise `pool_size`"
-        ),
-    )
+        )
+    };
+    Error::new(class, message)
 }
 
 /// What can be done about a connection that could not be opened.
@@ -220,118 +226,4 @@ fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
     }
     let advice = DB::advice(error.kind(), &pool.connect_options());
     error.advise(advice)
-}
-
-/// A connection that a call holds. Given back when dropped; if something was left on it, then only
-/// after that has been undone.
-#[derive(Debug)]
-pub(crate) struct Lease<DB: Backend> {
-    conn: Option<PoolConnection<DB>>,
-    lane: Option<Arc<Lane<DB>>>,
-    /// Where lanes are used in turns.
-    pub(crate) turn: Option<Turn>,
-    pub(crate) left: Left,
-    /// The session was made read-only for this call.
-    pub(crate) guarded: bool,
-}
-
-/// What a call may have left on its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
-    Nothing,
-    /// A transaction that was begun past us.
-    Transaction,
-    /// Anything: a statement that is still running, a transaction in any state.
-    Unfinished,
-}
-
-impl<DB: Backend> Lease<DB> {
-    fn new(conn: PoolConnection<DB>, lane: Option<&Arc<Lane<DB>>>) -> Self {
-        if let Some(lane) = lane {
-            lane.held.fetch_add(1, Ordering::Relaxed);
-        }
-        Self {
-            conn: Some(conn),
-            lane: lane.map(Arc::clone),
-            turn: None,
-            left: Left::Nothing,
-            guarded: false,
-        }
-    }
-
-    pub(crate) fn conn(&mut self) -> &mut DB::Connection {
-        self.conn.as_mut().expect("present until dropped")
-    }
-
-    fn is_clean(&self) -> bool {
-        self.left == Left::Nothing && !self.guarded
-    }
-
-    /// Gives the connection back, and waits until what was left on it has been undone.
-    pub(crate) async fn release(mut self) {
-        if !self.is_clean()
-            && let Some(conn) = self.conn.take()
-        {
-            // In a task, because a caller that goes away must not stop it half-way.
-            let cleaning = self.clean(conn);
-            drop(tokio::spawn(cleaning).await);
-        }
-    }
-
-    fn clean(&mut self, conn: PoolConnection<DB>) -> impl Future<Output = ()> + use<DB> {
-        let (lane, turn) = (self.lane.clone(), self.turn.take());
-        let cleaning = clean(conn, lane, self.left, self.guarded);
-        async move {
-            cleaning.await;
-            drop(turn);
-        }
-    }
-}
-
-/// Makes a connection fit for the next borrower, or closes it.
-async fn clean<DB: Backend>(
-    mut conn: PoolConnection<DB>,
-    lane: Option<Arc<Lane<DB>>>,
-    left: Left,
-    guarded: bool,
-) {
-    let stop = |now| {
-        if let Some(lane) = &lane {
-            lane.stop.store(now, Ordering::Relaxed);
-        }
-    };
-    let recovered = match left {
-        Left::Nothing => true,
-        Left::Transaction => DB::leave_transaction(&mut conn).await,
-        Left::Unfinished => {
-            stop(true);
-            let recovered = DB::recover(&mut conn).await;
-            // Where nothing ran any more, nobody has taken the flag down.
-            stop(false);
-            recovered
-        }
-    };
-    let lift_guard = DB::READ_ONLY_OFF.into_sql_str();
-    let usable = recovered && (!guarded || DB::run(&mut conn, lift_guard).await.is_ok());
-    if !usable {
-        conn.close_on_drop();
-    }
-}
-
-impl<DB: Backend> Drop for Lease<DB> {
-    fn drop(&mut self) {
-        if let Some(lane) = &self.lane {
-            lane.held.fetch_sub(1, Ordering::Relaxed);
-        }
-        let Some(conn) = self.conn.take() else { return };
-        match tokio::runtime::Handle::try_current() {
-            Ok(_) if self.is_clean() => drop(conn),
-            Ok(runtime) => {
-                let cleaning = self.clean(conn);
-                drop(runtime.spawn(cleaning));
-            }
-            // No runtime is left to give it back in: close it here.
-            Err(_) => drop(conn.detach()),
-        }
-    }
 }

@@ -6,5 +6,6 @@
     reason = "the common suites are compiled for each database"
 )]
 
+mod checker;
 mod postgres;
 mod sqlite;

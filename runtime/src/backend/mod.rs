@@ -39,6 +39,8 @@ pub struct Begin {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) read_only: bool,
     pub(crate) deferrable: bool,
+    /// The session was not opened by dbop.
+    pub(crate) foreign: bool,
     /// The call's time, where it is shorter than what the session was opened with.
     pub(crate) shorter: Option<Duration>,
 }
@@ -130,6 +132,10 @@ pub(crate) mod sealed {
         /// cannot say it.
         const GUARDS_TRANSACTIONS: bool;
 
+        /// One connection at a time may write.
+        const ONE_WRITER: bool;
+        /// A statement that runs can be stopped, by [`stop_on`](Self::stop_on).
+        const CAN_STOP: bool;
         /// Makes the table that keeps the markers of `once` operations, if there is none.
         const ONCE_SCHEMA: &'static str;
         /// Deletes some of the markers that are older than a week.

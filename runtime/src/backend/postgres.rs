@@ -35,6 +35,8 @@ impl Driver for Postgres {
     const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
     const GUARDS_TRANSACTIONS: bool = false;
+    const ONE_WRITER: bool = false;
+    const CAN_STOP: bool = false;
     // The lock, because two sessions that make one table at the same time get a unique violation
     // on the catalog, `IF NOT EXISTS` or not.
     const ONCE_SCHEMA: &'static str =
@@ -115,7 +117,13 @@ impl Driver for Postgres {
                 sql,
                 "; SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {lock}"
             );
-            if conn.server_version_num().is_some_and(|v| v >= 170_000) {
+            let version = conn.server_version_num().unwrap_or_default();
+            if begin.foreign && version >= 140_000 {
+                // What a session of ours has from the start: a statement whose caller goes away
+                // ends soon, and its locks with it.
+                let _ = write!(sql, "; SET LOCAL client_connection_check_interval = 100");
+            }
+            if version >= 170_000 {
                 let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
             }
         }

@@ -41,6 +41,8 @@ impl Driver for Sqlite {
     const READ_ONLY_ON: &'static str = "PRAGMA query_only = ON";
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
     const GUARDS_TRANSACTIONS: bool = true;
+    const ONE_WRITER: bool = true;
+    const CAN_STOP: bool = true;
     const ONCE_SCHEMA: &'static str = "CREATE TABLE IF NOT EXISTS dbop_once (
             op TEXT NOT NULL,
             key TEXT NOT NULL,
@@ -160,6 +162,8 @@ impl Driver for Sqlite {
 
     async fn stop_on(conn: &mut SqliteConnection, stop: Arc<AtomicBool>) -> sqlx::Result<()> {
         let mut handle = conn.lock_handle().await?;
+        // It may have been meant for a connection before this one, of a runtime that is gone.
+        stop.store(false, Ordering::Relaxed);
         // `swap`, so that what runs next, the rollback, is not stopped as well.
         handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || {
             !stop.swap(false, Ordering::Relaxed)

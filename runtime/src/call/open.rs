@@ -14,8 +14,9 @@ use crate::db::Defaults;
 use crate::error::{Error, Result};
 use crate::idle::Idle;
 use crate::lanes::Lanes;
+use crate::lease::{Lease, Left};
 use crate::once::{self, Claim};
-use crate::pool::{self, Lease, Left};
+use crate::pool;
 use crate::retry::Effect;
 use crate::state::State;
 use crate::tx_state::TxState;
@@ -49,6 +50,7 @@ impl CallCore {
     ) -> Result<Claim<Box<Own<DB>>>> {
         self.enter(defaults).await?;
         let mut turns = 0;
+        let mut queued_for = None;
         let mut table_made = false;
         loop {
             self.pass(defaults)?;
@@ -79,11 +81,14 @@ impl CallCore {
                 if wait < self.deadline.saturating_duration_since(Instant::now()) {
                     self.pause(error.class(), wait).await;
                     self.attempts -= 1;
+                    queued_for = Some(error);
                     continue;
                 }
             }
             if !self.try_again(defaults, error.class(), Effect::None).await {
-                return Err(error);
+                // Others wait in the same queue with the connection; what for is the better answer.
+                let exhausted = error.kind() == Kind::PoolExhausted;
+                return Err(queued_for.filter(|_| exhausted).unwrap_or(error));
             }
         }
     }
@@ -202,6 +207,7 @@ impl CallCore {
                 isolation: op.isolation,
                 read_only: op.read_only,
                 deferrable: op.deferrable,
+                foreign: defaults.statement_timeout.is_none(),
                 shorter: self.shorter(defaults),
             };
             let sql = DB::begin_sql(lease.conn(), &begin);

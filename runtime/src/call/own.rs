@@ -11,7 +11,7 @@ use crate::classify::{Category, Class, Kind};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::hooks::{Due, Hooks};
-use crate::pool::{Lease, Left};
+use crate::lease::{Lease, Left};
 use crate::retry::Effect;
 use crate::state::{State, View, ended_unseen};
 use crate::statement;

@@ -1,8 +1,12 @@
 //! What holds on every database.
 
-use super::{Database, OLD_MARKERS, fresh_with};
+use super::{Database, OLD_MARKERS, fresh_with, outside};
 
+pub(crate) mod cancellation;
+pub(crate) mod histories;
 mod limit;
 pub(crate) mod once;
 mod once_joined;
+pub(crate) mod registers;
+pub(crate) mod tried;
 mod watchdogs;

@@ -1,12 +1,22 @@
 //! Postgres, in the throwaway cluster that `tests/run` starts.
 
 pub(crate) type Database = sqlx::Postgres;
-pub(crate) use dbop_tests::postgres::fresh_with;
+pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
 mod breaker;
+mod cancellation;
+mod cancelled_statements;
 #[path = "../common/mod.rs"]
 mod common;
+mod histories;
+mod meddler;
 mod once;
+mod tried;
+
+pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};
+
+/// How often every poll is tried. The proxy makes every await one.
+pub(crate) const SWEEPS: u32 = 1;
 
 /// 1200 markers of eight days ago, and one of six.
 pub(crate) const OLD_MARKERS: &str = "INSERT INTO dbop_once (op, key, fp, created_at)

@@ -1,10 +1,23 @@
 //! SQLite, in files of temporary folders.
 
 pub(crate) type Database = sqlx::Sqlite;
-pub(crate) use dbop_tests::sqlite::fresh_with;
+pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 
+mod cancellation;
+mod cancelled_statements;
 #[path = "../common/mod.rs"]
 mod common;
+mod full_disk;
+mod killed;
+mod money;
+mod process;
+mod rival;
+mod tried;
+
+pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};
+
+/// How often every poll is tried. Its thread may answer before it is asked twice.
+pub(crate) const SWEEPS: u32 = 2;
 
 /// 1200 markers of eight days ago, and one of six.
 pub(crate) const OLD_MARKERS: &str = "WITH RECURSIVE n(i) AS (

@@ -1,0 +1,203 @@
+//! Drops a call at every poll that it takes.
+
+use std::future::poll_fn;
+use std::ops::Range;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::super::super::SWEEPS;
+use super::operations::{Trial, Trouble};
+use super::world::World;
+
+/// More polls than any call here takes: it never ends.
+const TOO_MANY: u32 = 5000;
+
+/// So many must have been needed to see all there is to see, at most.
+pub(crate) const MOST_SWEEPS: u32 = 60;
+
+/// The rows that a call may leave behind, from those of one that never began to those of one that
+/// came to its end.
+pub(crate) type States = &'static [&'static [i64]];
+
+/// What an operation promises.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Promise {
+    pub(crate) states: States,
+    pub(crate) hooks: bool,
+    /// What must have been seen, or its calls were not dropped at every place of interest.
+    pub(crate) complete: fn(&Seen) -> bool,
+}
+
+/// Of a transaction that writes these rows. Some of its calls must have been dropped early enough
+/// to leave nothing, and others in COMMIT.
+pub(crate) const fn all_or_nothing(states: &'static [&'static [i64]; 2]) -> Promise {
+    Promise {
+        states,
+        hooks: true,
+        complete: |seen| seen.dropped.iter().all(|state| *state > 0),
+    }
+}
+
+/// What became of the calls that were dropped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The most polls that one took.
+    pub(crate) polls: u32,
+    /// How many dropped calls ended in each state.
+    pub(crate) dropped: Vec<u32>,
+}
+
+/// The seed can be given, so that a failure can be seen again.
+pub(crate) fn seeded() -> fastrand::Rng {
+    let given = std::env::var("DBOP_TEST_SEED");
+    let seed = given.map_or_else(
+        |_| fastrand::u64(..),
+        |seed| seed.parse().expect("a number"),
+    );
+    println!("DBOP_TEST_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}
+
+/// Polls `call` when it is woken, at most `polls` times, lets `linger` pass in which an answer may
+/// come that nobody takes, and drops it. Its output, if it came to its end.
+pub(crate) async fn cut<F: Future>(polls: u32, linger: Duration, call: F) -> Option<F::Output> {
+    let mut call = Box::pin(call);
+    let mut left = polls;
+    let output = poll_fn(|cx| {
+        if let Poll::Ready(output) = call.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        left -= 1;
+        match left {
+            0 => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    });
+    let output = output.await;
+    if output.is_none() && !linger.is_zero() {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < linger {
+            tokio::task::yield_now().await;
+        }
+    }
+    output
+}
+
+/// How many polls `call` takes to its end.
+pub(crate) async fn polls_of(call: impl Future<Output = Result<(), Trouble>>) -> u32 {
+    let mut call = std::pin::pin!(call);
+    let mut polls = 0;
+    let ended = poll_fn(|cx| {
+        polls += 1;
+        call.as_mut().poll(cx)
+    });
+    ended.await.expect("nobody drops it");
+    polls
+}
+
+impl World {
+    /// See [`at_every_poll_but`](Self::at_every_poll_but).
+    pub(crate) async fn at_every_poll<F>(
+        &mut self,
+        what: &str,
+        promise: Promise,
+        operation: impl FnMut(Trial) -> F,
+    ) -> Seen
+    where
+        F: Future<Output = Result<(), Trouble>>,
+    {
+        self.at_every_poll_but(0..0, what, promise, operation).await
+    }
+
+    /// Drops `operation` after one poll, after two and so on, until it comes to its end; each time
+    /// once at that poll, and once a random moment later. Checks everything after each. Where an
+    /// answer may be there before it is asked for, does that several times.
+    pub(crate) async fn at_every_poll_but<F>(
+        &mut self,
+        uninteresting: Range<u32>,
+        what: &str,
+        promise: Promise,
+        mut operation: impl FnMut(Trial) -> F,
+    ) -> Seen
+    where
+        F: Future<Output = Result<(), Trouble>>,
+    {
+        let mut random = seeded();
+        let mut seen = Seen {
+            polls: 0,
+            dropped: vec![0; promise.states.len()],
+        };
+        let mut settled = Vec::new();
+        let mut sweeps = 0;
+        while sweeps < SWEEPS || (!(promise.complete)(&seen) && sweeps < MOST_SWEEPS) {
+            sweeps += 1;
+            for polls in (1..).filter(|polls| !uninteresting.contains(polls)) {
+                assert!(polls < TOO_MANY, "{what}: it never comes to its end");
+                let mut ended = true;
+                for linger in [0, random.u64(1..1500)].map(Duration::from_micros) {
+                    let trial = self.trial();
+                    let context = format!("{what}, dropped {linger:?} after {polls} polls");
+                    let output = cut(polls, linger, operation(trial.clone())).await;
+                    ended &= output.is_some();
+                    if let Some(Err(error)) = &output {
+                        assert!(promise.states.len() == 1, "{context}: {error}");
+                    }
+                    let state = self.check(&trial, promise, output.as_ref(), &context).await;
+                    seen.dropped[state] += u32::from(output.is_none());
+                    settled.push((trial, state, context));
+                }
+                seen.polls = seen.polls.max(polls);
+                if ended {
+                    break;
+                }
+            }
+        }
+        self.nothing_has_changed(&settled, promise).await;
+        println!("{what}: {seen:?} in {sweeps} sweeps");
+        assert!(seen.polls > 1, "{what}: it is never pending");
+        assert!((promise.complete)(&seen), "{what}: {seen:?}");
+        seen
+    }
+
+    /// The state that the call has left behind.
+    pub(crate) async fn check(
+        &mut self,
+        trial: &Trial,
+        promise: Promise,
+        output: Option<&Result<(), Trouble>>,
+        context: &str,
+    ) -> usize {
+        self.is_as_before(context).await;
+        let parts = self.parts(trial).await;
+        let state = promise.states.iter().position(|state| *state == parts);
+        let Some(state) = state else {
+            panic!("{context}: only a part is there: {parts:?}");
+        };
+        let last = promise.states.len() - 1;
+        match output {
+            Some(Ok(())) => assert_eq!(state, last, "{context}: it said Ok"),
+            Some(Err(error)) => assert_eq!(state, 0, "{context}: {error}"),
+            None => {}
+        }
+        if promise.hooks {
+            self.hooks_fit(trial, is_new(state, promise), context).await;
+        }
+        state
+    }
+
+    /// Nothing of a dropped call has landed later, no hook has run again.
+    async fn nothing_has_changed(&mut self, settled: &[(Trial, usize, String)], promise: Promise) {
+        for (trial, state, context) in settled {
+            let parts = self.parts(trial).await;
+            assert_eq!(parts, promise.states[*state], "later, {context}");
+            if promise.hooks {
+                self.hooks_fit(trial, is_new(*state, promise), context)
+                    .await;
+            }
+        }
+    }
+}
+
+fn is_new(state: usize, promise: Promise) -> bool {
+    !promise.states[state].is_empty()
+}

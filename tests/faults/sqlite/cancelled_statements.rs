@@ -1,0 +1,151 @@
+//! Statements that run for long when their caller goes away.
+
+use std::time::Duration;
+
+use dbop::{Conn, Db, Tx, db_op, transactional};
+use sqlx::Executor;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use super::Database;
+use super::common::cancellation::operations::{Trial, Trouble};
+use super::common::cancellation::rounds::{Promise, seeded};
+use super::common::cancellation::shutdown::{Dropped, lasting};
+use super::common::cancellation::world::World;
+
+/// Would count for hours.
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
+    LIMIT 10000000000) INSERT INTO parts SELECT COUNT(*), 3 FROM n";
+const ENDLESS_READ: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
+    LIMIT 10000000000) SELECT COUNT(*) FROM n";
+
+#[db_op]
+async fn operation(conn: &mut Conn<'_, Database>, trial: Trial) -> Result<(), Trouble> {
+    trial.write_two(&mut *conn, 1).await?;
+    trial.run();
+    conn.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[transactional]
+async fn transaction(tx: &mut Tx<'_, Database>, trial: Trial) -> Result<(), Trouble> {
+    trial.on_both_ends(&mut *tx);
+    trial.write_two(&mut *tx, 1).await?;
+    trial.run();
+    tx.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[transactional(nested)]
+async fn nested(tx: &mut Tx<'_, Database>, trial: Trial) -> Result<(), Trouble> {
+    transaction(&mut *tx, trial).await
+}
+
+#[transactional]
+async fn around_nested(tx: &mut Tx<'_, Database>, trial: Trial) -> Result<(), Trouble> {
+    nested(&mut *tx, trial).await
+}
+
+#[db_op(read_only)]
+async fn reads(conn: &mut Conn<'_, Database>, trial: Trial) -> Result<(), Trouble> {
+    trial.run();
+    conn.execute(ENDLESS_READ).await?;
+    Ok(())
+}
+
+const STEPS: Promise = Promise {
+    states: &[&[], &[1, 2]],
+    hooks: false,
+    complete: |_| true,
+};
+const NOTHING: Promise = Promise {
+    states: &[&[]],
+    hooks: true,
+    complete: |_| true,
+};
+
+macro_rules! dropped_in {
+    ($world:expr, $rounds:expr, $promise:expr, $operation:expr) => {{
+        let (world, mut random, mut begun) = (&mut $world, seeded(), 0);
+        for _ in 0..$rounds {
+            let trial = world.trial();
+            let wait = Duration::from_micros(random.u64(1..6000));
+            let context = format!("dropped after {wait:?}");
+            let cut = timeout(wait, $operation(trial.clone())).await;
+            cut.expect_err("it takes hours").to_string();
+            world.check(&trial, $promise, None, &context).await;
+            begun += trial.runs();
+        }
+        begun
+    }};
+}
+
+#[tokio::test]
+async fn a_long_statement_whose_caller_went_away_stops_and_delays_nobody() {
+    let mut world = World::narrow().await;
+    let db = &world.db();
+    let begun = dropped_in!(world, 30, STEPS, |trial| operation(db, trial))
+        + dropped_in!(world, 30, NOTHING, |trial| transaction(db, trial))
+        + dropped_in!(world, 30, NOTHING, |trial| around_nested(db, trial));
+    assert!(begun > 20, "only {begun} calls came to their statement");
+}
+
+#[tokio::test]
+async fn a_long_read_whose_caller_went_away_stops_and_delays_nobody() {
+    let mut world = World::of_readers().await;
+    let db = &world.db();
+    let begun = dropped_in!(world, 10, NOTHING, |trial| reads(db, trial));
+    assert!(begun > 2, "only {begun} calls came to their statement");
+}
+
+#[tokio::test]
+async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
+    let mut world = World::with_own_pool(2).await;
+    let pool = &world.pool();
+    let begun = dropped_in!(world, 10, NOTHING, |trial| transaction(pool, trial));
+    assert!(begun > 2, "only {begun} calls came to their statement");
+}
+
+#[tokio::test]
+async fn a_long_statement_of_an_operation_on_the_callers_own_pool_stops_too() {
+    let mut world = World::with_own_pool(2).await;
+    let pool = &world.pool();
+    let begun = dropped_in!(world, 10, STEPS, |trial| operation(pool, trial));
+    assert!(begun > 2, "only {begun} calls came to their statement");
+}
+
+/// Drops the call, which is in the middle of its statement, together with its runtime.
+fn in_a_runtime_that_ends(url: &str, trial: &Trial, dropped: Dropped) {
+    let ending = Builder::new_current_thread().enable_all().build();
+    let ending = ending.expect("a runtime");
+    let db = ending.block_on(Db::<Database>::connect(url));
+    let db = db.expect("the database");
+    let mut call = Box::pin(transaction(&db, trial.clone()));
+    ending.block_on(async {
+        let cut = timeout(Duration::from_millis(50), call.as_mut()).await;
+        cut.expect_err("it takes hours");
+    });
+    if dropped == Dropped::Before {
+        ending.block_on(async { drop(call) });
+        drop(ending);
+    } else {
+        drop(ending);
+        drop(call);
+    }
+}
+
+#[test]
+fn a_long_statement_stops_when_its_runtime_ends() {
+    let lasting = lasting();
+    let mut world = lasting.block_on(World::narrow());
+    for dropped in [Dropped::Before, Dropped::After] {
+        let trial = world.trial();
+        in_a_runtime_that_ends(&world.url, &trial, dropped);
+        let context = format!("dropped {dropped:?} the end");
+        lasting.block_on(world.is_as_before(&context));
+        assert!(
+            lasting.block_on(world.parts(&trial)).is_empty(),
+            "{context}"
+        );
+    }
+}
