@@ -1,12 +1,21 @@
-//! A TCP proxy in front of a Postgres server that can fail, and that reads what clients send.
+//! A TCP proxy in front of a Postgres server that can fail, and that reads what both sides send.
+
+mod cut;
+mod messages;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use cut::Cuts;
+pub use cut::{Passed, Place};
+use messages::Splitter;
+pub use messages::{Message, Side};
 
 /// Listens on loopback for as long as it lives.
 #[derive(Debug)]
@@ -30,18 +39,8 @@ struct Shared {
     /// The next message that begins so is passed on, and its connection closed when the server
     /// answers.
     to_lose: Mutex<Option<&'static str>>,
+    cuts: Cuts,
     sent: Mutex<Vec<Message>>,
-}
-
-/// One message of a client
-/// (<https://www.postgresql.org/docs/current/protocol-message-formats.html>).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// `Q` is a simple query, `S` the end of an extended one; each waits for an answer. 0 is the
-    /// start-up message.
-    pub kind: u8,
-    /// Its bytes, as far as they are text.
-    pub text: String,
 }
 
 impl Proxy {
@@ -61,6 +60,7 @@ impl Proxy {
             to_close: AtomicU32::new(0),
             to_ignore: AtomicU32::new(0),
             to_lose: Mutex::default(),
+            cuts: Cuts::default(),
             sent: Mutex::default(),
         });
         let (cut, _) = watch::channel(0);
@@ -95,6 +95,32 @@ impl Proxy {
     /// Closes every open connection.
     pub fn cut(&self) {
         self.cut.send_modify(|count| *count += 1);
+    }
+
+    /// Cuts the connection over which, counted from now on, message `number` goes, the first one
+    /// being 0, whichever side sends it. Other connections are left alone. What the server was sent
+    /// before reaches it, with an orderly end.
+    pub fn cut_at(&self, number: usize, place: Place) {
+        self.shared.cuts.plan(number, place);
+    }
+
+    /// If the connection has been cut: the messages counted, the last being the one it was cut at.
+    #[must_use]
+    pub fn was_cut(&self) -> Option<Vec<Passed>> {
+        self.shared.cuts.met()
+    }
+
+    /// The messages counted since a cut was planned, up to that cut.
+    #[must_use]
+    pub fn passed(&self) -> Vec<Passed> {
+        self.shared.cuts.passed()
+    }
+
+    /// Whether the server, too, has let go of the connection that was cut, and with it undone or
+    /// done whatever it was told.
+    #[must_use]
+    pub fn cut_is_over(&self) -> bool {
+        self.shared.cuts.is_over()
     }
 
     /// Connections accepted so far.
@@ -154,6 +180,13 @@ fn take_one(left: &AtomicU32) -> bool {
         .is_ok()
 }
 
+/// Why the bytes of a connection are no longer passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    Cut,
+}
+
 async fn pass(client: TcpStream, shared: Arc<Shared>, mut cut: watch::Receiver<u32>) {
     let Ok(server) = TcpStream::connect(&shared.server).await else {
         return;
@@ -162,63 +195,80 @@ async fn pass(client: TcpStream, shared: Arc<Shared>, mut cut: watch::Receiver<u
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let losing = AtomicBool::new(false);
-    let up = async {
-        let mut reader = Reader::default();
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
-            let messages = reader.read(&buffer[..n]);
-            if messages.iter().any(|message| shared.loses(message)) {
-                losing.store(true, SeqCst);
-            }
-            shared.sent.lock().expect("no task panics").extend(messages);
-            if to_server.write_all(&buffer[..n]).await.is_err() {
-                break;
-            }
-        }
+    let (losing, bare_answer) = (AtomicBool::new(false), AtomicBool::new(false));
+    let direction = |side| Direction {
+        side,
+        splitter: Splitter::new(side, &bare_answer),
+        shared: &shared,
+        losing: &losing,
     };
-    let down = async {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
-            if losing.load(SeqCst) || to_client.write_all(&buffer[..n]).await.is_err() {
-                break;
-            }
-        }
+    let end = tokio::select! {
+        end = direction(Side::Client).pass(&mut from_client, &mut to_server) => end,
+        end = direction(Side::Server).pass(&mut from_server, &mut to_client) => end,
+        _ = cut.changed() => End::Closed,
     };
-    tokio::select! {
-        () = up => {}
-        () = down => {}
-        _ = cut.changed() => {}
+    if end == End::Cut {
+        drop((from_client, to_client));
+        // Closed while there is something to read, the connection would be reset, and what was
+        // written last might be lost.
+        let _ = to_server.shutdown().await;
+        let mut buffer = [0; 1024];
+        while let Ok(1..) = from_server.read(&mut buffer).await {}
+        shared.cuts.ended();
     }
 }
 
-/// Cuts a client's stream into messages.
-#[derive(Debug, Default)]
-struct Reader {
-    pending: Vec<u8>,
-    /// The start-up message, which has no type byte, has been read.
-    started: bool,
+/// One of the two of a connection.
+struct Direction<'a> {
+    side: Side,
+    splitter: Splitter<'a>,
+    shared: &'a Shared,
+    /// The server's next bytes are to be lost.
+    losing: &'a AtomicBool,
 }
 
-impl Reader {
-    fn read(&mut self, bytes: &[u8]) -> Vec<Message> {
-        self.pending.extend_from_slice(bytes);
-        let mut messages = Vec::new();
-        loop {
-            let type_bytes = usize::from(self.started);
-            let Some(length) = self.pending.get(type_bytes..type_bytes + 4) else {
-                return messages;
-            };
-            let length = u32::from_be_bytes(length.try_into().expect("four bytes"));
-            let end = type_bytes + usize::try_from(length).expect("fits");
-            if self.pending.len() < end {
-                return messages;
+impl Direction<'_> {
+    async fn pass(mut self, from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) -> End {
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(n @ 1..) = from.read(&mut buffer).await {
+            if self.side == Side::Server && self.losing.load(SeqCst) {
+                return End::Closed;
             }
-            let message: Vec<u8> = self.pending.drain(..end).collect();
-            let kind = if self.started { message[0] } else { 0 };
-            self.started = true;
-            let text = String::from_utf8_lossy(&message[type_bytes + 4..]).into_owned();
-            messages.push(Message { kind, text });
+            let (bytes, end) = self.read(&buffer[..n]);
+            if to.write_all(&bytes).await.is_err() {
+                // Perhaps it was the server that ended it, after all of this was read.
+                return end.unwrap_or(End::Closed);
+            }
+            if let Some(end) = end {
+                return end;
+            }
         }
+        End::Closed
+    }
+
+    /// What is to be passed on, and whether nothing more is.
+    fn read(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<End>) {
+        let mut to_pass = Vec::new();
+        for (message, bytes) in self.splitter.read(bytes) {
+            let place = self.shared.cuts.step(self.side, &message);
+            if place == Some(Place::Before) {
+                return (to_pass, Some(End::Cut));
+            }
+            if self.side == Side::Client {
+                if self.shared.loses(&message) {
+                    self.losing.store(true, SeqCst);
+                }
+                self.shared
+                    .sent
+                    .lock()
+                    .expect("no task panics")
+                    .push(message);
+            }
+            to_pass.extend(bytes);
+            if place == Some(Place::After) {
+                return (to_pass, Some(End::Cut));
+            }
+        }
+        (to_pass, None)
     }
 }

@@ -109,9 +109,9 @@ where
 
 pub(crate) mod sealed {
     use super::{
-        Arc, AtomicBool, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Either,
-        Future, Isolation, Kind, Liveness, Options, Outcome, Plans, Result, Settings, SqlStr,
-        Statement,
+        Arc, AtomicBool, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Duration,
+        Either, Future, Isolation, Kind, Liveness, Options, Outcome, Plans, Result, Settings,
+        SqlStr, Statement,
     };
 
     /// What [`Backend`](super::Backend) asks of a driver, out of reach of other crates.
@@ -132,6 +132,9 @@ pub(crate) mod sealed {
         /// cannot say it.
         const GUARDS_TRANSACTIONS: bool;
 
+        /// How long after a connection was lost the database has noticed that, and has ended what
+        /// ran on it.
+        const UNTIL_ENDED: Duration;
         /// One connection at a time may write.
         const ONE_WRITER: bool;
         /// A statement that runs can be stopped, by [`stop_on`](Self::stop_on).

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -35,6 +36,8 @@ impl Driver for Postgres {
     const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
     const GUARDS_TRANSACTIONS: bool = false;
+    // Twice and a half `client_connection_check_interval`.
+    const UNTIL_ENDED: Duration = Duration::from_millis(250);
     const ONE_WRITER: bool = false;
     const CAN_STOP: bool = false;
     // The lock, because two sessions that make one table at the same time get a unique violation

@@ -41,6 +41,7 @@ impl Driver for Sqlite {
     const READ_ONLY_ON: &'static str = "PRAGMA query_only = ON";
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
     const GUARDS_TRANSACTIONS: bool = true;
+    const UNTIL_ENDED: Duration = Duration::ZERO;
     const ONE_WRITER: bool = true;
     const CAN_STOP: bool = true;
     const ONCE_SCHEMA: &'static str = "CREATE TABLE IF NOT EXISTS dbop_once (

@@ -25,6 +25,8 @@ pub(crate) struct CallCore {
     pub(super) op: &'static Op,
     started: Instant,
     pub(super) deadline: Instant,
+    /// How long after a connection was lost the database has ended what ran on it.
+    until_ended: Duration,
     pub(super) attempts: u32,
     /// There is no second attempt: the caller's connection or transaction is used.
     pub(super) single: bool,
@@ -53,12 +55,13 @@ pub(crate) struct CallCore {
 }
 
 impl CallCore {
-    pub(super) fn new(op: &'static Op, system: &'static str) -> Self {
+    pub(super) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self {
         let started = Instant::now();
         Self {
             op,
             started,
             deadline: started,
+            until_ended,
             attempts: 0,
             single: matches!(op.retry, Retries::Never),
             joined: false,
@@ -200,8 +203,18 @@ impl CallCore {
             self.attempts,
             self.deadline,
         );
-        let Some(wait) = wait else { return false };
-        self.unknown |= effect == Effect::Possible && !self.op.read_only;
+        let Some(mut wait) = wait else { return false };
+        if effect == Effect::Possible && !self.op.read_only {
+            self.unknown = true;
+            // What was sent over a lost connection may be running still, and must not land after
+            // what the next attempt does. A marker sees to that by itself.
+            if retry::is_outage(class.kind) && !self.op.once {
+                wait = wait.max(self.until_ended);
+            }
+            if wait >= self.deadline.saturating_duration_since(Instant::now()) {
+                return false;
+            }
+        }
         self.stale_plans = class.kind == Kind::StalePlan;
         self.pause(class, wait).await;
         self.pass(defaults).is_ok()

@@ -72,7 +72,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self {
             scope,
             source: S::source,
-            core: CallCore::new(op, DB::SYSTEM),
+            core: CallCore::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
             result: None,
             of: ResultOf::NEW,
         }

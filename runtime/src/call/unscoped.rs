@@ -1,5 +1,7 @@
 //! A call of an operation that has no session parameter: dbop adds what needs none.
 
+use std::time::Duration;
+
 use super::body::{Body, Late};
 use super::core::CallCore;
 use super::result::{OpResult, ResultOf};
@@ -8,6 +10,9 @@ use crate::error::{Error, Outcome};
 use crate::op::Op;
 use crate::replay::Attempted;
 use crate::retry::Effect;
+
+/// Which database it is, is not known; of those we do know, Postgres takes longest.
+const UNTIL_ENDED: Duration = Duration::from_millis(250);
 
 /// A call of a `#[db_op]` that gets its connection in its own way: deadline, category, counts and
 /// span, and retry where the operation was declared `idempotent` or `read_only`.
@@ -35,7 +40,7 @@ impl<R> Unscoped<R> {
         R: OpResult,
     {
         Self {
-            core: CallCore::new(op, "other_sql"),
+            core: CallCore::new(op, "other_sql", UNTIL_ENDED),
             result: None,
             of: ResultOf::NEW,
         }

@@ -8,9 +8,11 @@ mod cancellation;
 mod cancelled_statements;
 #[path = "../common/mod.rs"]
 mod common;
+mod cuts;
 mod histories;
 mod meddler;
 mod once;
+mod servers;
 mod tried;
 
 pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};

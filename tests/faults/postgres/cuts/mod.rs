@@ -1,0 +1,284 @@
+//! A connection that is cut at any message of a call, before or after it arrives: nothing is
+//! applied twice, nothing by half, and every answer is true.
+
+mod operations;
+
+use std::time::Duration;
+
+use dbop::{Db, DbError, Outcome};
+use dbop_tests::proxy::{Passed, Place, Proxy, Side};
+use dbop_tests::{Fresh, eventually};
+use sqlx::{Connection, Executor, PgConnection, Postgres};
+use tokio::time::timeout;
+
+#[derive(Debug, thiserror::Error, DbError)]
+#[error(transparent)]
+struct Trouble(#[from] dbop::Error);
+
+/// What an operation promises wherever its connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    /// `Ok` and applied once; but `Unknown`, and applied once or not at all, where this may have
+    /// been done and was not answered.
+    OnceUnlessInDoubt(Doubt),
+    /// `Ok` and applied once.
+    Once,
+    /// `Ok`, and there is nothing to apply.
+    Reads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Commit,
+    Statement,
+}
+
+impl Doubt {
+    /// Whether the client, when its connection was cut before message `cut` of these, had sent this
+    /// and not got the whole answer. What it sends to a connection that is gone is sent, too.
+    fn is_open(self, uncut: &[Passed], cut: usize) -> bool {
+        let first = |side, kind, text: &str, from: usize| {
+            let is = |passed: &Passed| {
+                let message = &passed.message;
+                (passed.from, message.kind) == (side, kind) && message.text.starts_with(text)
+            };
+            from + uncut[from..].iter().position(is).expect("it is sent")
+        };
+        let (begin, execute) = match self {
+            Self::Commit => {
+                let commit = first(Side::Client, b'Q', "COMMIT", 0);
+                (commit, commit)
+            }
+            Self::Statement => (
+                first(Side::Client, b'B', "", 0),
+                first(Side::Client, b'E', "", 0),
+            ),
+        };
+        let answered = first(Side::Server, b'Z', "", execute);
+        (begin..=answered).contains(&cut)
+    }
+}
+
+/// What a call finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// A connection that has run the operation before.
+    Warm,
+    /// No connection: it is cut while it is being opened.
+    Cold,
+}
+
+/// Both tables count: a key that was applied twice, or by half, shows.
+const SCHEMA: &str = "CREATE TABLE counters (n BIGINT NOT NULL);
+    INSERT INTO counters VALUES (0);
+    CREATE TABLE effects (key BIGINT NOT NULL);
+    CREATE TABLE unique_effects (key BIGINT PRIMARY KEY)";
+
+/// Its password is `hasty`, hashed once and not 4096 times as by default: every cut is followed by a
+/// new connection.
+const HASTY: &str = "DO $$ BEGIN
+        CREATE ROLE hasty LOGIN PASSWORD 'SCRAM-SHA-256$1:MDEyMzQ1Njc4OWFiY2RlZg==$aNbXaptnDGxp0LdTWyYG44WsMvNI/gPx1rHwHQpJAKc=:8+m539kUFZmaK154O2sEDjAmL1zHpTwvJAaUdDtNKMo=';
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO hasty";
+
+struct Bench {
+    _fresh: Fresh<Postgres>,
+    proxy: Proxy,
+    outside: PgConnection,
+    /// The key of the last call.
+    key: i64,
+    /// The messages of the last call that was not cut.
+    uncut: Vec<Passed>,
+}
+
+/// Cuts the operation's connection at every message in turn, until it has run without meeting the
+/// cut; how many messages there are.
+async fn cut_everywhere(
+    promise: Promise,
+    start: Start,
+    op: impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>,
+) -> usize {
+    let mut bench = Bench::open().await;
+    for number in 0.. {
+        let mut cuts = 0;
+        // A handle for both places only: what it may have learned about the server ends with it.
+        let mut db = bench.connect().await;
+        for place in [Place::Before, Place::After] {
+            match start {
+                Start::Warm => bench.warm(promise, &db, &op).await,
+                Start::Cold => db = bench.connect_without_connections().await,
+            }
+            let cut = bench.call(promise, &db, &op, number, place).await;
+            cuts += u32::from(cut.is_some());
+            if start == Start::Cold && cut.is_some_and(|cut| ends_opening(cut.last())) {
+                return number + 1;
+            }
+        }
+        db.close().await;
+        match cuts {
+            0 => return number,
+            2 => {}
+            _ => panic!("message {number} came in one run, and in another it did not"),
+        }
+    }
+    unreachable!("a call has an end")
+}
+
+/// What comes after this message finds an open connection.
+fn ends_opening(last: Option<&Passed>) -> bool {
+    last.is_some_and(|last| (last.from, last.message.kind) == (Side::Server, b'Z'))
+}
+
+impl Bench {
+    async fn open() -> Self {
+        let fresh = dbop_tests::postgres::fresh_with(|builder| builder.pool_size(1)).await;
+        fresh.pool().execute(SCHEMA).await.expect("the schema");
+        let markers = Db::<Postgres>::ONCE_SCHEMA;
+        fresh.pool().execute(markers).await.expect("their table");
+        fresh.pool().execute(HASTY).await.expect("the role");
+        let (_, place) = fresh.url.rsplit_once('@').expect("a user in the URL");
+        Self {
+            proxy: Proxy::before(&format!("postgres://hasty:hasty@{place}")).await,
+            outside: dbop_tests::postgres::outside(&fresh).await,
+            _fresh: fresh,
+            key: 0,
+            uncut: Vec::new(),
+        }
+    }
+
+    /// A handle with one connection, and a retry for every cut.
+    async fn connect(&self) -> Db<Postgres> {
+        let builder = Db::builder().url(&self.proxy.url).pool_size(1);
+        let builder = builder.retry_budget(0.0, 1000.0);
+        let db = builder.connect().await.expect("the proxy's database");
+        eventually("the connection is in the pool", async || {
+            db.pool().num_idle() == 1
+        })
+        .await;
+        db
+    }
+
+    async fn connect_without_connections(&self) -> Db<Postgres> {
+        let db = self.connect().await;
+        let conn = db.pool().acquire().await.expect("it has one");
+        self.proxy.cut_at(usize::MAX, Place::Before);
+        conn.detach().close().await.expect("it is idle");
+        eventually("the proxy has seen the last of it", async || {
+            let passed = self.proxy.passed();
+            passed.last().is_some_and(|last| last.message.kind == b'X')
+        })
+        .await;
+        db
+    }
+
+    /// Runs the operation on this connection once, and then as every later one runs.
+    async fn warm(
+        &mut self,
+        promise: Promise,
+        db: &Db<Postgres>,
+        op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>,
+    ) {
+        for _ in 0..2 {
+            let cut = self.call(promise, db, op, usize::MAX, Place::Before).await;
+            assert!(cut.is_none());
+        }
+        self.uncut = self.proxy.passed();
+    }
+
+    /// Runs the operation with its connection cut at that message, and checks what became of it;
+    /// the messages up to the cut, if it was met.
+    async fn call(
+        &mut self,
+        promise: Promise,
+        db: &Db<Postgres>,
+        op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>,
+        number: usize,
+        place: Place,
+    ) -> Option<Vec<Passed>> {
+        let before = self.count().await;
+        self.key += 1;
+        self.proxy.cut_at(number, place);
+        let limit = Duration::from_secs(20);
+        let told = timeout(limit, op(db, self.key)).await.expect("it hangs");
+        eventually(
+            "the call's connection is idle or gone",
+            async || match self.proxy.was_cut() {
+                Some(_) => self.proxy.cut_is_over(),
+                None => has_been_given_back(&self.proxy.passed()),
+            },
+        )
+        .await;
+        let cut = self.proxy.was_cut();
+        let at = At(number, place, cut.as_deref());
+        let applied = self.applied(before, &at).await;
+        let in_doubt = match promise {
+            Promise::OnceUnlessInDoubt(doubt) if cut.is_some() => {
+                doubt.is_open(&self.uncut, number + usize::from(place == Place::After))
+            }
+            _ => false,
+        };
+        check(promise, in_doubt, told, applied, &at);
+        cut
+    }
+
+    async fn count(&mut self) -> i64 {
+        let count = sqlx::query_scalar("SELECT n FROM counters");
+        count.fetch_one(&mut self.outside).await.expect("a count")
+    }
+
+    /// How often the last call has been applied.
+    async fn applied(&mut self, count_before: i64, at: &At<'_>) -> i64 {
+        let rows = "SELECT (SELECT count(*) FROM effects WHERE key = $1)
+            + (SELECT count(*) FROM unique_effects WHERE key = $1)";
+        let rows = sqlx::query_scalar(rows).bind(self.key);
+        let rows: i64 = rows.fetch_one(&mut self.outside).await.expect("a number");
+        let counted = self.count().await - count_before;
+        assert_eq!(rows, counted, "half of it was applied: {at:?}");
+        assert!((0..=1).contains(&rows), "applied {rows} times: {at:?}");
+        rows
+    }
+}
+
+/// A connection that is given back is tried by sqlx: `Sync`, and `ReadyForQuery` at once.
+fn has_been_given_back(messages: &[Passed]) -> bool {
+    let kinds: Vec<_> = messages
+        .iter()
+        .map(|passed| (passed.from, passed.message.kind))
+        .collect();
+    kinds.ends_with(&[
+        (Side::Server, b'Z'),
+        (Side::Client, b'S'),
+        (Side::Server, b'Z'),
+    ])
+}
+
+/// Where the connection was cut; the messages if it was.
+struct At<'a>(usize, Place, Option<&'a [Passed]>);
+
+impl std::fmt::Debug for At<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(number, place, messages) = self;
+        write!(f, "{place:?} message {number} of")?;
+        for passed in messages.unwrap_or_default() {
+            let side = match passed.from {
+                Side::Client => '>',
+                Side::Server => '<',
+            };
+            write!(f, " {side}{}", char::from(passed.message.kind))?;
+        }
+        Ok(())
+    }
+}
+
+fn check(promise: Promise, in_doubt: bool, told: Result<(), Trouble>, applied: i64, at: &At<'_>) {
+    match told {
+        Ok(()) if !in_doubt => {
+            let expected = i64::from(promise != Promise::Reads);
+            assert_eq!(applied, expected, "it said `Ok`: {at:?}");
+        }
+        Err(Trouble(error)) if in_doubt => {
+            assert_eq!(error.outcome(), Outcome::Unknown, "{error}, {at:?}");
+        }
+        told => panic!("the answer was lost: {in_doubt}, but {told:?} was said, {at:?}"),
+    }
+}

@@ -1,0 +1,258 @@
+//! A bank under load: many tasks move money, and keep what each call has told them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use dbop::{Category, Db, DbError, Outcome, Tx, transactional};
+use dbop_tests::eventually;
+use sqlx::{Connection, Executor, PgConnection, Postgres};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+const ACCOUNTS: i64 = 8;
+const EACH: i64 = 1_000;
+pub(super) const TASKS: u32 = 24;
+/// As `transfer` has it.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long COMMIT may take past that.
+const GRACE: Duration = Duration::from_secs(5);
+/// For a machine that does something else.
+const SLACK: Duration = Duration::from_secs(4);
+/// After a failed call, its task does not come back at once.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A breaker that has opened looks again after some seconds.
+const RECOVERY: Duration = Duration::from_secs(20);
+
+#[derive(Debug, thiserror::Error, DbError)]
+pub(super) enum TransferError {
+    #[error("insufficient funds")]
+    InsufficientFunds,
+    #[error(transparent)]
+    Database(#[from] dbop::Error),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    /// Its key in the ledger.
+    id: i64,
+    from: i64,
+    to: i64,
+    cents: i64,
+}
+
+/// Not idempotent, and with the ledger entry first: half of it would show.
+#[transactional(timeout = "2s")]
+async fn transfer(tx: &mut Tx<'_, Postgres>, order: Order) -> Result<(), TransferError> {
+    let Order {
+        id,
+        from,
+        to,
+        cents,
+    } = order;
+    let entry = sqlx::query("INSERT INTO ledger VALUES ($1, $2, $3, $4)");
+    let entry = entry.bind(id).bind(from).bind(to).bind(cents);
+    entry.execute(&mut *tx).await?;
+    let mut changes = [(from, -cents), (to, cents)];
+    // In one order always, so that two transfers do not wait for each other.
+    changes.sort_unstable();
+    for (account, change) in changes {
+        let add = "UPDATE accounts SET cents = cents + $1 WHERE id = $2 RETURNING cents";
+        let add = sqlx::query_scalar::<_, i64>(add).bind(change).bind(account);
+        if add.fetch_one(&mut *tx).await? < 0 {
+            return Err(TransferError::InsufficientFunds);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn open(url: &str) {
+    let mut conn = PgConnection::connect(url).await.expect("the server");
+    let schema = format!(
+        "CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);
+        INSERT INTO accounts SELECT id, {EACH} FROM generate_series(1, {ACCOUNTS}) AS id;
+        CREATE TABLE ledger (id BIGINT PRIMARY KEY, payer BIGINT, payee BIGINT, cents BIGINT)"
+    );
+    let schema = sqlx::AssertSqlSafe(schema);
+    conn.execute(schema).await.expect("the schema");
+}
+
+/// The ids of orders, by what was said about them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) applied: HashSet<i64>,
+    rolled_back: HashSet<i64>,
+    unknown: HashSet<i64>,
+    /// How often calls failed, by the name of the kind.
+    pub(super) failures: BTreeMap<&'static str, u32>,
+    slowest: Duration,
+}
+
+/// Counts of all tasks.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    stop: AtomicBool,
+    pub(super) begun: AtomicU64,
+    pub(super) applied: AtomicU64,
+    /// At the database.
+    pub(super) failed: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) counts: Arc<Counts>,
+    workers: Vec<JoinHandle<Told>>,
+}
+
+impl Load {
+    pub(super) fn start(db: &Db<Postgres>, seed: u64) -> Self {
+        let counts = Arc::new(Counts::default());
+        let work = |task| tokio::spawn(work(db.clone(), task, seed, Arc::clone(&counts)));
+        Self {
+            workers: (1..=TASKS).map(work).collect(),
+            counts,
+        }
+    }
+
+    /// Until so many more transfers as there are tasks have been applied.
+    pub(super) async fn goes_on(&self) {
+        let enough = self.counts.applied.load(SeqCst) + u64::from(TASKS);
+        let recovered = timeout(RECOVERY, async {
+            while self.counts.applied.load(SeqCst) < enough {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(recovered.await.is_ok(), "no calls succeed again");
+    }
+
+    pub(super) async fn ends(self) -> Told {
+        self.counts.stop.store(true, SeqCst);
+        let mut told = Told::default();
+        for worker in self.workers {
+            let ended = timeout(TIMEOUT + GRACE + SLACK, worker).await;
+            let one = ended.expect("a call hangs").expect("no false answer");
+            told.applied.extend(one.applied);
+            told.rolled_back.extend(one.rolled_back);
+            told.unknown.extend(one.unknown);
+            told.slowest = told.slowest.max(one.slowest);
+            for (kind, times) in one.failures {
+                *told.failures.entry(kind).or_default() += times;
+            }
+        }
+        told
+    }
+}
+
+async fn work(db: Db<Postgres>, task: u32, seed: u64, counts: Arc<Counts>) -> Told {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_add(task.into()));
+    let mut told = Told::default();
+    let mut id = i64::from(task) * 1_000_000;
+    while !counts.stop.load(SeqCst) {
+        id += 1;
+        let from = random.i64(1..=ACCOUNTS);
+        let order = Order {
+            id,
+            from,
+            to: (from + random.i64(0..ACCOUNTS - 1)) % ACCOUNTS + 1,
+            cents: random.i64(1..=50),
+        };
+        counts.begun.fetch_add(1, SeqCst);
+        let begun = Instant::now();
+        let result = transfer(&db, order).await;
+        let took = begun.elapsed();
+        if result.is_ok() {
+            counts.applied.fetch_add(1, SeqCst);
+        }
+        let failed = told.hears(id, result, took);
+        if failed {
+            counts.failed.fetch_add(1, SeqCst);
+            sleep(PAUSE).await;
+        }
+    }
+    told
+}
+
+impl Told {
+    /// Whether it failed at the database.
+    fn hears(&mut self, id: i64, result: Result<(), TransferError>, took: Duration) -> bool {
+        self.slowest = self.slowest.max(took);
+        let error = match result {
+            Ok(()) => {
+                self.applied.insert(id);
+                assert!(took < TIMEOUT + GRACE + SLACK, "it took {took:?}");
+                return false;
+            }
+            Err(TransferError::InsufficientFunds) => {
+                self.rolled_back.insert(id);
+                return false;
+            }
+            Err(TransferError::Database(error)) => error,
+        };
+        let passing = matches!(
+            error.category(),
+            Category::Transient | Category::Resource | Category::Ambiguous
+        );
+        assert!(
+            passing,
+            "not what a fault of the server looks like: {error:?}"
+        );
+        let limit = match error.outcome() {
+            Outcome::RolledBack => {
+                self.rolled_back.insert(id);
+                TIMEOUT + SLACK
+            }
+            Outcome::Unknown => {
+                self.unknown.insert(id);
+                TIMEOUT + GRACE + SLACK
+            }
+            other => panic!("{other:?} for a call that failed: {error:?}"),
+        };
+        assert!(took < limit, "it took {took:?}: {error:?}");
+        *self.failures.entry(error.kind().as_str()).or_default() += 1;
+        true
+    }
+
+    /// Compares with what is stored.
+    pub(super) async fn is_true(&self, url: &str) {
+        let conn = PgConnection::connect(url).await.expect("the server");
+        let conn = Mutex::new(conn);
+        eventually("no other session does anything", async || {
+            let busy = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
+                AND pid <> pg_backend_pid() AND state <> 'idle'";
+            let busy = sqlx::query_scalar::<_, i64>(busy);
+            busy.fetch_one(&mut *conn.lock().await).await.unwrap() == 0
+        })
+        .await;
+        let mut conn = conn.into_inner();
+        let entries = sqlx::query_as::<_, (i64, i64, i64, i64)>("SELECT * FROM ledger");
+        let entries = entries.fetch_all(&mut conn).await.expect("the ledger");
+        let accounts = sqlx::query_as::<_, (i64, i64)>("SELECT * FROM accounts");
+        let accounts = accounts.fetch_all(&mut conn).await.expect("the accounts");
+        println!(
+            "{} applied, {} rolled back, {} unknown, {} stored, slowest {:?}, {:?}",
+            self.applied.len(),
+            self.rolled_back.len(),
+            self.unknown.len(),
+            entries.len(),
+            self.slowest,
+            self.failures
+        );
+
+        let mut expected: HashMap<_, _> = (1..=ACCOUNTS).map(|id| (id, EACH)).collect();
+        for (id, from, to, cents) in &entries {
+            *expected.get_mut(from).expect("an account") -= cents;
+            *expected.get_mut(to).expect("an account") += cents;
+            let said = self.applied.contains(id) || self.unknown.contains(id);
+            assert!(said, "{id} is stored, and was not said to be");
+        }
+        let stored: HashSet<_> = entries.iter().map(|(id, ..)| *id).collect();
+        let lost: Vec<_> = self.applied.difference(&stored).collect();
+        assert!(lost.is_empty(), "said to be applied, and are not: {lost:?}");
+        let undone = self.rolled_back.intersection(&stored).count();
+        assert_eq!(undone, 0, "said to be rolled back, and are not");
+        // An entry cannot be there twice; what it stands for could.
+        assert_eq!(accounts.into_iter().collect::<HashMap<_, _>>(), expected);
+    }
+}

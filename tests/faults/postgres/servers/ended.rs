@@ -1,0 +1,121 @@
+//! What a call sees of a server that is stopped at once: no error of the server's, only the end of
+//! the connection.
+
+use std::io::ErrorKind;
+
+use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop_tests::eventually;
+use sqlx::{Connection, Executor, PgConnection, Postgres};
+use tokio::sync::Mutex;
+
+use super::Site;
+use super::bank::TransferError as Trouble;
+
+/// How a statement failed.
+type Seen = Mutex<Option<ErrorKind>>;
+
+fn io_kind(error: &sqlx::Error) -> Option<ErrorKind> {
+    match error {
+        sqlx::Error::Io(error) => Some(error.kind()),
+        _ => None,
+    }
+}
+
+const SLOW: &str = "SELECT pg_sleep(1000)";
+
+#[db_op(retry = never)]
+async fn slow(conn: &mut Conn<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
+    let error = conn.execute(SLOW).await.expect_err("it is cut off");
+    *seen.lock().await = io_kind(&error);
+    Err(dbop::Error::from(error).into())
+}
+
+#[transactional(retry = never)]
+async fn slow_in_tx(tx: &mut Tx<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
+    let error = tx.execute(SLOW).await.expect_err("it is cut off");
+    *seen.lock().await = io_kind(&error);
+    Err(dbop::Error::from(error).into())
+}
+
+#[transactional]
+async fn slow_at_commit(tx: &mut Tx<'_, Postgres>) -> Result<(), Trouble> {
+    tx.execute("INSERT INTO slow VALUES (1)").await?;
+    Ok(())
+}
+
+/// Its rows are checked when their transaction commits, for a long time.
+const SLOW_AT_COMMIT: &str = "CREATE TABLE slow (id BIGINT);
+    CREATE FUNCTION sleep() RETURNS TRIGGER LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(1000); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sleep()";
+
+/// Stops the server when somebody runs this statement.
+async fn stop_in(site: &mut Site, text: &str) {
+    let watch = Mutex::new(site.outside().await);
+    eventually("the statement runs", async || {
+        let runs = "SELECT EXISTS (SELECT FROM pg_stat_activity
+            WHERE state = 'active' AND query = $1 AND pid <> pg_backend_pid())";
+        let runs = sqlx::query_scalar(runs).bind(text);
+        runs.fetch_one(&mut *watch.lock().await).await.unwrap()
+    })
+    .await;
+    site.cluster.stop_at_once().await;
+}
+
+fn database(result: Result<(), Trouble>) -> dbop::Error {
+    match result {
+        Err(Trouble::Database(error)) => error,
+        other => panic!("not an error of the database: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_stopped_in_a_statement_is_an_outage_and_seen_as_an_end_of_file() {
+    let mut site = Site::open(&[]).await;
+    let seen = Seen::default();
+    for in_tx in [false, true] {
+        let db = Db::<Postgres>::connect(site.url()).await.unwrap();
+        let call = async {
+            match in_tx {
+                false => slow(&db, &seen).await,
+                true => slow_in_tx(&db, &seen).await,
+            }
+        };
+        let (result, ()) = tokio::join!(call, stop_in(&mut site, SLOW));
+        let error = database(result);
+        assert_eq!(seen.lock().await.take(), Some(ErrorKind::UnexpectedEof));
+        assert_eq!(
+            (error.category(), error.kind()),
+            (Category::Transient, Kind::Connection)
+        );
+        let outcome = match in_tx {
+            false => Outcome::Unknown,
+            true => Outcome::RolledBack,
+        };
+        assert_eq!(error.outcome(), outcome);
+        site.cluster.restart().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_stopped_in_commit_leaves_it_unknown() {
+    let mut site = Site::open(&[]).await;
+    let db = Db::<Postgres>::connect(site.url()).await.unwrap();
+    db.pool().execute(SLOW_AT_COMMIT).await.unwrap();
+    let (result, ()) = tokio::join!(slow_at_commit(&db), stop_in(&mut site, "COMMIT"));
+    let error = database(result);
+    assert_eq!(
+        error.as_sqlx().and_then(io_kind),
+        Some(ErrorKind::UnexpectedEof)
+    );
+    assert_eq!(
+        (error.category(), error.kind()),
+        (Category::Ambiguous, Kind::CompletionUnknown)
+    );
+    assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
+    site.cluster.restart().await;
+    let mut outside = PgConnection::connect(site.url()).await.unwrap();
+    let rows = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM slow");
+    assert_eq!(rows.fetch_one(&mut outside).await.unwrap(), 0);
+}

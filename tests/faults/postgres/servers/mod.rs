@@ -1,0 +1,248 @@
+//! A server that fails under load: no money appears or is lost, every answer is true, no call
+//! outlasts its deadline, and afterwards everything goes on.
+
+mod bank;
+mod discarded;
+mod ended;
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use dbop::{Builder, Db};
+use dbop_tests::cluster::{Cluster, signal};
+use dbop_tests::proxy::Proxy;
+use sqlx::{Connection, Executor, PgConnection, Postgres};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
+
+use bank::{Load, TASKS, TIMEOUT, Told};
+
+/// Two servers under load at once would be slow for no reason of their own.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().expect(name))
+}
+
+/// For a fault that is not felt each time.
+fn patience() -> Duration {
+    while_it_lasts() + Duration::from_secs(30)
+}
+
+/// How long faults go on.
+fn while_it_lasts() -> Duration {
+    setting("DBOP_TEST_SOAK_SECONDS").map_or(Duration::from_millis(1500), Duration::from_secs)
+}
+
+/// A server of the test's own, and a bank on it.
+struct Site {
+    cluster: Cluster,
+    _only_one: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    async fn open(settings: &[&str]) -> Self {
+        let only_one = ONE_AT_A_TIME.lock().await;
+        let cluster = Cluster::start(settings).await;
+        bank::open(&cluster.url).await;
+        Self {
+            cluster,
+            _only_one: only_one,
+        }
+    }
+
+    fn url(&self) -> &str {
+        &self.cluster.url
+    }
+
+    async fn outside(&self) -> PgConnection {
+        let conn = PgConnection::connect(self.url()).await;
+        conn.expect("the server takes another connection")
+    }
+
+    /// A handle to it by way of `url`, and the load on that.
+    async fn load(&self, url: &str) -> (Db<Postgres>, Load) {
+        self.load_with(url, |builder| builder).await
+    }
+
+    async fn load_with(
+        &self,
+        url: &str,
+        configure: fn(Builder<Postgres>) -> Builder<Postgres>,
+    ) -> (Db<Postgres>, Load) {
+        let seed = setting("DBOP_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
+        println!("DBOP_TEST_SEED={seed}");
+        let builder = configure(Db::builder().url(url).pool_size(8));
+        let db = builder.connect().await.expect("the server");
+        let load = Load::start(&db, seed);
+        load.goes_on().await;
+        (db, load)
+    }
+
+    /// The fault is over.
+    async fn recovers(&self, db: Db<Postgres>, load: Load) -> Told {
+        load.goes_on().await;
+        let told = load.ends().await;
+        told.is_true(self.url()).await;
+        db.close().await;
+        told
+    }
+}
+
+/// The process of a session that is in a transaction.
+const SOMEBODY_BUSY: &str = "SELECT pid FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+    AND state IN ('active', 'idle in transaction') ORDER BY random() LIMIT 1";
+
+async fn somebody_busy(conn: &mut PgConnection) -> String {
+    loop {
+        let somebody = sqlx::query_scalar::<_, i32>(SOMEBODY_BUSY);
+        let somebody = somebody.persistent(false).fetch_optional(&mut *conn).await;
+        if let Some(pid) = somebody.expect("the server's sessions") {
+            return pid.to_string();
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn terminate(conn: &mut PgConnection, pid: &str) {
+    let terminate = format!("SELECT pg_terminate_backend({pid})");
+    let terminate = sqlx::AssertSqlSafe(terminate);
+    conn.execute(terminate).await.expect("a superuser may");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_are_terminated_again_and_again_lose_and_double_nothing() {
+    let site = Site::open(&[]).await;
+    let (db, load) = site.load(site.url()).await;
+    let mut outside = site.outside().await;
+    let (begun, mut ended) = (Instant::now(), 0);
+    while begun.elapsed() < while_it_lasts() {
+        let somebody = somebody_busy(&mut outside).await;
+        terminate(&mut outside, &somebody).await;
+        ended += 1;
+        sleep(Duration::from_millis(15)).await;
+    }
+    println!("{ended} sessions were terminated");
+    let told = site.recovers(db, load).await;
+    assert!(!told.applied.is_empty() && ended > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_session_takes_all_down_and_what_was_said_still_holds() {
+    let site = Site::open(&[]).await;
+    let (db, load) = site.load(site.url()).await;
+    let begun = Instant::now();
+    while begun.elapsed() < while_it_lasts() {
+        let mut outside = site.outside().await;
+        signal("KILL", &somebody_busy(&mut outside).await);
+        // Every session is ended with it, and the server goes on when it has recovered.
+        while outside.execute("SELECT 1").await.is_ok() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        load.goes_on().await;
+    }
+    site.recovers(db, load).await;
+    assert!(site.cluster.log().contains("terminated by signal 9"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_stopped_at_once_and_started_again_has_what_it_said() {
+    let mut site = Site::open(&[]).await;
+    let url = site.url().to_owned();
+    let (db, load) = site.load(&url).await;
+    let begun = Instant::now();
+    while begun.elapsed() < while_it_lasts() {
+        site.cluster.stop_at_once().await;
+        site.cluster.restart().await;
+        load.goes_on().await;
+    }
+    site.recovers(db, load).await;
+    assert!(site.cluster.log().contains("immediate shutdown"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_a_server_that_refuses_them_fail_in_time_and_later_succeed() {
+    let mut site = Site::open(&[]).await;
+    let url = site.url().to_owned();
+    let (db, load) = site.load(&url).await;
+    site.cluster.stop_at_once().await;
+    let failed = load.counts.failed.load(SeqCst);
+    let begun = Instant::now();
+    let enough = failed + u64::from(TASKS);
+    while begun.elapsed() < while_it_lasts() || load.counts.failed.load(SeqCst) < enough {
+        assert!(
+            begun.elapsed() < patience(),
+            "calls wait for who refuses them"
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+    site.cluster.restart().await;
+    site.recovers(db, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_not_asked_more_often_than_the_budget_allows() {
+    const A_SECOND: u32 = 2;
+    let mut site = Site::open(&[]).await;
+    let proxy = Proxy::before(site.url()).await;
+    let configure = |builder: Builder<Postgres>| builder.retry_budget(0.0, f64::from(A_SECOND));
+    let (db, load) = site.load_with(&proxy.url, configure).await;
+    site.cluster.stop_at_once().await;
+    let count = || (load.counts.begun.load(SeqCst), u64::from(proxy.accepted()));
+    let (begun, (calls, connections)) = (Instant::now(), count());
+    sleep(while_it_lasts()).await;
+    let (calls, connections) = {
+        let now = count();
+        (now.0 - calls, now.1 - connections)
+    };
+    let seconds = begun.elapsed().as_secs() + 1;
+    // One for each call, those under way included; what the budget holds, which is ten seconds'
+    // worth, and gets; and a question a second about why there is no connection.
+    let retries = u64::from(A_SECOND) * (10 + seconds);
+    let most = calls + u64::from(TASKS) + retries + seconds;
+    println!("{calls} calls opened {connections} connections, {most} allowed");
+    assert!(
+        connections <= most,
+        "{connections} connections, {most} allowed"
+    );
+    assert!(connections > 0, "nobody has tried");
+    site.cluster.restart().await;
+    site.recovers(db, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_stands_still_holds_up_no_call_past_its_deadline() {
+    let site = Site::open(&[]).await;
+    let (db, load) = site.load(site.url()).await;
+    let mut outside = site.outside().await;
+    let begun = Instant::now();
+    // One that has just committed stands in nobody's way.
+    let noticed = || load.counts.failed.load(SeqCst) > 0;
+    while begun.elapsed() < while_it_lasts() || !noticed() {
+        assert!(begun.elapsed() < patience(), "nobody noticed");
+        let somebody = somebody_busy(&mut outside).await;
+        signal("STOP", &somebody);
+        // It holds row locks, and perhaps locks of the server itself: everybody may be held up.
+        sleep(TIMEOUT + TIMEOUT / 4).await;
+        signal("CONT", &somebody);
+        load.goes_on().await;
+    }
+    site.recovers(db, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_larger_than_the_server_allows_works_with_what_there_is_and_later_grows() {
+    let site = Site::open(&["max_connections=10"]).await;
+    // Others leave two, and the load's pool has room for eight.
+    let mut others = Vec::new();
+    while others.len() < 8 {
+        others.push(site.outside().await);
+    }
+    let (db, load) = site.load(site.url()).await;
+    sleep(while_it_lasts()).await;
+    drop(others);
+    site.recovers(db, load).await;
+    assert!(site.cluster.log().contains("too many clients"));
+}
