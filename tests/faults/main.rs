@@ -8,4 +8,5 @@
 
 mod checker;
 mod postgres;
+mod readme;
 mod sqlite;

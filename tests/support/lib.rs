@@ -32,6 +32,26 @@ impl<DB: Backend> Deref for Fresh<DB> {
 /// How a suite wants its handle to be.
 pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
 
+/// A number that the environment may give: `DBOP_TEST_SOAK_SECONDS`, `DBOP_TEST_SEED`.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().expect(name))
+}
+
+/// Where a test that is random begins: given by `DBOP_TEST_SEED`, so that a failure can be seen
+/// again, and printed.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = setting("DBOP_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("DBOP_TEST_SEED={seed}");
+    seed
+}
+
 /// Polls until `condition` holds, for ten seconds at most.
 ///
 /// # Panics

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop_tests::seed;
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
 
@@ -171,9 +172,7 @@ pub(crate) async fn random_history(
     expected: fn(&dbop::Error) -> bool,
     disturb: impl AsyncFn(&str),
 ) {
-    let given = std::env::var("DBOP_TEST_SEED").ok();
-    let seed = given.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a number"));
-    println!("DBOP_TEST_SEED={seed}");
+    let seed = seed();
     let fresh = registers::open().await;
     let log = Log::default();
     let calls = Arc::new(AtomicI64::new(0));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use dbop::Db;
+use dbop_tests::seed;
 use futures_util::future::try_join_all;
 use sqlx::Sqlite;
 use tokio::time::{sleep, timeout};
@@ -63,9 +64,7 @@ async fn round(url: &str, first: i64, random: &mut fastrand::Rng) -> Vec<i64> {
 
 #[tokio::test]
 async fn what_a_killed_process_acknowledged_is_there_once_and_nothing_is_there_by_half() {
-    let given = std::env::var("DBOP_TEST_SEED").ok();
-    let seed = given.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a number"));
-    println!("DBOP_TEST_SEED={seed}");
+    let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let fresh = fresh_with(|builder| builder).await;
     money::set_up(&fresh).await;

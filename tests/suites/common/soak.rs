@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use dbop::{Builder, DbError, Kind, Outcome, Tx, transactional};
-use dbop_tests::Fresh;
+use dbop_tests::{Fresh, seed, setting};
 use sqlx::Executor;
 use tokio::time::timeout;
 
@@ -136,17 +136,10 @@ async fn work(db: dbop::Db<Database>, task: u64, seed: u64, until: Instant) -> T
     told
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|value| value.parse().expect(name))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_the_sum_never_changes_and_every_answer_is_true() {
-    let seed = setting("DBOP_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let seed = seed();
     let time = Duration::from_secs(setting("DBOP_TEST_SOAK_SECONDS").unwrap_or(8));
-    println!("DBOP_TEST_SEED={seed}");
     let db = open(|builder| builder.pool_size(8)).await;
     let until = Instant::now() + time;
     let workers: Vec<_> = (1..=TASKS)

@@ -35,3 +35,6 @@ pub(crate) fn impatient_url(url: &str) -> String {
 
 /// `db.system.name` of its spans.
 pub(crate) const SYSTEM: &str = "postgresql";
+
+/// What is said of a pool of one connection that is in use.
+pub(crate) const EXHAUSTED: [&str; 2] = ["1 of 1", "pool_size"];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dbop::{Conn, Db, Tx, db_op, transactional};
-use dbop_tests::poll_at_most;
+use dbop_tests::{poll_at_most, seed};
 use futures_util::TryStreamExt;
 use sqlx::{Executor, SqliteConnection, Transaction};
 use tokio::sync::Notify;
@@ -73,20 +73,9 @@ async fn some_work(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble
     Ok(())
 }
 
-/// The seed can be given, so that a failure can be seen again.
-fn seeded() -> (u64, fastrand::Rng) {
-    let given = std::env::var("DBOP_TEST_SEED");
-    let seed = given.map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("a number"),
-    );
-    println!("DBOP_TEST_SEED={seed}");
-    (seed, fastrand::Rng::with_seed(seed))
-}
-
 #[tokio::test]
 async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_end() {
-    let (seed, mut random) = seeded();
+    let mut random = fastrand::Rng::with_seed(seed());
     let fresh = notes::open_narrow().await;
     for round in 0..60 {
         let runs = Runs::default();
@@ -94,7 +83,7 @@ async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_e
         let cut = tokio::time::timeout(wait, never_done(&*fresh, &runs)).await;
         cut.expect_err("it never ends by itself");
         let next = soon("the next writer", some_work(&*fresh, round)).await;
-        next.unwrap_or_else(|error| panic!("round {round}, seed {seed}: {error}"));
+        next.unwrap_or_else(|error| panic!("round {round}: {error}"));
     }
     assert_eq!(count(&fresh).await, 60);
 }

@@ -30,3 +30,6 @@ pub(crate) fn impatient_url(url: &str) -> String {
 
 /// `db.system.name` of its spans.
 pub(crate) const SYSTEM: &str = "sqlite";
+
+/// What is said of the writer that is in use.
+pub(crate) const EXHAUSTED: [&str; 2] = ["the one connection that writes", "another process"];

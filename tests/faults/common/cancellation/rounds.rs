@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::task::Poll;
 use std::time::Duration;
 
+use dbop_tests::seed;
+
 use super::super::super::SWEEPS;
 use super::operations::{Trial, Trouble};
 use super::world::World;
@@ -47,15 +49,8 @@ pub(crate) struct Seen {
     pub(crate) dropped: Vec<u32>,
 }
 
-/// The seed can be given, so that a failure can be seen again.
 pub(crate) fn seeded() -> fastrand::Rng {
-    let given = std::env::var("DBOP_TEST_SEED");
-    let seed = given.map_or_else(
-        |_| fastrand::u64(..),
-        |seed| seed.parse().expect("a number"),
-    );
-    println!("DBOP_TEST_SEED={seed}");
-    fastrand::Rng::with_seed(seed)
+    fastrand::Rng::with_seed(seed())
 }
 
 /// Polls `call` when it is woken, at most `polls` times, lets `linger` pass in which an answer may

@@ -119,3 +119,34 @@ async fn a_server_stopped_in_commit_leaves_it_unknown() {
     let rows = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM slow");
     assert_eq!(rows.fetch_one(&mut outside).await.unwrap(), 0);
 }
+
+/// Why an unknown outcome is not settled by asking the server for the transaction's status: after a
+/// crash, identifiers that had not reached the disk are given out again.
+#[tokio::test]
+async fn postgres_says_committed_of_a_transaction_that_a_crash_has_undone() {
+    let mut site = Site::open(&["wal_writer_delay=10000"]).await;
+    let mut lost = site.outside().await;
+    let begun = "CREATE TABLE rows (id TEXT); BEGIN; INSERT INTO rows VALUES ('lost')";
+    lost.execute(begun).await.unwrap();
+    let id = "SELECT pg_current_xact_id()::TEXT";
+    let id: String = sqlx::query_scalar(id).fetch_one(&mut lost).await.unwrap();
+    site.cluster.stop_at_once().await;
+    site.cluster.restart().await;
+    let mut later = site.outside().await;
+    later
+        .execute("CREATE TABLE IF NOT EXISTS rows (id TEXT)")
+        .await
+        .unwrap();
+    for _ in 0..50 {
+        later
+            .execute("INSERT INTO rows VALUES ('later')")
+            .await
+            .unwrap();
+    }
+    let status = sqlx::query_scalar("SELECT pg_xact_status($1::xid8)").bind(&id);
+    let status: Option<String> = status.fetch_one(&mut later).await.unwrap();
+    assert_eq!(status.as_deref(), Some("committed"));
+    let lost = sqlx::query_scalar("SELECT count(*) FROM rows WHERE id = 'lost'");
+    let lost: i64 = lost.fetch_one(&mut later).await.unwrap();
+    assert_eq!(lost, 0);
+}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use dbop::{Builder, Db};
 use dbop_tests::cluster::{Cluster, signal};
 use dbop_tests::proxy::Proxy;
+use dbop_tests::{seed, setting};
 use sqlx::{Connection, Executor, PgConnection, Postgres};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
@@ -19,11 +20,6 @@ use bank::{Load, TASKS, TIMEOUT, Told};
 
 /// Two servers under load at once would be slow for no reason of their own.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
-fn setting(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().expect(name))
-}
 
 /// For a fault that is not felt each time.
 fn patience() -> Duration {
@@ -71,11 +67,9 @@ impl Site {
         url: &str,
         configure: fn(Builder<Postgres>) -> Builder<Postgres>,
     ) -> (Db<Postgres>, Load) {
-        let seed = setting("DBOP_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
-        println!("DBOP_TEST_SEED={seed}");
         let builder = configure(Db::builder().url(url).pool_size(8));
         let db = builder.connect().await.expect("the server");
-        let load = Load::start(&db, seed);
+        let load = Load::start(&db, seed());
         load.goes_on().await;
         (db, load)
     }
@@ -187,7 +181,10 @@ async fn a_server_that_is_away_is_not_asked_more_often_than_the_budget_allows() 
     const A_SECOND: u32 = 2;
     let mut site = Site::open(&[]).await;
     let proxy = Proxy::before(site.url()).await;
-    let configure = |builder: Builder<Postgres>| builder.retry_budget(0.0, f64::from(A_SECOND));
+    let configure = |builder: Builder<Postgres>| {
+        // It would ask even less.
+        builder.retry_budget(0.0, f64::from(A_SECOND)).breaker(None)
+    };
     let (db, load) = site.load_with(&proxy.url, configure).await;
     site.cluster.stop_at_once().await;
     let count = || (load.counts.begun.load(SeqCst), u64::from(proxy.accepted()));
