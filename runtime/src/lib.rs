@@ -52,11 +52,15 @@
 //! | `#[transactional]` | when its transaction is known to have rolled back |
 //! | `#[db_op]` | when no session could be opened, or its *first* statement failed in a way that proves that it was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
 //! | with `read_only` or `idempotent` | after any transient failure |
+//! | `#[transactional(once = key)]` | also when the answer to COMMIT was lost: its marker tells whether it was applied |
 //! | joined, or on a caller's connection | never; the outermost call replays the whole |
 //!
 //! Conflicts between sessions get up to 5 attempts, outages 3 and a share of a
 //! [budget](Builder::retry_budget), both within the call's deadline, with full jitter between them
 //! ([`Policy`]).
+//!
+//! Each call asks the [circuit breaker](Breaker) of its [`Db`] first, then for a place among the
+//! calls that may run at once (`max_concurrency`), then for a connection.
 //!
 //! # Where things are
 //!
