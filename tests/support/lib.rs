@@ -11,6 +11,9 @@ pub mod postgres;
 pub mod proxy;
 pub mod sqlite;
 pub mod trace;
+mod trouble;
+
+pub use trouble::Trouble;
 
 /// A database that goes away with the test.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Category, Db, DbError, Kind, Outcome, Tx, transactional};
+use dbop::{Category, Db, Kind, Outcome, Tx, transactional};
+pub(crate) use dbop_tests::Trouble;
 use dbop_tests::{Fresh, poll_at_most};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -11,23 +12,6 @@ use sqlx::Executor;
 use tokio::time::sleep;
 
 use super::{Database, fresh_with};
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error("no, as a matter of policy")]
-    Refused,
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
-
-impl Trouble {
-    pub(crate) fn database(&self) -> &dbop::Error {
-        match self {
-            Self::Database(error) => error,
-            other @ Self::Refused => panic!("not an error of the database: {other}"),
-        }
-    }
-}
 
 /// What a payment returns: different for each run of the body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

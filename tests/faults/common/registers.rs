@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use dbop::{DbError, Tx};
+use dbop::Tx;
 use dbop_tests::Fresh;
+pub(crate) use dbop_tests::Trouble;
 use sqlx::Executor;
 
 use super::{Database, fresh_with, outside};
@@ -13,17 +14,6 @@ use crate::checker::{Attempt, End, History, Key, Step, Value};
 
 /// Lists there are. A list that has grown long is left alone and the next ones are used.
 pub(crate) const LISTS: Key = 4_000;
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error("no, as a matter of policy")]
-    Refused,
-    #[error("not now")]
-    #[db_error(category = transient)]
-    NotNow,
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
 
 pub(crate) async fn open() -> Fresh<Database> {
     let fresh = fresh_with(|builder| builder.pool_size(8)).await;

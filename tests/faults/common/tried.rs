@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{DbError, Outcome, Tx, transactional};
+use dbop::{Outcome, Tx, transactional};
+pub(crate) use dbop_tests::Trouble;
 use dbop_tests::{Fresh, eventually, poll_at_most};
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;
@@ -13,19 +14,6 @@ use tokio::time::timeout;
 use super::{Database, fresh_with, outside};
 
 const NEVER: Duration = Duration::from_secs(20);
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
-
-impl Trouble {
-    pub(crate) fn database(&self) -> &dbop::Error {
-        let Self::Database(error) = self;
-        error
-    }
-}
 
 /// A table of numbers, and one connection that writes.
 pub(crate) async fn open() -> Fresh<Database> {

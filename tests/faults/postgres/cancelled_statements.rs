@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Database;
 use super::common::cancellation::operations::{Trial, Trouble};
-use super::common::cancellation::rounds::{Promise, seeded};
+use super::common::cancellation::rounds::{NOTHING, STEPS, dropped_in, seeded};
 use super::common::cancellation::world::{Place, World};
 
 /// Far longer than a test, and than a statement may take.
@@ -63,42 +63,21 @@ async fn around_nested(
     nested(&mut *tx, slow, trial).await
 }
 
-const STEPS: Promise = Promise {
-    states: &[&[], &[1, 2]],
-    hooks: false,
-    complete: |_| true,
-};
-const NOTHING: Promise = Promise {
-    states: &[&[]],
-    hooks: true,
-    complete: |_| true,
-};
-
-/// Drops each call a moment after its slow statement is most likely there, and some before.
-macro_rules! dropped_in {
-    ($world:expr, $rounds:expr, $promise:expr, $operation:expr) => {{
-        let (world, mut random, mut begun) = (&mut $world, seeded(), 0);
-        for _ in 0..$rounds {
-            let trial = world.trial();
-            let wait = Duration::from_millis(random.u64(1..25));
-            let context = format!("dropped after {wait:?}");
-            let cut = timeout(wait, $operation(trial.clone())).await;
-            cut.expect_err("it takes an hour").to_string();
-            world.check(&trial, $promise, None, &context).await;
-            begun += trial.runs();
-        }
-        begun
-    }};
-}
+/// A call has come to its long statement in this time, or not.
+const A_MOMENT: Duration = Duration::from_millis(25);
 
 async fn in_calls(slow: &'static str) {
     let mut world = World::narrow().await;
     let lock = "SELECT pg_advisory_lock(1)";
     world.outside.execute(lock).await.expect("the lock");
     let db = &world.db();
-    let begun = dropped_in!(world, 6, STEPS, |trial| operation(db, slow, trial))
-        + dropped_in!(world, 6, NOTHING, |trial| transaction(db, slow, trial))
-        + dropped_in!(world, 6, NOTHING, |trial| around_nested(db, slow, trial));
+    let begun = dropped_in!(world, 6, A_MOMENT, STEPS, |trial| operation(
+        db, slow, trial
+    )) + dropped_in!(world, 6, A_MOMENT, NOTHING, |trial| transaction(
+        db, slow, trial
+    )) + dropped_in!(world, 6, A_MOMENT, NOTHING, |trial| around_nested(
+        db, slow, trial
+    ));
     assert!(begun > 3, "only {begun} calls came to their slow statement");
 
     // A statement that still waited for the lock would get it now.
@@ -131,7 +110,7 @@ async fn reads(conn: &mut Conn<'_, Database>, trial: Trial) -> Result<(), Troubl
 async fn a_long_read_whose_caller_went_away_stops_and_delays_nobody() {
     let mut world = World::of_readers().await;
     let db = &world.db();
-    let begun = dropped_in!(world, 6, NOTHING, |trial| reads(db, trial));
+    let begun = dropped_in!(world, 6, A_MOMENT, NOTHING, |trial| reads(db, trial));
     assert!(begun > 1, "only {begun} calls came to their slow statement");
 }
 
@@ -144,7 +123,9 @@ async fn on_own_pool() -> (World, PgPool) {
 #[tokio::test]
 async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
     let (mut world, pool) = on_own_pool().await;
-    let begun = dropped_in!(world, 4, NOTHING, |trial| transaction(&pool, SLEEPS, trial));
+    let begun = dropped_in!(world, 4, A_MOMENT, NOTHING, |trial| transaction(
+        &pool, SLEEPS, trial
+    ));
     assert!(begun > 0, "no call came to its slow statement");
 }
 
@@ -161,6 +142,8 @@ async fn a_long_statement_of_an_operation_on_an_own_pool_that_checks_for_clients
     let pool = PgPoolOptions::new().max_connections(1);
     let pool = pool.connect(&world.url).await.expect("a pool");
     world.place = Place::Pool(pool.clone());
-    let begun = dropped_in!(world, 4, STEPS, |trial| operation(&pool, SLEEPS, trial));
+    let begun = dropped_in!(world, 4, A_MOMENT, STEPS, |trial| operation(
+        &pool, SLEEPS, trial
+    ));
     assert!(begun > 0, "no call came to its slow statement");
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Database;
 use super::common::cancellation::operations::{Trial, Trouble};
-use super::common::cancellation::rounds::{Promise, seeded};
+use super::common::cancellation::rounds::{NOTHING, STEPS, dropped_in, seeded};
 use super::common::cancellation::shutdown::{Dropped, lasting};
 use super::common::cancellation::world::World;
 
@@ -53,40 +53,18 @@ async fn reads(conn: &mut Conn<'_, Database>, trial: Trial) -> Result<(), Troubl
     Ok(())
 }
 
-const STEPS: Promise = Promise {
-    states: &[&[], &[1, 2]],
-    hooks: false,
-    complete: |_| true,
-};
-const NOTHING: Promise = Promise {
-    states: &[&[]],
-    hooks: true,
-    complete: |_| true,
-};
-
-macro_rules! dropped_in {
-    ($world:expr, $rounds:expr, $promise:expr, $operation:expr) => {{
-        let (world, mut random, mut begun) = (&mut $world, seeded(), 0);
-        for _ in 0..$rounds {
-            let trial = world.trial();
-            let wait = Duration::from_micros(random.u64(1..6000));
-            let context = format!("dropped after {wait:?}");
-            let cut = timeout(wait, $operation(trial.clone())).await;
-            cut.expect_err("it takes hours").to_string();
-            world.check(&trial, $promise, None, &context).await;
-            begun += trial.runs();
-        }
-        begun
-    }};
-}
+/// A call has come to its long statement in this time, or not.
+const A_MOMENT: Duration = Duration::from_millis(6);
 
 #[tokio::test]
 async fn a_long_statement_whose_caller_went_away_stops_and_delays_nobody() {
     let mut world = World::narrow().await;
     let db = &world.db();
-    let begun = dropped_in!(world, 30, STEPS, |trial| operation(db, trial))
-        + dropped_in!(world, 30, NOTHING, |trial| transaction(db, trial))
-        + dropped_in!(world, 30, NOTHING, |trial| around_nested(db, trial));
+    let begun = dropped_in!(world, 30, A_MOMENT, STEPS, |trial| operation(db, trial))
+        + dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| transaction(db, trial))
+        + dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| around_nested(
+            db, trial
+        ));
     assert!(begun > 20, "only {begun} calls came to their statement");
 }
 
@@ -94,7 +72,7 @@ async fn a_long_statement_whose_caller_went_away_stops_and_delays_nobody() {
 async fn a_long_read_whose_caller_went_away_stops_and_delays_nobody() {
     let mut world = World::of_readers().await;
     let db = &world.db();
-    let begun = dropped_in!(world, 10, NOTHING, |trial| reads(db, trial));
+    let begun = dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| reads(db, trial));
     assert!(begun > 2, "only {begun} calls came to their statement");
 }
 
@@ -102,7 +80,9 @@ async fn a_long_read_whose_caller_went_away_stops_and_delays_nobody() {
 async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
     let mut world = World::with_own_pool(2).await;
     let pool = &world.pool();
-    let begun = dropped_in!(world, 10, NOTHING, |trial| transaction(pool, trial));
+    let begun = dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| transaction(
+        pool, trial
+    ));
     assert!(begun > 2, "only {begun} calls came to their statement");
 }
 
@@ -110,7 +90,7 @@ async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
 async fn a_long_statement_of_an_operation_on_the_callers_own_pool_stops_too() {
     let mut world = World::with_own_pool(2).await;
     let pool = &world.pool();
-    let begun = dropped_in!(world, 10, STEPS, |trial| operation(pool, trial));
+    let begun = dropped_in!(world, 10, A_MOMENT, STEPS, |trial| operation(pool, trial));
     assert!(begun > 2, "only {begun} calls came to their statement");
 }
 

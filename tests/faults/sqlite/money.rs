@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use dbop::{Conn, Db, DbError, Tx, db_op, transactional};
+use dbop::{Conn, Db, Tx, db_op, transactional};
+pub(crate) use dbop_tests::Trouble;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
@@ -15,19 +16,6 @@ pub(crate) const EACH: i64 = 1_000;
 const SCHEMA: &str = "CREATE TABLE accounts (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL);
     CREATE TABLE ledger (id INTEGER NOT NULL, payer INTEGER NOT NULL, payee INTEGER NOT NULL,
         cents INTEGER NOT NULL)";
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
-
-impl Trouble {
-    pub(crate) fn database(&self) -> &dbop::Error {
-        let Self::Database(error) = self;
-        error
-    }
-}
 
 /// One transfer.
 #[derive(Clone, Copy, Debug)]

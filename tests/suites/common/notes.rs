@@ -4,39 +4,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dbop::{Builder, Conn, DbError, Kind, Tx, db_op, transactional};
+use dbop::{Builder, Conn, Tx, db_op, transactional};
 use dbop_tests::Fresh;
+pub(crate) use dbop_tests::Trouble;
 use sqlx::Executor;
 
 use super::{Database, fresh_with};
 
 /// Its key is what makes a second note of one number an error.
 pub(crate) const SCHEMA: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error("no, as a matter of policy")]
-    Refused,
-    #[error("not now")]
-    #[db_error(category = transient)]
-    NotNow,
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
-
-impl Trouble {
-    /// What dbop says about it.
-    pub(crate) fn database(&self) -> &dbop::Error {
-        match self {
-            Self::Database(error) => error,
-            other => panic!("not an error of the database: {other}"),
-        }
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.database().kind()
-    }
-}
 
 /// How often a body has run.
 #[derive(Debug, Default)]

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use dbop::{Conn, DbError, Tx, db_op, transactional};
+use dbop::{Conn, Tx, db_op, transactional};
+pub(crate) use dbop_tests::Trouble;
 use sqlx::Executor;
 
 use super::Database;
@@ -18,17 +19,6 @@ pub(crate) const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT
 /// Takes long enough for its answer not to be there at once.
 pub(crate) const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
     WHERE i < 5000) SELECT COUNT(*) FROM n";
-
-#[derive(Debug, thiserror::Error, DbError)]
-pub(crate) enum Trouble {
-    #[error("no, as a matter of policy")]
-    Refused,
-    #[error("not now")]
-    #[db_error(category = transient)]
-    NotNow,
-    #[error(transparent)]
-    Database(#[from] dbop::Error),
-}
 
 /// One call that is to be dropped, and what is known about it.
 #[derive(Clone, Debug, Default)]

@@ -196,3 +196,35 @@ impl World {
 fn is_new(state: usize, promise: Promise) -> bool {
     !promise.states[state].is_empty()
 }
+
+/// What a call leaves that is dropped in the statement after its first one.
+pub(crate) const STEPS: Promise = Promise {
+    states: &[&[], &[1, 2]],
+    hooks: false,
+    complete: |_| true,
+};
+/// The same in a transaction.
+pub(crate) const NOTHING: Promise = Promise {
+    states: &[&[]],
+    hooks: true,
+    complete: |_| true,
+};
+
+/// Drops each of these calls, which never end, after `$wait` at most; how many came to the
+/// statement that takes so long.
+macro_rules! dropped_in {
+    ($world:expr, $rounds:expr, $wait:expr, $promise:expr, $operation:expr) => {{
+        let (world, mut random, mut begun) = (&mut $world, seeded(), 0);
+        for _ in 0..$rounds {
+            let trial = world.trial();
+            let wait = $wait.mul_f64(random.f64());
+            let context = format!("dropped after {wait:?}");
+            let cut = timeout(wait, $operation(trial.clone())).await;
+            cut.expect_err("it takes hours").to_string();
+            world.check(&trial, $promise, None, &context).await;
+            begun += trial.runs();
+        }
+        begun
+    }};
+}
+pub(crate) use dropped_in;
