@@ -122,16 +122,18 @@ impl CallCore {
         Ok(())
     }
 
-    /// Tells the circuit breaker that no session could be opened.
-    pub(super) fn unopened(&mut self, error: &Error) {
-        let down = matches!(
-            error.kind(),
-            Kind::Connection | Kind::TooManyConnections | Kind::ShuttingDown | Kind::StartingUp
-        );
-        if let Some(pass) = &mut self.pass
-            && down
-        {
-            pass.failed(Failure::Refused);
+    /// Tells the circuit breaker that no session could be opened, which was tried from `asked` on
+    /// and at most until `until`.
+    pub(super) fn unopened(&mut self, error: &Error, asked: Instant, until: Instant) {
+        let Some(pass) = &mut self.pass else { return };
+        match error.kind() {
+            // Nobody has said anything.
+            Kind::Connection if Instant::now() >= until => pass.unanswered_for(asked.elapsed()),
+            // A server that has no connection left works, for those that have one.
+            Kind::Connection | Kind::ShuttingDown | Kind::StartingUp => {
+                pass.failed(Failure::Refused);
+            }
+            _ => {}
         }
     }
 

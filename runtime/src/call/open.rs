@@ -55,10 +55,12 @@ impl CallCore {
         loop {
             self.pass(defaults)?;
             self.attempts += 1;
-            let opened = match self.open_once(place, defaults).await {
+            let asked = Instant::now();
+            let until = self.deadline.min(asked + defaults.acquire_timeout);
+            let opened = match self.open_once(place, defaults, until).await {
                 Ok(own) => self.claim(own).await,
                 Err(error) => {
-                    self.unopened(&error);
+                    self.unopened(&error, asked, until);
                     Err(error)
                 }
             };
@@ -143,8 +145,8 @@ impl CallCore {
         &mut self,
         place: &Place<'_, DB>,
         defaults: &Defaults,
+        until: Instant,
     ) -> Result<Box<Own<DB>>> {
-        let until = self.deadline.min(Instant::now() + defaults.acquire_timeout);
         let mut lease = place.acquire(until).await?;
         let guard = self.op.read_only
             && !place.is_read_only()
