@@ -9,7 +9,7 @@ use tracing::{Span, field};
 
 use super::body::Body;
 use super::result::ResultOf;
-use crate::breaker::{Circuit, Failure, Pass};
+use crate::breaker::{Circuit, Pass};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
 use crate::error::{Error, Outcome, Result};
@@ -18,7 +18,6 @@ use crate::once::Marker;
 use crate::op::{Limit, Op, Retries};
 use crate::retry::{self, Effect};
 use crate::settings::{FOR_EVER, Limits};
-use crate::state::State;
 
 #[derive(Debug)]
 pub(crate) struct CallCore {
@@ -110,64 +109,6 @@ impl CallCore {
             self.place = Some(place(limit, self.deadline).await?);
         }
         Ok(self.deadline)
-    }
-
-    /// Asks the circuit breaker before each attempt.
-    pub(super) fn pass(&mut self, defaults: &Defaults) -> Result<()> {
-        if let Some(circuit) = &defaults.circuit
-            && self.pass.as_ref().is_none_or(Pass::is_spent)
-        {
-            self.pass = Some(circuit.admit()?);
-        }
-        Ok(())
-    }
-
-    /// Tells the circuit breaker that no session could be opened, which was tried from `asked` on
-    /// and at most until `until`.
-    pub(super) fn unopened(&mut self, error: &Error, asked: Instant, until: Instant) {
-        let Some(pass) = &mut self.pass else { return };
-        match error.kind() {
-            // Nobody has said anything.
-            Kind::Connection if Instant::now() >= until => pass.unanswered_for(asked.elapsed()),
-            // A server that has no connection left works, for those that have one.
-            Kind::Connection | Kind::ShuttingDown | Kind::StartingUp => {
-                pass.failed(Failure::Refused);
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells it that the server took so long over `BEGIN` or `COMMIT`.
-    pub(super) fn answered(&mut self, took: Duration) {
-        if let Some(pass) = &mut self.pass {
-            pass.answered_in(took);
-        }
-    }
-
-    /// Tells it that the server has not answered for so long.
-    pub(super) fn unanswered(&mut self, waited: Duration) {
-        if let Some(pass) = &mut self.pass {
-            pass.unanswered_for(waited);
-        }
-    }
-
-    /// Tells it that the server went away.
-    pub(super) fn lost_connection(&mut self) {
-        if let Some(pass) = &mut self.pass {
-            pass.failed(Failure::Other);
-        }
-    }
-
-    /// Tells it what the statements of an attempt have shown.
-    pub(super) fn ran(&mut self, state: &State, failure: Option<Class>) {
-        let Some(pass) = &mut self.pass else { return };
-        // The server ends a session that idles in a transaction; that is the body's doing.
-        let idled = failure.is_some_and(|class| class.kind == Kind::SessionTimeout);
-        if state.broken && !idled {
-            self.lost_connection();
-        } else if !state.untouched() && !state.mid_statement() {
-            pass.succeeded();
-        }
     }
 
     /// Whether no attempt follows this one, whatever happens: its arguments may be moved.

@@ -17,14 +17,17 @@
 //! |---|---|---|
 //! | `begin`, waiting for a permit or a connection | none is held | untouched |
 //! | `begin`, `BEGIN` sent | [`Lease`] is unfinished: discarded | untouched |
+//! | `begin`, the marker of a `once` call sent | unfinished: discarded | untouched; in a joined call's savepoint, the whole is aborted |
 //! | `begin` or `end`, waiting to try again | none is held | as before the call, or unknown if an attempt was |
 //! | `run` | unfinished in a transaction, or in the middle of a statement: discarded | transaction: rolled back; session: the statements that ended |
+//! | `end`, the result of a `once` call sent | unfinished: discarded | rolled back, with its marker |
 //! | `end`, `ROLLBACK` sent | unfinished: discarded | rolled back |
 //! | `end`, `COMMIT` sent | goes on in a task of its own | committed or rolled back, never part |
 //! | `end`, hooks | given back | committed; the hooks go on in that task |
 
 mod attempt;
 mod body;
+mod circuit;
 mod commit;
 mod core;
 mod join;

@@ -64,15 +64,19 @@ impl CallCore {
                     Err(error)
                 }
             };
-            let error = match opened {
+            let mut error = match opened {
                 Ok(claim) => return Ok(claim),
                 Err(error) => error,
             };
             if once::lacks_table(&error) && !table_made {
-                table_made = true;
-                self.make_table(place, defaults).await?;
-                self.attempts -= 1;
-                continue;
+                match self.make_table(place, defaults).await {
+                    Ok(()) => {
+                        table_made = true;
+                        self.attempts -= 1;
+                        continue;
+                    }
+                    Err(failed) => error = failed,
+                }
             }
             if is_queue(error.kind()) {
                 // Another process writes to the file, or another call has the marker. That is a
@@ -112,6 +116,7 @@ impl CallCore {
                 Ok(Claim::Settled(answer))
             }
             Err(error) => {
+                self.ran(&own.state, Some(error.class()));
                 own::undo(own, self.deadline, late).await;
                 Err(error)
             }
