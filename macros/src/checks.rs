@@ -112,6 +112,13 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
         }
     }
     let Some(key) = &options.once else { return };
+    for argument in &function.arguments {
+        let ty = &argument.parameter.ty;
+        let of = types::reference(ty).map_or(&**ty, |(inner, _)| inner);
+        if types::wrapped(of, "HashSet").is_some() && !function.source.is_skipped(argument.index) {
+            errors.on(ty, "a `HashSet` comes in another order each time, so that a call could not be told from another with the same key; take a `BTreeSet`, or put `#[once(skip)]` before it");
+        }
+    }
     let never = Plan::of(options, true) == Plan::Once;
     for argument in function
         .arguments

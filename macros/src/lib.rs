@@ -115,11 +115,14 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// - The call is known by its arguments, too: a second one with the same key and others is an error
 ///   (`Kind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]` leaves one out that
 ///   does not say what is to be done, such as a client or a counter.
+///   A `HashSet` has no order that could be compared, so it is refused.
 /// - Markers are kept for 7 days in the table `dbop_once`, under the operation's `name`. Without a
-///   `name`, a function that is moved to another module meets its old markers as those of another
-///   function: give it one before you move it.
+///   `name`, the function's path and its types tell it from others of its name, so one that is moved
+///   to another module, or built by another compiler, may meet its old markers as those of another
+///   function, which is an error: give it a `name`.
 /// - The table is made by the first call. Where the application may not create tables, a migration
-///   does it with `Db::<_>::ONCE_SCHEMA`.
+///   does it with `Db::<_>::ONCE_SCHEMA`. All sessions must find the same one: on Postgres, they
+///   need the same `search_path`.
 /// - Joining a transaction, the marker and the body share a savepoint, as if it was `nested`.
 /// - Waiting for another call with the same key is bound by the deadline only: it is no attempt,
 ///   and happens under `retry = never`, too.

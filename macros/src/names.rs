@@ -120,7 +120,7 @@ impl Runtime {
         boxed = Box;
         file = core::file;
         line = core::line;
-        module_path = core::module_path;
+        type_name_of_val = core::any::type_name_of_val;
     }
 }
 

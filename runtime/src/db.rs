@@ -131,10 +131,11 @@ impl<DB: Backend> Db<DB> {
     /// Closes every connection and waits until they are gone. Calls that are running finish
     /// first; later ones fail with [`Kind::PoolClosed`].
     pub async fn close(&self) {
+        let write = self.inner.write.close();
         if let Some(read) = &self.inner.read {
             read.close().await;
         }
-        self.inner.write.close().await;
+        write.await;
     }
 
     pub(crate) fn lanes(&self, read_only: bool) -> &Lanes<DB> {

@@ -80,9 +80,13 @@ impl<DB: Backend> Lanes<DB> {
         &self.each[0].pool
     }
 
-    pub(crate) async fn close(&self) {
-        for lane in &self.each {
-            lane.pool.close().await;
+    /// All of them refuse from now on, before any of them is waited for.
+    pub(crate) fn close(&self) -> impl Future<Output = ()> {
+        let closing: Vec<_> = self.each.iter().map(|lane| lane.pool.close()).collect();
+        async move {
+            for closed in closing {
+                closed.await;
+            }
         }
     }
 }

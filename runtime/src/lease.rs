@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::SqlSafeStr;
 use sqlx::pool::PoolConnection;
+use sqlx::{Pool, SqlSafeStr};
+use tokio::time::{Instant, timeout_at};
 
 use crate::backend::Backend;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lanes::Turn;
 use crate::pool::Lane;
+use crate::stops;
 
 /// Given back when dropped; if something was left on it, then only after that has been undone.
 #[derive(Debug)]
@@ -63,13 +65,28 @@ impl<DB: Backend> Lease<DB> {
     }
 
     /// Of a pool of the caller's. Which of its connections this is the driver does not say, so
-    /// what stops it is set anew for each call.
-    pub(crate) async fn of_caller(mut conn: PoolConnection<DB>) -> Result<Self> {
-        let stop = DB::CAN_STOP.then(Arc::<AtomicBool>::default);
-        if let Some(stop) = &stop {
-            DB::stop_on(&mut conn, Arc::clone(stop)).await?;
+    /// what stops it is set anew for each call, unless it is a pool of ours.
+    pub(crate) async fn of_caller(
+        mut conn: PoolConnection<DB>,
+        pool: &Pool<DB>,
+        until: Instant,
+    ) -> Result<Self> {
+        if !DB::CAN_STOP {
+            return Ok(Self::new(conn, None, None));
         }
-        Ok(Self::new(conn, stop, None))
+        let stop = match stops::of(pool) {
+            Some(stop) => stop,
+            None => {
+                let stop = Arc::<AtomicBool>::default();
+                let setting = DB::stop_on(&mut conn, Arc::clone(&stop));
+                match timeout_at(until, setting).await {
+                    Ok(set) => set?,
+                    Err(_) => return Err(Error::deadline("the connection to be ready")),
+                }
+                stop
+            }
+        };
+        Ok(Self::new(conn, Some(stop), None))
     }
 
     fn new(

@@ -106,6 +106,7 @@ mod settings;
 mod sql;
 mod state;
 mod statement;
+mod stops;
 mod tx;
 mod tx_state;
 mod uninterrupted;

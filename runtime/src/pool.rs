@@ -15,6 +15,7 @@ use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::settings::Settings;
+use crate::stops;
 
 /// After this long without a connection it is asked why.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -33,6 +34,12 @@ pub(crate) struct Lane<DB: Backend> {
     refusal: Mutex<Option<(Instant, Class, String)>>,
     /// Stops what runs on the pool's connection, where it has only one.
     pub(crate) stop: Option<Arc<AtomicBool>>,
+}
+
+impl<DB: Backend> Drop for Lane<DB> {
+    fn drop(&mut self) {
+        stops::forget(&self.pool);
+    }
 }
 
 impl<DB: Backend> Lane<DB> {
@@ -67,8 +74,12 @@ impl<DB: Backend> Lane<DB> {
                     })
                 })
         };
+        let pool = options.connect_lazy_with(plan.options.clone());
+        if let Some(stop) = &stop {
+            stops::remember(&pool, stop);
+        }
         Arc::new(Self {
-            pool: options.connect_lazy_with(plan.options.clone()),
+            pool,
             held: AtomicU32::new(0),
             refusal: Mutex::new(None),
             stop,
@@ -82,11 +93,12 @@ impl<DB: Backend> Lane<DB> {
     /// the pool may, asks the server directly, one at a time, and reports what it says.
     pub(crate) async fn acquire(self: &Arc<Self>, until: Instant) -> Result<Lease<DB>> {
         let mut waiting = std::pin::pin!(self.pool.acquire());
+        let answered = AtomicBool::new(false);
         let patience = until.min(Instant::now() + PATIENCE);
         let acquired = match timeout_at(patience, &mut waiting).await {
             Ok(acquired) => acquired,
             Err(_) => {
-                let refused = std::pin::pin!(self.refused());
+                let refused = std::pin::pin!(self.refused(&answered));
                 match timeout_at(until, select(waiting, refused)).await {
                     Ok(Either::Left((acquired, _))) => acquired,
                     Ok(Either::Right((refusal, _))) => return Err(refusal),
@@ -96,30 +108,31 @@ impl<DB: Backend> Lane<DB> {
         };
         match acquired {
             Ok(conn) => Ok(Lease::of_lane(conn, self)),
-            Err(sqlx::Error::PoolTimedOut) => Err(self.timed_out()),
+            Err(sqlx::Error::PoolTimedOut) => Err(self.timed_out(&answered)),
             Err(error) => Err(explain::<DB>(&self.pool, error.into())),
         }
     }
 
     /// Resolves when the server refuses a connection for which the pool has room.
-    async fn refused(&self) -> Error {
+    async fn refused(&self, answered: &AtomicBool) -> Error {
         loop {
             let has_room = self.held.load(Ordering::Relaxed) < self.size();
-            if has_room && let Some(refusal) = self.ask().await {
+            if has_room && let Some(refusal) = self.ask(answered).await {
                 return refusal;
             }
             sleep(PATIENCE).await;
         }
     }
 
-    async fn ask(&self) -> Option<Error> {
+    async fn ask(&self, answered: &AtomicBool) -> Option<Error> {
         let mut last = self.refusal.lock().await;
         let fresh = last
             .as_ref()
             .filter(|(asked_at, ..)| asked_at.elapsed() < ANSWER_HOLDS);
         if fresh.is_none() {
-            *last = connect_once(&self.pool)
-                .await
+            let answer = connect_once(&self.pool).await;
+            answered.store(matches!(answer, Some(Ok(()))), Ordering::Relaxed);
+            *last = answer
                 .and_then(Result::err)
                 .map(|error| (Instant::now(), classify::sqlx(&error), error.to_string()));
         }
@@ -128,9 +141,11 @@ impl<DB: Backend> Lane<DB> {
         Some(explain::<DB>(&self.pool, error))
     }
 
-    fn timed_out(&self) -> Error {
+    fn timed_out(&self, answered: &AtomicBool) -> Error {
         let held = self.held.load(Ordering::Relaxed);
-        if held >= self.size() {
+        // The application takes connections from it past us, too.
+        let lent = answered.load(Ordering::Relaxed) && self.pool.size() >= self.size();
+        if held >= self.size() || lent {
             return exhausted(self.size(), DB::ONE_WRITER);
         }
         explain::<DB>(&self.pool, unopened())
@@ -151,13 +166,13 @@ pub(crate) async fn acquire_from<DB: Backend>(
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut waiting = std::pin::pin!(pool.acquire());
     match timeout_at(patience, &mut waiting).await {
-        Ok(Ok(conn)) => Lease::of_caller(conn).await,
+        Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
         Ok(Err(sqlx::Error::PoolTimedOut)) => Err(why_none(pool, until).await),
         Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
         Err(_) => {
             let reason = why_none(pool, until).await;
             match timeout_at(until, waiting).await {
-                Ok(Ok(conn)) => Lease::of_caller(conn).await,
+                Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
                 _ => Err(reason),
             }
         }

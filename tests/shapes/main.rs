@@ -12,6 +12,7 @@ mod generics;
 mod hygiene;
 mod lifetimes;
 mod macros;
+mod once;
 mod options;
 mod receivers;
 mod returns;

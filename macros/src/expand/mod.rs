@@ -317,10 +317,13 @@ impl Expansion<'_> {
         quote_spanned!(names::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
     }
 
-    /// An argument that `db = argument` reads is in use, even when the body does not read it.
+    /// An argument that `db = argument` reads is in use, even when the body does not read it; so is
+    /// one by which a `once` call is known.
     fn allow_unused(&self, argument: &Argument) -> Option<TokenStream> {
-        let db = self.options.db.as_ref()?.value.to_token_stream();
-        mentions(db, &argument.name).then(|| quote!(#[allow(unused_variables)]))
+        let db = self.options.db.as_ref();
+        let is_db = db.is_some_and(|db| mentions(db.value.to_token_stream(), &argument.name));
+        let is_known_by = self.options.once.is_some();
+        (is_db || is_known_by).then(|| quote!(#[allow(unused_variables)]))
     }
 
     /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The

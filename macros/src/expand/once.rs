@@ -11,7 +11,7 @@ use crate::names;
 impl Expansion<'_> {
     /// Output: what makes the key, and what the call is told:
     /// ```text
-    /// let __key = OnceKey::new(module_path!(), &(id));
+    /// let __key = OnceKey::new(type_name_of_val(&|| {}), type_name_of_val(&tx), &(id));
     /// let __key = __key.with("id", &id);
     /// ..
     /// .once(__key)
@@ -27,26 +27,41 @@ impl Expansion<'_> {
         // A result that cannot be stored is reported where it stands.
         let (first, _) = names::ends(&self.function.output);
         let once = quote_spanned!(first=> once);
-        let made = quote_spanned!(names::generated()=> let #key = #new; #(#with)*);
+        // As for the call: the user named it `_tx` because the body does not read it.
+        let session = self.function.session.as_ref();
+        let allow = session.and_then(|session| {
+            let lint = quote!(clippy::used_underscore_binding);
+            allow_if_underscored(&session.parameter.pat, &lint)
+        });
+        let made = quote_spanned!(names::generated()=> #allow let #key = #new; #(#with)*);
         Some((made, quote_spanned!(names::generated()=> .#once(#key))))
     }
 
     /// A name that the user has chosen is all of the operation's identity. Without one, functions
     /// of the same name are told apart by where they are.
     fn new_key(&self, expression: &Expr) -> TokenStream {
-        let (once_key, module_path) = (self.runtime.once_key(), self.runtime.module_path());
-        let home = match self.options.name {
-            Some(_) => quote!(""),
-            None => quote!(#module_path!()),
-        };
+        let (once_key, type_name) = (self.runtime.once_key(), self.runtime.type_name_of_val());
         let (first, last) = names::ends(expression);
         let open = quote_spanned!(first=> &);
         let value = quote_spanned!(last=> (#expression));
-        if self.function.source.signature.receiver().is_some() {
-            quote_spanned!(names::generated()=> #once_key::of_method::<Self, _>(#home, #open #value))
-        } else {
-            quote_spanned!(names::generated()=> #once_key::new(#home, #open #value))
+        if self.options.name.is_some() {
+            return quote_spanned!(names::generated()=> #once_key::named(#open #value));
         }
+        // A closure is called after the function it stands in, with its type, trait and generic
+        // arguments. What callers pass as the scope is one of these, and is to make no difference.
+        let scope = self
+            .function
+            .session
+            .as_ref()
+            .filter(|_| self.options.db.is_none());
+        let scope = scope.map_or_else(
+            || quote!(""),
+            |session| {
+                let name = &session.name;
+                quote!(#type_name(&#name))
+            },
+        );
+        quote_spanned!(names::generated()=> #once_key::new(#type_name(&|| {}), #scope, #open #value))
     }
 }
 

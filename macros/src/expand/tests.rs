@@ -86,7 +86,7 @@ fn a_replayed_transaction() {
 fn a_transaction_that_takes_effect_once_for_each_key() {
     let body = "{
         static __DBOP_OP: P::Op = P::Op::transaction(\"f\", P::core::file!(), P::core::line!()).once();
-        let __key = P::OnceKey::of_method::<Self, _>(P::core::module_path!(), &(o.id));
+        let __key = P::OnceKey::new(P::core::any::type_name_of_val(&|| {}), P::core::any::type_name_of_val(&tx), &(o.id));
         let __key = __key.with(\"o\", &(o));
         #[cfg(x)] #[allow(clippy::used_underscore_binding)] let __key = __key.with(\"_n\", &(_n));
         let mut __call = P::Call::<_, Sqlite, R>::transaction(&__DBOP_OP, tx).once(__key);";
@@ -104,7 +104,7 @@ fn a_transaction_that_takes_effect_once_for_each_key() {
         "once = 7, name = \"orders.pay\"",
         "async fn f(tx: &mut Tx<'_, Sqlite>) -> R { g(tx).await }",
     );
-    assert!(bare(&named).contains("OnceKey::new(\"\",&(7))"), "{named}");
+    assert!(bare(&named).contains("OnceKey::named(&(7))"), "{named}");
 }
 
 #[test]

@@ -141,6 +141,10 @@ pub(crate) mod sealed {
         const CAN_STOP: bool;
         /// Makes the table that keeps the markers of `once` operations, if there is none.
         const ONCE_SCHEMA: &'static str;
+        /// Sets a marker, and says when, in the same words for every session.
+        const ONCE_SET: &'static str;
+        /// What a marker holds, with the same words.
+        const ONCE_READ: &'static str;
         /// Deletes some of the markers that are older than a week.
         const ONCE_CLEAN_UP: &'static str;
 

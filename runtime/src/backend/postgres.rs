@@ -53,6 +53,13 @@ impl Driver for Postgres {
             PRIMARY KEY (op, key)
         );
         CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)";
+    // Not a cast to text, which depends on the session's time zone and date style.
+    const ONCE_SET: &'static str = "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
+        ON CONFLICT (op, key) DO NOTHING
+        RETURNING to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')";
+    const ONCE_READ: &'static str = "SELECT fp, result,
+            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')
+        FROM dbop_once WHERE op = $1 AND key = $2";
     const ONCE_CLEAN_UP: &'static str = "DELETE FROM dbop_once WHERE (op, key) IN (
             SELECT op, key FROM dbop_once WHERE created_at < now() - INTERVAL '7 days'
             LIMIT 500 FOR UPDATE SKIP LOCKED

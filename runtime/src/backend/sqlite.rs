@@ -53,6 +53,12 @@ impl Driver for Sqlite {
             PRIMARY KEY (op, key)
         ) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)";
+    const ONCE_SET: &'static str = "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
+        ON CONFLICT (op, key) DO NOTHING
+        RETURNING created_at";
+    const ONCE_READ: &'static str = "SELECT fp, result,
+            created_at
+        FROM dbop_once WHERE op = $1 AND key = $2";
     const ONCE_CLEAN_UP: &'static str = "DELETE FROM dbop_once WHERE (op, key) IN (
             SELECT op, key FROM dbop_once
             WHERE created_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days')
@@ -152,8 +158,16 @@ impl Driver for Sqlite {
     /// them, and the statement's text does not show it
     /// (<https://www.sqlite.org/lang_conflict.html>). `changes()` does.
     async fn has_kept_rows(conn: &mut SqliteConnection) -> bool {
-        let changes = sqlx::query_scalar::<_, i64>("SELECT changes()");
-        !matches!(changes.fetch_one(conn).await, Ok(0))
+        // Those of a trigger are not among them; only a schema that says FAIL somewhere keeps any.
+        let kept = sqlx::query_scalar::<_, bool>(
+            "SELECT changes() > 0
+                OR EXISTS (SELECT 1 FROM pragma_database_list WHERE name NOT IN ('main', 'temp'))
+                OR EXISTS (SELECT 1 FROM main.sqlite_master WHERE sql LIKE '%FAIL%'
+                    UNION ALL SELECT 1 FROM sqlite_temp_master WHERE sql LIKE '%FAIL%')
+                AND EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'trigger'
+                    UNION ALL SELECT 1 FROM sqlite_temp_master WHERE type = 'trigger')",
+        );
+        !matches!(kept.fetch_one(conn).await, Ok(false))
     }
 
     /// SQLite prepares again by itself.

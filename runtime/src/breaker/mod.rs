@@ -100,6 +100,8 @@ enum State {
         out: u32,
         succeeded: u32,
         times: u32,
+        /// When the last of them was let through.
+        last: Instant,
     },
 }
 
@@ -135,10 +137,24 @@ impl Circuit {
                     out: 1,
                     succeeded: 0,
                     times: *times,
+                    last: now,
                 };
                 inner.enter(state);
             }
-            State::HalfOpen { out, .. } if *out < self.settings.probes => *out += 1,
+            State::HalfOpen { out, last, .. } if *out < self.settings.probes() => {
+                *out += 1;
+                *last = now;
+            }
+            // They work for long, or nobody polls them: others may find out.
+            State::HalfOpen { last, times, .. } if now - *last >= self.settings.open => {
+                let state = State::HalfOpen {
+                    out: 1,
+                    succeeded: 0,
+                    times: *times,
+                    last: now,
+                };
+                inner.enter(state);
+            }
             State::HalfOpen { .. } => return Err(open(None)),
         }
         Ok(Pass {
@@ -153,7 +169,9 @@ impl Circuit {
         match self.lock().state {
             State::Closed { .. } => false,
             State::Open { until, .. } => Instant::now() < until,
-            State::HalfOpen { out, .. } => out >= self.settings.probes,
+            State::HalfOpen { out, last, .. } => {
+                out >= self.settings.probes() && last.elapsed() < self.settings.open
+            }
         }
     }
 
@@ -187,11 +205,12 @@ impl Circuit {
                 out,
                 succeeded,
                 times,
+                ..
             } => {
                 *out -= u32::from(!spent);
                 match found {
                     Some(Err(_)) => Some(settings.open_again(*times + 1)),
-                    Some(Ok(())) if *succeeded + 1 >= settings.probes => Some(State::closed()),
+                    Some(Ok(())) if *succeeded + 1 >= settings.probes() => Some(State::closed()),
                     Some(Ok(())) => {
                         *succeeded += 1;
                         None
@@ -207,15 +226,20 @@ impl Circuit {
 }
 
 impl Breaker {
+    fn probes(&self) -> u32 {
+        self.probes.max(1)
+    }
+
     fn open_again(&self, times: u32) -> State {
         let doubled = self.open.saturating_mul(2_u32.saturating_pow(times));
         let jitter = 0.8 + 0.4 * fastrand::f64();
-        let length = doubled.min(self.open_cap).mul_f64(jitter);
+        let most = self.open_cap.min(crate::settings::FOR_EVER);
+        let length = doubled.min(most).mul_f64(jitter);
         tracing::warn!(
             dbop.open_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
             "the database cannot be reached: its circuit breaker opens"
         );
-        let until = Instant::now() + length.min(crate::settings::FOR_EVER);
+        let until = Instant::now() + length;
         State::Open { until, times }
     }
 }

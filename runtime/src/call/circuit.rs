@@ -63,9 +63,13 @@ impl CallCore {
         let Some(pass) = &mut self.pass else { return };
         // The server ends a session that idles in a transaction; that is the body's doing.
         let idled = failure.is_some_and(|class| class.kind == Kind::SessionTimeout);
-        if state.broken && !idled {
+        // What went past dbop shows only in what the body returns.
+        let ends = failure.is_some_and(|class| class.kind.ends_session());
+        let lost = state.broken || (state.opaque && ends);
+        let says_nothing = state.opaque && failure.is_some();
+        if lost && !idled {
             self.lost_connection();
-        } else if !state.untouched() && !state.mid_statement() {
+        } else if !state.untouched() && !state.mid_statement() && !says_nothing {
             pass.succeeded();
         }
     }

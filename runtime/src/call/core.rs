@@ -106,7 +106,13 @@ impl CallCore {
         defaults.budget.deposit();
         self.pass(defaults)?;
         if let Some(limit) = &self.op.limit {
-            self.place = Some(place(limit, self.deadline).await?);
+            self.place = limit.places.try_acquire().ok();
+            if self.place.is_none() {
+                // A probe that stands in a queue of ours would keep the circuit from closing.
+                self.pass = None;
+                self.place = Some(place(limit, self.deadline).await?);
+                self.pass(defaults)?;
+            }
         }
         Ok(self.deadline)
     }
@@ -151,7 +157,9 @@ impl CallCore {
             self.unknown = true;
             // What was sent over a lost connection may be running still, and must not land after
             // what the next attempt does. A marker sees to that by itself.
-            if retry::is_outage(class.kind) && !self.op.once {
+            // So may what a call inside it gave up at its own deadline.
+            let lost = retry::is_outage(class.kind) || class.kind == Kind::Timeout;
+            if lost && !self.op.once {
                 wait = wait.max(self.until_ended);
             }
             if wait >= self.deadline.saturating_duration_since(Instant::now()) {

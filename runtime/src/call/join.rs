@@ -129,11 +129,12 @@ async fn claim_in<DB: Backend>(
 impl<DB: Backend> Join<'_, DB> {
     /// Back to before the call, whose body does not run.
     async fn undo(&mut self) {
-        let deadline = self.outer.deadline;
+        let (op, deadline) = (self.op, self.outer.deadline);
         let View { state, .. } = self.view();
         state.deadline = deadline;
         if state.mid_statement() {
             // A savepoint that is dropped takes the transaction with it.
+            state.abort(Echo::of(&Error::deadline(op.name).into()));
             return;
         }
         if let Entered::Nested(savepoint) = &mut self.entered {

@@ -157,6 +157,8 @@ async fn settled<R>(core: &mut CallCore, of: &ResultOf<R>, answer: Answer) -> R 
         }
         Err((error, outcome)) => ((of.refused)(error), outcome),
     };
+    core.know();
+    core.conclude(outcome);
     core.settle(answer.own).await;
     core.end(of, result, outcome)
 }

@@ -53,7 +53,10 @@ impl CallCore {
         let mut queued_for = None;
         let mut table_made = false;
         loop {
-            self.pass(defaults)?;
+            // Who stands in a queue has been let through.
+            if queued_for.is_none() {
+                self.pass(defaults)?;
+            }
             self.attempts += 1;
             let asked = Instant::now();
             let until = self.deadline.min(asked + defaults.acquire_timeout);
@@ -78,7 +81,8 @@ impl CallCore {
                     Err(failed) => error = failed,
                 }
             }
-            if is_queue(error.kind()) {
+            // A statement's own timeout may be shorter than another call has the marker.
+            if is_queue(error.kind()) || (self.op.once && error.kind() == Kind::Timeout) {
                 // Another process writes to the file, or another call has the marker. That is a
                 // queue to stand in, and no attempt.
                 turns += 1;
@@ -146,6 +150,17 @@ impl CallCore {
         }
     }
 
+    /// Deletes some old markers. Whatever goes wrong with that, it is not what this call is for.
+    async fn clean_up<DB: Backend>(&self, lease: &mut Lease<DB>, defaults: &Defaults) {
+        lease.left = Left::Unfinished;
+        let deleting = DB::run(lease.conn(), DB::ONCE_CLEAN_UP.into_sql_str());
+        if let Ok(Ok(rows)) = timeout_at(self.deadline, deleting).await
+            && rows >= once::BATCH
+        {
+            defaults.markers.go_on();
+        }
+    }
+
     async fn open_once<DB: Backend>(
         &mut self,
         place: &Place<'_, DB>,
@@ -153,6 +168,9 @@ impl CallCore {
         until: Instant,
     ) -> Result<Box<Own<DB>>> {
         let mut lease = place.acquire(until).await?;
+        if self.op.once && defaults.markers.is_due() {
+            self.clean_up(&mut lease, defaults).await;
+        }
         let guard = self.op.read_only
             && !place.is_read_only()
             && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
@@ -199,14 +217,6 @@ impl CallCore {
         if guard {
             lease.guarded = true;
             DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;
-        }
-        if op.once && defaults.markers.is_due() {
-            lease.left = Left::Unfinished;
-            // Whatever went wrong with it, it is not what this call is for.
-            let deleted = DB::run(lease.conn(), DB::ONCE_CLEAN_UP.into_sql_str()).await;
-            if deleted.is_ok_and(|rows| rows >= once::BATCH) {
-                defaults.markers.go_on();
-            }
         }
         if op.transaction {
             lease.left = Left::Unfinished;

@@ -93,7 +93,8 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     let View { conn, state } = view;
     let effect = state.effect(class);
     let certain = state.untouched() || state.read_only;
-    if effect == Effect::Possible || certain || class.category != Category::Integrity {
+    let constraint = class.category == Category::Integrity || class.kind == Kind::Raised;
+    if effect == Effect::Possible || certain || !constraint {
         return effect;
     }
     match timeout_at(deadline, DB::has_kept_rows(conn)).await {
@@ -167,6 +168,10 @@ pub(super) async fn end_transaction<DB: Backend>(
     own.state.stop_idling();
     core.ran(&own.state, failure);
     if let Some(class) = failure {
+        if own.state.opaque && !late && !own.state.mid_statement() {
+            // Was what the body did past dbop still inside the transaction?
+            drop(verdict(&mut own, core.deadline).await);
+        }
         return roll_back(own, core, defaults, (class, None), late).await;
     }
     match verdict(&mut own, core.deadline).await {
@@ -248,6 +253,8 @@ async fn roll_back<DB: Backend>(
     let (class, error) = failed_with;
     let refined = DB::refine(class, !core.op.read_only);
     let effect = own.effect();
+    // What went past the transaction is covered by no marker.
+    core.single |= core.op.once && effect == Effect::Possible;
     let at_once = late || is_spoiled(refined);
     core.due = Some(undo(own, core.deadline, at_once).await);
     failed(core, defaults, (refined, error), effect).await

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 
 /// The key of one call, and the fingerprint of what it was called with.
 ///
-/// The fingerprint is a SHA-256 of the arguments as JSON with sorted keys: the same on every
-/// machine and in every version of the program that gives them the same names and types.
+/// The fingerprint is a SHA-256 of the arguments as JSON with sorted keys, and of the function's
+/// path unless it has a `name`: the same on every machine that runs the program. What JSON writes
+/// alike, such as `None` and `Some(None)`, is alike.
 pub struct OnceKey {
     key: String,
     arguments: Sha256,
@@ -64,24 +65,26 @@ impl<T: Serialize + ?Sized> Fingerprint for T {
 }
 
 impl OnceKey {
-    /// `home` tells functions of one name apart; empty where the user has named the operation.
-    pub fn new<K: Key + ?Sized>(home: &str, key: &K) -> Self {
+    /// Of an operation that the user has named: that is all of its identity.
+    pub fn named<K: Key + ?Sized>(key: &K) -> Self {
+        Self::new("", "", key)
+    }
+
+    /// `home` tells functions of one name apart: the name of a closure in it. `scope` is the type
+    /// of what the caller passed, which is part of that name and makes no difference.
+    pub fn new<K: Key + ?Sized>(home: &str, scope: &str, key: &K) -> Self {
+        let home = home.trim_end_matches("::{{closure}}");
         let mut arguments = Sha256::new();
-        arguments.update(home);
+        if scope.is_empty() {
+            arguments.update(home);
+        } else {
+            arguments.update(home.replace(scope, "_"));
+        }
         Self {
             key: key.to_text(),
             arguments,
             failed: None,
         }
-    }
-
-    /// The same of a method: `Self` is part of its home.
-    pub fn of_method<T: ?Sized, K: Key + ?Sized>(home: &str, key: &K) -> Self {
-        let mut new = Self::new(home, key);
-        if !home.is_empty() {
-            new.arguments.update(std::any::type_name::<T>());
-        }
-        new
     }
 
     /// Adds an argument to the fingerprint.
@@ -131,9 +134,7 @@ fn unwritable(name: &str, error: &serde_json::Error) -> Error {
 
 impl fmt::Debug for OnceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnceKey")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("OnceKey").finish_non_exhaustive()
     }
 }
 
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn the_same_arguments_have_the_same_fingerprint_on_every_machine() {
         // printf '\\0to\\0002\\0cents\\000500' | sha256sum
-        let key = OnceKey::new("", &7).with("to", &2).with("cents", &500_i64);
+        let key = OnceKey::named(&7).with("to", &2).with("cents", &500_i64);
         assert_eq!(
             fingerprint(key),
             "72e9fb327130d31955f13aac86c4188d99b69b0cabdd32072a01ffa3b14c6832"
@@ -159,21 +160,21 @@ mod tests {
 
     #[test]
     fn every_argument_its_name_and_its_home_count() {
-        let plain = || OnceKey::new("", &7).with("a", &1);
+        let plain = || OnceKey::named(&7).with("a", &1);
         let others = [
-            OnceKey::new("", &7),
-            OnceKey::new("bank", &7).with("a", &1),
-            OnceKey::new("", &7).with("a", &2),
-            OnceKey::new("", &7).with("b", &1),
-            OnceKey::new("", &7).with("a", "1"),
-            OnceKey::new("", &7).with("a", &1).with("b", &()),
+            OnceKey::named(&7),
+            OnceKey::new("bank", "", &7).with("a", &1),
+            OnceKey::named(&7).with("a", &2),
+            OnceKey::named(&7).with("b", &1),
+            OnceKey::named(&7).with("a", "1"),
+            OnceKey::named(&7).with("a", &1).with("b", &()),
         ];
         for (nth, other) in others.into_iter().enumerate() {
             assert_ne!(fingerprint(plain()), fingerprint(other), "{nth}");
         }
         assert_eq!(
             fingerprint(plain()),
-            fingerprint(OnceKey::new("", &8).with("a", &1))
+            fingerprint(OnceKey::named(&8).with("a", &1))
         );
     }
 
@@ -181,41 +182,25 @@ mod tests {
     fn a_map_has_one_fingerprint_in_any_order() {
         let pairs = (0..50).map(|n| (n.to_string(), n));
         let sorted: BTreeMap<_, _> = pairs.clone().collect();
-        let sorted = fingerprint(OnceKey::new("", &7).with("map", &sorted));
+        let sorted = fingerprint(OnceKey::named(&7).with("map", &sorted));
         for _ in 0..10 {
             let hashed: HashMap<_, _> = pairs.clone().collect();
-            assert_eq!(
-                fingerprint(OnceKey::new("", &7).with("map", &hashed)),
-                sorted
-            );
+            assert_eq!(fingerprint(OnceKey::named(&7).with("map", &hashed)), sorted);
         }
     }
 
     #[test]
     fn numbers_of_any_size_can_be_written() {
-        let key = OnceKey::new("", &7)
+        let key = OnceKey::named(&7)
             .with("big", &u128::MAX)
             .with("nan", &f64::NAN);
         key.finish().unwrap();
     }
 
     #[test]
-    fn methods_of_two_types_have_two_homes_unless_they_are_named() {
-        let of = |home| {
-            let a = OnceKey::of_method::<u8, _>(home, &7);
-            let b = OnceKey::of_method::<u16, _>(home, &7);
-            (fingerprint(a), fingerprint(b))
-        };
-        let (a, b) = of("bank");
-        assert_ne!(a, b);
-        let (a, b) = of("");
-        assert_eq!(a, b);
-    }
-
-    #[test]
     fn what_cannot_be_written_is_named_and_not_shown() {
         let map = HashMap::from([((4711, 0), 1)]);
-        let key = OnceKey::new("", &7).with("shares", &map);
+        let key = OnceKey::named(&7).with("shares", &map);
         let error = key.finish().unwrap_err();
         assert_eq!(error.kind(), Kind::Encode);
         let text = error.to_string();

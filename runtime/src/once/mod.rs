@@ -8,6 +8,7 @@
 //! COMMIT.
 
 mod key;
+mod nulls;
 
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
@@ -31,10 +32,6 @@ use crate::statement;
 /// The table of the markers, for messages.
 pub(crate) const TABLE: &str = "dbop_once";
 
-const SET: &str = "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
-    ON CONFLICT (op, key) DO NOTHING RETURNING CAST(created_at AS TEXT)";
-const READ: &str = "SELECT fp, result, CAST(created_at AS TEXT) FROM dbop_once
-    WHERE op = $1 AND key = $2";
 const STORE: &str =
     "UPDATE dbop_once SET result = $3 WHERE op = $1 AND key = $2 AND result IS NULL RETURNING op";
 
@@ -93,22 +90,22 @@ impl Marker {
     ) -> Result<Claim<()>> {
         let View { conn, state } = view;
         let set = [op.name, &self.key, &self.fingerprint];
-        if let Some(row) = statement::ask::<DB>(conn, state, SET, &set).await? {
+        if let Some(row) = statement::ask::<DB>(conn, state, DB::ONCE_SET, &set).await? {
             self.set_at = DB::text(&row, 0)?;
             return Ok(Claim::Won(()));
         }
         let marker = [op.name, &self.key];
-        let Some(row) = statement::ask::<DB>(conn, state, READ, &marker).await? else {
+        let Some(row) = statement::ask::<DB>(conn, state, DB::ONCE_READ, &marker).await? else {
             return Err(deleted());
         };
         let [fingerprint, stored, set_at] = [0, 1, 2].map(|column| DB::text(&row, column));
         let own = self.set_at.is_some() && self.set_at == set_at?;
         let result = match stored? {
             _ if fingerprint?.as_ref() != Some(&self.fingerprint) => {
-                Err((self.reused(), Outcome::RolledBack))
+                Err((Self::reused(), Outcome::RolledBack))
             }
             Some(result) => Ok(result),
-            None => Err((self.unanswered(), Outcome::Unknown)),
+            None => Err((Self::unanswered(), Outcome::Unknown)),
         };
         Ok(Claim::Settled(Answer { result, own }))
     }
@@ -131,30 +128,28 @@ impl Marker {
         }
     }
 
-    fn reused(&self) -> Error {
+    fn reused() -> Error {
         let class = Class {
             category: Category::Integrity,
             kind: Kind::KeyReused,
             retry: Retry::Never,
         };
-        let message = format!(
-            "the key `{}` was used before, with other arguments or by another function of this \
-             name; give each piece of work a key of its own, and functions a `name` of their own",
-            self.key
-        );
-        Error::new(class, message)
+        Error::new(
+            class,
+            "its key was used before, with other arguments or by another function of this name; \
+             give each piece of work a key of its own, and functions a `name` of their own",
+        )
     }
 
-    fn unanswered(&self) -> Error {
+    fn unanswered() -> Error {
         let class = Class {
             category: Category::Ambiguous,
             kind: Kind::CompletionUnknown,
             retry: Retry::Never,
         };
         let message = format!(
-            "the marker of key `{}` in `{TABLE}` has no result: the operation was called inside \
-             itself with one key, or its transaction was committed past dbop",
-            self.key
+            "the marker of its key in `{TABLE}` has no result: the operation was called inside \
+             itself with one key, or its transaction was committed past dbop"
         );
         Error::new(class, message)
     }
@@ -206,6 +201,7 @@ impl<T: Serialize + DeserializeOwned> Kept for T {
         let json = serde_json::to_string(self)?;
         // What cannot be read back would be an error for every later caller, for a week.
         Self::from_json(&json)?;
+        nulls::check(self)?;
         Ok(json)
     }
 

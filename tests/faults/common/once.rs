@@ -29,7 +29,7 @@ impl Runs {
         self.0.load(SeqCst)
     }
 
-    fn next(&self) -> u32 {
+    pub(crate) fn next(&self) -> u32 {
         self.0.fetch_add(1, SeqCst) + 1
     }
 }
@@ -196,7 +196,12 @@ async fn a_key_used_with_other_arguments_is_an_error_and_has_no_effect() {
         (error.outcome(), error.operation()),
         (Outcome::RolledBack, Some("pay"))
     );
-    assert!(error.to_string().contains("the key `1`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("used before, with other arguments"),
+        "{error}"
+    );
     assert_eq!((runs.count(), rows(&db, "payments").await), (1, 1));
 }
 

@@ -4,12 +4,14 @@ pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
 mod breaker;
+mod breaker_probes;
 mod cancellation;
 mod cancelled_statements;
 #[path = "../common/mod.rs"]
 mod common;
 mod cuts;
 mod histories;
+mod late_calls;
 mod meddler;
 mod once;
 mod servers;

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use dbop::{Db, Outcome, Tx, transactional};
+use std::time::Duration;
+
+use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use sqlx::{Executor, Postgres};
+use tokio::time::{sleep, timeout};
 
 use super::common::once::{Receipt, Runs, Trouble, open, pay, rows};
 
@@ -144,4 +147,125 @@ async fn a_role_that_may_create_no_table_is_told_what_to_do() {
         .await
         .unwrap();
     pay(&db, 1, 1.0, &Runs::default()).await.unwrap();
+}
+
+#[db_op(idempotent)]
+async fn choose_zone(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
+    conn.execute("SET TIME ZONE 'Asia/Tokyo'").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_settled_commit_runs_its_commit_hooks_whatever_time_zone_its_session_had() {
+    let fresh = open().await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let db = Db::<Postgres>::builder().url(&proxy.url).pool_size(1);
+    let db = db.connect().await.unwrap();
+    let diary = Diary::default();
+    choose_zone(&db).await.unwrap();
+    proxy.lose_answer_to("COMMIT");
+    pay_with_hooks(&db, 1, &diary).await.unwrap();
+    assert_eq!(rows(&fresh, "payments").await, 1);
+    assert_eq!(*diary.lock().unwrap(), ["committed"]);
+}
+
+#[transactional(once = id, timeout = "20s")]
+async fn pay_slowly(
+    tx: &mut Tx<'_, Postgres>,
+    id: i64,
+    #[once(skip)] runs: &Runs,
+) -> Result<u32, Trouble> {
+    let run = runs.next();
+    tx.execute("INSERT INTO payments VALUES (1, 1)").await?;
+    // Statements that are short, and a body that is long.
+    for _ in 0..30 {
+        sleep(Duration::from_millis(100)).await;
+        tx.execute("SELECT 1").await?;
+    }
+    Ok(run)
+}
+
+#[tokio::test]
+async fn callers_wait_for_the_one_that_has_the_key_however_short_a_statement_may_be() {
+    let fresh = open().await;
+    fresh
+        .pool()
+        .execute(Db::<Postgres>::ONCE_SCHEMA)
+        .await
+        .unwrap();
+    let db = Db::<Postgres>::builder().url(&fresh.url);
+    let db = db
+        .statement_timeout(Duration::from_millis(400))
+        .connect()
+        .await
+        .unwrap();
+    let runs = Runs::default();
+    let (first, second) = tokio::join!(pay_slowly(&db, 1, &runs), async {
+        sleep(Duration::from_millis(200)).await;
+        pay_slowly(&db, 1, &runs).await
+    });
+    assert_eq!(first.unwrap(), 1);
+    assert_eq!(second.map_err(|e| e.to_string()), Ok(1));
+}
+
+#[transactional(once = id)]
+async fn pay_and_wait_after(tx: &mut Tx<'_, Postgres>, id: i64) -> Result<i64, Trouble> {
+    tx.execute("INSERT INTO payments VALUES (1, 1)").await?;
+    tx.after_commit(sleep(Duration::from_millis(500)));
+    Ok(id)
+}
+
+#[tokio::test]
+async fn a_settled_call_dropped_in_its_hooks_counts_as_committed() {
+    let fresh = open().await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let db = Db::<Postgres>::builder().url(&proxy.url).pool_size(1);
+    let db = db.connect().await.unwrap();
+    proxy.lose_answer_to("COMMIT");
+    let cut = timeout(Duration::from_millis(400), pay_and_wait_after(&db, 1)).await;
+    assert!(cut.is_err());
+    assert_eq!(rows(&fresh, "payments").await, 1);
+    let counted = dbop::metrics();
+    let counted = counted
+        .iter()
+        .find(|op| op.name == "pay_and_wait_after")
+        .unwrap();
+    assert_eq!(
+        (counted.committed, counted.rolled_back),
+        (1, 0),
+        "{counted:?}"
+    );
+}
+
+#[transactional(once = id, timeout = "1s")]
+async fn pay_at_once(tx: &mut Tx<'_, Postgres>, id: i64) -> Result<i64, Trouble> {
+    tx.execute("INSERT INTO payments VALUES (1, 1)").await?;
+    Ok(id)
+}
+
+#[transactional]
+async fn goes_on(tx: &mut Tx<'_, Postgres>) -> Result<(), Trouble> {
+    tx.execute("INSERT INTO payments VALUES (2, 2)").await?;
+    let failed = pay_at_once(&mut *tx, 1).await;
+    drop(failed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_joined_call_that_is_late_for_its_marker_rolls_all_back_as_a_timeout() {
+    let fresh = open().await;
+    fresh
+        .pool()
+        .execute(Db::<Postgres>::ONCE_SCHEMA)
+        .await
+        .unwrap();
+    let mut other = fresh.pool().begin().await.unwrap();
+    other
+        .execute("INSERT INTO dbop_once (op, key, fp) VALUES ('pay_at_once', '1', '')")
+        .await
+        .unwrap();
+    let outer = goes_on(&*fresh).await;
+    other.rollback().await.unwrap();
+    assert_eq!(rows(&fresh, "payments").await, 0);
+    assert_eq!(outer.unwrap_err().database().kind(), Kind::Timeout);
 }

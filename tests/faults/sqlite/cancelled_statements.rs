@@ -60,38 +60,34 @@ const A_MOMENT: Duration = Duration::from_millis(6);
 async fn a_long_statement_whose_caller_went_away_stops_and_delays_nobody() {
     let mut world = World::narrow().await;
     let db = &world.db();
-    let begun = dropped_in!(world, 30, A_MOMENT, STEPS, |trial| operation(db, trial))
-        + dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| transaction(db, trial))
-        + dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| around_nested(
-            db, trial
-        ));
-    assert!(begun > 20, "only {begun} calls came to their statement");
+    dropped_in!(world, 30, A_MOMENT, STEPS, |trial| operation(db, trial));
+    dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| transaction(db, trial));
+    dropped_in!(world, 30, A_MOMENT, NOTHING, |trial| around_nested(
+        db, trial
+    ));
 }
 
 #[tokio::test]
 async fn a_long_read_whose_caller_went_away_stops_and_delays_nobody() {
     let mut world = World::of_readers().await;
     let db = &world.db();
-    let begun = dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| reads(db, trial));
-    assert!(begun > 2, "only {begun} calls came to their statement");
+    dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| reads(db, trial));
 }
 
 #[tokio::test]
 async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
     let mut world = World::with_own_pool(2).await;
     let pool = &world.pool();
-    let begun = dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| transaction(
+    dropped_in!(world, 10, A_MOMENT, NOTHING, |trial| transaction(
         pool, trial
     ));
-    assert!(begun > 2, "only {begun} calls came to their statement");
 }
 
 #[tokio::test]
 async fn a_long_statement_of_an_operation_on_the_callers_own_pool_stops_too() {
     let mut world = World::with_own_pool(2).await;
     let pool = &world.pool();
-    let begun = dropped_in!(world, 10, A_MOMENT, STEPS, |trial| operation(pool, trial));
-    assert!(begun > 2, "only {begun} calls came to their statement");
+    dropped_in!(world, 10, A_MOMENT, STEPS, |trial| operation(pool, trial));
 }
 
 /// Drops the call, which is in the middle of its statement, together with its runtime.

@@ -1,6 +1,8 @@
 //! `once` where it contradicts another option, and marks that say nothing.
 #![allow(unused)]
 
+use std::collections::HashSet;
+
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::Sqlite;
 
@@ -46,6 +48,11 @@ async fn taken_apart(tx: &mut Tx<'_, Sqlite>, (id, cents): (i64, i64)) -> dbop::
 
 #[transactional(once = 7, retry = never)]
 async fn taken_apart_once(tx: &mut Tx<'_, Sqlite>, (id, cents): (i64, i64)) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[transactional(once = 7)]
+async fn unordered(tx: &mut Tx<'_, Sqlite>, tags: &HashSet<i64>) -> dbop::Result<()> {
     Ok(())
 }
 

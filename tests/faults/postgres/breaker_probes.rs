@@ -1,0 +1,199 @@
+//! The circuit breaker where its probes tell nothing, tell it late, or are none.
+
+use std::time::Duration;
+
+use dbop::{Breaker, Conn, Db, Kind, db_op};
+use dbop_tests::Fresh;
+use dbop_tests::proxy::Proxy;
+use futures_util::future::join_all;
+use sqlx::{Executor, PgConnection, Postgres};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::common::once::{Trouble, open};
+
+const SHORT: Breaker = Breaker {
+    open: Duration::from_millis(400),
+    open_cap: Duration::from_millis(400),
+    ..Breaker::DEFAULT
+};
+
+async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
+    let fresh = open().await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let db = Db::builder()
+        .url(&proxy.url)
+        .pool_size(size)
+        .acquire_timeout(Duration::from_millis(600))
+        .breaker(breaker);
+    let db = db.connect().await.expect("the proxy's database");
+    (fresh, proxy, db)
+}
+
+#[db_op(retry = never)]
+async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    Ok(())
+}
+
+async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> Option<Kind> {
+    let ended = timeout(Duration::from_secs(20), call)
+        .await
+        .expect("an end");
+    ended.err().map(|error| error.database().kind())
+}
+
+async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
+    proxy.close_next(u32::MAX);
+    proxy.cut();
+    for _ in 0..20 {
+        if kind(ping(db)).await == Some(Kind::CircuitOpen) {
+            return;
+        }
+    }
+    panic!("still closed");
+}
+
+async fn back(db: &Db<Postgres>) -> bool {
+    let back = async {
+        while kind(ping(db)).await.is_some() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(8), back).await.is_ok()
+}
+
+#[tokio::test]
+async fn the_applications_own_use_of_the_pool_does_not_open_it() {
+    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 1).await;
+    let own = db.pool().acquire().await.unwrap();
+    let mut kinds = Vec::new();
+    for _ in 0..6 {
+        kinds.push(ping(&db).await.map_err(|e| {
+            let e = e.database();
+            println!("{e}");
+            e.kind()
+        }));
+    }
+    drop(own);
+    let after = kind(ping(&db)).await;
+    assert_eq!(after, None);
+}
+
+#[tokio::test]
+async fn probes_0_lets_it_close_again() {
+    let breaker = Breaker { probes: 0, ..SHORT };
+    let (_fresh, proxy, db) = through_a_proxy(breaker, 4).await;
+    go_down(&proxy, &db).await;
+    proxy.close_next(0);
+    sleep(Duration::from_millis(600)).await;
+    // The one probe ends without a word.
+    let inside = Notify::new();
+    drop(timeout(Duration::ZERO, stays(&db, &inside)).await);
+    assert!(back(&db).await, "refused for ever");
+}
+
+#[tokio::test]
+async fn open_for_ever_does_not_panic() {
+    let breaker = Breaker {
+        open: Duration::MAX,
+        open_cap: Duration::MAX,
+        ..SHORT
+    };
+    for _ in 0..6 {
+        let (_fresh, proxy, db) = through_a_proxy(breaker, 4).await;
+        go_down(&proxy, &db).await;
+    }
+}
+
+#[db_op(retry = never)]
+async fn stays(conn: &mut Conn<'_, Postgres>, inside: &Notify) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    inside.notify_one();
+    std::future::pending().await
+}
+
+/// Three long exports are the probes: they read, the server answers them.
+#[tokio::test]
+async fn probes_that_take_long_refuse_nobody_for_as_long() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 8).await;
+    go_down(&proxy, &db).await;
+    proxy.close_next(0);
+    sleep(Duration::from_millis(600)).await;
+    let inside: [Notify; 3] = Default::default();
+    let probes = join_all(inside.iter().map(|inside| stays(&db, inside)));
+    let others = async {
+        for each in &inside {
+            each.notified().await;
+        }
+        back(&db).await
+    };
+    tokio::select! {
+        _ = probes => panic!(),
+        well = others => assert!(well, "the server answers the probes, and all others are refused for as long as those run"),
+    }
+}
+
+/// Futures that are held and not polled.
+#[tokio::test]
+async fn probes_that_nobody_polls_refuse_nobody_for_ever() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 8).await;
+    go_down(&proxy, &db).await;
+    proxy.close_next(0);
+    sleep(Duration::from_millis(600)).await;
+    let mut held: Vec<_> = (0..3).map(|_| Box::pin(ping(&db))).collect();
+    for each in &mut held {
+        let first = std::future::poll_fn(|cx| std::task::Poll::Ready(each.as_mut().poll(cx))).await;
+        assert!(first.is_pending());
+    }
+    assert!(back(&db).await, "refused for ever");
+}
+
+#[db_op(retry = never, max_concurrency = 1, timeout = "10s")]
+async fn one_at_a_time(conn: &mut Conn<'_, Postgres>, inside: &Notify) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    inside.notify_one();
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_queue_of_max_concurrency_is_no_probe() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 8).await;
+    let inside = Notify::new();
+    let mut first = Box::pin(one_at_a_time(&db, &inside));
+    tokio::select! { _ = &mut first => panic!(), () = inside.notified() => {} }
+    go_down(&proxy, &db).await;
+    proxy.close_next(0);
+    sleep(Duration::from_millis(600)).await;
+    let queue = join_all((0..3).map(|_| one_at_a_time(&db, &inside)));
+    let others = async {
+        sleep(Duration::from_millis(50)).await;
+        back(&db).await
+    };
+    tokio::select! {
+        biased;
+        _ = queue => panic!(),
+        well = others => assert!(well, "three calls wait for a place and count as probes"),
+    }
+}
+
+#[db_op(retry = never)]
+async fn raw(conn: &mut PgConnection, proxy: &Proxy) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await.map_err(dbop::Error::from)?;
+    proxy.cut();
+    conn.execute("SELECT 1").await.map_err(dbop::Error::from)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_raw_operation_that_loses_its_connection_is_no_success() {
+    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    let mut kinds = Vec::new();
+    for _ in 0..60 {
+        kinds.push(kind(raw(&db, &proxy)).await);
+    }
+    assert!(
+        kinds.contains(&Some(Kind::CircuitOpen)),
+        "60 of 60 lost their connection, and it is closed"
+    );
+}
