@@ -36,7 +36,8 @@ pub struct Breaker {
     pub min_outcomes: u32,
     /// It also opens after so many refused connections without a success between them.
     pub refusals: u32,
-    /// An answer to `BEGIN` or `COMMIT` that takes as long counts as a failure.
+    /// An answer to `BEGIN` or `COMMIT` that takes as long counts as a failure, and so does a wait
+    /// for a connection that ends without one.
     pub slow: Duration,
     /// How long it is open the first time; twice as long each time that the server is not back.
     /// Both times are drawn up to a fifth shorter or longer, so that not all processes come back at
@@ -44,8 +45,9 @@ pub struct Breaker {
     pub open: Duration,
     /// The most that it is open.
     pub open_cap: Duration,
-    /// After that, so many calls at a time are let through; it closes when as many have succeeded,
-    /// and opens again when one fails.
+    /// After that, so many calls at a time are let through, and others when these have found out
+    /// nothing for as long as `open`; it closes when as many have succeeded, and opens again when
+    /// one fails. At least 1.
     pub probes: u32,
 }
 
@@ -133,12 +135,7 @@ impl Circuit {
             State::Closed { .. } => {}
             State::Open { until, .. } if now < *until => return Err(open(Some(*until - now))),
             State::Open { times, .. } => {
-                let state = State::HalfOpen {
-                    out: 1,
-                    succeeded: 0,
-                    times: *times,
-                    last: now,
-                };
+                let state = State::half_open(*times, now);
                 inner.enter(state);
             }
             State::HalfOpen { out, last, .. } if *out < self.settings.probes() => {
@@ -147,12 +144,7 @@ impl Circuit {
             }
             // They work for long, or nobody polls them: others may find out.
             State::HalfOpen { last, times, .. } if now - *last >= self.settings.open => {
-                let state = State::HalfOpen {
-                    out: 1,
-                    succeeded: 0,
-                    times: *times,
-                    last: now,
-                };
+                let state = State::half_open(*times, now);
                 inner.enter(state);
             }
             State::HalfOpen { .. } => return Err(open(None)),
@@ -249,6 +241,16 @@ impl State {
         Self::Closed {
             window: Window::default(),
             refusals: 0,
+        }
+    }
+
+    /// The first probe is let through.
+    fn half_open(times: u32, now: Instant) -> Self {
+        Self::HalfOpen {
+            out: 1,
+            succeeded: 0,
+            times,
+            last: now,
         }
     }
 }

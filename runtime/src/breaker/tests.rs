@@ -267,3 +267,50 @@ async fn an_attempt_that_loses_its_connection_after_it_began_counts_as_both() {
     }
     assert!(is_refused(&circuit), "ten of twenty");
 }
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_find_out_nothing_for_long_make_room_for_others() {
+    let circuit = half_open().await;
+    let mut held: Vec<_> = (0..3).map(|_| pass(&circuit)).collect();
+    advance(Duration::from_millis(4_999)).await;
+    assert!(is_refused(&circuit));
+    advance(Duration::from_millis(2)).await;
+    let others: Vec<_> = (0..3).map(|_| pass(&circuit)).collect();
+    assert!(is_refused(&circuit), "as many as before");
+    // What the first ones find decides nothing any more.
+    held.remove(0).failed(Failure::Refused);
+    drop((held, others));
+    for _ in 0..3 {
+        pass(&circuit).succeeded();
+    }
+    assert!(!is_refused(&circuit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_setting_panics_or_keeps_it_open_for_ever() {
+    let settings = Breaker {
+        window: Duration::ZERO,
+        failure_share: f64::NAN,
+        min_outcomes: 0,
+        refusals: 0,
+        slow: Duration::ZERO,
+        open: Duration::MAX,
+        open_cap: Duration::MAX,
+        probes: 0,
+    };
+    let circuit = Circuit::new(settings);
+    fail(&circuit, Failure::Refused);
+    assert!(is_refused(&circuit));
+    let short = Duration::from_millis(1);
+    let circuit = Circuit::new(Breaker {
+        open: short,
+        open_cap: short,
+        ..settings
+    });
+    fail(&circuit, Failure::Refused);
+    advance(2 * short).await;
+    drop(pass(&circuit));
+    pass(&circuit).succeeded();
+    let many: Vec<_> = (0..10).map(|_| pass(&circuit)).collect();
+    drop(many);
+}
