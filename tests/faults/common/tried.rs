@@ -1,26 +1,50 @@
 //! What sqlx does by itself, and what a call does in its place.
 
 use std::cell::Cell;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Outcome, Tx, transactional};
+use dbop::{Db, Outcome, Tx, transactional};
 pub(crate) use dbop_tests::Trouble;
 use dbop_tests::{Fresh, eventually, poll_at_most};
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
+use super::super::{Between, between};
 use super::{Database, fresh_with, outside};
 
 const NEVER: Duration = Duration::from_secs(20);
 
+/// A database and the way to it, on which an answer is never there at once.
+pub(crate) struct Notes {
+    fresh: Fresh<Database>,
+    _between: Between,
+}
+
+impl Deref for Notes {
+    type Target = Fresh<Database>;
+
+    fn deref(&self) -> &Fresh<Database> {
+        &self.fresh
+    }
+}
+
 /// A table of numbers, and one connection that writes.
-pub(crate) async fn open() -> Fresh<Database> {
-    let fresh = fresh_with(|builder| builder.pool_size(1)).await;
+pub(crate) async fn open() -> Notes {
+    let mut fresh = fresh_with(|builder| builder.pool_size(1)).await;
     let schema = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
     fresh.pool().execute(schema).await.expect("the schema");
-    fresh
+    let (url, between) = between(&fresh.url).await;
+    let db = Db::builder().url(&url).pool_size(1).connect().await;
+    fresh.db.close().await;
+    fresh.db = db.expect("the same database");
+    fresh.url = url;
+    Notes {
+        fresh,
+        _between: between,
+    }
 }
 
 pub(crate) async fn insert<'e>(
@@ -108,7 +132,7 @@ async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
     for round in 0..30 {
         let (first, polls) = (round * 10, u32::try_from(round % 10 + 1).unwrap());
         let ids = [first, first + 1, first + 2];
-        let call = drops_a_savepoint(&*db, ids, polls, &dropped);
+        let call = drops_a_savepoint(&db.db, ids, polls, &dropped);
         let result = timeout(NEVER, call).await.expect("its end");
         let mut stored = stored(&db).await;
         stored.retain(|id| ids.contains(id));
@@ -177,7 +201,7 @@ async fn a_commit_dropped_after_its_first_poll_commits_every_time_and_its_hook_r
     let hooks = Arc::default();
     for id in 1..=ROUNDS {
         let done = Cell::new(false);
-        let mut call = Box::pin(note_and_tell(&*db, id, &done, &hooks));
+        let mut call = Box::pin(note_and_tell(&db.db, id, &done, &hooks));
         let first_poll_of_commit = std::future::poll_fn(|cx| {
             let over = call.as_mut().poll(cx).is_ready();
             match over || done.get() {

@@ -127,7 +127,7 @@ async fn settings(conn: &mut Conn<'_, Postgres>) -> Result<Vec<String>, Trouble>
 #[tokio::test]
 async fn what_is_constant_is_set_when_a_session_opens() {
     let db = open().await;
-    assert_eq!(settings(&*db).await.unwrap(), ["30s", "1min", "100ms"]);
+    assert_eq!(settings(&db.db).await.unwrap(), ["30s", "1min", "100ms"]);
 }
 
 // --- COMMIT and time ------------------------------------------------------------------------------
@@ -275,12 +275,12 @@ async fn the_locks_of_a_statement_whose_caller_went_away_are_free_soon() {
         let sleeps = eventually("a sleep", async || somebody_sleeps(&watch).await);
         if in_tx {
             tokio::select! {
-                ended = lock_and_sleep(&*db, &asleep) => panic!("it sleeps: {ended:?}"),
+                ended = lock_and_sleep(&db.db, &asleep) => panic!("it sleeps: {ended:?}"),
                 () = sleeps => {}
             }
         } else {
             tokio::select! {
-                ended = sleep_with_lock(&*db) => panic!("it sleeps: {ended:?}"),
+                ended = sleep_with_lock(&db.db) => panic!("it sleeps: {ended:?}"),
                 () = sleeps => {}
             }
         }
@@ -309,8 +309,8 @@ async fn a_session_that_can_no_longer_write_is_left_for_a_new_one() {
         let refused = insert(db.pool(), 0).await.unwrap_err();
         assert_eq!(code(&refused), "25006");
         match id {
-            1 => note(&*db, id).await.unwrap(),
-            _ => note_op(&*db, id).await.unwrap(),
+            1 => note(&db.db, id).await.unwrap(),
+            _ => note_op(&db.db, id).await.unwrap(),
         }
     }
     assert_eq!(stored(&db).await, [1, 2]);

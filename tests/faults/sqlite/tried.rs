@@ -45,7 +45,7 @@ async fn a_delete_that_is_restricted_is_a_foreign_key_although_sqlite_says_trigg
     insert(db.pool(), 1).await.unwrap();
     let child = "INSERT INTO children VALUES (1)";
     db.pool().execute(child).await.unwrap();
-    let error = delete(&*db).await.unwrap_err();
+    let error = delete(&db.db).await.unwrap_err();
     let error = error.database();
     assert_eq!(
         (error.kind(), error.outcome()),
