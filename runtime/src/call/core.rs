@@ -155,9 +155,9 @@ impl CallCore {
         let Some(mut wait) = wait else { return false };
         if effect == Effect::Possible && !self.op.read_only {
             self.unknown = true;
-            // What was sent over a lost connection may be running still, and must not land after
-            // what the next attempt does. A marker sees to that by itself.
-            // So may what a call inside it gave up at its own deadline.
+            // What was sent over a lost connection may be running still, and so may what a call
+            // inside gave up at its own deadline: neither must land after what the next attempt
+            // does. A marker sees to that by itself.
             let lost = retry::is_outage(class.kind) || class.kind == Kind::Timeout;
             if lost && !self.op.once {
                 wait = wait.max(self.until_ended);
@@ -215,9 +215,11 @@ impl CallCore {
         self.unknown = false;
     }
 
-    /// The marker of another attempt was found; its hooks run if that was one of this call.
-    pub(super) async fn settle(&mut self, own: bool) {
+    /// The marker of another attempt was found, and with it the call's outcome; its hooks run if
+    /// that was one of this call. Known before they run, in which the caller may go away.
+    pub(super) async fn settle(&mut self, own: bool, outcome: Outcome) {
         self.know();
+        self.conclude(outcome);
         if let Some(due) = &mut self.due {
             due.settle(if own {
                 Outcome::Committed

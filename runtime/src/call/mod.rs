@@ -157,9 +157,7 @@ async fn settled<R>(core: &mut CallCore, of: &ResultOf<R>, answer: Answer) -> R 
         }
         Err((error, outcome)) => ((of.refused)(error), outcome),
     };
-    core.know();
-    core.conclude(outcome);
-    core.settle(answer.own).await;
+    core.settle(answer.own, outcome).await;
     core.end(of, result, outcome)
 }
 

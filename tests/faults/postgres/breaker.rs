@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dbop::{Breaker, Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Breaker, Builder, Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{Fresh, eventually};
 use futures_util::future::join_all;
@@ -13,30 +13,32 @@ use tokio::time::{sleep, timeout};
 use super::common::once::{Trouble, open};
 
 /// Opens for a moment only.
-const SHORT: Breaker = Breaker {
+pub(super) const SHORT: Breaker = Breaker {
     open: Duration::from_millis(400),
     open_cap: Duration::from_millis(400),
     ..Breaker::DEFAULT
 };
 
 async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
+    through_a_proxy_with(|builder| builder.breaker(breaker).pool_size(size)).await
+}
+
+pub(super) async fn through_a_proxy_with(
+    configure: impl FnOnce(Builder<Postgres>) -> Builder<Postgres>,
+) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let fresh = open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::builder()
-        .url(&proxy.url)
-        .pool_size(size)
-        .breaker(breaker);
-    let db = db.connect().await.expect("the proxy's database");
-    (fresh, proxy, db)
+    let db = configure(Db::builder().url(&proxy.url)).connect().await;
+    (fresh, proxy, db.expect("the proxy's database"))
 }
 
 #[db_op(retry = never)]
-async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
+pub(super) async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
     conn.execute("SELECT 1").await?;
     Ok(())
 }
 
-async fn kind(call: impl Future<Output = Result<(), Trouble>>) -> Option<Kind> {
+pub(super) async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> Option<Kind> {
     let ended = timeout(Duration::from_secs(20), call)
         .await
         .expect("an end");
@@ -44,7 +46,7 @@ async fn kind(call: impl Future<Output = Result<(), Trouble>>) -> Option<Kind> {
 }
 
 /// Cuts what is open and lets nobody in, until the breaker has opened.
-async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
+pub(super) async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
     proxy.close_next(u32::MAX);
     proxy.cut();
     for _ in 0..20 {
@@ -53,6 +55,16 @@ async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
         }
     }
     panic!("twenty calls failed, and the breaker is still closed");
+}
+
+/// Whether it lets a call through within this time.
+pub(super) async fn back(db: &Db<Postgres>, within: Duration) -> bool {
+    let back = async {
+        while kind(ping(db)).await.is_some() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(within, back).await.is_ok()
 }
 
 #[tokio::test]
@@ -87,14 +99,7 @@ async fn it_closes_again_when_the_server_is_back() {
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
     go_down(&proxy, &db).await;
     proxy.close_next(0);
-    let back = async {
-        while kind(ping(&db)).await.is_some() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(20), back)
-        .await
-        .expect("it closes");
+    assert!(back(&db, Duration::from_secs(20)).await, "it stays open");
     for _ in 0..3 {
         assert_eq!(kind(ping(&db)).await, None);
     }
@@ -126,14 +131,10 @@ async fn it_is_not_stuck_half_open_after_its_probes_were_cancelled() {
                 () = inside.notified() => {}
             }
         }
-        let back = async {
-            while kind(ping(&db)).await.is_some() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(Duration::from_secs(20), back)
-            .await
-            .expect("it is let through");
+        assert!(
+            back(&db, Duration::from_secs(20)).await,
+            "nobody is let through"
+        );
     }
 }
 

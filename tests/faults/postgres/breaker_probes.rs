@@ -10,57 +10,18 @@ use sqlx::{Executor, PgConnection, Postgres};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::common::once::{Trouble, open};
+use super::breaker::{SHORT, back, go_down, kind, ping, through_a_proxy_with};
+use super::common::once::Trouble;
 
-const SHORT: Breaker = Breaker {
-    open: Duration::from_millis(400),
-    open_cap: Duration::from_millis(400),
-    ..Breaker::DEFAULT
-};
+const A_WHILE: Duration = Duration::from_secs(8);
 
 async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
-    let fresh = open().await;
-    let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::builder()
-        .url(&proxy.url)
-        .pool_size(size)
-        .acquire_timeout(Duration::from_millis(600))
-        .breaker(breaker);
-    let db = db.connect().await.expect("the proxy's database");
-    (fresh, proxy, db)
-}
-
-#[db_op(retry = never)]
-async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
-    conn.execute("SELECT 1").await?;
-    Ok(())
-}
-
-async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> Option<Kind> {
-    let ended = timeout(Duration::from_secs(20), call)
-        .await
-        .expect("an end");
-    ended.err().map(|error| error.database().kind())
-}
-
-async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
-    proxy.close_next(u32::MAX);
-    proxy.cut();
-    for _ in 0..20 {
-        if kind(ping(db)).await == Some(Kind::CircuitOpen) {
-            return;
-        }
-    }
-    panic!("still closed");
-}
-
-async fn back(db: &Db<Postgres>) -> bool {
-    let back = async {
-        while kind(ping(db)).await.is_some() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(8), back).await.is_ok()
+    let hasty = Duration::from_millis(600);
+    through_a_proxy_with(|builder| {
+        let builder = builder.pool_size(size).acquire_timeout(hasty);
+        builder.breaker(breaker)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -90,7 +51,7 @@ async fn probes_0_lets_it_close_again() {
     // The one probe ends without a word.
     let inside = Notify::new();
     drop(timeout(Duration::ZERO, stays(&db, &inside)).await);
-    assert!(back(&db).await, "refused for ever");
+    assert!(back(&db, A_WHILE).await, "refused for ever");
 }
 
 #[tokio::test]
@@ -126,7 +87,7 @@ async fn probes_that_take_long_refuse_nobody_for_as_long() {
         for each in &inside {
             each.notified().await;
         }
-        back(&db).await
+        back(&db, A_WHILE).await
     };
     tokio::select! {
         _ = probes => panic!(),
@@ -146,7 +107,7 @@ async fn probes_that_nobody_polls_refuse_nobody_for_ever() {
         let first = std::future::poll_fn(|cx| std::task::Poll::Ready(each.as_mut().poll(cx))).await;
         assert!(first.is_pending());
     }
-    assert!(back(&db).await, "refused for ever");
+    assert!(back(&db, A_WHILE).await, "refused for ever");
 }
 
 #[db_op(retry = never, max_concurrency = 1, timeout = "10s")]
@@ -168,7 +129,7 @@ async fn a_queue_of_max_concurrency_is_no_probe() {
     let queue = join_all((0..3).map(|_| one_at_a_time(&db, &inside)));
     let others = async {
         sleep(Duration::from_millis(50)).await;
-        back(&db).await
+        back(&db, A_WHILE).await
     };
     tokio::select! {
         biased;

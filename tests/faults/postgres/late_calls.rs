@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use dbop::{Conn, Db, Tx, db_op, transactional};
+use dbop_tests::Fresh;
 use sqlx::{Executor, Postgres};
 use tokio::time::sleep;
 
@@ -20,6 +21,20 @@ async fn set_slowly(conn: &mut Conn<'_, Postgres>, run: u32) -> Result<(), Troub
     Ok(())
 }
 
+/// Whether what is stored in the end is not what the call has said.
+async fn is_overwritten(
+    fresh: &Fresh<Postgres>,
+    call: impl Future<Output = Result<u32, Trouble>>,
+) -> bool {
+    let empty = "DELETE FROM payments; INSERT INTO payments VALUES (1, 0)";
+    fresh.pool().execute(empty).await.unwrap();
+    let acknowledged = call.await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    let cents = sqlx::query_scalar("SELECT cents FROM payments");
+    let cents: f64 = cents.fetch_one(fresh.pool()).await.unwrap();
+    cents != f64::from(acknowledged)
+}
+
 #[db_op(idempotent)]
 async fn sets(conn: &mut Conn<'_, Postgres>, runs: &AtomicU32) -> Result<u32, Trouble> {
     let run = runs.fetch_add(1, SeqCst) + 1;
@@ -32,20 +47,8 @@ async fn an_attempt_whose_joined_call_was_late_does_not_land_after_the_next() {
     let fresh = open().await;
     let mut wrong = 0;
     for _ in 0..10 {
-        fresh.pool().execute("DELETE FROM payments").await.unwrap();
-        fresh
-            .pool()
-            .execute("INSERT INTO payments VALUES (1, 0)")
-            .await
-            .unwrap();
-        let runs = Default::default();
-        let acknowledged = sets(&*fresh, &runs).await.unwrap();
-        sleep(Duration::from_millis(500)).await;
-        let cents: f64 = sqlx::query_scalar("SELECT cents FROM payments")
-            .fetch_one(fresh.pool())
-            .await
-            .unwrap();
-        wrong += u32::from(cents != f64::from(acknowledged));
+        let runs = AtomicU32::default();
+        wrong += u32::from(is_overwritten(&fresh, sets(&*fresh, &runs)).await);
     }
     assert_eq!(
         wrong, 0,
@@ -84,22 +87,9 @@ async fn an_unscoped_attempt_whose_call_was_late_does_not_land_after_the_next() 
     let fresh = open().await;
     let mut wrong = [0; 2];
     for n in 0..20_usize {
-        fresh.pool().execute("DELETE FROM payments").await.unwrap();
-        fresh
-            .pool()
-            .execute("INSERT INTO payments VALUES (1, 0)")
-            .await
-            .unwrap();
-        let runs = Default::default();
-        let acknowledged = sets_without_a_session(&fresh.db, &runs, n % 2 == 1)
-            .await
-            .unwrap();
-        sleep(Duration::from_millis(500)).await;
-        let cents: f64 = sqlx::query_scalar("SELECT cents FROM payments")
-            .fetch_one(fresh.pool())
-            .await
-            .unwrap();
-        wrong[n % 2] += u32::from(cents != f64::from(acknowledged));
+        let runs = AtomicU32::default();
+        let call = sets_without_a_session(&fresh, &runs, n % 2 == 1);
+        wrong[n % 2] += u32::from(is_overwritten(&fresh, call).await);
     }
     assert_eq!(
         wrong,

@@ -157,10 +157,7 @@ async fn choose_zone(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
 
 #[tokio::test]
 async fn a_settled_commit_runs_its_commit_hooks_whatever_time_zone_its_session_had() {
-    let fresh = open().await;
-    let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::<Postgres>::builder().url(&proxy.url).pool_size(1);
-    let db = db.connect().await.unwrap();
+    let (fresh, proxy, db) = through_a_proxy().await;
     let diary = Diary::default();
     choose_zone(&db).await.unwrap();
     proxy.lose_answer_to("COMMIT");
@@ -217,10 +214,7 @@ async fn pay_and_wait_after(tx: &mut Tx<'_, Postgres>, id: i64) -> Result<i64, T
 
 #[tokio::test]
 async fn a_settled_call_dropped_in_its_hooks_counts_as_committed() {
-    let fresh = open().await;
-    let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::<Postgres>::builder().url(&proxy.url).pool_size(1);
-    let db = db.connect().await.unwrap();
+    let (fresh, proxy, db) = through_a_proxy().await;
     proxy.lose_answer_to("COMMIT");
     let cut = timeout(Duration::from_millis(400), pay_and_wait_after(&db, 1)).await;
     assert!(cut.is_err());
