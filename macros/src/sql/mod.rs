@@ -1,0 +1,135 @@
+//! What a SQL text does, as far as its words say.
+//!
+//! The lints read SQL in string literals with this. A wrong finding rejects a correct program, so
+//! whatever cannot be read with certainty reads as nothing: text that PostgreSQL and SQLite read
+//! differently, text of which a part is only known at run time, and text that is no SQL at all.
+//!
+//! Two steps: [`tokens`] reads a text as tokens, [`statement`] reads those of one statement, with
+//! [`utility`] for statements that are neither queries nor changes to rows.
+
+mod statement;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod utility;
+
+use std::ops::Range;
+
+use tokens::{Cursor, Kind, Tokens};
+
+/// How much of the text that reaches the database is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// All of it.
+    Whole,
+    /// A `format!` string: `{..}` holes stand for text nobody knows (`{{` and `}}` are braces).
+    Template,
+    /// Its beginning; more is added at run time (a `QueryBuilder`, a `String` that is pushed to).
+    Beginning,
+}
+
+/// One statement of a text. What changes data inside its `WITH` is part of it.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(crate) struct Statement {
+    /// The keyword of what it changes: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `MERGE`,
+    /// `TRUNCATE`, `CREATE`, `ALTER`, `DROP`, `COPY` (only `COPY .. FROM`), `GRANT`, `REVOKE`,
+    /// `COMMENT`, `REINDEX`, `VACUUM`, `CLUSTER`, `REFRESH` or `SELECT INTO`; that of the statement
+    /// itself, or else of the first part of its `WITH` that has one. `None` for anything else.
+    pub(crate) writes: Option<&'static str>,
+    /// `FOR UPDATE`, `FOR NO KEY UPDATE`, `FOR SHARE` or `FOR KEY SHARE`: it locks rows, which a
+    /// read-only transaction of PostgreSQL refuses.
+    pub(crate) locks: Option<&'static str>,
+    /// `UPDATE` or `DELETE` when such a statement, or one inside its `WITH`, certainly has neither a
+    /// `WHERE` nor a `LIMIT` of its own.
+    pub(crate) unfiltered: Option<&'static str>,
+    /// `BEGIN`, `START TRANSACTION`, `COMMIT`, `END`, `ROLLBACK`, `ABORT`, `SAVEPOINT`, `RELEASE`,
+    /// `ROLLBACK TO` or `PREPARE TRANSACTION`: it begins, ends or divides a transaction.
+    pub(crate) control: Option<&'static str>,
+    /// Whether `LIMIT` or `FETCH FIRST`/`NEXT` stands anywhere in it, subqueries included.
+    pub(crate) limited: bool,
+}
+
+/// Every statement of a text; those that are empty are left out.
+pub(crate) fn read(text: &str, form: Form) -> Vec<Statement> {
+    let tokens = Tokens::read(text, form == Form::Template);
+    let mut from = 0;
+    let mut statements = Vec::new();
+    for part in split(&tokens) {
+        let terminated = part.end < tokens.list.len();
+        let to = tokens.list.get(part.end).map_or(text.len(), |end| end.end);
+        let holes = match form {
+            Form::Template => holes(text, from..to),
+            Form::Whole | Form::Beginning => None,
+        };
+        from = to;
+        if part.is_empty() {
+            continue;
+        }
+        let open = !terminated && (form == Form::Beginning || tokens.unclosed);
+        let whole = Cursor::new(&tokens, part, open);
+        statements.push(statement::read(whole, holes));
+    }
+    statements
+}
+
+/// The tokens of each statement, without the semicolon.
+fn split(tokens: &Tokens<'_>) -> Vec<Range<usize>> {
+    let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
+    let mut body = false;
+    while let Some(token) = tokens.list.get(at) {
+        if tokens.is_symbol(at, b';') {
+            // Only the END after a semicolon ends a body: that of a CASE never follows one.
+            if body && tokens.is_word(at + 1, "END") {
+                body = false;
+            } else if !body {
+                parts.push(start..at);
+                start = at + 1;
+            }
+        } else if !body && tokens.is_word(at, "BEGIN") {
+            body = begins_body(tokens, start, at);
+        }
+        at = match token.kind {
+            Kind::Open => token.partner.max(at + 1),
+            _ => at + 1,
+        };
+    }
+    parts.push(start..tokens.list.len());
+    parts
+}
+
+/// Whether `BEGIN` begins the statements inside a `CREATE TRIGGER` of SQLite or a function of
+/// PostgreSQL, which end with `END` and not with the next semicolon.
+///
+/// A column called `begin` in a trigger reads as a body too: what follows is then not looked at,
+/// which is the harmless mistake of the two.
+///
+/// <https://www.sqlite.org/lang_createtrigger.html>
+/// <https://www.postgresql.org/docs/current/sql-createfunction.html>
+fn begins_body(tokens: &Tokens<'_>, start: usize, begin: usize) -> bool {
+    let mut head = start;
+    for word in ["EXPLAIN", "QUERY", "PLAN"] {
+        head += usize::from(tokens.is_word(head, word));
+    }
+    // CREATE OR REPLACE CONSTRAINT TRIGGER is the longest.
+    let trigger = (head + 1..=head + 4).any(|at| tokens.is_word(at, "TRIGGER"));
+    tokens.is_word(head, "CREATE") && (trigger || tokens.is_word(begin + 1, "ATOMIC"))
+}
+
+/// Where the first and the last hole of a part of the text begin, those in strings and comments
+/// included: a value can end a string, and nobody knows the value.
+fn holes(text: &str, part: Range<usize>) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let (mut found, mut at) = (None, part.start);
+    while at < part.end {
+        if bytes[at] != b'{' {
+            at += 1;
+        } else if bytes.get(at + 1) == Some(&b'{') {
+            at += 2;
+        } else {
+            let first = found.map_or(at, |(first, _)| first);
+            found = Some((first, at));
+            at += 1;
+        }
+    }
+    found
+}
