@@ -3,7 +3,6 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{FnArg, Receiver, ReceiverKind};
 
 use crate::errors::Errors;
 use crate::function::{Function, Session, types};
@@ -82,14 +81,6 @@ pub(crate) fn function(
         Some(_) => {}
     }
     once(function, options, errors);
-    if Plan::of(options, function.session.is_some()) == Plan::Replayed {
-        Replay {
-            attribute,
-            function,
-            errors,
-        }
-        .check();
-    }
 }
 
 /// The key is made before the body runs, of the arguments as callers give them.
@@ -158,70 +149,4 @@ fn elided_bound(function: &Function, session: &Session, errors: &mut Errors) {
         let name = &session.name;
         errors.at(bound.span(), format!("this `'_` stands for the lifetime of `{name}`, whose type callers do not see; name it, as in `fn f<'a>({name}: &'a mut ..) -> .. + 'a`, or write an `async fn`"));
     }
-}
-
-/// What a second attempt could not be given.
-struct Replay<'a> {
-    attribute: Attribute,
-    function: &'a Function,
-    errors: &'a mut Errors,
-}
-
-impl Replay<'_> {
-    fn check(mut self) {
-        let function = self.function;
-        if let Some(FnArg::Receiver(receiver)) = function.source.signature.inputs.first() {
-            self.receiver(receiver);
-        }
-        for argument in &function.arguments {
-            // A second `#[session]` was reported.
-            let marked = function.source.is_marked(argument.index);
-            if let (false, Some((_, true))) = (marked, types::reference(&argument.parameter.ty)) {
-                self.reject(&argument.parameter, "a `&mut` argument cannot be replayed: it would still hold what the failed attempt wrote", "take it by value");
-            }
-        }
-        if let Some(reference) = types::find_reference(&function.output, false) {
-            self.reject(&reference, "a returned `&mut` cannot be replayed: the failed attempt would still hold what the next one returns", "return an owned value");
-        }
-    }
-
-    fn receiver(&mut self, receiver: &Receiver) {
-        match &receiver.kind {
-            ReceiverKind::Value => self.consumed(receiver),
-            ReceiverKind::Typed(_, ty) if !is_borrowed(ty) => self.consumed(receiver),
-            ReceiverKind::Reference(_, lifetime, Some(_)) => {
-                // With arguments that are references too, elision still ties an unnamed lifetime of
-                // the output to `self`.
-                let borrows = types::find_reference(&self.function.output, true);
-                if let Some(output) = borrows.filter(|output| {
-                    output.mutability.is_none() && output.lifetime.is_none() && lifetime.is_none()
-                }) {
-                    self.reject(&output, "a reference into `&mut self` cannot be replayed: the next attempt needs `self` back", "return an owned value");
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn consumed(&mut self, receiver: &Receiver) {
-        self.reject(
-            receiver,
-            "a consumed `self` cannot be replayed: the failed attempt has used it up",
-            "take `&self`",
-        );
-    }
-
-    fn reject(&mut self, place: impl quote::ToTokens, why: &str, instead: &str) {
-        let never = self.attribute.with("retry = never");
-        self.errors.on(
-            place,
-            format!("{why}; {instead}, or give up retries with {never}"),
-        );
-    }
-}
-
-/// `self: &Arc<Self>` and `self: Pin<&mut Self>` can be lent again; `self: Arc<Self>` is consumed.
-fn is_borrowed(ty: &syn::Type) -> bool {
-    types::reference(ty).is_some()
-        || types::wrapped(ty, "Pin").is_some_and(|pinned| types::reference(pinned).is_some())
 }

@@ -44,6 +44,10 @@ impl Errors {
             .collect())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// The mistakes themselves, for a caller that adds them to its own.
     pub(crate) fn into_errors(mut self) -> Vec<syn::Error> {
         self.checked = true;

@@ -5,7 +5,7 @@
 //!
 //! Each attribute is the same four steps: [`options`] reads what is written in the attribute,
 //! [`function`] makes a model of the annotated function, [`checks`] finds what does not fit
-//! together, and [`expand`] writes the new function. All mistakes of the first three steps are
+//! together and [`lints`] what is wrong in the body, and [`expand`] writes the new function. All mistakes of the first three steps are
 //! reported at once, and the function is then emitted with the body as it was written, so that an
 //! editor keeps working on it.
 #![deny(missing_docs)]
@@ -17,8 +17,10 @@ mod db_error;
 mod errors;
 mod expand;
 mod function;
+mod lints;
 mod names;
 mod options;
+mod sql;
 
 use proc_macro::TokenStream;
 
@@ -38,6 +40,8 @@ use proc_macro::TokenStream;
 /// A function without a session parameter keeps its signature. It gets the deadline, the statistics
 /// and the error category, and is retried only when it is declared `read_only` or `idempotent`.
 ///
+/// The body is read for mistakes that compile and fail in production: `dbop::lint` lists them.
+///
 /// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
 /// also tells the attribute that an alias stands for a session type.
 ///
@@ -54,6 +58,7 @@ use proc_macro::TokenStream;
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
 /// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
 /// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
+/// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
 #[proc_macro_attribute]
 pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
@@ -77,6 +82,8 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// rolled back. Every attempt gets its own clone of the arguments; an argument that cannot be
 /// cloned asks for `retry = never`.
 ///
+/// The body is read for mistakes that compile and fail in production: `dbop::lint` lists them.
+///
 /// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
 /// also tells the attribute that an alias stands for a session type.
 ///
@@ -93,6 +100,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
 /// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
 /// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
+/// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
 /// | `isolation = serializable` | or `repeatable_read` or `read_committed`; the database's default if left out |
 /// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
@@ -134,6 +142,53 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
         function.into(),
     )
     .into()
+}
+
+/// Lets something through that a lint of dbop would reject: on an operation, above or below its
+/// attribute, or on a statement in its body.
+///
+/// ```text
+/// #[dbop::allow(foreign_await, reason = "the lock service answers in microseconds")]
+/// let place = locks.next().await;
+/// ```
+///
+/// Several lints can be named, and the reason is for the readers of the code. Write it with its
+/// path: `#[allow(..)]` alone is rustc's, and a glob import of dbop makes rustc's ambiguous.
+/// `dbop::expect`, `dbop::warn` and `dbop::deny` are written the same way.
+// Under their own names they would make rustc's ambiguous in this file.
+#[proc_macro_attribute]
+pub fn lint_allow(lints: TokenStream, item: TokenStream) -> TokenStream {
+    level(lints::levels::Level::Allow, lints, item)
+}
+
+/// Lets something through like `dbop::allow`, and warns when there is nothing to let
+/// through.
+#[proc_macro_attribute]
+pub fn lint_expect(lints: TokenStream, item: TokenStream) -> TokenStream {
+    level(lints::levels::Level::Expect, lints, item)
+}
+
+/// Makes a lint of dbop a warning; written like `dbop::allow`.
+#[proc_macro_attribute]
+pub fn lint_warn(lints: TokenStream, item: TokenStream) -> TokenStream {
+    level(lints::levels::Level::Warn, lints, item)
+}
+
+/// Makes a lint of dbop an error; written like `dbop::allow`.
+#[proc_macro_attribute]
+pub fn lint_deny(lints: TokenStream, item: TokenStream) -> TokenStream {
+    level(lints::levels::Level::Deny, lints, item)
+}
+
+fn level(level: lints::levels::Level, lints: TokenStream, item: TokenStream) -> TokenStream {
+    lints::levels::attribute(level, lints.into(), item.into()).into()
+}
+
+/// The pages of `dbop::lint`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn lint_pages(_: TokenStream) -> TokenStream {
+    lints::pages::pages().into()
 }
 
 /// Makes an enum the error of database operations: `?` works on `sqlx::Error` and `dbop::Error`,
@@ -183,7 +238,7 @@ fn attribute(
     let Some(source) = errors.take(syn::parse2::<function::Source>(input.clone())) else {
         return errors.finish().err().into_iter().chain([input]).collect();
     };
-    let function = match function::Function::model(attribute, source, &runtime, &mut errors) {
+    let mut function = match function::Function::model(attribute, source, &runtime, &mut errors) {
         Ok(function) => function,
         Err(source) => {
             return errors
@@ -195,10 +250,14 @@ fn attribute(
         }
     };
     checks::function(attribute, &function, &options, &mut errors);
+    let warnings = lints::check(attribute, &mut function, &options, &mut errors);
     match errors.finish() {
-        Ok(()) => expand::expand(attribute, &function, &options, &runtime),
-        Err(errors) => [errors, expand::placeholder(&function, &options, &runtime)]
-            .into_iter()
-            .collect(),
+        Ok(()) => expand::expand(attribute, &function, &options, &runtime, &warnings),
+        Err(errors) => [
+            errors,
+            expand::placeholder(&function, &options, &runtime, &warnings),
+        ]
+        .into_iter()
+        .collect(),
     }
 }

@@ -73,8 +73,6 @@
 //! `sqlite` and `postgres` (both on), each compiling only its own driver; `anyhow` and `eyre` make
 //! those crates' errors usable as an operation's error. TLS and column types are features of sqlx:
 //! enable them there.
-#![deny(missing_docs)]
-#![warn(missing_debug_implementations)]
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
@@ -94,6 +92,7 @@ mod isolation;
 mod lanes;
 mod lease;
 mod lend;
+pub mod lint;
 mod metrics;
 mod once;
 mod op;
@@ -118,6 +117,10 @@ pub use conn::Conn;
 pub use db::{Builder, Db};
 pub use db_error::{Cause, DbError};
 pub use dbop_macros::{DbError, db_op, transactional};
+// No lint attribute may stand in this file: these make rustc's of the same names ambiguous here.
+pub use dbop_macros::{
+    lint_allow as allow, lint_deny as deny, lint_expect as expect, lint_warn as warn,
+};
 pub use error::{Error, Outcome, Result};
 pub use hooks::HookResult;
 pub use isolation::Isolation;

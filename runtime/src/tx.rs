@@ -57,16 +57,13 @@ impl<DB: Backend> Tx<'_, DB> {
     /// # use dbop::{Tx, transactional};
     /// # use sqlx::Sqlite;
     /// #[transactional]
-    /// async fn import(tx: &mut Tx<'_, Sqlite>, names: &[String]) -> Result<u32, dbop::Error> {
-    ///     let mut stored = 0;
-    ///     for name in names {
-    ///         let insert = async |sp: &mut Tx<'_, Sqlite>| -> Result<(), dbop::Error> {
-    ///             sqlx::query("INSERT INTO users (name) VALUES (?)").bind(name).execute(&mut *sp).await?;
-    ///             Ok(())
-    ///         };
-    ///         stored += u32::from(tx.savepoint(insert).await.is_ok());
-    ///     }
-    ///     Ok(stored)
+    /// async fn order(tx: &mut Tx<'_, Sqlite>, id: i64, coupon: &str) -> Result<bool, dbop::Error> {
+    ///     sqlx::query("INSERT INTO orders (id) VALUES (?)").bind(id).execute(&mut *tx).await?;
+    ///     let redeem = async |sp: &mut Tx<'_, Sqlite>| -> Result<(), dbop::Error> {
+    ///         sqlx::query("INSERT INTO redeemed (coupon) VALUES (?)").bind(coupon).execute(&mut *sp).await?;
+    ///         Ok(())
+    ///     };
+    ///     Ok(tx.savepoint(redeem).await.is_ok()) // a coupon that is used up leaves the order
     /// }
     /// ```
     ///

@@ -30,6 +30,7 @@ pub(crate) fn placeholder(
     function: &Function,
     options: &Options,
     runtime: &Runtime,
+    warnings: &TokenStream,
 ) -> TokenStream {
     if function.elided_bound().is_some() {
         return function.source.original();
@@ -49,8 +50,10 @@ pub(crate) fn placeholder(
     });
     let block = &function.block;
     let body = function.form.body(quote!(#session #block));
-    let body = Group::new(Delimiter::Brace, body);
-    function.source.with(&expansion.signature(), &body)
+    let body = Group::new(Delimiter::Brace, quote!(#warnings #body));
+    let function = function.source.with(&expansion.signature(), &body);
+    // What is unused for now says nothing about the finished function.
+    quote!(#[allow(unused_variables)] #function)
 }
 
 /// The whole function, rewritten.
@@ -59,6 +62,7 @@ pub(crate) fn expand(
     function: &Function,
     options: &Options,
     runtime: &Runtime,
+    warnings: &TokenStream,
 ) -> TokenStream {
     let plan = Plan::of(options, function.session.is_some());
     let expansion = Expansion {
@@ -68,7 +72,8 @@ pub(crate) fn expand(
         runtime,
         plan,
     };
-    let mut body = Group::new(Delimiter::Brace, function.form.body(expansion.call()));
+    let body = function.form.body(expansion.call());
+    let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     // With braces of its own the function would count as another crate's macro code, whose dead
     // functions nobody hears of.
     body.set_span(function.source.body.span());
@@ -375,23 +380,33 @@ impl Expansion<'_> {
     }
 
     fn keep(&self, argument: &Argument) -> TokenStream {
+        if argument.is_mutable_reference() {
+            return TokenStream::new();
+        }
         let (arg, kept, name, cfgs) = (
             self.runtime.arg(),
             names::kept(&argument.label()),
             &argument.name,
             cfgs(&argument.parameter),
         );
-        // As for the session: named `_x` because the body does not read it.
-        let allow = allow_if_underscored(
-            &argument.parameter.pat,
-            &quote!(clippy::used_underscore_binding),
-        );
+        let allow = allow_used_underscore(argument);
         quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
     }
 
     /// A type that cannot be replayed is reported where it stands: the argument of the call spans
     /// the whole type.
+    ///
+    /// Where a lint allowed a `&mut` argument, every attempt borrows the same one.
     fn replay(&self, argument: &Argument) -> TokenStream {
+        if argument.is_mutable_reference() {
+            let (value, name, cfgs) = (
+                names::replayed(&argument.label()),
+                &argument.name,
+                cfgs(&argument.parameter),
+            );
+            let allow = allow_used_underscore(argument);
+            return quote_spanned!(names::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
+        }
         let (first, last) = names::ends(&argument.parameter.ty);
         let (replay, attempt, value, cfgs) = (
             self.runtime.replay(),
@@ -428,6 +443,12 @@ fn renamed(parameter: &PatType, name: &Ident) -> PatType {
         subpat: None,
     }));
     parameter
+}
+
+/// As for the session: named `_x` because the body does not read it.
+fn allow_used_underscore(argument: &Argument) -> Option<TokenStream> {
+    let lint = quote!(clippy::used_underscore_binding);
+    allow_if_underscored(&argument.parameter.pat, &lint)
 }
 
 /// `#[allow(..)]` for a lint about names that start with an underscore.

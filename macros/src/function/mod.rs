@@ -21,6 +21,7 @@ use lifetimes::Lifetimes;
 pub(crate) use session::Session;
 
 use crate::errors::Errors;
+use crate::lints::levels::is_level;
 use crate::names::{self, Runtime};
 use crate::options;
 
@@ -36,6 +37,8 @@ pub(crate) struct Source {
     marks: Vec<(usize, Attribute)>,
     /// The same of `#[once(skip)]`.
     pub(crate) skips: Vec<(usize, Attribute)>,
+    /// `#[dbop::allow(..)]` and its like, which are gone from the other attributes.
+    pub(crate) levels: Vec<Attribute>,
 }
 
 impl Parse for Source {
@@ -64,6 +67,8 @@ impl Parse for Source {
         attributes.extend(take_inner_attributes(&mut body));
         let marks = take_marks(&mut signature, "session");
         let skips = take_marks(&mut signature, "once");
+        let levels = attributes.extract_if(.., |attribute| is_level(attribute));
+        let levels = levels.collect();
         Ok(Source {
             attributes,
             visibility,
@@ -72,6 +77,7 @@ impl Parse for Source {
             body,
             marks,
             skips,
+            levels,
         })
     }
 }
@@ -204,6 +210,10 @@ impl Argument {
     /// Whether the name is the user's.
     pub(crate) fn is_named(&self) -> bool {
         matches!(&*self.parameter.pat, Pat::Ident(pattern) if pattern.subpat.is_none())
+    }
+
+    pub(crate) fn is_mutable_reference(&self) -> bool {
+        types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| mutable)
     }
 
     /// What tells it from all others: the user's name, or its place, which no name can be.

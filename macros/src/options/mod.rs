@@ -8,6 +8,7 @@ use proc_macro2::TokenStream;
 use syn::{Expr, LitStr, Path};
 
 use crate::errors::Errors;
+use crate::lints::levels::Named;
 use reader::{Given, Row, Value, Written};
 
 /// Which of the two attributes is being expanded.
@@ -79,12 +80,13 @@ pub(crate) struct Options {
     pub(crate) deferrable: Option<Given<()>>,
     pub(crate) nested: Option<Given<()>>,
     pub(crate) once: Option<Given<Expr>>,
+    pub(crate) allow: Option<Given<Vec<Named>>>,
 }
 
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The only place that names the options.
-static TABLE: [Row<Options>; 12] = [
+static TABLE: [Row<Options>; 13] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -113,6 +115,11 @@ static TABLE: [Row<Options>; 12] = [
     Row::new("crate", "crate = ::path::to::dbop", |options, value| {
         value.path().map(|given| options.krate = given)
     }),
+    Row::new(
+        "allow",
+        "allow(foreign_await, reason = \"..\")",
+        |options, value| value.lints().map(|given| options.allow = given),
+    ),
     Row::<Options>::new("isolation", "isolation = serializable", |options, value| {
         value
             .word(&ISOLATIONS)

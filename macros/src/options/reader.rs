@@ -8,6 +8,7 @@ use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token, token};
 
 use super::{duration, suggest};
 use crate::errors::Errors;
+use crate::lints::levels::{self, Named};
 
 /// One valid option. Its name stands in the table and nowhere else; messages take it from there or
 /// from the key as written.
@@ -275,6 +276,23 @@ impl Value<'_> {
         read(tokens, rows, &place, target, &mut errors);
         self.nested.extend(errors.into_errors());
         Ok(())
+    }
+
+    /// The names of lints in `key(..)`.
+    pub(crate) fn lints(&mut self) -> Written<Vec<Named>> {
+        if !self.has_list() {
+            return Err(self.wrong("needs a list of lints"));
+        }
+        let content;
+        syn::parenthesized!(content in self.input);
+        let mut errors = Errors::default();
+        let names = levels::read_names(&content, self.example, &mut errors);
+        let names = errors.take(names).unwrap_or_default();
+        self.nested.extend(errors.into_errors());
+        if names.is_empty() && !self.has_mistakes() {
+            return Err(self.wrong("names no lint"));
+        }
+        Ok(self.given(names))
     }
 
     /// Whether something in the list was wrong.

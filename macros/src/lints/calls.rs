@@ -1,0 +1,143 @@
+//! What an expression calls, as far as its text tells.
+
+use proc_macro2::Ident;
+use syn::{Expr, ExprAsync, ExprAwait, ExprCall, ExprMethodCall, Path};
+
+/// Whether the word is one of these. In a compiler, each comparison of an `Ident` with a text writes
+/// it out again.
+pub(super) fn is_any(word: &Ident, words: &[&str]) -> bool {
+    let word = word.to_string();
+    words.contains(&word.as_str())
+}
+
+/// The expression without parentheses and without the invisible groups of `macro_rules`.
+pub(super) fn peel(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Paren(paren) => peel(&paren.expr),
+        Expr::Group(group) => peel(&group.expr),
+        other => other,
+    }
+}
+
+/// The path a function is called by.
+pub(super) fn function(call: &ExprCall) -> Option<&Path> {
+    match peel(&call.func) {
+        Expr::Path(path) => Some(&path.path),
+        _ => None,
+    }
+}
+
+/// The last word of a path: `spawn` of `tokio::spawn`.
+pub(super) fn last(path: &Path) -> Option<&Ident> {
+    path.segments.last().map(|segment| &segment.ident)
+}
+
+/// Whether the path is `a::b::c`, or `a::b::c::d` and so on.
+pub(super) fn starts_with(path: &Path, words: &[&str]) -> bool {
+    path.segments.len() >= words.len()
+        && path
+            .segments
+            .iter()
+            .zip(words)
+            .all(|(segment, word)| segment.ident == *word)
+}
+
+/// Whether the path is `b::c` or `a::b::c`, when the words are `b::c`.
+pub(super) fn ends_with(path: &Path, words: &[&str]) -> bool {
+    path.segments.len() >= words.len()
+        && path
+            .segments
+            .iter()
+            .rev()
+            .zip(words.iter().rev())
+            .all(|(segment, word)| segment.ident == *word)
+}
+
+/// sqlx's methods that run a statement, on a query or on an executor.
+pub(super) fn runs_statement(method: &Ident) -> bool {
+    const NAMES: [&str; 7] = [
+        "execute",
+        "execute_many",
+        "fetch",
+        "fetch_all",
+        "fetch_many",
+        "fetch_one",
+        "fetch_optional",
+    ];
+    is_any(method, &NAMES)
+}
+
+/// The call that is awaited, when it is that of a method.
+pub(super) fn awaited_method(awaited: &ExprAwait) -> Option<&ExprMethodCall> {
+    match peel(&awaited.base) {
+        Expr::MethodCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// The block of a future that is made of one: `async { .. }`, `Box::pin(async { .. })`,
+/// `async { .. }.boxed()`.
+pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
+    match peel(future) {
+        Expr::Async(block) => Some(block),
+        Expr::Call(call) if call.args.len() == 1 => {
+            let is_box = function(call).is_some_and(|path| ends_with(path, &["Box", "pin"]));
+            is_box.then(|| async_block(&call.args[0])).flatten()
+        }
+        Expr::MethodCall(call) if call.method == "boxed" && call.args.is_empty() => {
+            async_block(&call.receiver)
+        }
+        _ => None,
+    }
+}
+
+/// The name of the function or method whose future is awaited.
+pub(super) fn awaited_name(awaited: &ExprAwait) -> Option<&Ident> {
+    match peel(&awaited.base) {
+        Expr::MethodCall(call) => Some(&call.method),
+        Expr::Call(call) => function(call).and_then(last),
+        _ => None,
+    }
+}
+
+/// The beginning of a chain: `query("..")` of `query("..").bind(1).fetch_one(tx)`.
+pub(super) fn root(expression: &Expr) -> &Expr {
+    match peel(expression) {
+        Expr::MethodCall(call) => root(&call.receiver),
+        Expr::Field(field) => root(&field.base),
+        Expr::Await(awaited) => root(&awaited.base),
+        Expr::Try(tried) => root(&tried.expr),
+        Expr::Index(index) => root(&index.expr),
+        other => other,
+    }
+}
+
+/// Whether this is `query(..)`, `query_as!(..)` and the like.
+pub(super) fn makes_query(expression: &Expr) -> bool {
+    let path = match peel(expression) {
+        Expr::Call(call) => function(call),
+        Expr::Macro(call) => Some(&call.mac.path),
+        _ => None,
+    };
+    path.and_then(last).is_some_and(is_query)
+}
+
+/// sqlx's functions and macros that take the text of a statement.
+pub(super) fn is_query(name: &Ident) -> bool {
+    const NAMES: [&str; 13] = [
+        "query",
+        "query_as",
+        "query_as_unchecked",
+        "query_as_with",
+        "query_as_with_result",
+        "query_scalar",
+        "query_scalar_unchecked",
+        "query_scalar_with",
+        "query_scalar_with_result",
+        "query_unchecked",
+        "query_with",
+        "query_with_result",
+        "raw_sql",
+    ];
+    is_any(name, &NAMES)
+}

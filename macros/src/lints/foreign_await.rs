@@ -1,0 +1,233 @@
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{Expr, Macro, Member};
+
+use super::calls::{async_block, function, is_any, last, makes_query, peel, root, runs_statement};
+use super::levels::Level;
+use super::names::{Is, variable};
+use super::parts::Parts;
+use super::report::last_token;
+use super::site::{Runs, Site};
+use super::{Lint, Pass};
+
+pub(super) static LINT: Lint = Lint {
+    name: "foreign_await",
+    level: Level::Deny,
+    finds: "in `#[transactional]`: an `.await`, a `join!` or a `select!` on something other than the transaction",
+    message: "this waits for something other than `{session}` while the transaction holds its connection and locks",
+    help: "do it before or after the transaction; see read-process-write",
+    why: r#"
+An open transaction holds a connection of the pool, the rows it has locked, and on SQLite the one
+writer. While it waits for a language model, an HTTP call or a timer, nobody else gets them: a pool
+of 20 is empty after 20 such calls, and the next request fails although the database is idle. And
+when the transaction is replayed, the slow call is made again.
+
+A statement that is sent to the pool from inside a transaction is worse: it is not part of the
+transaction, does not see what this one wrote, stays when this one rolls back, and waits for a
+second connection, which with a full pool never comes.
+
+# Read-process-write
+
+Read in one short operation, do the slow work without a session, and write in another. If what was
+read may have changed meanwhile, check it in the statement that writes (`WHERE version = ?`). What
+has to happen only if the transaction commits goes into `tx.after_commit(..)`.
+
+# What counts as the transaction
+
+`tx`, and what is made of it before it is awaited: reborrows (`let t = &mut *tx`), futures and
+streams (`query.fetch(&mut *tx)`), helpers that take it, closures and async blocks that use it. In
+`join!` every future must use it, because the slowest one decides how long the transaction stays
+open; in `select!` one is enough. What a helper with `tx` has returned may hold it, so a method of
+that is let through (`work.users().insert(user)`); as an argument it is data (`mail.send(&user)`).
+
+A queue that holds a row while its job runs (`FOR UPDATE SKIP LOCKED`), or an export that streams one
+snapshot to a file, waits inside its transaction on purpose: allow it there.
+"#,
+    bad: r#"
+use dbop::{Tx, transactional};
+use sqlx::Sqlite;
+# async fn ask_model(text: &str) -> String { text.to_owned() }
+
+#[transactional]
+async fn summarize(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
+    let text: String = sqlx::query_scalar("SELECT text FROM reports WHERE id = ?")
+        .bind(id).fetch_one(&mut *tx).await?;
+    let summary = ask_model(&text).await; // half a minute, with the row locked
+    sqlx::query("UPDATE reports SET summary = ? WHERE id = ?")
+        .bind(summary).bind(id).execute(&mut *tx).await?;
+    Ok(())
+}
+"#,
+    good: r#"
+use dbop::{Conn, Db, db_op};
+use sqlx::Sqlite;
+# async fn ask_model(text: &str) -> String { text.to_owned() }
+
+#[db_op(read_only)]
+async fn text(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<String> {
+    Ok(sqlx::query_scalar("SELECT text FROM reports WHERE id = ?").bind(id).fetch_one(&mut *conn).await?)
+}
+
+#[db_op(idempotent)]
+async fn store(conn: &mut Conn<'_, Sqlite>, id: i64, summary: &str) -> dbop::Result<()> {
+    sqlx::query("UPDATE reports SET summary = ? WHERE id = ?")
+        .bind(summary).bind(id).execute(&mut *conn).await?;
+    Ok(())
+}
+
+async fn summarize(db: &Db<Sqlite>, id: i64) -> dbop::Result<()> {
+    let text = text(db, id).await?;       // read
+    let summary = ask_model(&text).await; // process: no connection is held
+    store(db, id, &summary).await         // write
+}
+"#,
+    pass: |subject| {
+        subject
+            .is_transaction()
+            .then(|| Box::new(ForeignAwait) as _)
+    },
+};
+
+struct ForeignAwait;
+
+impl Pass for ForeignAwait {
+    fn expression(&mut self, expression: &Expr, site: &mut Site) {
+        let (Expr::Await(awaited), Runs::Here) = (expression, site.runs) else {
+            return;
+        };
+        if let Some(futures) = joined(&awaited.base) {
+            futures.for_each(|future| check(future, future, site));
+        } else {
+            check(&awaited.base, awaited, site);
+        }
+    }
+
+    fn macro_call(&mut self, call: &Macro, parts: &Parts, site: &mut Site) {
+        if site.runs != Runs::Here {
+            return;
+        }
+        match parts {
+            Parts::Join(futures) => futures
+                .iter()
+                .for_each(|future| check(future, future, site)),
+            Parts::Select(branches) => {
+                let mut futures = branches.iter().filter_map(|branch| branch.future.as_ref());
+                if !futures.any(|future| is_ours(future, site)) {
+                    let (path, bang) = (&call.path, &call.bang_token);
+                    site.report(&LINT, quote!(#path #bang), last_token(path));
+                }
+            }
+            Parts::Tokens if last(&call.path).is_some_and(|name| name != "macro_rules") => {
+                tokens(call.tokens.clone(), site);
+            }
+            Parts::Tokens | Parts::Expressions(_) | Parts::Statements(_) => {}
+        }
+    }
+}
+
+/// The arguments of `future::join(a, b)`, all of which are awaited.
+fn joined(future: &Expr) -> Option<impl Iterator<Item = &Expr>> {
+    const NAMES: [&str; 8] = [
+        "join",
+        "join3",
+        "join4",
+        "join5",
+        "try_join",
+        "try_join3",
+        "try_join4",
+        "try_join5",
+    ];
+    let Expr::Call(call) = peel(future) else {
+        return None;
+    };
+    let name = function(call).and_then(last)?;
+    let joins = is_any(name, &NAMES) && call.args.len() > 1;
+    joins.then(|| call.args.iter())
+}
+
+fn is_ours(future: &Expr, site: &Site) -> bool {
+    site.names.waits_for_session(future) || site.names.is_given(future)
+}
+
+/// Reports at `place` unless the future is one of the session.
+fn check(future: &Expr, place: &impl ToTokens, site: &mut Site) {
+    // A block that is awaited where it stands is read like the code around it.
+    if async_block(future).is_some() || is_ours(future, site) {
+        return;
+    }
+    if let Some(other) = other_connection(future, site) {
+        let point = last_token(other);
+        site.report_as(&LINT, other, point, ELSEWHERE);
+        return;
+    }
+    let hides = variable(root(future)).is_some_and(|name| site.is_session_name(name));
+    let words = if hides {
+        (HIDDEN, LINT.help)
+    } else {
+        (LINT.message, LINT.help)
+    };
+    let point = last_token(place);
+    site.report_as(&LINT, place, point, words);
+}
+
+const ELSEWHERE: (&str, &str) = (
+    "this runs on another connection: it is no part of the transaction, and waits for a second connection while the transaction holds its own and its locks",
+    "run it on the transaction, with `&mut *{session}`",
+);
+
+const HIDDEN: &str = "this `{session}` hides the transaction, which holds its connection and locks while something else is waited for";
+
+/// The pool that the call is given or made on: `query(..).execute(&self.pool)`, `names(db)`,
+/// `pool.fetch_one(..)`.
+fn other_connection<'a>(future: &'a Expr, site: &Site) -> Option<&'a Expr> {
+    match peel(future) {
+        Expr::MethodCall(call) => {
+            let is_statement = runs_statement(&call.method) && makes_query(root(&call.receiver));
+            let executor = call.args.first().filter(|_| is_statement);
+            let mut given = call.args.iter().chain([&*call.receiver]);
+            executor.or_else(|| given.find(|value| is_pool(value, site)))
+        }
+        Expr::Call(call) => call.args.iter().find(|value| is_pool(value, site)),
+        _ => None,
+    }
+}
+
+fn is_pool(value: &Expr, site: &Site) -> bool {
+    match peel(value) {
+        Expr::Reference(inner) => is_pool(&inner.expr, site),
+        Expr::Field(field) => {
+            matches!(&field.member, Member::Named(name) if name == "db" || name == "pool")
+        }
+        Expr::MethodCall(call) => call.method == "pool" && call.args.is_empty(),
+        other => site.names.of_variable(other) == Some(&Is::Pool),
+    }
+}
+
+/// What cannot be read as Rust is searched for `.await`, of which the operand is all that stands
+/// before it up to something that ends an expression.
+fn tokens(stream: TokenStream, site: &mut Site) {
+    let mut operand = TokenStream::new();
+    let mut after_dot = false;
+    for token in stream {
+        match &token {
+            TokenTree::Ident(word)
+                if after_dot && word == "await" && !site.names.is_mentioned(operand.clone()) =>
+            {
+                let place: TokenStream = [operand.clone(), token.to_token_stream()]
+                    .into_iter()
+                    .collect();
+                let point: Span = word.span();
+                site.report(&LINT, place, point);
+            }
+            TokenTree::Punct(punct) if matches!(punct.as_char(), ';' | ',' | '=' | '>' | '|') => {
+                operand = TokenStream::new();
+                after_dot = false;
+                continue;
+            }
+            TokenTree::Group(group) => tokens(group.stream(), site),
+            _ => {}
+        }
+        after_dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
+        operand.extend([token]);
+    }
+}

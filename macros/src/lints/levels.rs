@@ -1,0 +1,398 @@
+//! What the user said about lints: `#[dbop::allow(foreign_await, reason = "..")]`, `warn`, `deny`
+//! and `expect`, on the function or on something in its body, and `allow(..)` among the options.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Arm, Attribute, Block, Expr, FieldValue, Ident, LitStr, Meta, Pat, Stmt, Token, Type};
+
+use super::{LINTS, Lint};
+use crate::errors::Errors;
+use crate::options::Options;
+use crate::options::suggest;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Level {
+    Allow,
+    Warn,
+    Deny,
+    /// Allow, and say so when there was nothing to allow.
+    Expect,
+}
+
+impl Level {
+    const ALL: [Level; 4] = [Level::Allow, Level::Warn, Level::Deny, Level::Expect];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Level::Allow => "allow",
+            Level::Warn => "warn",
+            Level::Deny => "deny",
+            Level::Expect => "expect",
+        }
+    }
+
+    /// The level in `#[dbop::allow(..)]`. One word alone, as in `#[allow(..)]`, is rustc's; under
+    /// another path than dbop's, which may have been renamed, it names one of dbop's lints.
+    pub(super) fn of(meta: &Meta) -> Option<Level> {
+        let mut words = meta.path().segments.iter().map(|segment| &segment.ident);
+        let (first, last) = (words.next()?, words.last()?);
+        let names_lint = || match meta {
+            Meta::List(list) => {
+                let words = list.tokens.clone().into_iter();
+                let mut words = words.filter_map(|word| match word {
+                    TokenTree::Ident(word) if word != "reason" => Some(word),
+                    _ => None,
+                });
+                words.next().is_some_and(|word| is_lint(&word)) && words.all(|word| is_lint(&word))
+            }
+            _ => false,
+        };
+        let level = Level::ALL.into_iter().find(|level| last == level.name());
+        level.filter(|_| first == "dbop" || names_lint())
+    }
+}
+
+fn is_lint(word: &Ident) -> bool {
+    LINTS.iter().any(|lint| word == lint.name)
+}
+
+pub(crate) fn is_level(attribute: &Attribute) -> bool {
+    Level::of(&attribute.meta).is_some()
+}
+
+/// A lint by the name the user wrote.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub(crate) lint: &'static str,
+    pub(crate) span: Span,
+}
+
+/// Input: `foreign_await, query_in_loop, reason = "..."`
+pub(crate) fn read_names(
+    input: ParseStream<'_>,
+    example: &str,
+    errors: &mut Errors,
+) -> syn::Result<Vec<Named>> {
+    let mut names = Vec::new();
+    while !input.is_empty() {
+        let word = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(
+                error.span(),
+                format!("expected the name of a lint; write `{example}`"),
+            )
+        })?;
+        if word == "reason" {
+            read_reason(&word, input, example)?;
+        } else {
+            names.extend(errors.take(named(&word)));
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>().map_err(|error| {
+                syn::Error::new(error.span(), "expected `,` before the next lint")
+            })?;
+        }
+    }
+    Ok(names)
+}
+
+fn named(word: &Ident) -> syn::Result<Named> {
+    let written = word.unraw().to_string();
+    let known = LINTS.iter().find(|lint| lint.name == written);
+    known
+        .map(|lint| Named {
+            lint: lint.name,
+            span: word.span(),
+        })
+        .ok_or_else(|| {
+            let valid: Vec<_> = LINTS.iter().map(|lint| lint.name).collect();
+            syn::Error::new(
+                word.span(),
+                suggest::unknown(&written, "a lint of dbop", &valid),
+            )
+        })
+}
+
+/// Input: `= "..."`. What it says is for readers of the code.
+fn read_reason(word: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<()> {
+    let reason = input
+        .parse::<Token![=]>()
+        .and_then(|_| input.parse::<LitStr>());
+    match reason {
+        Ok(text) if text.value().trim().is_empty() => Err(syn::Error::new(
+            text.span(),
+            "an empty reason helps nobody: say why this is right here, or leave `reason` out",
+        )),
+        Ok(_) if !input.is_empty() && !input.peek(Token![,]) => {
+            Err(input.error("expected nothing after the reason"))
+        }
+        Ok(_) => Ok(()),
+        Err(_) => Err(syn::Error::new(
+            word.span(),
+            format!("`reason` needs a text in quotes; write `{example}`"),
+        )),
+    }
+}
+
+/// One lint set to a level, until what it was set for ends.
+struct Setting {
+    lint: &'static str,
+    level: Level,
+    /// Which of the expectations it is, when it is one.
+    expectation: Option<usize>,
+}
+
+struct Expectation {
+    named: Named,
+    fulfilled: bool,
+}
+
+/// What holds at one place of the function, the innermost last.
+#[derive(Default)]
+pub(super) struct Levels {
+    settings: Vec<Setting>,
+    expectations: Vec<Expectation>,
+    /// Mistakes in attributes of the body.
+    mistakes: Vec<syn::Error>,
+}
+
+impl Levels {
+    /// What is said for the whole function.
+    pub(super) fn of_function(
+        attributes: &[Attribute],
+        options: &Options,
+        errors: &mut Errors,
+    ) -> Levels {
+        let mut levels = Levels::default();
+        for named in options.allow.iter().flat_map(|allow| &allow.value) {
+            levels.set(Level::Allow, named.clone());
+        }
+        for attribute in attributes {
+            levels.enter(attribute);
+        }
+        for mistake in levels.mistakes.drain(..) {
+            errors.add(mistake);
+        }
+        levels
+    }
+
+    /// To be given to [`Levels::leave`] at the end of what the attributes stand at.
+    pub(super) fn mark(&self) -> usize {
+        self.settings.len()
+    }
+
+    /// Any attribute; only those of dbop set something.
+    pub(super) fn enter(&mut self, attribute: &Attribute) {
+        let Some(level) = Level::of(&attribute.meta) else {
+            return;
+        };
+        let mut errors = Errors::default();
+        let names = read_attribute(level, attribute, &mut errors);
+        let names = errors.take(names).unwrap_or_default();
+        self.mistakes.extend(errors.into_errors());
+        for named in names {
+            self.set(level, named);
+        }
+    }
+
+    fn set(&mut self, level: Level, named: Named) {
+        let lint = named.lint;
+        let expectation = (level == Level::Expect).then(|| {
+            let fulfilled = false;
+            self.expectations.push(Expectation { named, fulfilled });
+            self.expectations.len() - 1
+        });
+        self.settings.push(Setting {
+            lint,
+            level,
+            expectation,
+        });
+    }
+
+    pub(super) fn leave(&mut self, mark: usize) {
+        self.settings.truncate(mark);
+    }
+
+    /// The level of a finding here. One that was expected counts as found.
+    pub(super) fn of(&mut self, lint: &Lint) -> Level {
+        let setting = self
+            .settings
+            .iter()
+            .rev()
+            .find(|setting| setting.lint == lint.name);
+        let Some(setting) = setting else {
+            return lint.level;
+        };
+        if let Some(expectation) = setting.expectation {
+            self.expectations[expectation].fulfilled = true;
+        }
+        setting.level
+    }
+
+    pub(super) fn mistakes(&mut self) -> Vec<syn::Error> {
+        std::mem::take(&mut self.mistakes)
+    }
+
+    /// What was expected and not found.
+    pub(super) fn unfulfilled(&self) -> impl Iterator<Item = &Named> {
+        let open = self
+            .expectations
+            .iter()
+            .filter(|expectation| !expectation.fulfilled);
+        open.map(|expectation| &expectation.named)
+    }
+}
+
+fn read_attribute(
+    level: Level,
+    attribute: &Attribute,
+    errors: &mut Errors,
+) -> syn::Result<Vec<Named>> {
+    let example = format!("#[dbop::{}(foreign_await, reason = \"..\")]", level.name());
+    let names = match &attribute.meta {
+        Meta::List(list) => {
+            let parser = |input: ParseStream<'_>| read_names(input, &example, errors);
+            parser.parse2(list.tokens.clone())?
+        }
+        _ => Vec::new(),
+    };
+    if names.is_empty() && errors.is_empty() {
+        return Err(syn::Error::new_spanned(
+            attribute.path(),
+            format!("this names no lint; write `{example}`"),
+        ));
+    }
+    Ok(names)
+}
+
+/// Input: `#[dbop::allow(..)] total = query.await;`, whose attribute syn gives to `total`.
+///
+/// Output: the same, with the attribute at the assignment, for which it was meant.
+pub(super) fn lift(statements: &mut [Stmt]) {
+    for statement in statements {
+        Lift.visit_stmt_mut(statement);
+    }
+}
+
+/// The same of the statements in an expression.
+pub(super) fn lift_in(expression: &mut Expr) {
+    Lift.visit_expr_mut(expression);
+}
+
+struct Lift;
+
+impl VisitMut for Lift {
+    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
+        visit_mut::visit_stmt_mut(self, statement);
+        if let Stmt::Expr(expression, _) = statement {
+            let mut found = Vec::new();
+            lift_from(expression, &mut found);
+            if let Some(attributes) = own_attributes(expression) {
+                attributes.splice(0..0, found);
+            }
+        }
+    }
+}
+
+/// Empties the attributes of the leftmost operand.
+fn lift_from(expression: &mut Expr, found: &mut Vec<Attribute>) {
+    let leftmost = match expression {
+        Expr::Assign(assignment) => &mut *assignment.left,
+        Expr::Binary(binary) => &mut *binary.left,
+        Expr::Cast(cast) => &mut *cast.expr,
+        _ => return,
+    };
+    match own_attributes(leftmost) {
+        Some(_) => lift_from(leftmost, found),
+        None => Outermost(found).take_from(leftmost),
+    }
+}
+
+fn own_attributes(expression: &mut Expr) -> Option<&mut Vec<Attribute>> {
+    match expression {
+        Expr::Assign(assignment) => Some(&mut assignment.attrs),
+        Expr::Binary(binary) => Some(&mut binary.attrs),
+        Expr::Cast(cast) => Some(&mut cast.attrs),
+        _ => None,
+    }
+}
+
+/// The attributes of one expression and of nothing in it.
+struct Outermost<'a>(&'a mut Vec<Attribute>);
+
+impl Outermost<'_> {
+    fn take_from(&mut self, expression: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expression);
+    }
+}
+
+impl VisitMut for Outermost<'_> {
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        self.0.append(attributes);
+    }
+
+    fn visit_expr_mut(&mut self, _: &mut Expr) {}
+    fn visit_block_mut(&mut self, _: &mut Block) {}
+    fn visit_arm_mut(&mut self, _: &mut Arm) {}
+    fn visit_field_value_mut(&mut self, _: &mut FieldValue) {}
+    fn visit_pat_mut(&mut self, _: &mut Pat) {}
+    fn visit_type_mut(&mut self, _: &mut Type) {}
+}
+
+/// In the path of an attribute that stood above that of the operation.
+const MOVED: &str = "__above";
+
+/// Input: `#[dbop::allow(..)] #[transactional] fn ..`, of which the first attribute is expanded
+/// first.
+///
+/// Output: `#[transactional] #[dbop::__above::allow(..)] fn ..`, where the second one finds it.
+pub(crate) fn attribute(level: Level, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let split = |input: ParseStream<'_>| {
+        Ok((
+            Attribute::parse_outer(input)?,
+            input.parse::<TokenStream>()?,
+        ))
+    };
+    let Ok((attributes, rest)) = split.parse2(item.clone()) else {
+        return item;
+    };
+    let is_operation = |attribute: &Attribute| {
+        let last = attribute.path().segments.last();
+        last.is_some_and(|last| last.ident == "db_op" || last.ident == "transactional")
+    };
+    let Some(at) = attributes.iter().position(is_operation) else {
+        let is_impl = rest
+            .clone()
+            .into_iter()
+            .any(|word| matches!(&word, TokenTree::Ident(word) if word == "impl"));
+        let why = if is_impl {
+            "write it on each operation of this `impl`"
+        } else {
+            "there is no `#[db_op]` or `#[transactional]` under it; add one, or remove this"
+        };
+        let message = format!(
+            "`#[dbop::{}(..)]` is about the lints of one database operation: {why}",
+            level.name()
+        );
+        let error = syn::Error::new(Span::call_site(), message).into_compile_error();
+        return [error, item].into_iter().collect();
+    };
+    let level = Ident::new(level.name(), Span::call_site());
+    // Behind those that were moved before: of two that contradict each other the lower one holds.
+    let is_moved = |attribute: &&Attribute| {
+        let mut segments = attribute.path().segments.iter();
+        segments.any(|segment| segment.ident == MOVED)
+    };
+    let moved = attributes[at + 1..].iter().take_while(is_moved).count();
+    let (above, below) = attributes.split_at(at + 1 + moved);
+    let mark = Ident::new(MOVED, Span::call_site());
+    let moved = quote::quote!(#[dbop::#mark::#level(#arguments)]);
+    let mut output = TokenStream::new();
+    above.iter().for_each(|each| each.to_tokens(&mut output));
+    output.extend(moved);
+    below.iter().for_each(|each| each.to_tokens(&mut output));
+    output.extend(rest);
+    output
+}

@@ -1,0 +1,130 @@
+//! Mistakes that compile: one file a lint.
+//!
+//! [`walk`] goes through the body once and asks every lint's [`Pass`] about what it meets.
+//! [`names`] knows which variables stand for the session, [`text`] finds the SQL, and [`levels`] is
+//! what the user said about each lint. A lint says what it looks for and in which words it reports;
+//! the same words make its page in the documentation ([`pages`]).
+
+mod calls;
+pub(crate) mod levels;
+mod names;
+pub(crate) mod pages;
+mod parts;
+mod report;
+mod site;
+mod strip;
+mod text;
+mod walk;
+
+mod blocking_call;
+mod detached_task;
+mod foreign_await;
+mod manual_transaction;
+mod query_in_loop;
+mod retry_without_idempotence;
+mod swallowed_error;
+mod unfiltered_write;
+mod unreplayable_argument;
+mod write_in_read_only;
+
+use proc_macro2::TokenStream;
+use syn::parse::Parser;
+use syn::{Block, Expr, Local, Macro};
+
+use crate::errors::Errors;
+use crate::function::Function;
+use crate::options::{Attribute, Options};
+use levels::{Level, Levels};
+use parts::Parts;
+use site::Site;
+use text::Sql;
+
+/// What a user reads about a lint, wherever it is.
+pub(crate) struct Lint {
+    pub(crate) name: &'static str,
+    pub(crate) level: Level,
+    /// What it finds, in one line.
+    pub(crate) finds: &'static str,
+    /// What is wrong and why it hurts. `{session}` stands for the name of the session parameter.
+    message: &'static str,
+    /// What to write instead.
+    help: &'static str,
+    /// The background of the message, for its page.
+    why: &'static str,
+    /// Code it rejects, and the same done right; a page's lines that start with `# ` are hidden.
+    bad: &'static str,
+    good: &'static str,
+    /// What looks for it in this function; none if it cannot be there.
+    pass: fn(&Subject<'_>) -> Option<Box<dyn Pass>>,
+}
+
+/// All lints, in the order of the documentation.
+pub(crate) static LINTS: [&Lint; 10] = [
+    &foreign_await::LINT,
+    &blocking_call::LINT,
+    &detached_task::LINT,
+    &swallowed_error::LINT,
+    &unreplayable_argument::LINT,
+    &write_in_read_only::LINT,
+    &unfiltered_write::LINT,
+    &query_in_loop::LINT,
+    &retry_without_idempotence::LINT,
+    &manual_transaction::LINT,
+];
+
+/// The function that is looked at.
+pub(crate) struct Subject<'a> {
+    pub(crate) attribute: Attribute,
+    pub(crate) function: &'a Function,
+    pub(crate) options: &'a Options,
+}
+
+impl Subject<'_> {
+    fn is_transaction(&self) -> bool {
+        self.attribute == Attribute::Transactional
+    }
+
+    fn has_session(&self) -> bool {
+        self.function.session.is_some()
+    }
+}
+
+/// One lint at work.
+trait Pass {
+    /// The signature, before the body.
+    fn signature(&mut self, _subject: &Subject<'_>, _site: &mut Site) {}
+    /// An expression, after what is in it; so are all that follow.
+    fn expression(&mut self, _expression: &Expr, _site: &mut Site) {}
+    fn binding(&mut self, _local: &Local, _site: &mut Site) {}
+    fn macro_call(&mut self, _call: &Macro, _parts: &Parts, _site: &mut Site) {}
+    fn sql(&mut self, _sql: &Sql, _site: &mut Site) {}
+}
+
+/// Looks for every lint in the function. Errors are added to the others; warnings are tokens for
+/// the beginning of the new function's body. What the user said about lints in the body leaves it.
+pub(crate) fn check(
+    attribute: Attribute,
+    function: &mut Function,
+    options: &Options,
+    errors: &mut Errors,
+) -> TokenStream {
+    let levels = Levels::of_function(&function.source.levels, options, errors);
+    let subject = Subject {
+        attribute,
+        function,
+        options,
+    };
+    let passes = LINTS.iter().filter_map(|lint| (lint.pass)(&subject));
+    // What does not parse is for rustc to report.
+    let mut body = Block::parse_within.parse2(function.block.stream()).ok();
+    let has_levels = strip::has_levels(function.block.stream());
+    if let Some(body) = body.as_mut().filter(|_| has_levels) {
+        levels::lift(body);
+    }
+    let reports = walk::walk(&subject, body.as_deref(), passes.collect(), levels);
+    function.block = strip::without_levels(&function.block);
+    reports.finish(errors)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What the lints found, in words and at the user's tokens.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+
+use super::Lint;
+use super::levels::Named;
+use crate::errors::Errors;
+use crate::names;
+
+/// What one lint has to say about one place.
+pub(super) struct Finding {
+    pub(super) lint: &'static Lint,
+    /// Underlined from the first to the last.
+    pub(super) place: TokenStream,
+    /// Where a warning points, which can underline one token only.
+    pub(super) point: Span,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Finding {
+    fn text(&self) -> String {
+        let Finding {
+            lint,
+            message,
+            help,
+            ..
+        } = self;
+        let name = lint.name;
+        format!(
+            "{message}\nhelp: {help}\nnote: `dbop::lint::{name}` explains it, and how to allow it"
+        )
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Reports {
+    pub(super) errors: Vec<syn::Error>,
+    warnings: TokenStream,
+}
+
+impl Reports {
+    pub(super) fn error(&mut self, finding: &Finding) {
+        self.errors
+            .push(syn::Error::new_spanned(&finding.place, finding.text()));
+    }
+
+    pub(super) fn warning(&mut self, finding: &Finding) {
+        self.warn(finding.lint.name, finding.point, &finding.text());
+    }
+
+    pub(super) fn unfulfilled(&mut self, expected: &Named) {
+        let text = format!(
+            "`{}` finds nothing here\nhelp: remove it from this `expect`",
+            expected.lint
+        );
+        self.warn("unfulfilled_expectation", expected.span, &text);
+    }
+
+    /// On stable Rust, the one warning that a macro can give is that of a deprecated item. The item
+    /// has the name of the lint: "use of deprecated macro `query_in_loop`: ..".
+    fn warn(&mut self, name: &str, place: Span, text: &str) {
+        let item = Ident::new(name, names::generated());
+        let used = Ident::new(name, names::generated_at(place));
+        let bang = quote_spanned!(names::generated_at(place)=> !);
+        self.warnings.extend(quote! {
+            {
+                #[deprecated(note = #text)]
+                macro_rules! #item { () => {} }
+                #used #bang {}
+            }
+        });
+    }
+
+    pub(super) fn finish(self, errors: &mut Errors) -> TokenStream {
+        for error in self.errors {
+            errors.add(error);
+        }
+        self.warnings
+    }
+}
+
+/// The tokens without the attributes in front of them.
+pub(super) fn without_attributes(tokens: TokenStream) -> TokenStream {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let mut rest = tokens.as_slice();
+    while let [TokenTree::Punct(hash), TokenTree::Group(_), after @ ..] = rest
+        && hash.as_char() == '#'
+    {
+        rest = after;
+    }
+    rest.iter().cloned().collect()
+}
+
+/// The first token: the name, of a parameter.
+pub(super) fn first_token(tokens: impl ToTokens) -> Span {
+    let first = without_attributes(tokens.into_token_stream())
+        .into_iter()
+        .next();
+    first.map_or_else(Span::call_site, |token| token.span())
+}
+
+/// The last token, which in `a.b().execute(tx).await` is the one that says most.
+pub(super) fn last_token(tokens: impl ToTokens) -> Span {
+    tokens
+        .into_token_stream()
+        .into_iter()
+        .last()
+        .map_or_else(Span::call_site, |token| token.span())
+}

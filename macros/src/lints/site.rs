@@ -1,0 +1,195 @@
+//! What is known about the place that the walk has come to, and the reports made there.
+
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::Type;
+
+use super::levels::{Level, Levels};
+use super::names::{Is, Names};
+use super::report::{Finding, Reports, without_attributes};
+use super::{Lint, Subject};
+use crate::function::types;
+
+/// Whether code runs as a part of the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Runs {
+    /// In the body, while the session is open.
+    Here,
+    /// In a hook, or in a future that nobody is seen to await.
+    Later,
+    /// On a thread that may block.
+    OnOtherThread,
+}
+
+/// The innermost loop around a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repeats {
+    Not,
+    /// Once for each of many things.
+    Each,
+    /// Once for each chunk of many things.
+    EachChunk,
+    /// `loop` and `while`: until something is so.
+    Until,
+}
+
+/// What becomes of a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Around {
+    Awaited,
+    /// It is what this method is called on.
+    Receiver(Ident),
+    /// `let Some(..) = value else { .. }`
+    LetElse,
+    Anything,
+}
+
+pub(super) struct Site {
+    pub(super) names: Names,
+    pub(super) runs: Runs,
+    pub(super) repeats: Repeats,
+    /// What each expression around this one does with it, the innermost last.
+    pub(super) around: Vec<Around>,
+    /// `expression;`
+    pub(super) is_discarded: bool,
+    /// The name of the session parameter.
+    session: Option<Ident>,
+    pub(super) levels: Levels,
+    reports: Reports,
+}
+
+impl Site {
+    /// The beginning of the body.
+    pub(super) fn new(subject: &Subject<'_>, levels: Levels) -> Site {
+        let mut names = Names::default();
+        names.open();
+        for argument in &subject.function.arguments {
+            let is = kind_of_parameter(&argument.parameter.ty);
+            names.bind(&argument.parameter.pat, &is);
+        }
+        let session = subject.function.session.as_ref();
+        if let Some(session) = session {
+            names.bind(&session.parameter.pat, &Is::Session);
+        }
+        Site {
+            names,
+            runs: Runs::Here,
+            repeats: Repeats::Not,
+            around: Vec::new(),
+            is_discarded: false,
+            session: session.map(|session| session.name.clone()),
+            levels,
+            reports: Reports::default(),
+        }
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        self.around.last() == Some(&Around::Awaited)
+    }
+
+    pub(super) fn is_session_name(&self, ident: &Ident) -> bool {
+        self.session.as_ref() == Some(ident)
+    }
+
+    pub(super) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// In the lint's own words. A warning underlines only the token at `point`. Gives whether it was
+    /// told at all.
+    pub(super) fn report(
+        &mut self,
+        lint: &'static Lint,
+        place: impl ToTokens,
+        point: Span,
+    ) -> bool {
+        self.report_as(lint, place, point, (lint.message, lint.help))
+    }
+
+    /// In other words than usual: the message and the help.
+    pub(super) fn report_as(
+        &mut self,
+        lint: &'static Lint,
+        place: impl ToTokens,
+        point: Span,
+        words: (&str, &str),
+    ) -> bool {
+        let level = self.levels.of(lint);
+        let finding = self.finding(lint, place, point, words);
+        match level {
+            Level::Deny => self.reports.error(&finding),
+            Level::Warn => self.reports.warning(&finding),
+            Level::Allow | Level::Expect => return false,
+        }
+        true
+    }
+
+    /// What no level changes, because the code could not be compiled.
+    pub(super) fn reject(
+        &mut self,
+        lint: &'static Lint,
+        place: impl ToTokens,
+        words: (&str, &str),
+    ) {
+        let mut finding = self.finding(lint, place, Span::call_site(), words);
+        if self.levels.of(lint) != Level::Deny {
+            finding.help += "; no level makes it possible";
+        }
+        self.reports.error(&finding);
+    }
+
+    fn finding(
+        &self,
+        lint: &'static Lint,
+        place: impl ToTokens,
+        point: Span,
+        (message, help): (&str, &str),
+    ) -> Finding {
+        let session = self
+            .session
+            .as_ref()
+            .map_or_else(|| "the session".to_owned(), Ident::to_string);
+        let worded = |text: &str| text.replace("{session}", &session);
+        Finding {
+            lint,
+            place: without_attributes(place.into_token_stream()),
+            point,
+            message: worded(message),
+            help: worded(help),
+        }
+    }
+
+    /// The end of the body.
+    pub(super) fn finish(mut self, body_was_read: bool) -> Reports {
+        self.reports.errors.extend(self.levels.mistakes());
+        if body_was_read {
+            for expected in self.levels.unfulfilled() {
+                self.reports.unfulfilled(expected);
+            }
+        }
+        self.reports
+    }
+}
+
+/// What a parameter that is not the session stands for, by the name of its type.
+fn kind_of_parameter(ty: &Type) -> Is {
+    let inner = types::reference(ty).map_or_else(|| types::peel(ty), |(inner, _)| inner);
+    // What web frameworks put around it, too.
+    let around = ["Arc", "Data", "Extension", "State"];
+    let inside = around.iter().find_map(|name| types::wrapped(inner, name));
+    let inner = inside.unwrap_or(inner);
+    let Type::Path(path) = inner else {
+        return Is::Plain;
+    };
+    let words = &path.path.segments;
+    let is = |ident: &Ident, names: &[&str]| names.iter().any(|name| ident == name);
+    let first = words.first().map(|segment| &segment.ident);
+    let last = words.last().map(|segment| &segment.ident);
+    if first.is_some_and(|first| is(first, &["diesel", "postgres", "rusqlite"])) {
+        Is::Blocking
+    } else if last.is_some_and(|last| is(last, &["Db", "PgPool", "Pool", "SqlitePool"])) {
+        Is::Pool
+    } else {
+        Is::Plain
+    }
+}

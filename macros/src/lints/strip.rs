@@ -1,0 +1,99 @@
+//! Takes what is meant for dbop out of a body, whether it can be parsed or not: rustc knows no
+//! attribute macros on statements.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::Meta;
+
+use super::levels::Level;
+
+/// Whether the tokens hold a level of dbop.
+pub(super) fn has_levels(tokens: TokenStream) -> bool {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => has_levels(group.stream()),
+        _ => level(&tokens[at..]).is_some(),
+    })
+}
+
+/// Input: `{ #[dbop::allow(foreign_await)] let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {} }`
+///
+/// Output: `{ let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {} }`: a function inside is
+/// another operation's.
+pub(super) fn without_levels(block: &Group) -> Group {
+    if !has_levels(block.stream()) {
+        return block.clone();
+    }
+    let tokens: Vec<_> = block.stream().into_iter().collect();
+    let mut kept = TokenStream::new();
+    let mut rest = tokens.as_slice();
+    while let [token, after @ ..] = rest {
+        if let Some(length) = level(rest).filter(|_| !stands_at_function(rest)) {
+            rest = &rest[length..];
+            continue;
+        }
+        rest = after;
+        match token {
+            TokenTree::Group(group) => kept.extend([TokenTree::from(without_levels(group))]),
+            _ => kept.extend([token.clone()]),
+        }
+        if is_word(token, "fn") && matches!(after, [TokenTree::Ident(_), ..]) {
+            let end = after.iter().position(is_body);
+            let (function, behind) = after.split_at(end.map_or(after.len(), |end| end + 1));
+            kept.extend(function.iter().cloned());
+            rest = behind;
+        }
+    }
+    let mut block_again = Group::new(block.delimiter(), kept);
+    block_again.set_span(block.span());
+    block_again
+}
+
+/// How many tokens `#[dbop::allow(..)]` or `#![dbop::allow(..)]` takes, if it stands here.
+fn level(tokens: &[TokenTree]) -> Option<usize> {
+    let (group, length) = match tokens {
+        [hash, TokenTree::Group(group), ..] if is_punct(hash, '#') => (group, 2),
+        [hash, bang, TokenTree::Group(group), ..] if is_punct(hash, '#') && is_punct(bang, '!') => {
+            (group, 3)
+        }
+        _ => return None,
+    };
+    let meta = syn::parse2::<Meta>(group.stream()).ok()?;
+    Level::of(&meta).map(|_| length)
+}
+
+fn is_punct(token: &TokenTree, character: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
+}
+
+/// `#[..] #[..] pub(crate) async fn name`
+fn stands_at_function(mut tokens: &[TokenTree]) -> bool {
+    const BEFORE: [&str; 6] = ["async", "const", "default", "extern", "pub", "unsafe"];
+    loop {
+        match tokens {
+            [hash, TokenTree::Group(_), rest @ ..] if is_punct(hash, '#') => {
+                tokens = rest;
+            }
+            [token, TokenTree::Ident(_), ..] if is_word(token, "fn") => return true,
+            [token, TokenTree::Group(of), rest @ ..]
+                if is_word(token, "pub") && of.delimiter() == Delimiter::Parenthesis =>
+            {
+                tokens = rest;
+            }
+            [token, rest @ ..]
+                if BEFORE.iter().any(|word| is_word(token, word))
+                    || matches!(token, TokenTree::Literal(_)) =>
+            {
+                tokens = rest;
+            }
+            _ => return false,
+        }
+    }
+}
+
+fn is_word(token: &TokenTree, word: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident == word)
+}
+
+fn is_body(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+}

@@ -1,0 +1,256 @@
+//! The SQL in a body: string literals that stand where sqlx takes a statement.
+
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Expr, Lit, LitStr, Macro, Token};
+
+use super::calls::{function, is_any, is_query, last, peel, runs_statement};
+use super::names::{Names, variable};
+use crate::sql::{self, Form, Statement};
+
+/// A string literal, and how much it says of the text it becomes.
+#[derive(Clone)]
+pub(super) struct Literal {
+    pub(super) literal: LitStr,
+    form: Form,
+}
+
+/// A literal that was read as SQL.
+pub(super) struct Sql {
+    pub(super) literal: LitStr,
+    pub(super) statements: Vec<Statement>,
+    /// Whether it runs on the session, where that can be seen.
+    pub(super) on_session: Option<bool>,
+}
+
+impl PartialEq for Literal {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form && self.literal.value() == other.literal.value()
+    }
+}
+
+impl Literal {
+    fn whole(literal: &LitStr) -> Literal {
+        Literal {
+            literal: literal.clone(),
+            form: Form::Whole,
+        }
+    }
+
+    /// The same, of which only the beginning is known.
+    pub(super) fn and_more(mut self) -> Literal {
+        if self.form == Form::Whole {
+            self.form = Form::Beginning;
+        }
+        self
+    }
+
+    pub(super) fn read(&self, on_session: Option<bool>) -> Sql {
+        Sql {
+            on_session,
+            literal: self.literal.clone(),
+            statements: sql::read(&self.literal.value(), self.form),
+        }
+    }
+}
+
+/// The statements that this expression gives to sqlx; those in its parts are their own business.
+pub(super) fn given_to_sqlx(expression: &Expr, names: &Names, has_session: bool) -> Vec<Literal> {
+    match expression {
+        Expr::Call(call) => {
+            let Some(path) = function(call) else {
+                return Vec::new();
+            };
+            let Some(name) = last(path) else {
+                return Vec::new();
+            };
+            let builds = path
+                .segments
+                .iter()
+                .any(|segment| segment.ident == "QueryBuilder");
+            if is_query(name) || builds {
+                let texts = call.args.first().map(|text| texts(text, names));
+                let texts = texts.unwrap_or_default().into_iter();
+                return texts
+                    .map(|text| if builds { text.and_more() } else { text })
+                    .collect();
+            }
+            // `Executor::execute(&mut *tx, "..")`
+            match call.args.iter().nth(1) {
+                Some(text) if runs_statement(name) => texts(text, names),
+                _ => Vec::new(),
+            }
+        }
+        // `tx.execute("..")`; what else has such a method may be no database.
+        Expr::MethodCall(call)
+            if (runs_statement(&call.method) || call.method == "prepare")
+                && (!has_session || names.uses(&call.receiver)) =>
+        {
+            let text = call.args.first();
+            text.map(|text| texts(text, names)).unwrap_or_default()
+        }
+        Expr::Macro(call) => of_macro(&call.mac),
+        _ => Vec::new(),
+    }
+}
+
+/// Input: `query!("..", id)` or `query_as!(User, "..", id)`. sqlx joins literals with `+`.
+pub(super) fn of_macro(call: &Macro) -> Vec<Literal> {
+    if !last(&call.path).is_some_and(is_query) {
+        return Vec::new();
+    }
+    let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
+    let Ok(arguments) = arguments.parse2(call.tokens.clone()) else {
+        return Vec::new();
+    };
+    let text = arguments
+        .iter()
+        .take(2)
+        .find_map(|argument| match argument {
+            Expr::Lit(lit) => string(&lit.lit).map(Literal::whole),
+            Expr::Binary(_) => added(argument),
+            _ => None,
+        });
+    text.into_iter().collect()
+}
+
+/// Every text the expression may stand for, each once, as far as the body says.
+pub(super) fn texts(expression: &Expr, names: &Names) -> Vec<Literal> {
+    let mut found = Vec::new();
+    collect(expression, names, &mut found);
+    found
+}
+
+fn collect(expression: &Expr, names: &Names, found: &mut Vec<Literal>) {
+    // With as many, which one it is depends on more than this function.
+    const MOST: usize = 16;
+    let mut add = |texts: &[Literal]| {
+        for text in texts {
+            if found.len() < MOST && !found.contains(text) {
+                found.push(text.clone());
+            }
+        }
+    };
+    match peel(expression) {
+        Expr::Lit(lit) => add(string(&lit.lit).map(Literal::whole).as_slice()),
+        Expr::Path(_) => {
+            if let Some(name) = variable(expression) {
+                add(names.texts(name));
+            }
+        }
+        Expr::Binary(_) => add(added(expression).as_slice()),
+        Expr::Macro(call) => add(of_text_macro(&call.mac).as_slice()),
+        Expr::Reference(inner) => collect(&inner.expr, names, found),
+        Expr::If(branches) => {
+            of_block(&branches.then_branch, names, found);
+            if let Some((_, other)) = &branches.else_branch {
+                collect(other, names, found);
+            }
+        }
+        Expr::Match(arms) => {
+            for arm in &arms.arms {
+                collect(&arm.body, names, found);
+            }
+        }
+        Expr::Block(block) => of_block(&block.block, names, found),
+        other => {
+            if let Some(inner) = converted(other) {
+                collect(inner, names, found);
+            }
+        }
+    }
+}
+
+/// The text inside of something that leaves it as it is: `AssertSqlSafe(..)`, `String::from(..)`,
+/// `..to_owned()`.
+fn converted(expression: &Expr) -> Option<&Expr> {
+    const METHODS: [&str; 7] = [
+        "as_ref",
+        "as_str",
+        "clone",
+        "into",
+        "to_owned",
+        "to_string",
+        "trim",
+    ];
+    match expression {
+        Expr::MethodCall(call) if call.args.is_empty() => {
+            let keeps = is_any(&call.method, &METHODS);
+            keeps.then_some(&*call.receiver)
+        }
+        Expr::Call(call) if call.args.len() == 1 => {
+            let path = function(call)?;
+            let of_text = path.segments.iter().rev().nth(1).is_some_and(|of| {
+                ["Arc", "Box", "Cow", "SqlStr", "String"]
+                    .iter()
+                    .any(|name| of.ident == name)
+            });
+            let keeps = of_text || last(path)? == "AssertSqlSafe";
+            keeps.then(|| &call.args[0])
+        }
+        _ => None,
+    }
+}
+
+fn of_block(block: &syn::Block, names: &Names, found: &mut Vec<Literal>) {
+    if let [syn::Stmt::Expr(only, None)] = block.stmts.as_slice() {
+        collect(only, names, found);
+    }
+}
+
+/// `format!("..", table)`, `concat!("..", "..")`
+fn of_text_macro(call: &Macro) -> Option<Literal> {
+    let name = last(&call.path)?;
+    let arguments = Punctuated::<LitStr, Token![,]>::parse_terminated;
+    if name == "concat" {
+        let parts = arguments.parse2(call.tokens.clone()).ok()?;
+        return joined(parts.iter().cloned());
+    }
+    let first = |input: syn::parse::ParseStream<'_>| {
+        let first: LitStr = input.parse()?;
+        input.parse::<proc_macro2::TokenStream>()?;
+        Ok(first)
+    };
+    let form = if name == "format" || name == "formatdoc" {
+        Form::Template
+    } else if name == "indoc" {
+        Form::Whole
+    } else {
+        return None;
+    };
+    let literal = first.parse2(call.tokens.clone()).ok()?;
+    Some(Literal { literal, form })
+}
+
+/// `"SELECT .. " + "FROM .."`; anything else that is added is unknown.
+fn added(expression: &Expr) -> Option<Literal> {
+    fn parts(expression: &Expr, into: &mut Vec<LitStr>) -> bool {
+        match peel(expression) {
+            Expr::Binary(sum) if matches!(sum.op, syn::BinOp::Add(_)) => {
+                parts(&sum.left, into) && parts(&sum.right, into)
+            }
+            Expr::Lit(lit) => string(&lit.lit)
+                .map(|text| into.push(text.clone()))
+                .is_some(),
+            other => converted(other).is_some_and(|inner| parts(inner, into)),
+        }
+    }
+    let mut found = Vec::new();
+    let complete = parts(expression, &mut found);
+    let text = joined(found.into_iter())?;
+    Some(if complete { text } else { text.and_more() })
+}
+
+fn joined(mut parts: impl Iterator<Item = LitStr>) -> Option<Literal> {
+    let first = parts.next()?;
+    let rest: String = parts.map(|part| part.value()).collect();
+    let literal = LitStr::new(&(first.value() + &rest), first.span());
+    Some(Literal::whole(&literal))
+}
+
+fn string(literal: &Lit) -> Option<&LitStr> {
+    match literal {
+        Lit::Str(text) => Some(text),
+        _ => None,
+    }
+}

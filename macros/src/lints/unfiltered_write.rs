@@ -1,0 +1,64 @@
+use super::levels::Level;
+use super::site::Site;
+use super::text::Sql;
+use super::{Lint, Pass};
+
+pub(super) static LINT: Lint = Lint {
+    name: "unfiltered_write",
+    level: Level::Deny,
+    finds: "an `UPDATE` or `DELETE` without `WHERE`",
+    message: "this {keyword} has no WHERE: it changes, and locks, every row of the table",
+    help: "add the WHERE; if every row is meant, write `WHERE true`",
+    why: r#"
+A forgotten `WHERE` is found in production, by its users. Every row is changed and locked, and on
+PostgreSQL left behind as a dead copy for VACUUM.
+
+Where all rows are meant, `WHERE true` says so. A large table is better changed in batches.
+PostgreSQL's `TRUNCATE` empties one at once, and so does SQLite's `DELETE` without `WHERE`
+([the truncate optimization](https://www.sqlite.org/lang_delete.html)): allow the lint there.
+
+A `WHERE` of a subquery is not one of the statement; texts that are put together at run time are let
+through.
+"#,
+    bad: r#"
+use dbop::{Conn, db_op};
+use sqlx::Sqlite;
+
+#[db_op]
+async fn expire(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    sqlx::query("UPDATE sessions SET expired = 1").execute(&mut *conn).await?;
+    Ok(())
+}
+"#,
+    good: r#"
+use dbop::{Conn, db_op};
+use sqlx::Sqlite;
+
+#[db_op]
+async fn expire(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    sqlx::query("UPDATE sessions SET expired = 1 WHERE seen < unixepoch() - 3600").execute(&mut *conn).await?;
+    Ok(())
+}
+"#,
+    pass: |_| Some(Box::new(UnfilteredWrite)),
+};
+
+struct UnfilteredWrite;
+
+impl Pass for UnfilteredWrite {
+    fn sql(&mut self, sql: &Sql, site: &mut Site) {
+        for keyword in sql
+            .statements
+            .iter()
+            .filter_map(|statement| statement.unfiltered)
+        {
+            let message = LINT.message.replace("{keyword}", keyword);
+            site.report_as(
+                &LINT,
+                &sql.literal,
+                sql.literal.span(),
+                (&message, LINT.help),
+            );
+        }
+    }
+}

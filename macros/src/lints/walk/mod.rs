@@ -1,0 +1,424 @@
+//! One walk through a body, which tells every lint what is there and where it stands.
+
+mod visit;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::visit::Visit;
+use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
+
+use super::calls::{async_block, function, is_any, last, peel, root, runs_statement};
+use super::levels::Levels;
+use super::names::{Is, Names};
+use super::parts::{Branch, Parts};
+use super::report::Reports;
+use super::site::{Around, Repeats, Runs, Site};
+use super::text::{self, Literal};
+use super::{Pass, Subject};
+use crate::function::types;
+
+/// Walks through the signature and, if it could be parsed, the body.
+pub(super) fn walk(
+    subject: &Subject<'_>,
+    body: Option<&[Stmt]>,
+    passes: Vec<Box<dyn Pass>>,
+    levels: Levels,
+) -> Reports {
+    let site = Site::new(subject, levels);
+    let mut walk = Walk {
+        passes,
+        site,
+        next: None,
+        on_session: None,
+    };
+    for pass in &mut walk.passes {
+        pass.signature(subject, &mut walk.site);
+    }
+    for statement in body.unwrap_or_default() {
+        walk.visit_stmt(statement);
+    }
+    walk.site.finish(body.is_some())
+}
+
+struct Walk {
+    passes: Vec<Box<dyn Pass>>,
+    site: Site,
+    /// What becomes of the next expression.
+    next: Option<Around>,
+    /// Whether the statement around runs on the session; unknown outside of one.
+    on_session: Option<bool>,
+}
+
+impl Walk {
+    fn with_names(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.site.names.open();
+        inner(self);
+        self.site.names.close();
+    }
+
+    fn with_levels(&mut self, inner: impl FnOnce(&mut Self)) {
+        let mark = self.site.levels.mark();
+        inner(self);
+        self.site.levels.leave(mark);
+    }
+
+    fn attributes(&mut self, attributes: &[Attribute]) {
+        for attribute in attributes {
+            self.site.levels.enter(attribute);
+        }
+    }
+
+    fn running(&mut self, runs: Runs, inner: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.site.runs, runs);
+        inner(self);
+        self.site.runs = outer;
+    }
+
+    fn repeating(&mut self, repeats: Repeats, inner: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.site.repeats, repeats);
+        inner(self);
+        self.site.repeats = outer;
+    }
+
+    /// A future that is not awaited where it is made runs in the body if it holds the session.
+    /// Without a session there is nothing that it could outlive.
+    fn future(&mut self, uses_session: bool, inner: impl FnOnce(&mut Self)) {
+        let runs = match self.site.runs {
+            Runs::Here if !uses_session && self.site.has_session() => Runs::Later,
+            runs => runs,
+        };
+        self.running(runs, inner);
+    }
+
+    /// What becomes of the value that is visited next.
+    fn around(&mut self, around: Around, inner: impl FnOnce(&mut Self)) {
+        let outer = self.next.replace(around);
+        inner(self);
+        self.next = outer;
+    }
+
+    /// A future that is awaited where it is made: the block of `async { .. }.await`.
+    fn awaited(&mut self, future: &Expr) {
+        match (async_block(future), peel(future)) {
+            (Some(block), _) => self.with_levels(|walk| {
+                walk.attributes(&block.attrs);
+                walk.visit_block(&block.block);
+            }),
+            (None, Expr::Block(block)) => self.with_names(|walk| {
+                for statement in &block.block.stmts {
+                    match statement {
+                        Stmt::Expr(last, None) => walk.awaited(last),
+                        other => walk.visit_stmt(other),
+                    }
+                }
+            }),
+            (None, other) => self.around(Around::Awaited, |walk| walk.visit_expr(other)),
+        }
+    }
+
+    /// The arguments of a call, and the receiver if it is one of a method.
+    fn arguments<'a>(
+        &mut self,
+        name: Option<&Ident>,
+        receiver: Option<&Expr>,
+        arguments: impl Iterator<Item = &'a Expr> + Clone,
+    ) {
+        let name = name.map_or_else(String::new, Ident::to_string);
+        let names = &self.site.names;
+        let on_session = receiver.is_some_and(|receiver| names.uses(receiver));
+        let gets_session = receiver.is_some_and(|receiver| names.is_handle(receiver))
+            || arguments.clone().any(|argument| names.is_handle(argument));
+        let is_awaited = self.site.is_awaited();
+        for argument in arguments {
+            let lent = match peel(argument) {
+                Expr::Reference(inner) => peel(&inner.expr),
+                other => other,
+            };
+            match (lent, closure_in(argument)) {
+                (Expr::Async(_) | Expr::Closure(_), _) if is_hook(&name) => {
+                    self.running(Runs::Later, |walk| walk.visit_expr(argument));
+                }
+                // Called by what has the session, while it is open.
+                (Expr::Closure(closure), _) if gets_session => {
+                    self.called_closure(closure, &Is::Session);
+                }
+                (Expr::Closure(closure), _) if on_session => {
+                    self.called_closure(closure, &Is::Plain);
+                }
+                (_, Some(closure)) if is_sync(closure) && (is_awaited || may_block(&name)) => {
+                    self.running(Runs::OnOtherThread, |walk| walk.visit_expr(argument));
+                }
+                _ => self.visit_expr(argument),
+            }
+        }
+    }
+
+    /// A closure that is called, and whose future is awaited, by the call it is given to.
+    fn called_closure(&mut self, closure: &ExprClosure, inputs: &Is) {
+        let repeats = self.repeats_in(*inputs == Is::Session);
+        self.with_names(|walk| {
+            walk.inputs(closure, inputs);
+            walk.repeating(repeats, |walk| walk.awaited(&closure.body));
+        });
+    }
+
+    /// What is undone one by one in savepoints cannot be one statement.
+    fn repeats_in(&self, is_savepoint: bool) -> Repeats {
+        if is_savepoint {
+            Repeats::Not
+        } else {
+            self.site.repeats
+        }
+    }
+
+    fn inputs(&mut self, closure: &ExprClosure, unless_typed: &Is) {
+        for input in &closure.inputs {
+            let kind = if is_session_type(input) {
+                &Is::Session
+            } else {
+                unless_typed
+            };
+            self.site.names.bind(input, kind);
+        }
+    }
+
+    fn macro_call(&mut self, call: &Macro) {
+        let parts = Parts::of(call);
+        match &parts {
+            Parts::Join(futures) => futures.iter().for_each(|future| self.awaited(future)),
+            Parts::Select(branches) => branches.iter().for_each(|branch| self.branch(branch)),
+            Parts::Expressions(parts) => parts.iter().for_each(|part| self.visit_expr(part)),
+            // Names that they bind are those of the block around, as with `pin!`.
+            Parts::Statements(statements) => {
+                statements
+                    .iter()
+                    .for_each(|statement| self.visit_stmt(statement));
+            }
+            Parts::Tokens => {}
+        }
+        for pass in &mut self.passes {
+            pass.macro_call(call, &parts, &mut self.site);
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch) {
+        if let Some(future) = &branch.future {
+            self.visit_expr(future);
+        }
+        self.with_names(|walk| {
+            walk.site.names.bind(&branch.pattern, &Is::Plain);
+            if let Some(condition) = &branch.condition {
+                walk.visit_expr(condition);
+            }
+            walk.visit_expr(&branch.handler);
+        });
+    }
+
+    fn sql(&mut self, found: Vec<Literal>) {
+        for literal in found {
+            let sql = literal.read(self.on_session);
+            for pass in &mut self.passes {
+                pass.sql(&sql, &mut self.site);
+            }
+        }
+    }
+
+    /// Whether a statement runs on the session: `query(..).execute(tx)`, `tx.execute(..)`,
+    /// `Executor::execute(tx, ..)`. None of anything else.
+    fn runs_on_session(&self, expression: &Expr) -> Option<bool> {
+        let uses = |value| self.site.names.uses(value);
+        match expression {
+            Expr::MethodCall(call) if runs_statement(&call.method) => {
+                Some(uses(&call.receiver) || call.args.iter().any(uses))
+            }
+            Expr::Call(call) => {
+                let runs = function(call).and_then(last).is_some_and(runs_statement);
+                runs.then(|| call.args.iter().any(uses))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a variable stands for that is bound to this value.
+    fn kind_of(&self, pattern: &Pat, value: &Expr) -> Is {
+        let kind = self.site.names.kind_of(value);
+        if kind != Is::Plain {
+            return kind;
+        }
+        if is_chunked(value, &self.site.names) {
+            return Is::Chunks;
+        }
+        // A query is known by its text.
+        let has_session = self.site.has_session();
+        let query = text::given_to_sqlx(root(value), &self.site.names, has_session);
+        let texts = if query.is_empty() {
+            text::texts(value, &self.site.names)
+        } else {
+            query
+        };
+        match pattern_name(pattern) {
+            Some(name) if !texts.is_empty() => {
+                // A `mut` text gets longer.
+                let grows = name.mutability.is_some();
+                let texts = texts.into_iter();
+                let texts = texts.map(|text| if grows { text.and_more() } else { text });
+                Is::Text(texts.collect())
+            }
+            _ => Is::Plain,
+        }
+    }
+
+    /// Binds the names of a `let`, each to its own part of a tuple.
+    fn bind(&mut self, pattern: &Pat, value: &Expr) {
+        let mut bound = Vec::new();
+        self.pair(pattern, value, &mut bound);
+        for (pattern, kind) in bound {
+            self.site.names.bind(pattern, &kind);
+        }
+    }
+
+    fn pair<'a>(&self, pattern: &'a Pat, value: &Expr, bound: &mut Vec<(&'a Pat, Is)>) {
+        match (pattern, peel(value)) {
+            (Pat::Tuple(patterns), Expr::Tuple(values))
+                if patterns.elems.len() == values.elems.len() =>
+            {
+                for (pattern, value) in patterns.elems.iter().zip(&values.elems) {
+                    self.pair(pattern, value, bound);
+                }
+            }
+            _ => bound.push((pattern, self.kind_of(pattern, value))),
+        }
+    }
+}
+
+/// What runs when the transaction is over.
+fn is_hook(name: &str) -> bool {
+    const NAMES: [&str; 5] = [
+        "after_commit",
+        "after_rollback",
+        "on_commit",
+        "on_rollback",
+        "on_unknown",
+    ];
+    NAMES.contains(&name)
+}
+
+/// What runs its closure on a thread that may block.
+fn may_block(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "block",
+        "block_in_place",
+        "call",
+        "install",
+        "interact",
+        "scope",
+        "spawn",
+        "unblock",
+    ];
+    NAMES.contains(&name) || name.starts_with("spawn_blocking")
+}
+
+/// Whether it returns no future, as far as one sees.
+fn is_sync(closure: &ExprClosure) -> bool {
+    closure.asyncness.is_none() && !matches!(peel(&closure.body), Expr::Async(_))
+}
+
+/// The closure that an argument is, or that its block ends in.
+fn closure_in(argument: &Expr) -> Option<&ExprClosure> {
+    match peel(argument) {
+        Expr::Closure(closure) => Some(closure),
+        Expr::Block(block) => match block.block.stmts.last() {
+            Some(Stmt::Expr(last, None)) => closure_in(last),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `tx: &mut Tx<'_, DB>`
+fn is_session_type(input: &Pat) -> bool {
+    let Pat::Type(PatType { ty, .. }) = input else {
+        return false;
+    };
+    types::reference(ty)
+        .and_then(|(inner, _)| types::last_segment(inner))
+        .is_some_and(|segment| {
+            ["Tx", "Conn", "PgConnection", "SqliteConnection"]
+                .iter()
+                .any(|name| segment.ident == name)
+        })
+}
+
+/// `items.chunks(500)`, and what an iterator adds behind it.
+fn is_chunked(iterated: &Expr, names: &Names) -> bool {
+    match peel(iterated) {
+        Expr::MethodCall(call) => {
+            call.method.to_string().contains("chunks") || is_chunked(&call.receiver, names)
+        }
+        Expr::Reference(reference) => is_chunked(&reference.expr, names),
+        other => names.of_variable(other) == Some(&Is::Chunks),
+    }
+}
+
+/// A variable that is called a chunk is one, wherever it comes from.
+fn is_chunk(pattern: &Pat) -> bool {
+    let tokens = pattern.to_token_stream().to_string();
+    tokens.contains("chunk") || tokens.contains("batch")
+}
+
+/// `for attempt in 0..3`, `for _ in 0..3`: the same thing again.
+fn is_attempt(pattern: &Pat) -> bool {
+    let tokens = pattern.to_token_stream().to_string();
+    tokens == "_"
+        || ["attempt", "retry", "retries", "tries"]
+            .iter()
+            .any(|word| tokens.contains(word))
+}
+
+/// `[a, b]`, and what an iterator adds behind it: a few things, each with a name in the source.
+fn is_listed(iterated: &Expr) -> bool {
+    match peel(iterated) {
+        Expr::Array(_) => true,
+        Expr::MethodCall(call) => is_listed(&call.receiver),
+        Expr::Reference(reference) => is_listed(&reference.expr),
+        _ => false,
+    }
+}
+
+/// A loop that ends in `break` runs again only after a failure, and one that waits is polling:
+/// neither does the same for many things.
+fn until(body: &Block) -> Repeats {
+    let ends = matches!(
+        body.stmts.last(),
+        Some(Stmt::Expr(Expr::Break(_) | Expr::Return(_), _))
+    );
+    if ends || waits(body.to_token_stream()) {
+        Repeats::Not
+    } else {
+        Repeats::Until
+    }
+}
+
+fn waits(tokens: TokenStream) -> bool {
+    const WORDS: [&str; 6] = [
+        "changed",
+        "notified",
+        "recv",
+        "sleep",
+        "sleep_until",
+        "tick",
+    ];
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => is_any(&ident, &WORDS),
+        TokenTree::Group(group) => waits(group.stream()),
+        _ => false,
+    })
+}
+
+fn pattern_name(pattern: &Pat) -> Option<&syn::PatIdent> {
+    match pattern {
+        Pat::Ident(name) => Some(name),
+        Pat::Type(typed) => pattern_name(&typed.pat),
+        _ => None,
+    }
+}

@@ -1,0 +1,271 @@
+//! What is done at each kind of expression.
+
+use quote::ToTokens;
+use syn::visit::{self, Visit};
+use syn::{
+    Arm, Attribute, Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprCall, ExprClosure,
+    ExprForLoop, ExprIf, ExprLet, ExprLoop, ExprMacro, ExprMatch, ExprMethodCall, ExprWhile,
+    FieldValue, Item, Local, Pat, Stmt, StmtMacro, Type,
+};
+
+use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_session_type, is_sync, until};
+use crate::lints::calls::{function, last, peel};
+use crate::lints::names::Is;
+use crate::lints::site::{Around, Repeats, Runs};
+use crate::lints::text;
+
+impl Walk {
+    /// Tells every lint of the expression when all that is in it has been told.
+    fn expression(&mut self, expression: &Expr) {
+        let is_discarded = std::mem::take(&mut self.site.is_discarded);
+        let around = self.next.take().unwrap_or(Around::Anything);
+        self.site.around.push(around);
+        let outer = self.on_session;
+        self.on_session = self.runs_on_session(expression).or(outer);
+        self.with_levels(|walk| {
+            visit::visit_expr(walk, expression);
+            walk.site.is_discarded = is_discarded;
+            for pass in &mut walk.passes {
+                pass.expression(expression, &mut walk.site);
+            }
+            let has_session = walk.site.has_session();
+            walk.sql(text::given_to_sqlx(
+                expression,
+                &walk.site.names,
+                has_session,
+            ));
+            walk.site.is_discarded = false;
+        });
+        self.on_session = outer;
+        self.site.around.pop();
+    }
+
+    /// The value of a `let`.
+    fn bound(&mut self, value: &Expr, around: Around) {
+        let runs = match peel(value) {
+            // Where it is called, nobody knows.
+            Expr::Closure(closure) if is_sync(closure) => Runs::OnOtherThread,
+            _ => self.site.runs,
+        };
+        self.running(runs, |walk| {
+            walk.around(around, |walk| walk.visit_expr(value));
+        });
+    }
+}
+
+impl<'ast> Visit<'ast> for Walk {
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        self.site.levels.enter(attribute);
+    }
+
+    fn visit_block(&mut self, block: &'ast Block) {
+        self.with_names(|walk| {
+            block
+                .stmts
+                .iter()
+                .for_each(|statement| walk.visit_stmt(statement))
+        });
+    }
+
+    fn visit_stmt(&mut self, statement: &'ast Stmt) {
+        self.with_levels(|walk| match statement {
+            Stmt::Expr(expression, end) => {
+                walk.site.is_discarded = end.is_some();
+                walk.visit_expr(expression);
+                walk.site.names.store(expression);
+            }
+            other => visit::visit_stmt(walk, other),
+        });
+    }
+
+    fn visit_stmt_macro(&mut self, statement: &'ast StmtMacro) {
+        self.attributes(&statement.attrs);
+        self.macro_call(&statement.mac);
+        self.sql(text::of_macro(&statement.mac));
+    }
+
+    /// Another function's body is another matter; a text is known by its name.
+    fn visit_item(&mut self, item: &'ast Item) {
+        let (name, value) = match item {
+            Item::Const(item) => (&item.ident, &*item.expr),
+            Item::Static(item) => (&item.ident, &*item.expr),
+            _ => return,
+        };
+        let texts = text::texts(value, &self.site.names);
+        self.site.names.bind_name(name, Is::Text(texts));
+    }
+
+    fn visit_local(&mut self, local: &'ast Local) {
+        self.attributes(&local.attrs);
+        let Some(init) = &local.init else {
+            self.site.names.bind(&local.pat, &Is::Plain);
+            return;
+        };
+        let around = match &init.diverge {
+            Some(_) => Around::LetElse,
+            None => Around::Anything,
+        };
+        self.bound(&init.expr, around);
+        if let Some((_, diverge)) = &init.diverge {
+            self.visit_expr(diverge);
+        }
+        for pass in &mut self.passes {
+            pass.binding(local, &mut self.site);
+        }
+        // Otherwise it is what is bound that holds the session.
+        if let Pat::Wild(_) = local.pat {
+            self.site.names.store(&init.expr);
+        }
+        self.bind(&local.pat, &init.expr);
+    }
+
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        if !matches!(expression, Expr::Paren(_) | Expr::Group(_)) {
+            return self.expression(expression);
+        }
+        // A value in parentheses is that value.
+        self.with_levels(|walk| visit::visit_expr(walk, expression));
+    }
+
+    fn visit_expr_await(&mut self, expression: &'ast ExprAwait) {
+        self.attributes(&expression.attrs);
+        self.awaited(&expression.base);
+    }
+
+    fn visit_expr_async(&mut self, expression: &'ast ExprAsync) {
+        self.attributes(&expression.attrs);
+        let uses = self
+            .site
+            .names
+            .is_mentioned(expression.block.to_token_stream());
+        self.future(uses, |walk| walk.visit_block(&expression.block));
+    }
+
+    fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
+        self.attributes(&closure.attrs);
+        self.with_names(|walk| {
+            walk.inputs(closure, &Is::Plain);
+            let is_savepoint = closure.inputs.iter().any(is_session_type);
+            if is_savepoint || closure.asyncness.is_some() {
+                let mentions = walk.site.names.is_mentioned(closure.body.to_token_stream());
+                let repeats = walk.repeats_in(is_savepoint);
+                walk.repeating(repeats, |walk| {
+                    walk.future(mentions || is_savepoint, |walk| walk.awaited(&closure.body));
+                });
+            } else {
+                walk.visit_expr(&closure.body);
+            }
+        });
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        self.attributes(&call.attrs);
+        self.around(Around::Receiver(call.method.clone()), |walk| {
+            walk.visit_expr(&call.receiver);
+        });
+        self.arguments(Some(&call.method), Some(&call.receiver), call.args.iter());
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        self.attributes(&call.attrs);
+        self.visit_expr(&call.func);
+        self.arguments(function(call).and_then(last), None, call.args.iter());
+    }
+
+    fn visit_field_value(&mut self, field: &'ast FieldValue) {
+        self.with_levels(|walk| visit::visit_field_value(walk, field));
+    }
+
+    fn visit_expr_macro(&mut self, call: &'ast ExprMacro) {
+        self.attributes(&call.attrs);
+        self.macro_call(&call.mac);
+    }
+
+    fn visit_expr_assign(&mut self, assignment: &'ast ExprAssign) {
+        visit::visit_expr_assign(self, assignment);
+        self.site.names.assign(&assignment.left, &assignment.right);
+    }
+
+    fn visit_expr_let(&mut self, condition: &'ast ExprLet) {
+        self.visit_expr(&condition.expr);
+        let kind = self.site.names.kind_of(&condition.expr);
+        self.site.names.bind(&condition.pat, &kind);
+    }
+
+    fn visit_expr_if(&mut self, branches: &'ast ExprIf) {
+        self.attributes(&branches.attrs);
+        // What `if let` binds is there in the first branch only.
+        self.with_names(|walk| {
+            walk.visit_expr(&branches.cond);
+            walk.visit_block(&branches.then_branch);
+        });
+        if let Some((_, other)) = &branches.else_branch {
+            self.visit_expr(other);
+        }
+    }
+
+    fn visit_expr_while(&mut self, each: &'ast ExprWhile) {
+        self.attributes(&each.attrs);
+        self.with_names(|walk| {
+            let is_chunked = matches!(&*each.cond, Expr::Let(bound) if is_chunk(&bound.pat));
+            let repeats = if is_chunked {
+                Repeats::EachChunk
+            } else {
+                until(&each.body)
+            };
+            walk.repeating(repeats, |walk| {
+                walk.visit_expr(&each.cond);
+                walk.visit_block(&each.body);
+            });
+        });
+    }
+
+    fn visit_expr_loop(&mut self, each: &'ast ExprLoop) {
+        self.attributes(&each.attrs);
+        self.repeating(until(&each.body), |walk| walk.visit_block(&each.body));
+    }
+
+    fn visit_expr_for_loop(&mut self, each: &'ast ExprForLoop) {
+        self.attributes(&each.attrs);
+        self.visit_expr(&each.expr);
+        let is_chunked = is_chunked(&each.expr, &self.site.names) || is_chunk(&each.pat);
+        let repeats = if is_chunked {
+            Repeats::EachChunk
+        } else if is_listed(&each.expr) || is_attempt(&each.pat) {
+            self.site.repeats
+        } else {
+            Repeats::Each
+        };
+        self.with_names(|walk| {
+            let kind = walk.site.names.kind_of(&each.expr);
+            walk.site.names.bind(&each.pat, &kind);
+            walk.repeating(repeats, |walk| walk.visit_block(&each.body));
+        });
+    }
+
+    fn visit_expr_match(&mut self, arms: &'ast ExprMatch) {
+        self.attributes(&arms.attrs);
+        self.visit_expr(&arms.expr);
+        let kind = self.site.names.kind_of(&arms.expr);
+        for arm in &arms.arms {
+            self.with_levels(|walk| {
+                walk.with_names(|walk| {
+                    walk.site.names.bind(&arm.pat, &kind);
+                    walk.visit_arm(arm);
+                });
+            });
+        }
+    }
+
+    fn visit_arm(&mut self, arm: &'ast Arm) {
+        self.attributes(&arm.attrs);
+        if let Pat::Guard(pattern) = &arm.pat {
+            self.visit_expr(&pattern.guard);
+        }
+        self.visit_expr(&arm.body);
+    }
+
+    fn visit_pat(&mut self, _: &'ast Pat) {}
+
+    fn visit_type(&mut self, _: &'ast Type) {}
+}
