@@ -100,6 +100,7 @@ async fn timeout() {
     #[transactional(timeout = "50ms")]
     async fn f(tx: &mut Tx<'_, Sqlite>) -> Answer {
         note(&mut *tx, "gone").await?;
+        #[dbop::allow(foreign_await, reason = "it is there to run into its deadline")]
         std::future::pending().await
     }
     let db = open().await;

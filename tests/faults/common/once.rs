@@ -77,7 +77,7 @@ macro_rules! at_level {
             let read = sqlx::query_scalar("SELECT COUNT(*) FROM payments");
             let seen: i64 = read.fetch_one(&mut *tx).await?;
             assert_eq!(seen, 0, "nobody else has got this far");
-            // So that all others are at their first statement.
+            #[dbop::allow(foreign_await, reason = "gives all others the time to get to their first statement")]
             sleep(Duration::from_millis(300)).await;
             store(&mut *tx, id, 1.0).await?;
             Ok(Receipt { run, cents: 1.0 })
@@ -348,6 +348,7 @@ async fn a_result_that_could_not_be_read_back_is_refused_before_it_commits() {
 
 /// Ends its transaction where dbop does not see it, and leaves a marker without an answer.
 #[transactional(once = id, retry = never)]
+#[dbop::allow(manual_transaction, reason = "it is there to commit past dbop")]
 async fn pay_and_commit(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
     store(&mut *tx, id, 1.0).await?;
     tx.conn()

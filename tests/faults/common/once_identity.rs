@@ -181,6 +181,10 @@ async fn escapes(tx: &mut Tx<'_, Database>, #[once(skip)] runs: &Runs) -> Result
 }
 
 #[transactional]
+#[dbop::allow(
+    manual_transaction,
+    reason = "it is there to end the transaction past dbop"
+)]
 async fn escapes_without_a_key(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
     runs.next();
     let raw = tx.conn();
@@ -202,6 +206,10 @@ async fn what_escaped_from_a_transaction_is_not_done_again() {
 async fn drops_a_call(tx: &mut Tx<'_, Database>, polls: u32) -> Result<bool, Trouble> {
     insert(&mut *tx, -1).await?;
     let ended = dbop_tests::poll_at_most(polls, pay(&mut *tx, 1)).await;
+    #[dbop::allow(
+        swallowed_error,
+        reason = "refused, perhaps, after a call that was dropped"
+    )]
     drop(insert(&mut *tx, -1).await);
     Ok(ended.is_some())
 }

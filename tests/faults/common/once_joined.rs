@@ -83,6 +83,7 @@ async fn a_call_inside_itself_with_the_same_key_is_an_error_and_no_hang() {
 async fn pay_later(tx: &mut Tx<'_, Database>, id: i64, runs: &Runs) -> Result<Receipt, Trouble> {
     // Sees the table before anybody has paid, so that a snapshot is older than the marker.
     tx.execute("SELECT 1 FROM payments").await?;
+    // Lets other calls in between the snapshot and the payment.
     tokio::task::yield_now().await;
     pay(&mut *tx, id, 5.0, runs).await
 }

@@ -119,7 +119,10 @@ async fn drops_a_savepoint(
     if poll_at_most(polls, tx.savepoint(inside)).await.is_none() {
         dropped.set(dropped.get() + 1);
     }
-    // Accepted only where the transaction is whole.
+    #[dbop::allow(
+        swallowed_error,
+        reason = "accepted only where the transaction is whole"
+    )]
     drop(insert(&mut *tx, ids[2]).await);
     Ok(())
 }

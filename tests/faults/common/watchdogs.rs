@@ -50,6 +50,11 @@ fn reported_once(trace: &Trace, operation: &str, line: u32, length: &str, at_lea
 
 const IDLES: u32 = line!() + 1;
 #[transactional]
+#[dbop::allow(
+    foreign_await,
+    query_in_loop,
+    reason = "the watchdog has to see it idle, several times"
+)]
 async fn idles(tx: &mut Tx<'_, Database>, pauses: u32) -> Result<(), Trouble> {
     for _ in 0..pauses {
         tx.execute("SELECT 1").await?;
@@ -76,6 +81,10 @@ async fn a_transaction_that_idles_before_its_end_is_reported() {
 
 const WAITS: u32 = line!() + 1;
 #[transactional(timeout = "1s")]
+#[dbop::allow(
+    foreign_await,
+    reason = "the watchdog has to see it idle until it is cut off or dropped"
+)]
 async fn waits_for_ever(tx: &mut Tx<'_, Database>, inside: &Notify) -> Result<(), Trouble> {
     tx.execute("SELECT 1").await?;
     inside.notify_one();
@@ -101,6 +110,7 @@ async fn a_transaction_that_idles_until_it_is_cut_or_dropped_is_reported() {
 
 const OUTER: u32 = line!() + 1;
 #[transactional]
+#[dbop::allow(foreign_await, reason = "the watchdog has to see it idle")]
 async fn idles_outside_of_a_joined_call(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     idles(&mut *tx, 0).await?;
     sleep(Duration::from_millis(120)).await;
@@ -142,6 +152,11 @@ async fn neither_a_busy_transaction_nor_a_session_without_one_is_reported() {
 
 const BLOCKS: u32 = line!() + 1;
 #[transactional]
+#[dbop::allow(
+    blocking_call,
+    query_in_loop,
+    reason = "the watchdog has to see it block, several times"
+)]
 async fn blocks(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     for _ in 0..2 {
         tx.execute("SELECT 1").await?;

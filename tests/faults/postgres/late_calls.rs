@@ -13,10 +13,11 @@ use super::common::once::{Trouble, open};
 #[db_op(idempotent, timeout = "120ms")]
 async fn set_slowly(conn: &mut Conn<'_, Postgres>, run: u32) -> Result<(), Trouble> {
     if run == 1 {
-        conn.execute("UPDATE payments SET cents = 1 FROM (SELECT pg_sleep(0.18)) s")
+        conn.execute("UPDATE payments SET cents = 1 FROM (SELECT pg_sleep(0.18)) s WHERE true")
             .await?;
     } else {
-        conn.execute("UPDATE payments SET cents = 2").await?;
+        conn.execute("UPDATE payments SET cents = 2 WHERE true")
+            .await?;
     }
     Ok(())
 }
@@ -59,10 +60,11 @@ async fn an_attempt_whose_joined_call_was_late_does_not_land_after_the_next() {
 #[transactional(timeout = "120ms")]
 async fn set_slowly_in_a_transaction(tx: &mut Tx<'_, Postgres>, run: u32) -> Result<(), Trouble> {
     if run == 1 {
-        tx.execute("UPDATE payments SET cents = 1 FROM (SELECT pg_sleep(0.18)) s")
+        tx.execute("UPDATE payments SET cents = 1 FROM (SELECT pg_sleep(0.18)) s WHERE true")
             .await?;
     } else {
-        tx.execute("UPDATE payments SET cents = 2").await?;
+        tx.execute("UPDATE payments SET cents = 2 WHERE true")
+            .await?;
     }
     Ok(())
 }

@@ -174,7 +174,11 @@ async fn pay_slowly(
 ) -> Result<u32, Trouble> {
     let run = runs.next();
     tx.execute("INSERT INTO payments VALUES (1, 1)").await?;
-    // Statements that are short, and a body that is long.
+    #[dbop::allow(
+        foreign_await,
+        query_in_loop,
+        reason = "statements that are short, and a body that is long"
+    )]
     for _ in 0..30 {
         sleep(Duration::from_millis(100)).await;
         tx.execute("SELECT 1").await?;

@@ -117,6 +117,7 @@ async fn settings(conn: &mut Conn<'_, Postgres>) -> Result<Vec<String>, Trouble>
         "client_connection_check_interval",
     ];
     let mut settings = Vec::new();
+    #[dbop::allow(query_in_loop, reason = "three settings, one for each limit")]
     for name in names {
         let setting = sqlx::query_scalar("SELECT current_setting($1)");
         settings.push(setting.bind(name).fetch_one(&mut *conn).await?);
@@ -244,7 +245,7 @@ async fn a_savepoint_that_is_retried_after_a_serialization_failure_never_succeed
 
 #[transactional]
 async fn lock_and_sleep(tx: &mut Tx<'_, Postgres>, asleep: &AtomicU32) -> Result<(), Trouble> {
-    tx.execute("UPDATE notes SET id = id").await?;
+    tx.execute("UPDATE notes SET id = id WHERE true").await?;
     asleep.fetch_add(1, SeqCst);
     tx.execute("SELECT pg_sleep(1000)").await?;
     Ok(())
@@ -252,7 +253,7 @@ async fn lock_and_sleep(tx: &mut Tx<'_, Postgres>, asleep: &AtomicU32) -> Result
 
 #[db_op]
 async fn sleep_with_lock(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
-    conn.execute("WITH locked AS (UPDATE notes SET id = id) SELECT pg_sleep(1000)")
+    conn.execute("WITH locked AS (UPDATE notes SET id = id WHERE true) SELECT pg_sleep(1000)")
         .await?;
     Ok(())
 }

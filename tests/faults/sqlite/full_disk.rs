@@ -25,6 +25,7 @@ enum Trouble {
 
 /// The rows that it could store. It goes on after an error, which may have ended the transaction.
 #[transactional]
+#[dbop::allow(query_in_loop, reason = "each row is stored or refused for itself")]
 async fn store_some(tx: &mut Tx<'_, Sqlite>, call: i64) -> Result<i64, Trouble> {
     let mut rows = 0;
     for _ in 0..ROWS {
@@ -145,6 +146,7 @@ async fn in_a_file_at_its_limit_exactly_the_rows_are_stored_that_calls_said_ok_f
 }
 
 #[transactional]
+#[dbop::allow(query_in_loop, reason = "the disk is full after any one of the rows")]
 async fn store_all(tx: &mut Tx<'_, Sqlite>, call: i64) -> Result<(), Trouble> {
     for _ in 0..ROWS {
         let store = sqlx::query_scalar::<_, i64>(STORE);

@@ -33,7 +33,7 @@ async fn a_deferred_transaction_that_reads_and_then_writes_is_refused_without_a_
 
 #[db_op]
 async fn delete(conn: &mut Conn<'_, Sqlite>) -> Result<(), Trouble> {
-    conn.execute("DELETE FROM notes").await?;
+    conn.execute("DELETE FROM notes WHERE true").await?;
     Ok(())
 }
 
@@ -69,8 +69,11 @@ async fn sqlx_panics_when_an_error_is_taken_for_another_databases() {
     assert!(std::panic::catch_unwind(wrong).is_err());
 }
 
-/// Holds the lock for a while, as work does that is more than one statement.
 #[transactional]
+#[dbop::allow(
+    foreign_await,
+    reason = "holds the lock for a while, as work does that is more than one statement"
+)]
 async fn work(tx: &mut Tx<'_, Sqlite>, id: i64) -> Result<(), Trouble> {
     insert(&mut *tx, id).await?;
     tokio::time::sleep(Duration::from_millis(1)).await;

@@ -24,6 +24,7 @@ async fn note_and_wait_elsewhere(conn: &mut Conn<'_, Database>) -> Result<(), Fa
 }
 
 #[transactional(timeout = "300ms")]
+#[dbop::allow(foreign_await, reason = "nothing but its deadline ends it")]
 async fn deposit_and_wait_elsewhere(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Failure> {
     runs.next();
     add(&mut *tx, 1).await?;
@@ -97,6 +98,10 @@ async fn outer_with_less_time(
 }
 
 #[transactional(timeout = "1h")]
+#[dbop::allow(
+    foreign_await,
+    reason = "nothing but the deadline of the call around it ends it"
+)]
 async fn deposit_patiently(tx: &mut Tx<'_, Database>) -> Result<(), Failure> {
     add(&mut *tx, 1).await?;
     pending().await
@@ -126,6 +131,7 @@ async fn a_joined_call_can_shorten_the_deadline_and_not_lengthen_it() {
 }
 
 #[transactional]
+#[dbop::allow(foreign_await, reason = "nothing but its deadline ends it")]
 async fn deposit(tx: &mut Tx<'_, Database>) -> Result<(), Failure> {
     add(&mut *tx, 1).await?;
     pending().await

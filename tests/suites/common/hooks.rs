@@ -277,6 +277,7 @@ async fn stops_or_not(
     insert(&mut *tx, 1).await?;
     done.store(true, Ordering::Relaxed);
     if stop {
+        #[dbop::allow(foreign_await, reason = "its caller goes away while it waits here")]
         std::future::pending::<()>().await;
     }
     Ok(())

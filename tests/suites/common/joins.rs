@@ -118,12 +118,17 @@ async fn the_outermost_calls_settings_decide_about_retries() {
 // --- deadlines ------------------------------------------------------------------------------------
 
 #[transactional(timeout = "50ms")]
+#[dbop::allow(foreign_await, reason = "nothing but its deadline ends it")]
 async fn endless_within_50ms(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     let _ = tx;
     std::future::pending().await
 }
 
 #[transactional(timeout = "1h")]
+#[dbop::allow(
+    foreign_await,
+    reason = "nothing but the deadline of the call around it ends it"
+)]
 async fn endless_within_an_hour(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     let _ = tx;
     std::future::pending().await
@@ -165,6 +170,10 @@ async fn nothing_within_50ms(tx: &mut Tx<'_, Database>) -> Result<Instant, Troub
 #[transactional]
 async fn notes_after_a_joined_deadline(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     let over = nothing_within_50ms(&mut *tx).await?;
+    #[dbop::allow(
+        foreign_await,
+        reason = "goes on only when the deadline of the joined call is over"
+    )]
     while Instant::now() <= over {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

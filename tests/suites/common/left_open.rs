@@ -46,12 +46,14 @@ async fn begin_and_give_up(conn: &mut Raw) {
 }
 
 #[db_op(timeout = "400ms")]
+#[dbop::allow(manual_transaction, reason = "dbop has to find what was begun past it")]
 async fn by_text(conn: &mut Conn<'_, Database>, end: End, begun: &Notify) -> Result<(), Trouble> {
     conn.execute("BEGIN").await?;
     end_as(end, begun).await
 }
 
 #[db_op(timeout = "400ms")]
+#[dbop::allow(manual_transaction, reason = "dbop has to find what was begun past it")]
 async fn by_text_past_dbop(
     conn: &mut Conn<'_, Database>,
     end: End,
@@ -62,6 +64,7 @@ async fn by_text_past_dbop(
 }
 
 #[db_op(timeout = "400ms")]
+#[dbop::allow(manual_transaction, reason = "dbop has to find what was begun past it")]
 async fn by_text_on_the_drivers_connection(
     #[session] conn: &mut Raw,
     end: End,
@@ -77,7 +80,7 @@ async fn by_a_helper(
     end: End,
     begun: &Notify,
 ) -> Result<(), Trouble> {
-    begin_and_give_up(conn.conn()).await;
+    let () = begin_and_give_up(conn.conn()).await;
     end_as(end, begun).await
 }
 
@@ -87,7 +90,7 @@ async fn by_a_helper_on_the_drivers_connection(
     end: End,
     begun: &Notify,
 ) -> Result<(), Trouble> {
-    begin_and_give_up(conn).await;
+    let () = begin_and_give_up(conn).await;
     end_as(end, begun).await
 }
 
@@ -166,6 +169,7 @@ next_write_stands!(
 );
 
 #[db_op]
+#[dbop::allow(manual_transaction, reason = "dbop has to find what was begun past it")]
 async fn begins_and_writes(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
     conn.execute("BEGIN").await?;
     notes::insert(&mut *conn, 1).await?;
@@ -181,6 +185,7 @@ async fn what_a_session_wrote_in_a_transaction_it_left_open_goes_with_it() {
 }
 
 #[db_op(timeout = "400ms")]
+#[dbop::allow(manual_transaction, reason = "dbop has to find what was begun past it")]
 async fn begins_twice_on_the_drivers_connection(#[session] conn: &mut Raw) -> Result<(), Trouble> {
     let mut outer = conn.begin().await?;
     let inner = outer.begin().await?;

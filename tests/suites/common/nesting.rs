@@ -127,6 +127,7 @@ async fn an_error_swallowed_in_a_nested_call_undoes_that_call_alone() {
 }
 
 #[transactional(nested, timeout = "200ms")]
+#[dbop::allow(foreign_await, reason = "nothing but its deadline ends it")]
 async fn endless(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     insert(&mut *tx, 2).await?;
     std::future::pending().await
@@ -289,6 +290,7 @@ async fn leave(tx: &mut Tx<'_, Database>, left: Left) {
 }
 
 #[transactional(nested)]
+#[dbop::allow(foreign_await, reason = "its caller leaves it while it waits here")]
 async fn nested_stop(tx: &mut Tx<'_, Database>, reached: &Notify) -> Result<(), Trouble> {
     insert(&mut *tx, 2).await?;
     reached.notify_one();
@@ -298,7 +300,7 @@ async fn nested_stop(tx: &mut Tx<'_, Database>, reached: &Notify) -> Result<(), 
 #[transactional]
 async fn leaves_a_savepoint(tx: &mut Tx<'_, Database>, left: Left) -> Result<(), Trouble> {
     insert(&mut *tx, 1).await?;
-    leave(&mut *tx, left).await;
+    let () = leave(&mut *tx, left).await;
     let refused = insert(&mut *tx, 3).await;
     assert!(
         refused.is_err(),

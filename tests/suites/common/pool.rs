@@ -21,6 +21,10 @@ struct Gate {
 }
 
 #[transactional]
+#[dbop::allow(
+    foreign_await,
+    reason = "holds the connection until the test opens the gate"
+)]
 async fn hold(_tx: &mut Tx<'_, Database>, gate: &Gate) -> Result<(), Failure> {
     gate.inside.notify_one();
     gate.open.notified().await;

@@ -62,6 +62,10 @@ async fn transfer(tx: &mut Tx<'_, Database>, order: Order) -> Result<(), Transfe
 }
 
 #[transactional(read_only, isolation = repeatable_read)]
+#[dbop::allow(
+    query_in_loop,
+    reason = "only one snapshot makes a sum of many statements right"
+)]
 async fn total_one_by_one(tx: &mut Tx<'_, Database>) -> Result<i64, TransferError> {
     let mut sum = 0;
     for id in 1..=ACCOUNTS {

@@ -100,6 +100,7 @@ async fn a_swallowed_transient_error_of_a_joined_call_is_replayed() {
 // --- joined calls that are not awaited to their end -----------------------------------------------
 
 #[transactional]
+#[dbop::allow(foreign_await, reason = "its caller drops it while it waits here")]
 async fn waits_forever(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     let _ = tx;
     std::future::pending().await

@@ -18,6 +18,10 @@ async fn around_another_database(
     other: &Db<Database>,
 ) -> Result<(), Trouble> {
     insert(&mut *tx, 1).await?;
+    #[dbop::allow(
+        foreign_await,
+        reason = "a call on another database is a transaction of its own"
+    )]
     twice(other, 2).await
 }
 

@@ -22,6 +22,10 @@ async fn add_other(
     let read = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = $1");
     let cents: i64 = read.bind(from).fetch_one(&mut *tx).await?;
     if runs.next() == 1 {
+        #[dbop::allow(
+            foreign_await,
+            reason = "the conflict needs both transactions open at once"
+        )]
         both_have_read.wait().await;
     }
     let add = sqlx::query("UPDATE accounts SET cents = cents + $1 WHERE id = $2");
@@ -62,6 +66,10 @@ async fn add_to_both(
 ) -> Result<(), Failure> {
     add(&mut *tx, one).await?;
     if runs.next() == 1 {
+        #[dbop::allow(
+            foreign_await,
+            reason = "the deadlock needs both transactions open at once"
+        )]
         both_have_one.wait().await;
     }
     Ok(add(&mut *tx, other).await?)
@@ -93,6 +101,7 @@ async fn note_then_deposit(
     runs: &Runs,
 ) -> Result<(), Failure> {
     if runs.next() == 2 {
+        #[dbop::allow(foreign_await, reason = "the lock is gone only in the second attempt")]
         blocker.unlock().await;
     }
     note(&mut *tx, 1).await?;
@@ -112,6 +121,10 @@ async fn a_lock_timeout_of_a_later_statement_replays_the_whole_transaction() {
 /// In its first run another transaction reads what this one writes, writes what this one has read,
 /// and commits first: this one is then doomed, and learns it from COMMIT alone.
 #[transactional(isolation = serializable)]
+#[dbop::allow(
+    foreign_await,
+    reason = "another transaction has to overtake this one while it is open"
+)]
 async fn overtaken(
     tx: &mut Tx<'_, Postgres>,
     other: &Mutex<PgConnection>,

@@ -1,5 +1,6 @@
 //! What the server is told about time, and what becomes of a statement that has none left.
 
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
@@ -20,15 +21,15 @@ const BEFORE_SQLX: Duration = Duration::from_secs(4);
 const SLOW: &str = "INSERT INTO log SELECT 1, pg_sleep(1000)::text";
 
 #[db_op(timeout = "500ms")]
-async fn sleep(conn: &mut Conn<'_, Postgres>, pid: &Mutex<i32>) -> Result<(), Failure> {
-    *pid.lock().await = own_pid(&mut *conn).await?;
+async fn sleep(conn: &mut Conn<'_, Postgres>, pid: &AtomicI32) -> Result<(), Failure> {
+    pid.store(own_pid(&mut *conn).await?, Ordering::Relaxed);
     sqlx::query(SLOW).execute(&mut *conn).await?;
     Ok(())
 }
 
 #[transactional(timeout = "500ms")]
-async fn sleep_in_tx(tx: &mut Tx<'_, Postgres>, pid: &Mutex<i32>) -> Result<(), Failure> {
-    *pid.lock().await = own_pid(&mut *tx).await?;
+async fn sleep_in_tx(tx: &mut Tx<'_, Postgres>, pid: &AtomicI32) -> Result<(), Failure> {
+    pid.store(own_pid(&mut *tx).await?, Ordering::Relaxed);
     sqlx::query(SLOW).execute(&mut *tx).await?;
     Ok(())
 }
@@ -56,7 +57,7 @@ async fn still_sleeps(watch: &Mutex<PgConnection>, pid: i32) -> bool {
 async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_it() {
     let db = bank::open_with(|builder| builder.pool_size(1)).await;
     let watch = Mutex::new(outside(&db).await);
-    let pid = Mutex::new(0);
+    let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep(&*db, &pid))
         .await
         .expect("its deadline");
@@ -85,7 +86,7 @@ async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_
 async fn a_slow_statement_in_a_transaction_is_stopped_and_all_of_it_rolled_back() {
     let db = bank::open_with(|builder| builder.pool_size(1)).await;
     let watch = Mutex::new(outside(&db).await);
-    let pid = Mutex::new(0);
+    let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep_in_tx(&*db, &pid))
         .await
         .expect("its deadline");
@@ -148,7 +149,7 @@ async fn the_time_left_travels_with_begin_and_is_gone_after_the_transaction() {
 
 #[transactional(timeout = "1s", retry = never)]
 async fn wait_for_lock(tx: &mut Tx<'_, Postgres>) -> Result<(), Failure> {
-    sqlx::query("UPDATE accounts SET cents = 0")
+    sqlx::query("UPDATE accounts SET cents = 0 WHERE true")
         .execute(&mut *tx)
         .await?;
     Ok(())

@@ -100,6 +100,7 @@ async fn read_then_add(tx: &mut Tx<'_, Sqlite>, runs: &Runs) -> Result<(), Failu
     runs.next();
     let read = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = 1");
     let cents: i64 = read.fetch_one(&mut *tx).await?;
+    // Lets the other tasks in between the read and the write.
     tokio::task::yield_now().await;
     let write = sqlx::query("UPDATE accounts SET cents = $1 WHERE id = 1");
     write.bind(cents + 1).execute(&mut *tx).await?;

@@ -24,7 +24,7 @@ or_fail!(
 );
 or_fail!(
     update_or_fail,
-    "UPDATE OR FAIL accounts SET cents = cents + 1"
+    "UPDATE OR FAIL accounts SET cents = cents + 1 WHERE true"
 );
 or_fail!(
     or_abort,

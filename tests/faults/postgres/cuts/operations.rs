@@ -21,7 +21,7 @@ const IN_ONE_IF_NEW: &str = "WITH effect AS (
 async fn transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     tx.execute(sqlx::query("INSERT INTO effects VALUES ($1)").bind(key))
         .await?;
-    let count = sqlx::query("UPDATE counters SET n = n + $1").bind(1_i64);
+    let count = sqlx::query("UPDATE counters SET n = n + $1 WHERE true").bind(1_i64);
     tx.execute(count).await?;
     Ok(())
 }
@@ -31,7 +31,7 @@ async fn idempotent_transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(
     let insert = "INSERT INTO unique_effects VALUES ($1) ON CONFLICT DO NOTHING";
     let inserted = tx.execute(sqlx::query(insert).bind(key)).await?;
     let new = i64::try_from(inserted.rows_affected()).expect("one row");
-    let count = sqlx::query("UPDATE counters SET n = n + $1").bind(new);
+    let count = sqlx::query("UPDATE counters SET n = n + $1 WHERE true").bind(new);
     tx.execute(count).await?;
     Ok(())
 }

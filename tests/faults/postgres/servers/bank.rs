@@ -58,6 +58,7 @@ async fn transfer(tx: &mut Tx<'_, Postgres>, order: Order) -> Result<(), Transfe
     let mut changes = [(from, -cents), (to, cents)];
     // In one order always, so that two transfers do not wait for each other.
     changes.sort_unstable();
+    #[dbop::allow(query_in_loop, reason = "two rows, locked in the order of this loop")]
     for (account, change) in changes {
         let add = "UPDATE accounts SET cents = cents + $1 WHERE id = $2 RETURNING cents";
         let add = sqlx::query_scalar::<_, i64>(add).bind(change).bind(account);

@@ -12,7 +12,7 @@ use super::Site;
 use super::bank::TransferError as Trouble;
 
 /// How a statement failed.
-type Seen = Mutex<Option<ErrorKind>>;
+type Seen = std::sync::Mutex<Option<ErrorKind>>;
 
 fn io_kind(error: &sqlx::Error) -> Option<ErrorKind> {
     match error {
@@ -26,14 +26,14 @@ const SLOW: &str = "SELECT pg_sleep(1000)";
 #[db_op(retry = never)]
 async fn slow(conn: &mut Conn<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
     let error = conn.execute(SLOW).await.expect_err("it is cut off");
-    *seen.lock().await = io_kind(&error);
+    *seen.lock().unwrap() = io_kind(&error);
     Err(dbop::Error::from(error).into())
 }
 
 #[transactional(retry = never)]
 async fn slow_in_tx(tx: &mut Tx<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
     let error = tx.execute(SLOW).await.expect_err("it is cut off");
-    *seen.lock().await = io_kind(&error);
+    *seen.lock().unwrap() = io_kind(&error);
     Err(dbop::Error::from(error).into())
 }
 
@@ -84,7 +84,8 @@ async fn a_server_stopped_in_a_statement_is_an_outage_and_seen_as_an_end_of_file
         };
         let (result, ()) = tokio::join!(call, stop_in(&mut site, SLOW));
         let error = database(result);
-        assert_eq!(seen.lock().await.take(), Some(ErrorKind::UnexpectedEof));
+        let seen = seen.lock().unwrap().take();
+        assert_eq!(seen, Some(ErrorKind::UnexpectedEof));
         assert_eq!(
             (error.category(), error.kind()),
             (Category::Transient, Kind::Connection)
