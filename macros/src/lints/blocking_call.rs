@@ -1,7 +1,7 @@
 use proc_macro2::Ident;
 use syn::{Expr, ExprMethodCall, Pat, Path};
 
-use super::calls::{ends_with, function, is_any, last, peel, root, starts_with};
+use super::calls::{ends_with, first_function, function, is_any, last, peel, starts_with};
 use super::levels::Level;
 use super::names::Is;
 use super::report::last_token;
@@ -146,10 +146,7 @@ fn method(call: &ExprMethodCall, site: &mut Site) {
     ];
     let name = call.method.to_string();
     let is_process = || {
-        let started = match root(&call.receiver) {
-            Expr::Call(first) => function(first),
-            _ => None,
-        };
+        let started = first_function(call);
         started.is_some_and(|path| starts_with(path, &["std", "process", "Command"]))
     };
     let is_driver = || {
@@ -204,11 +201,7 @@ fn at_once(value: &Expr, site: &mut Site) {
         }
         // `diesel::insert_into(..).execute(conn)?`, `users.load(conn)?`
         Expr::MethodCall(call) if is_any(&call.method, &RUN) => {
-            let first = match root(&call.receiver) {
-                Expr::Call(first) => function(first),
-                _ => None,
-            };
-            let is_diesel = first.is_some_and(|path| starts_with(path, &["diesel"]));
+            let is_diesel = first_function(call).is_some_and(|path| starts_with(path, &["diesel"]));
             let is_driver = |value| site.names.of_variable(value) == Some(&Is::Blocking);
             if is_diesel || call.args.iter().any(is_driver) {
                 let point = call.method.span();

@@ -1,6 +1,6 @@
 //! What an expression calls, as far as its text tells.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Expr, ExprAsync, ExprAwait, ExprCall, ExprMethodCall, Path};
 
 /// Whether the word is one of these. In a compiler, each comparison of an `Ident` with a text writes
@@ -8,6 +8,24 @@ use syn::{Expr, ExprAsync, ExprAwait, ExprCall, ExprMethodCall, Path};
 pub(super) fn is_any(word: &Ident, words: &[&str]) -> bool {
     let word = word.to_string();
     words.contains(&word.as_str())
+}
+
+/// Whether one of the words occurs in the tokens.
+pub(super) fn has_any(tokens: TokenStream, words: &[&str]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => is_any(&word, words),
+        TokenTree::Group(group) => has_any(group.stream(), words),
+        _ => false,
+    })
+}
+
+/// The path that a chain begins with a call of: `diesel::insert_into` of
+/// `diesel::insert_into(users).values(new).execute(conn)`.
+pub(super) fn first_function(chain: &ExprMethodCall) -> Option<&Path> {
+    match root(&chain.receiver) {
+        Expr::Call(first) => function(first),
+        _ => None,
+    }
 }
 
 /// The expression without parentheses and without the invisible groups of `macro_rules`.

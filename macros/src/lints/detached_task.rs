@@ -95,19 +95,20 @@ impl Pass for DetachedTask {
     }
 }
 
+/// Whatever they are called on.
+const SPAWN: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
+
 fn spawns(path: &Path) -> bool {
-    const NAMES: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
     let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
     let (name, module) = (words.next(), words.next());
-    name.is_some_and(|name| is_any(name, &NAMES))
+    name.is_some_and(|name| is_any(name, &SPAWN))
         || name.is_some_and(|name| name == "spawn")
             && module.is_some_and(|module| is_any(module, &EXECUTORS))
 }
 
 /// `handle.spawn(future)`, `tasks.spawn(..)`. A process is spawned without an argument.
 fn is_spawn(call: &ExprMethodCall) -> bool {
-    const NAMES: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
-    is_any(&call.method, &NAMES)
+    is_any(&call.method, &SPAWN)
         || call.method == "spawn" && call.args.len() == 1 && is_future(&call.args[0])
 }
 

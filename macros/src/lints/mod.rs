@@ -7,6 +7,7 @@
 
 mod calls;
 pub(crate) mod levels;
+mod lift;
 mod names;
 pub(crate) mod pages;
 mod parts;
@@ -119,7 +120,7 @@ pub(crate) fn check(
     let mut body = Block::parse_within.parse2(function.block.stream()).ok();
     let has_levels = strip::has_levels(function.block.stream());
     if let Some(body) = body.as_mut().filter(|_| has_levels) {
-        levels::lift(body);
+        lift::lift(body);
     }
     let reports = walk::walk(&subject, body.as_deref(), passes.collect(), levels);
     function.block = strip::without_levels(&function.block);

@@ -9,7 +9,7 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Pat, Stmt};
 
-use super::calls::{awaited_name, function, is_any, last, peel, root, runs_statement};
+use super::calls::{awaited_name, function, has_any, is_any, last, peel, root, runs_statement};
 use super::parts::Parts;
 use super::text::Literal;
 
@@ -385,13 +385,6 @@ fn is_ready(call: &ExprCall) -> bool {
 
 /// Whether something in the block is awaited.
 fn has_await(block: &Block) -> bool {
-    fn in_tokens(tokens: TokenStream) -> bool {
-        const WORDS: [&str; 4] = ["await", "join", "try_join", "select"];
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(ident) => is_any(&ident, &WORDS),
-            TokenTree::Group(group) => in_tokens(group.stream()),
-            _ => false,
-        })
-    }
-    in_tokens(block.to_token_stream())
+    const WORDS: [&str; 4] = ["await", "join", "try_join", "select"];
+    has_any(block.to_token_stream(), &WORDS)
 }

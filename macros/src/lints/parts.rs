@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Block, Expr, Ident, Macro, Pat, Stmt, Token};
 
 use super::calls::last;
-use super::levels;
+use super::lift::{lift, lift_in};
 use super::strip::has_levels;
 
 pub(super) enum Parts {
@@ -43,15 +43,15 @@ impl Parts {
     fn lift_levels(&mut self) {
         match self {
             Parts::Join(parts) | Parts::Expressions(parts) => {
-                parts.iter_mut().for_each(levels::lift_in);
+                parts.iter_mut().for_each(lift_in);
             }
             Parts::Select(branches) => {
                 for branch in branches {
-                    branch.future.iter_mut().for_each(levels::lift_in);
-                    levels::lift_in(&mut branch.handler);
+                    branch.future.iter_mut().for_each(lift_in);
+                    lift_in(&mut branch.handler);
                 }
             }
-            Parts::Statements(statements) => levels::lift(statements),
+            Parts::Statements(statements) => lift(statements),
             Parts::Tokens => {}
         }
     }

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::Type;
 
+use super::calls::is_any;
 use super::levels::{Level, Levels};
 use super::names::{Is, Names};
 use super::report::{Finding, Reports, without_attributes};
@@ -115,11 +116,14 @@ impl Site {
         words: (&str, &str),
     ) -> bool {
         let level = self.levels.of(lint);
+        if matches!(level, Level::Allow | Level::Expect) {
+            return false;
+        }
         let finding = self.finding(lint, place, point, words);
-        match level {
-            Level::Deny => self.reports.error(&finding),
-            Level::Warn => self.reports.warning(&finding),
-            Level::Allow | Level::Expect => return false,
+        if level == Level::Warn {
+            self.reports.warning(&finding);
+        } else {
+            self.reports.error(&finding);
         }
         true
     }
@@ -182,12 +186,11 @@ fn kind_of_parameter(ty: &Type) -> Is {
         return Is::Plain;
     };
     let words = &path.path.segments;
-    let is = |ident: &Ident, names: &[&str]| names.iter().any(|name| ident == name);
     let first = words.first().map(|segment| &segment.ident);
     let last = words.last().map(|segment| &segment.ident);
-    if first.is_some_and(|first| is(first, &["diesel", "postgres", "rusqlite"])) {
+    if first.is_some_and(|first| is_any(first, &["diesel", "postgres", "rusqlite"])) {
         Is::Blocking
-    } else if last.is_some_and(|last| is(last, &["Db", "PgPool", "Pool", "SqlitePool"])) {
+    } else if last.is_some_and(|last| is_any(last, &["Db", "PgPool", "Pool", "SqlitePool"])) {
         Is::Pool
     } else {
         Is::Plain

@@ -164,6 +164,7 @@ fn collect(expression: &Expr, names: &Names, found: &mut Vec<Literal>) {
 /// The text inside of something that leaves it as it is: `AssertSqlSafe(..)`, `String::from(..)`,
 /// `..to_owned()`.
 fn converted(expression: &Expr) -> Option<&Expr> {
+    const TYPES: [&str; 5] = ["Arc", "Box", "Cow", "SqlStr", "String"];
     const METHODS: [&str; 7] = [
         "as_ref",
         "as_str",
@@ -180,11 +181,8 @@ fn converted(expression: &Expr) -> Option<&Expr> {
         }
         Expr::Call(call) if call.args.len() == 1 => {
             let path = function(call)?;
-            let of_text = path.segments.iter().rev().nth(1).is_some_and(|of| {
-                ["Arc", "Box", "Cow", "SqlStr", "String"]
-                    .iter()
-                    .any(|name| of.ident == name)
-            });
+            let of = path.segments.iter().rev().nth(1);
+            let of_text = of.is_some_and(|of| is_any(&of.ident, &TYPES));
             let keeps = of_text || last(path)? == "AssertSqlSafe";
             keeps.then(|| &call.args[0])
         }

@@ -2,12 +2,11 @@
 
 mod visit;
 
-use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::Visit;
 use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
 
-use super::calls::{async_block, function, is_any, last, peel, root, runs_statement};
+use super::calls::{async_block, function, has_any, is_any, last, peel, root, runs_statement};
 use super::levels::Levels;
 use super::names::{Is, Names};
 use super::parts::{Branch, Parts};
@@ -343,9 +342,10 @@ fn is_session_type(input: &Pat) -> bool {
     types::reference(ty)
         .and_then(|(inner, _)| types::last_segment(inner))
         .is_some_and(|segment| {
-            ["Tx", "Conn", "PgConnection", "SqliteConnection"]
-                .iter()
-                .any(|name| segment.ident == name)
+            is_any(
+                &segment.ident,
+                &["Tx", "Conn", "PgConnection", "SqliteConnection"],
+            )
         })
 }
 
@@ -388,19 +388,7 @@ fn is_listed(iterated: &Expr) -> bool {
 /// A loop that ends in `break` runs again only after a failure, and one that waits is polling:
 /// neither does the same for many things.
 fn until(body: &Block) -> Repeats {
-    let ends = matches!(
-        body.stmts.last(),
-        Some(Stmt::Expr(Expr::Break(_) | Expr::Return(_), _))
-    );
-    if ends || waits(body.to_token_stream()) {
-        Repeats::Not
-    } else {
-        Repeats::Until
-    }
-}
-
-fn waits(tokens: TokenStream) -> bool {
-    const WORDS: [&str; 6] = [
+    const WAITS: [&str; 6] = [
         "changed",
         "notified",
         "recv",
@@ -408,11 +396,15 @@ fn waits(tokens: TokenStream) -> bool {
         "sleep_until",
         "tick",
     ];
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => is_any(&ident, &WORDS),
-        TokenTree::Group(group) => waits(group.stream()),
-        _ => false,
-    })
+    let ends = matches!(
+        body.stmts.last(),
+        Some(Stmt::Expr(Expr::Break(_) | Expr::Return(_), _))
+    );
+    if ends || has_any(body.to_token_stream(), &WAITS) {
+        Repeats::Not
+    } else {
+        Repeats::Until
+    }
 }
 
 fn pattern_name(pattern: &Pat) -> Option<&syn::PatIdent> {
