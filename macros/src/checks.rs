@@ -5,6 +5,7 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 
 use crate::errors::Errors;
+use crate::function::crossing::{self, Crossing};
 use crate::function::{Function, Session, types};
 use crate::names;
 use crate::options::{Attribute, Isolation, Options, Retry};
@@ -81,7 +82,58 @@ pub(crate) fn function(
         Some(_) => {}
     }
     once(function, options, errors);
+    if function.is_plain() {
+        plain(function, options, errors);
+    } else {
+        for given in [&options.in_impl, &options.in_trait_impl]
+            .into_iter()
+            .flatten()
+        {
+            errors.at(given.key.span(), format!("`{given}` is about the function beside an annotated plain `fn`, and this one is async; remove it"));
+        }
+    }
 }
+
+/// What has to get to another thread and back.
+fn plain(function: &Function, options: &Options, errors: &mut Errors) {
+    let unfit = [
+        options.once.as_ref().map(|given| {
+            (given.key.span(), "`once` keeps its markers through sqlx; make this an `async fn` with `tx: &mut Tx<'_, DB>`, or remove it")
+        }),
+        options.nested.as_ref().map(|given| {
+            (given.key.span(), "`nested` has no effect on a plain `fn`, which other functions join by calling its `_sync` function; remove it, and use a savepoint of the driver")
+        }),
+    ];
+    for (place, message) in unfit.into_iter().flatten() {
+        errors.at(place, message);
+    }
+    if let (Some(_), Some(given)) = (&options.in_trait_impl, &options.in_impl) {
+        errors.at(
+            given.key.span(),
+            "`in_trait_impl` says it already; remove `in_impl`",
+        );
+    }
+    let receiver = function.source.signature.receiver();
+    if let Some(receiver) = receiver.filter(|receiver| Crossing::of_receiver(receiver).is_none()) {
+        errors.on(receiver, format!("a borrow that may write {CROSSES}; take `&self` of a type that is `Clone`, or `self: Arc<Self>`"));
+    }
+    for argument in &function.arguments {
+        if function.source.is_marked(argument.index) {
+            continue;
+        }
+        let ty = &argument.parameter.ty;
+        if argument.is_mutable_reference() {
+            errors.on(ty, format!("a `&mut` argument {CROSSES}; take it by value and return it. If it is the connection, move it to the front, or mark it with `#[session]`"));
+        } else if Crossing::of(ty).is_none() {
+            errors.on(ty, format!("what this borrows {CROSSES}; take an owned value, or one of `&str`, `&[T]`, `&T`, `Option<&T>`, `&[&T]`"));
+        }
+    }
+    if crossing::borrows(&function.output) {
+        errors.on(&function.output, "the result comes from another thread, and cannot borrow from what the caller has; return an owned value");
+    }
+}
+
+const CROSSES: &str = "cannot cross to the blocking pool, where the body of a plain `fn` runs";
 
 /// The key is made before the body runs, of the arguments as callers give them.
 fn once(function: &Function, options: &Options, errors: &mut Errors) {

@@ -60,6 +60,22 @@ use proc_macro::TokenStream;
 /// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
 /// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
+/// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
+/// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
+///
+/// # Plain functions
+///
+/// A `fn` that is not async becomes an `async fn` whose body runs on the blocking pool, with a
+/// connection of `rusqlite`, diesel or `postgres`; `dbop::blocking` says how. The function as it was
+/// written stays, under its name with `_sync` at the end.
+///
+/// ```text
+/// #[db_op(read_only)]
+/// fn balance(conn: &mut rusqlite::Connection, id: i64) -> Result<i64, BankError> { .. }
+///
+/// balance(&blocking_db, 1).await?;
+/// balance_sync(&mut conn, 1)?;
+/// ```
 #[proc_macro_attribute]
 pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
     attribute(options::Attribute::DbOp, options.into(), function.into()).into()
@@ -106,6 +122,15 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
 /// | `nested` | when it joins a transaction, a savepoint: its failure leaves the caller's transaction usable |
 /// | `once = order_id` | takes effect once for each key, with the same answer for every caller; see below |
+/// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
+/// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
+///
+/// # Plain functions
+///
+/// As under [`db_op`](macro@db_op): the body of a `fn` that is not async runs on the blocking pool,
+/// in a transaction on a connection of `rusqlite`, diesel or `postgres`. Another such function joins
+/// it by calling the `_sync` function with the connection. `nested` and `once` are for async
+/// functions.
 ///
 /// # Once for each key
 ///
@@ -207,9 +232,10 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The variant that carries `dbop::Error` or `sqlx::Error` answers for what the database said; all
-/// others count as the application's own errors, which are never retried. The conversions that
-/// `#[from]` does not write are generated. A struct with one such field works the same way.
+/// The variant that carries `dbop::Error`, `sqlx::Error` or the error of a synchronous driver answers
+/// for what the database said; all others count as the application's own errors, which are never
+/// retried. The conversions that `#[from]` does not write are generated. A struct with one such field
+/// works the same way.
 ///
 /// # Options
 ///
@@ -218,6 +244,7 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 /// | `category = transient` | variant | what it counts as: `transient`, `integrity`, `query`, `programming`, `data`, `permission`, `resource`, `ambiguous`, `cancelled`, `internal` or `application` |
 /// | `sqlx` | variant or field | its field is `sqlx::Error`, where the type's name does not say so |
 /// | `dbop` | variant or field | its field is `dbop::Error`, where the type's name does not say so |
+/// | `driver` | variant or field | its field is the error of `rusqlite`, diesel or `postgres`, where the type's name does not say so |
 /// | `no_from` | type or variant | the conversions are written by hand |
 /// | `from = path` | type | the function that makes the error from a `dbop::Error`, for a type that carries neither |
 /// | `crate = ::path::to::dbop` | type | where the crate `dbop` is found |

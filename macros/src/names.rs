@@ -6,6 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Path;
+use syn::ext::IdentExt;
 
 /// The span of generated tokens that belong to nothing the user wrote.
 pub(crate) fn generated() -> Span {
@@ -43,6 +44,8 @@ locals! {
     result = "__result";
     /// The session parameter when the user named it `_`.
     unnamed_session = "__scope";
+    /// The connection that a plain function is lent.
+    connection = "__conn";
     /// The error in the impls of `#[derive(DbError)]`.
     error = "__error";
 }
@@ -60,6 +63,16 @@ pub(crate) fn kept(label: &str) -> Ident {
 /// The copy of an argument that one attempt uses up.
 pub(crate) fn replayed(label: &str) -> Ident {
     format_ident!("__this_{label}", span = generated())
+}
+
+/// The function as it was written, beside the async one.
+pub(crate) fn twin(function: &Ident) -> Ident {
+    format_ident!("{}_sync", function.unraw(), span = function.span())
+}
+
+/// What `self` is called where it cannot be, in a closure on another thread.
+pub(crate) fn this() -> Ident {
+    Ident::new("__self", generated())
 }
 
 /// Paths into the runtime crate, which a user may have renamed.
@@ -95,6 +108,17 @@ impl Runtime {
     private! {
         op = Op;
         isolation = Isolation;
+        blocking = Blocking;
+        blocking_db = BlockingDb;
+        manager = Manager;
+        off_thread = off_thread;
+        sent = sent;
+        own = own;
+        own_option = own_option;
+        own_each = own_each;
+        lend_owned = lend_owned;
+        lend_option = lend_option;
+        lend_each = lend_each;
         call = Call;
         unscoped = Unscoped;
         arg = Arg;
@@ -108,6 +132,7 @@ impl Runtime {
         sqlite = Sqlite;
         db_error = DbError;
         cause = Cause;
+        driver_error = DriverError;
         category = Category;
         dbop_error = Error;
         sqlx_error = sqlx::Error;
@@ -150,6 +175,15 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
             token
         })
         .collect()
+}
+
+/// The same tokens with the meaning they have, reported at `place`.
+pub(crate) fn moved_to(tokens: TokenStream, place: Span) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(place));
+        token
+    });
+    moved.collect()
 }
 
 /// The first place where a name occurs in the tokens.

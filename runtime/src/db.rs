@@ -57,7 +57,7 @@ pub(crate) struct Defaults {
 }
 
 impl Defaults {
-    fn of(settings: &Settings) -> Self {
+    pub(crate) fn of(settings: &Settings) -> Self {
         let (per_call, per_second) = settings.retry_budget;
         Self {
             timeout: settings.timeout,

@@ -45,6 +45,7 @@ pub trait DbError: From<Error> + Display {
         match self.cause() {
             Cause::Dbop(error) => error.class(),
             Cause::Sqlx(error) => classify::sqlx(error),
+            Cause::Class(class) => class,
             Cause::Category(category) => Class {
                 category,
                 kind: match category {
@@ -68,8 +69,22 @@ pub enum Cause<'a> {
     Dbop(&'a Error),
     /// It carries an error of the driver.
     Sqlx(&'a sqlx::Error),
+    /// It carries an error of another driver, which means this.
+    Class(Class),
     /// It is the application's own, of this category.
     Category(Category),
+}
+
+/// An error of a synchronous driver inside an operation's error: what `#[derive(DbError)]` asks of
+/// the field that carries one.
+pub trait DriverError {
+    #[doc(hidden)]
+    fn driver_cause(&self) -> Cause<'_>;
+
+    #[doc(hidden)]
+    fn dbop_mut(&mut self) -> Option<&mut Error> {
+        None
+    }
 }
 
 impl DbError for Error {

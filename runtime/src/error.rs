@@ -71,6 +71,9 @@ struct Call {
 
 enum Cause {
     Sqlx(sqlx::Error),
+    /// Of a driver other than sqlx's.
+    #[cfg(feature = "blocking")]
+    Driver(Box<dyn StdError + Send + Sync>),
     Message(Cow<'static, str>),
 }
 
@@ -83,6 +86,41 @@ impl Error {
             advice: None,
             call: None,
         }))
+    }
+
+    /// An error of a driver other than sqlx's.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
+        Self(Box::new(Inner {
+            class,
+            cause: Cause::Driver(Box::new(error)),
+            advice: None,
+            call: None,
+        }))
+    }
+
+    /// The driver's error that this wraps, or this.
+    #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
+    pub(crate) fn into_driver<E: StdError + 'static>(self) -> Result<E, Self> {
+        let Inner {
+            class,
+            cause,
+            advice,
+            call,
+        } = *self.0;
+        let cause = match cause {
+            Cause::Driver(error) => match error.downcast() {
+                Ok(error) => return Ok(*error),
+                Err(error) => Cause::Driver(error),
+            },
+            other => other,
+        };
+        Err(Self(Box::new(Inner {
+            class,
+            cause,
+            advice,
+            call,
+        })))
     }
 
     /// The caller used dbop in a way that cannot work.
@@ -182,7 +220,7 @@ impl Error {
     pub fn as_sqlx(&self) -> Option<&sqlx::Error> {
         match &self.0.cause {
             Cause::Sqlx(error) => Some(error),
-            Cause::Message(_) => None,
+            _ => None,
         }
     }
 
@@ -291,7 +329,7 @@ impl From<Error> for sqlx::Error {
     fn from(error: Error) -> Self {
         match error.0.cause {
             Cause::Sqlx(inner) => inner,
-            Cause::Message(_) => {
+            _ => {
                 let kind = match error.kind() {
                     Kind::Timeout => std::io::ErrorKind::TimedOut,
                     _ => std::io::ErrorKind::Other,
@@ -311,6 +349,8 @@ impl fmt::Display for Cause {
                 None => f.write_str(error.message()),
             },
             Self::Sqlx(error) => write!(f, "{error}"),
+            #[cfg(feature = "blocking")]
+            Self::Driver(error) => crate::blocking::describe(&**error, f),
             Self::Message(message) => f.write_str(message),
         }
     }
@@ -346,6 +386,8 @@ impl fmt::Debug for Error {
         }
         match &self.0.cause {
             Cause::Sqlx(error) => out.field("source", error),
+            #[cfg(feature = "blocking")]
+            Cause::Driver(error) => out.field("source", error),
             Cause::Message(message) => out.field("message", message),
         };
         out.finish()
@@ -356,6 +398,8 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0.cause {
             Cause::Sqlx(error) => Some(error),
+            #[cfg(feature = "blocking")]
+            Cause::Driver(error) => Some(&**error),
             Cause::Message(_) => None,
         }
     }

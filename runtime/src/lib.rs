@@ -65,19 +65,21 @@
 //! # Where things are
 //!
 //! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
-//! what bodies get; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says
+//! what bodies get; [`blocking`] is for sync code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says
 //! what happened.
 //!
 //! # Features
 //!
 //! `sqlite` and `postgres` (both on), each compiling only its own driver; `anyhow` and `eyre` make
-//! those crates' errors usable as an operation's error. TLS and column types are features of sqlx:
+//! those crates' errors usable as an operation's error; `rusqlite`, `diesel-sqlite` and
+//! `postgres-client` allow [plain functions](blocking) on connections of those drivers. TLS and column types are features of sqlx:
 //! enable them there.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
 
 mod backend;
+pub mod blocking;
 mod breaker;
 mod call;
 pub mod classify;
@@ -111,6 +113,8 @@ mod tx_state;
 mod uninterrupted;
 
 pub use backend::Backend;
+#[cfg(feature = "blocking")]
+pub use blocking::BlockingDb;
 pub use breaker::Breaker;
 pub use classify::{Category, Class, Kind, Retry};
 pub use conn::Conn;
@@ -141,9 +145,16 @@ pub mod __private {
     #[cfg(feature = "sqlite")]
     pub use sqlx::Sqlite;
 
+    #[cfg(feature = "blocking")]
+    pub use crate::blocking::{BlockingDb, Manager};
+    pub use crate::blocking::{
+        lend_each, lend_option, lend_owned, off_thread, own, own_each, own_option, sent,
+    };
     pub use crate::call::{Attempt, Body, Call, OpResult, Unscoped, UnscopedAttempt};
+    #[cfg(feature = "blocking")]
+    pub use crate::call::{Blocking, BlockingAttempt};
     pub use crate::classify::Category;
-    pub use crate::db_error::{Cause, DbError};
+    pub use crate::db_error::{Cause, DbError, DriverError};
     pub use crate::error::Error;
     pub use crate::isolation::Isolation;
     pub use crate::lend::{Lend, SessionParam, fake, lend};

@@ -203,7 +203,7 @@ async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> 
     }
 }
 
-fn unopened() -> Error {
+pub(crate) fn unopened() -> Error {
     Error::new(
         Class {
             category: Category::Transient,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sqlx::Pool;
 
 use crate::backend::Backend;
+use crate::blocking;
 use crate::conn::Conn;
 use crate::db::Db;
 use crate::state::View;
@@ -70,6 +71,7 @@ macro_rules! scope {
 
 scope!([DB: Backend] &Db<DB>, DB, true, this => Source::Db(this));
 scope!([DB: Backend] &Arc<Db<DB>>, DB, true, this => Source::Db(this));
+scope!([DB: Backend] &blocking::Db<DB>, DB, true, this => Source::Db(this.as_async()));
 scope!([DB: Backend] &Pool<DB>, DB, true, this => Source::Pool(this));
 scope!([DB: Backend] &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));
 scope!([DB: Backend] &mut &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));

@@ -141,7 +141,7 @@ fn parse_seconds(text: &str) -> Option<Duration> {
 /// Whole milliseconds as databases take them, 1 to 2147483647: 0 would mean no limit at all, and
 /// a fraction is cut off to it.
 #[cfg_attr(
-    not(any(test, feature = "postgres")),
+    not(any(test, feature = "postgres", feature = "postgres-client")),
     expect(dead_code, reason = "SQLite has no timeouts to set")
 )]
 pub(crate) fn milliseconds(duration: Duration) -> u64 {

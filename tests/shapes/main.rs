@@ -16,6 +16,7 @@ mod lints;
 mod macros;
 mod once;
 mod options;
+mod plain;
 mod receivers;
 mod returns;
 mod scopes;

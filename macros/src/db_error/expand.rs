@@ -10,7 +10,8 @@ use crate::names::{self, Runtime};
 pub(super) fn expand(model: &Model<'_>, runtime: &Runtime) -> TokenStream {
     let expansion = Expansion { model, runtime };
     let (trait_impl, conversions) = (expansion.trait_impl(), expansion.conversions());
-    quote!(#trait_impl #(#conversions)*)
+    let drivers = expansion.drivers_conversions();
+    quote!(#trait_impl #(#conversions)* #(#drivers)*)
 }
 
 struct Expansion<'a> {
@@ -77,11 +78,16 @@ impl Expansion<'_> {
         match &case.carrier {
             Some(carrier) => {
                 let (pattern, error) = (pattern(case, carrier), names::error());
+                let driver_error = self.runtime.driver_error();
                 let forward = match carrier.kind {
-                    Kind::Dbop => quote!(Dbop),
-                    Kind::Sqlx => quote!(Sqlx),
+                    Kind::Dbop => quote!(#cause::Dbop(#error)),
+                    Kind::Sqlx => quote!(#cause::Sqlx(#error)),
+                    Kind::Driver if carrier.boxed => {
+                        quote!(#driver_error::driver_cause(&**#error))
+                    }
+                    Kind::Driver => quote!(#driver_error::driver_cause(#error)),
                 };
-                quote!(#pattern => #cause::#forward(#error),)
+                quote!(#pattern => #forward,)
             }
             None => {
                 let category =
@@ -92,14 +98,14 @@ impl Expansion<'_> {
         }
     }
 
-    /// Only a type that carries `dbop::Error` has one to lend.
+    /// Only a type that carries `dbop::Error`, by itself or inside a driver's, has one to lend.
     fn error_mut(&self) -> Option<TokenStream> {
         let carriers = self.model.cases.iter().filter_map(|case| {
             Some((
                 case,
                 case.carrier
                     .as_ref()
-                    .filter(|carrier| carrier.kind == Kind::Dbop)?,
+                    .filter(|carrier| carrier.kind != Kind::Sqlx)?,
             ))
         });
         let (some, none, error) = (self.runtime.some(), self.runtime.none(), names::error());
@@ -111,6 +117,10 @@ impl Expansion<'_> {
                 } else {
                     error.to_token_stream()
                 };
+                if carrier.kind == Kind::Driver {
+                    let driver_error = self.runtime.driver_error();
+                    return quote!(#pattern => #driver_error::dbop_mut(#lent),);
+                }
                 quote!(#pattern => #some(#lent),)
             })
             .collect();
@@ -139,8 +149,8 @@ impl Expansion<'_> {
                 let (from, dbop_error) = (self.runtime.from(), self.runtime.dbop_error());
                 let sqlx = quote!(#function(<#dbop_error as #from<_>>::from(#error)));
                 vec![
-                    self.conversion(Kind::Dbop, &quote!(#function(#error))),
-                    self.conversion(Kind::Sqlx, &sqlx),
+                    self.conversion(&self.source(Kind::Dbop), &quote!(#function(#error))),
+                    self.conversion(&self.source(Kind::Sqlx), &sqlx),
                 ]
             }
             Conversions::Carriers { dbop, sqlx } => {
@@ -149,7 +159,39 @@ impl Expansion<'_> {
                     .filter_map(|(kind, case)| self.through(kind, &self.model.cases[case?]))
                     .collect()
             }
+            Conversions::Driver(at) => {
+                let case = &self.model.cases[*at];
+                let both = Kind::BOTH.iter();
+                both.filter_map(|&kind| self.through(kind, case)).collect()
+            }
         }
+    }
+
+    /// Those from the errors of synchronous drivers that `#[from]` does not write.
+    fn drivers_conversions(&self) -> Vec<TokenStream> {
+        if let Conversions::Manual = self.model.conversions {
+            return Vec::new();
+        }
+        let cases = self.model.cases.iter();
+        let carriers: Vec<_> = cases
+            .filter(|case| case.can_be_made(Kind::Driver))
+            .filter_map(|case| Some((case, case.carrier.as_ref()?)))
+            .collect();
+        let source = |carrier: &Carrier<'_>| carrier.ty.to_token_stream().to_string();
+        let is_only = |carrier: &Carrier<'_>| {
+            let same = carriers
+                .iter()
+                .filter(|(_, other)| source(other) == source(carrier));
+            same.count() == 1
+        };
+        let mut conversions = Vec::new();
+        for (case, carrier) in &carriers {
+            if is_only(carrier) && (!carrier.has_from || carrier.boxed) {
+                let value = self.made(case, carrier, names::error().to_token_stream());
+                conversions.push(self.conversion(&carrier.ty.to_token_stream(), &value));
+            }
+        }
+        conversions
     }
 
     /// Conversions that nothing calls.
@@ -157,7 +199,7 @@ impl Expansion<'_> {
         let (fake, error) = (self.runtime.fake(), names::error());
         let missing = kinds.iter().filter(|&&kind| !self.has_from(kind));
         missing
-            .map(|&kind| self.conversion(kind, &quote!({ let _ = #error; #fake() })))
+            .map(|&kind| self.conversion(&self.source(kind), &quote!({ let _ = #error; #fake() })))
             .collect()
     }
 
@@ -176,39 +218,43 @@ impl Expansion<'_> {
             return None;
         }
         let carrier = case.carrier.as_ref()?;
-        let (error, ty, from, boxed) = (
-            names::error(),
-            carrier.ty,
-            self.runtime.from(),
-            self.runtime.boxed(),
-        );
-        let converted = if carrier.kind == kind {
-            error.to_token_stream()
-        } else {
-            quote!(<#ty as #from<_>>::from(#error))
+        let (error, ty, from) = (names::error(), carrier.ty, self.runtime.from());
+        let dbop_error = self.runtime.dbop_error();
+        let converted = match (carrier.kind, kind) {
+            (of, kind) if of == kind => error.to_token_stream(),
+            (Kind::Driver, Kind::Sqlx) => {
+                quote!(<#ty as #from<_>>::from(<#dbop_error as #from<_>>::from(#error)))
+            }
+            _ => quote!(<#ty as #from<_>>::from(#error)),
         };
+        let value = self.made(case, carrier, converted);
+        Some(self.conversion(&self.source(kind), &value))
+    }
+
+    /// Output: `Self::Database(error)`
+    fn made(&self, case: &Case<'_>, carrier: &Carrier<'_>, error: TokenStream) -> TokenStream {
+        let (path, boxed) = (&case.path, self.runtime.boxed());
         let value = if carrier.boxed {
-            quote!(#boxed::new(#converted))
+            quote!(#boxed::new(#error))
         } else {
-            converted
+            error
         };
-        let path = &case.path;
-        Some(self.conversion(
-            kind,
-            &match &carrier.member {
-                Member::Named(field) => quote!(#path { #field: #value }),
-                Member::Unnamed(_) => quote!(#path(#value)),
-            },
-        ))
+        match &carrier.member {
+            Member::Named(field) => quote!(#path { #field: #value }),
+            Member::Unnamed(_) => quote!(#path(#value)),
+        }
+    }
+
+    fn source(&self, kind: Kind) -> TokenStream {
+        match kind {
+            Kind::Sqlx => self.runtime.sqlx_error(),
+            Kind::Dbop | Kind::Driver => self.runtime.dbop_error(),
+        }
     }
 
     /// Output: `impl From<dbop::Error> for BankError { fn from(error: dbop::Error) -> Self { .. }
     /// }`
-    fn conversion(&self, kind: Kind, body: &TokenStream) -> TokenStream {
-        let source = match kind {
-            Kind::Dbop => self.runtime.dbop_error(),
-            Kind::Sqlx => self.runtime.sqlx_error(),
-        };
+    fn conversion(&self, source: &TokenStream, body: &TokenStream) -> TokenStream {
         let (name, from, error) = (&self.model.input.ident, self.runtime.from(), names::error());
         let (impl_generics, type_generics, where_clause) =
             self.model.input.generics.split_for_impl();

@@ -9,14 +9,17 @@ use super::settings::{self, Settings};
 use crate::errors::Errors;
 use crate::function::types;
 
-/// The two errors a database call can end in.
+/// The errors a database call can end in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Dbop,
     Sqlx,
+    /// Of a synchronous driver.
+    Driver,
 }
 
 impl Kind {
+    /// Those that every operation may end in.
     pub(super) const BOTH: [Kind; 2] = [Kind::Dbop, Kind::Sqlx];
 
     /// As users write it, for messages.
@@ -24,6 +27,7 @@ impl Kind {
         match self {
             Kind::Dbop => "dbop::Error",
             Kind::Sqlx => "sqlx::Error",
+            Kind::Driver => "dbop::Error",
         }
     }
 }
@@ -37,7 +41,7 @@ pub(super) struct Carrier<'a> {
     pub(super) boxed: bool,
     /// `#[from]`: another derive writes the conversion from exactly the field's type.
     pub(super) has_from: bool,
-    /// `#[db_error(sqlx)]` or `#[db_error(dbop)]`
+    /// `#[db_error(sqlx)]`, `#[db_error(dbop)]` or `#[db_error(driver)]`
     marked: bool,
     /// No other field: a conversion can make this case from the error alone.
     alone: bool,
@@ -62,6 +66,8 @@ pub(super) enum Conversions {
         dbop: Option<usize>,
         sqlx: Option<usize>,
     },
+    /// From the case with this place, whose driver's error can carry them.
+    Driver(usize),
     /// From a function that takes `dbop::Error`.
     Function(Path),
     /// The user writes them.
@@ -145,6 +151,7 @@ impl<'a> Case<'a> {
             .sqlx
             .as_ref()
             .or(own.dbop.as_ref())
+            .or(own.driver.as_ref())
             .filter(|_| fields.len() != 1)
         {
             errors.at(mark.key.span(), format!("`{name}` has {} fields; put `#[db_error({mark})]` on the one that carries the error", fields.len()));
@@ -174,7 +181,7 @@ impl<'a> Case<'a> {
             .is_some_and(|carrier| carrier.kind == kind)
     }
 
-    fn can_be_made(&self, kind: Kind) -> bool {
+    pub(super) fn can_be_made(&self, kind: Kind) -> bool {
         !self.no_from
             && self
                 .carrier
@@ -196,15 +203,16 @@ impl<'a> Carrier<'a> {
         let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
         let boxed = types::wrapped(&field.ty, "Box");
         let ty = boxed.unwrap_or(&field.ty);
-        let mark = match (
-            has(|settings| settings.dbop.is_some()),
-            has(|settings| settings.sqlx.is_some()),
-        ) {
-            (true, false) => Some(Kind::Dbop),
-            (false, true) => Some(Kind::Sqlx),
+        let marks = [
+            has(|settings| settings.dbop.is_some()).then_some(Kind::Dbop),
+            has(|settings| settings.sqlx.is_some()).then_some(Kind::Sqlx),
+            has(|settings| settings.driver.is_some()).then_some(Kind::Driver),
+        ];
+        let mut marks = marks.into_iter().flatten();
+        let mark = match (marks.next(), marks.next()) {
             // That was reported.
-            (true, true) => named(ty).or(Some(Kind::Dbop)),
-            (false, false) => None,
+            (Some(first), Some(_)) => named(ty).or(Some(first)),
+            (mark, _) => mark,
         };
         let kind = mark.or_else(|| named(ty))?;
         Some(Carrier {
@@ -225,7 +233,7 @@ fn has_from(attributes: &[Attribute]) -> bool {
         .any(|attribute| attribute.path().is_ident("from"))
 }
 
-/// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`.
+/// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`, `rusqlite::Error`, `diesel::result::Error`.
 fn named(ty: &Type) -> Option<Kind> {
     let Type::Path(path) = types::peel(ty) else {
         return None;
@@ -242,14 +250,24 @@ fn named(ty: &Type) -> Option<Kind> {
         .collect::<Vec<_>>()
         .as_slice()
     {
-        [.., krate, "error", "Error"] | [.., krate, "Error"] => (*krate).to_owned(),
+        [.., krate, "error" | "result", "Error"] | [.., krate, "Error"] => (*krate).to_owned(),
         _ => return None,
     };
     match krate.as_str() {
         "dbop" => Some(Kind::Dbop),
         "sqlx" => Some(Kind::Sqlx),
+        "rusqlite" | "diesel" | "postgres" | "tokio_postgres" => Some(Kind::Driver),
         _ => None,
     }
+}
+
+/// The crate `postgres` makes its errors itself, and they carry nothing else.
+fn carries_nothing_else(ty: &Type) -> bool {
+    let tokens = ty.to_token_stream();
+    tokens.into_iter().any(|token| {
+        let name = token.to_string();
+        name == "postgres" || name == "tokio_postgres"
+    })
 }
 
 fn conversions(
@@ -281,6 +299,7 @@ fn conversions(
         }
         Some(from) => Conversions::Function(from.value.clone()),
         None if found => Conversions::Carriers { dbop, sqlx },
+        None if let Some(at) = only_driver(cases) => Conversions::Driver(at),
         None if cases
             .iter()
             .any(|case| case.no_from && case.carrier.is_some()) =>
@@ -292,6 +311,16 @@ fn conversions(
             Conversions::Missing
         }
     }
+}
+
+/// The one case that can be made of anything because its driver's error can carry it.
+fn only_driver(cases: &[Case<'_>]) -> Option<usize> {
+    let mut possible = (0..cases.len()).filter(|&at| {
+        let carrier = cases[at].carrier.as_ref();
+        cases[at].can_be_made(Kind::Driver)
+            && carrier.is_some_and(|carrier| !carries_nothing_else(carrier.ty))
+    });
+    possible.next().filter(|_| possible.next().is_none())
 }
 
 /// Several were found, and it was reported.

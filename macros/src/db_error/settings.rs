@@ -14,6 +14,7 @@ pub(super) struct Settings {
     pub(super) category: Option<Given<&'static str>>,
     pub(super) sqlx: Option<Given<()>>,
     pub(super) dbop: Option<Given<()>>,
+    pub(super) driver: Option<Given<()>>,
     pub(super) no_from: Option<Given<()>>,
     pub(super) from: Option<Given<Path>>,
     pub(super) krate: Option<Given<Path>>,
@@ -45,6 +46,9 @@ const SQLX: Row<Settings> = Row::new("sqlx", "sqlx", |settings, value| {
 const DBOP: Row<Settings> = Row::new("dbop", "dbop", |settings, value| {
     value.flag().map(|given| settings.dbop = given)
 });
+const DRIVER: Row<Settings> = Row::new("driver", "driver", |settings, value| {
+    value.flag().map(|given| settings.driver = given)
+});
 const NO_FROM: Row<Settings> = Row::new("no_from", "no_from", |settings, value| {
     value.flag().map(|given| settings.no_from = given)
 });
@@ -67,15 +71,15 @@ pub(super) static ON_ENUM: Place = Place {
 };
 pub(super) static ON_STRUCT: Place = Place {
     name: "`#[db_error]` on a struct",
-    rows: &[CATEGORY, SQLX, DBOP, NO_FROM, FROM, CRATE],
+    rows: &[CATEGORY, SQLX, DBOP, DRIVER, NO_FROM, FROM, CRATE],
 };
 pub(super) static ON_VARIANT: Place = Place {
     name: "`#[db_error]` on a variant",
-    rows: &[CATEGORY, SQLX, DBOP, NO_FROM],
+    rows: &[CATEGORY, SQLX, DBOP, DRIVER, NO_FROM],
 };
 pub(super) static ON_FIELD: Place = Place {
     name: "`#[db_error]` on a field",
-    rows: &[SQLX, DBOP],
+    rows: &[SQLX, DBOP, DRIVER],
 };
 
 /// Reads all `#[db_error(..)]` among the attributes as if they were one.
@@ -105,10 +109,11 @@ pub(super) fn read(attributes: &[Attribute], place: &Place, errors: &mut Errors)
     }
     let mut settings = Settings::default();
     reader::read(tokens, place.rows, place.name, &mut settings, errors);
-    if let (Some(_), Some(second)) = (&settings.sqlx, &settings.dbop) {
+    let marks = [&settings.sqlx, &settings.dbop, &settings.driver];
+    if let [_, second, ..] = &*marks.into_iter().flatten().collect::<Vec<_>>() {
         errors.at(
             second.key.span(),
-            "a field carries one of the two errors; keep either `sqlx` or `dbop`",
+            "a field carries one of these errors; keep either `sqlx`, `dbop` or `driver`",
         );
     }
     settings

@@ -232,7 +232,7 @@ fn mistakes_are_explained() {
     );
     assert_rejected(
         "enum E { A(#[db_error(sqlx, dbop)] Error) }",
-        &["keep either `sqlx` or `dbop`"],
+        &["keep either `sqlx`, `dbop` or `driver`"],
     );
     assert_rejected(
         "#[db_error(from = f)] enum E { A(dbop::Error) }",

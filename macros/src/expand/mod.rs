@@ -3,6 +3,7 @@
 mod lend_self;
 mod once;
 mod operation;
+mod plain;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -44,6 +45,9 @@ pub(crate) fn placeholder(
         // Parameters stay as they are.
         plan: Plan::Once,
     };
+    if function.is_plain() {
+        return expansion.plain_placeholder();
+    }
     let session = function.session.as_ref().map(|session| {
         let fake = runtime.fake();
         expansion.session_binding(session, &quote!(#fake()))
@@ -72,6 +76,9 @@ pub(crate) fn expand(
         runtime,
         plan,
     };
+    if function.is_plain() {
+        return expansion.plain(warnings);
+    }
     let body = function.form.body(expansion.call());
     let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     // With braces of its own the function would count as another crate's macro code, whose dead
@@ -126,7 +133,9 @@ impl Expansion<'_> {
             .arguments
             .iter()
             .find(|argument| argument.index == index);
-        match argument.filter(|argument| self.is_replayed(argument)) {
+        let is_bound_inside =
+            |argument: &&Argument| self.function.is_plain() || self.is_replayed(argument);
+        match argument.filter(is_bound_inside) {
             // The user's pattern moves into the body, where each attempt binds it anew.
             Some(argument) => Some(FnArg::Typed(renamed(&argument.parameter, &argument.name))),
             None => Some(input),
@@ -135,9 +144,18 @@ impl Expansion<'_> {
 
     /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's
     /// type stands.
+    ///
+    /// Of a plain function: `conn: &mut C` becomes `conn: &BlockingDb<impl Manager<Connection = C>>`.
     fn scope_parameter(&self, session: &Session) -> FnArg {
         let (scope, database) = (self.runtime.scope(), &session.database);
         let (first, last) = names::ends(&session.parameter.ty);
+        if self.function.is_plain() {
+            let (db, manager) = (self.runtime.blocking_db(), self.runtime.manager());
+            let mut parameter = renamed(&session.parameter, &session.name);
+            let ty = quote_spanned!(first=> &#db<impl #manager<Connection = #database>>);
+            parameter.ty = Box::new(Type::Verbatim(ty));
+            return FnArg::Typed(parameter);
+        }
         let scope = names::respan(quote!(impl #scope <), first);
         let close = quote_spanned!(last=> >);
         // A future with a lifetime bound must not hold a scope that may be shorter-lived.
@@ -301,6 +319,9 @@ impl Expansion<'_> {
             );
             return quote_spanned!(names::generated()=> let mut #call = #open #output #close;);
         };
+        if self.function.is_plain() {
+            return self.new_plain_call(session);
+        }
         let (path, database) = (self.runtime.call(), &session.database);
         let open = names::respan(quote!(#path::<_,), first);
         let (db, scope, allow) = match &self.options.db {
@@ -407,14 +428,18 @@ impl Expansion<'_> {
             let allow = allow_used_underscore(argument);
             return quote_spanned!(names::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
         }
-        let (first, last) = names::ends(&argument.parameter.ty);
-        let (replay, attempt, value, cfgs) = (
+        let cfgs: Vec<_> = cfgs(&argument.parameter).cloned().collect();
+        self.replay_of(&argument.label(), &argument.parameter.ty, &cfgs)
+    }
+
+    fn replay_of(&self, label: &str, place: impl ToTokens, cfgs: &[syn::Attribute]) -> TokenStream {
+        let (first, last) = names::ends(place);
+        let (replay, attempt, value) = (
             self.runtime.replay(),
             names::attempt(),
-            names::replayed(&argument.label()),
-            cfgs(&argument.parameter),
+            names::replayed(label),
         );
-        let mut kept = names::kept(&argument.label());
+        let mut kept = names::kept(label);
         kept.set_span(last);
         let kept = quote_spanned!(first=> &mut #kept);
         quote_spanned!(names::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)

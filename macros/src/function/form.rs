@@ -1,4 +1,4 @@
-//! The three ways to write an async function, and what its future returns.
+//! The three ways to write an async function, and what its future returns; and the plain function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -18,6 +18,8 @@ pub(crate) enum Form {
     /// what `async_trait` makes of a method, or `fn f() -> impl Future<Output = R> { async move {
     /// block } }`.
     Returned(Box<Returned>),
+    /// `fn f() -> R { block }`, which runs on the blocking pool.
+    Plain,
 }
 
 pub(crate) struct Returned {
@@ -34,21 +36,17 @@ struct Around {
     after: TokenStream,
 }
 
-/// Why a function is not async.
+/// It returns a future, made in a way that leaves no block to work with, or under a name that hides
+/// what it is a future of.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NotAsync {
-    /// It returns no future.
-    Plain,
-    /// It returns one, made in a way that leaves no block to work with.
-    NoBlock,
-}
+pub(crate) struct Unclear;
 
 impl Form {
     /// The form, the type the future returns and the block that runs.
     pub(crate) fn of(
         signature: &Signature,
         body: &Group,
-    ) -> Result<(Form, Option<Type>, Group), NotAsync> {
+    ) -> Result<(Form, Option<Type>, Group), Unclear> {
         let declared = match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(&**ty),
@@ -56,8 +54,14 @@ impl Form {
         if signature.asyncness.is_some() {
             return Ok((Form::Async, declared.cloned(), body.clone()));
         }
-        let (output, bound) = declared.and_then(future_output).ok_or(NotAsync::Plain)?;
-        let (around, block) = Around::of(body.stream()).ok_or(NotAsync::NoBlock)?;
+        let Some((output, bound)) = declared.and_then(future_output) else {
+            let is_future = declared.is_some_and(mentions_future) || ends_in_boxed_async(body);
+            return match is_future {
+                true => Err(Unclear),
+                false => Ok((Form::Plain, declared.cloned(), body.clone())),
+            };
+        };
+        let (around, block) = Around::of(body.stream()).ok_or(Unclear)?;
         Ok((
             Form::Returned(Box::new(Returned { bound, around })),
             Some(output),
@@ -68,14 +72,14 @@ impl Form {
     /// The body of the new function, with `inner` in the place of the block.
     pub(crate) fn body(&self, inner: TokenStream) -> TokenStream {
         match self {
-            Form::Async => inner,
+            Form::Async | Form::Plain => inner,
             Form::Returned(returned) => returned.around.fill(inner),
         }
     }
 
     pub(crate) fn bound(&self) -> Option<&Lifetime> {
         match self {
-            Form::Async => None,
+            Form::Async | Form::Plain => None,
             Form::Returned(returned) => returned.bound.as_ref(),
         }
     }
@@ -133,6 +137,32 @@ impl Around {
         tokens.extend(self.after.clone());
         tokens
     }
+}
+
+/// `impl TryFuture<..>`, `MyFuture<'_, R>`
+fn mentions_future(ty: &Type) -> bool {
+    fn mentions(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident.to_string().contains("Future"),
+            TokenTree::Group(group) => mentions(group.stream()),
+            _ => false,
+        })
+    }
+    mentions(ty.to_token_stream())
+}
+
+/// `Box::pin(async ..)` at the end of the body.
+fn ends_in_boxed_async(body: &Group) -> bool {
+    let tokens: Vec<_> = body.stream().into_iter().collect();
+    let [.., boxed, first, second, pin, TokenTree::Group(call)] = &*tokens else {
+        return false;
+    };
+    let starts_async = call.stream().into_iter().next();
+    is_ident(boxed, "Box")
+        && is_punct(first, ':')
+        && is_punct(second, ':')
+        && is_ident(pin, "pin")
+        && starts_async.is_some_and(|token| is_ident(&token, "async"))
 }
 
 fn is_punct(token: &TokenTree, character: char) -> bool {

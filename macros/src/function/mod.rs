@@ -1,8 +1,10 @@
 //! The model of an annotated function: what the checks and the expansion need to know, and nothing
 //! about the body's inside.
 
+pub(crate) mod crossing;
 mod form;
 mod lifetimes;
+mod plain_session;
 pub(crate) mod session;
 pub(crate) mod types;
 
@@ -12,11 +14,11 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    AttrStyle, Attribute, FnArg, Lifetime, Pat, PatType, Signature, Token, Type, Visibility,
+    AttrStyle, Attribute, FnArg, Lifetime, Pat, PatType, Safety, Signature, Token, Type, Visibility,
 };
 
 pub(crate) use form::Form;
-use form::NotAsync;
+use form::Unclear;
 use lifetimes::Lifetimes;
 pub(crate) use session::Session;
 
@@ -160,8 +162,17 @@ fn take_inner_attributes(body: &mut Group) -> Vec<Attribute> {
 impl Source {
     /// The function with another signature and body.
     pub(crate) fn with(&self, signature: &Signature, body: &Group) -> TokenStream {
+        self.with_attributes(&self.attributes, signature, body)
+    }
+
+    /// The function with other attributes as well.
+    pub(crate) fn with_attributes(
+        &self,
+        attributes: &[Attribute],
+        signature: &Signature,
+        body: &Group,
+    ) -> TokenStream {
         let Source {
-            attributes,
             visibility,
             default,
             ..
@@ -275,8 +286,14 @@ impl Function {
         runtime: &Runtime,
         errors: &mut Errors,
     ) -> Result<Function, Box<Source>> {
-        let session = session::find(attribute, &source.signature, &source.marks, runtime, errors);
-        let Some((form, output, block)) = returned(attribute, &source, errors) else {
+        let form = Form::of(&source.signature, &source.body);
+        let plain = matches!(&form, Ok((Form::Plain, ..)));
+        let session = if plain {
+            plain_session::find(attribute, &source.signature, &source.marks, errors)
+        } else {
+            session::find(attribute, &source.signature, &source.marks, runtime, errors)
+        };
+        let Some((form, output, block)) = returned(attribute, &source, form, errors) else {
             return Err(Box::new(source));
         };
         let arguments = source
@@ -314,6 +331,11 @@ impl Function {
         })
     }
 
+    /// Whether the body is not async, and runs on the blocking pool.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.form, Form::Plain)
+    }
+
     /// The signature without the lifetimes that only the session parameter used.
     pub(crate) fn signature_without_session_lifetimes(&self) -> Signature {
         let mut signature = self.source.signature.clone();
@@ -339,10 +361,11 @@ impl Function {
     }
 }
 
-/// The form and return type of a function that is async and can fail.
+/// The form and return type of a function that can fail.
 fn returned(
     attribute: options::Attribute,
     source: &Source,
+    form: Result<(Form, Option<Type>, Group), Unclear>,
     errors: &mut Errors,
 ) -> Option<(Form, Type, Group)> {
     let (signature, attribute) = (&source.signature, attribute.name());
@@ -350,23 +373,14 @@ fn returned(
         errors.on(constness, format!("{attribute} on a `const fn`: a database call cannot run at compile time; remove `const`"));
         return None;
     }
-    let (form, output, block) = match Form::of(signature, &source.body) {
-        Ok(found) => found,
-        Err(NotAsync::Plain) => {
-            errors.on(
-                signature.fn_token,
-                format!(
-                    "{attribute} on a plain `fn`: statements are awaited; make it `async fn {}`",
-                    signature.ident
-                ),
-            );
-            return None;
-        }
-        Err(NotAsync::NoBlock) => {
-            errors.on(&signature.output, format!("{attribute} finds no async block to run; end the body in `Box::pin(async move {{ .. }})` or `async move {{ .. }}`, or make it an `async fn`"));
-            return None;
-        }
+    let Ok((form, output, block)) = form else {
+        errors.on(&signature.output, format!("{attribute} finds no async block to run, or not what it is a future of; return `impl Future<Output = ..>` or `Pin<Box<dyn Future<Output = ..>>>` and end the body in `async move {{ .. }}` or `Box::pin(async move {{ .. }})`, or make it an `async fn`"));
+        return None;
     };
+    if let (Form::Plain, Safety::Unsafe(keyword)) = (&form, &signature.safety) {
+        errors.on(keyword, format!("{attribute} on an `unsafe fn`: its body would run on another thread, where nobody vouches for it; make it safe"));
+        return None;
+    }
     match output {
         Some(output) if !is_unit(&output) => Some((form, output, block)),
         unit => {

@@ -16,7 +16,7 @@ pub(crate) struct Session {
     /// Its name in the signature.
     pub(crate) name: Ident,
     pub(crate) parameter: PatType,
-    /// The tokens of the database type `DB`.
+    /// The tokens of the database type `DB`, or of a plain function's connection.
     pub(crate) database: TokenStream,
 }
 
@@ -210,7 +210,7 @@ impl Search<'_> {
     }
 }
 
-fn session(index: usize, parameter: &PatType, database: TokenStream) -> Session {
+pub(super) fn session(index: usize, parameter: &PatType, database: TokenStream) -> Session {
     let name = match &*parameter.pat {
         Pat::Ident(pattern) => pattern.ident.clone(),
         _ => names::unnamed_session(),
@@ -224,7 +224,7 @@ fn session(index: usize, parameter: &PatType, database: TokenStream) -> Session 
 }
 
 /// A type as one would write it; token streams print with spaces around everything.
-fn source(ty: &Type) -> String {
+pub(super) fn source(ty: &Type) -> String {
     ty.to_token_stream()
         .to_string()
         .replace(" < ", "<")

@@ -168,8 +168,8 @@ fn wrong_sessions_are_explained() {
 fn functions_that_cannot_be_operations_are_explained() {
     rejected(
         DbOp,
-        "fn f(c: &mut PgConnection) -> R {}",
-        "make it `async fn f`",
+        "fn f(c: &mut Conn<'_, Postgres>) -> R {}",
+        "make this an `async fn`",
     );
     rejected(
         DbOp,

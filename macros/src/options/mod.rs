@@ -81,12 +81,14 @@ pub(crate) struct Options {
     pub(crate) nested: Option<Given<()>>,
     pub(crate) once: Option<Given<Expr>>,
     pub(crate) allow: Option<Given<Vec<Named>>>,
+    pub(crate) in_impl: Option<Given<()>>,
+    pub(crate) in_trait_impl: Option<Given<()>>,
 }
 
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The only place that names the options.
-static TABLE: [Row<Options>; 13] = [
+static TABLE: [Row<Options>; 15] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -120,6 +122,12 @@ static TABLE: [Row<Options>; 13] = [
         "allow(foreign_await, reason = \"..\")",
         |options, value| value.lints().map(|given| options.allow = given),
     ),
+    Row::new("in_impl", "in_impl", |options, value| {
+        value.flag().map(|given| options.in_impl = given)
+    }),
+    Row::new("in_trait_impl", "in_trait_impl", |options, value| {
+        value.flag().map(|given| options.in_trait_impl = given)
+    }),
     Row::<Options>::new("isolation", "isolation = serializable", |options, value| {
         value
             .word(&ISOLATIONS)

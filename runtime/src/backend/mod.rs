@@ -93,6 +93,39 @@ fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
     Error::programming(Kind::Configuration, format!("{begins}; {form}"))
 }
 
+/// `BEGIN` of Postgres, and the settings that travel with it.
+#[cfg(any(feature = "postgres", feature = "postgres-client"))]
+pub(crate) fn begin_sql(
+    isolation: Option<Isolation>,
+    read_only: bool,
+    deferrable: bool,
+    shorter: Option<Duration>,
+) -> String {
+    use std::fmt::Write;
+
+    let mut sql = String::from("BEGIN");
+    if let Some(isolation) = isolation {
+        let _ = write!(sql, " ISOLATION LEVEL {isolation}");
+    }
+    if read_only {
+        sql.push_str(" READ ONLY");
+    }
+    if deferrable {
+        sql.push_str(" DEFERRABLE");
+    }
+    if let Some(shorter) = shorter {
+        let ms = crate::settings::milliseconds(shorter);
+        // A lock is given up a little earlier than the statement, so that the error says that it
+        // was a lock.
+        let lock = (ms * 4 / 5).max(1);
+        let _ = write!(
+            sql,
+            "; SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {lock}"
+        );
+    }
+    sql
+}
+
 /// See [`Driver::texts`](sealed::Driver::texts).
 fn texts<A>(texts: &[&str]) -> sqlx::Result<A>
 where

@@ -108,25 +108,14 @@ impl Driver for Postgres {
 
     /// `BEGIN` and its settings in one message, so that they cost no round trip of their own.
     fn begin_sql(conn: &PgConnection, begin: &Begin) -> SqlStr {
-        let mut sql = String::from("BEGIN");
-        if let Some(isolation) = begin.isolation {
-            let _ = write!(sql, " ISOLATION LEVEL {isolation}");
-        }
-        if begin.read_only {
-            sql.push_str(" READ ONLY");
-        }
-        if begin.deferrable {
-            sql.push_str(" DEFERRABLE");
-        }
+        let mut sql = super::begin_sql(
+            begin.isolation,
+            begin.read_only,
+            begin.deferrable,
+            begin.shorter,
+        );
         if let Some(shorter) = begin.shorter {
             let ms = milliseconds(shorter);
-            // A lock is given up a little earlier than the statement, so that the error says that
-            // it was a lock.
-            let lock = (ms * 4 / 5).max(1);
-            let _ = write!(
-                sql,
-                "; SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {lock}"
-            );
             let version = conn.server_version_num().unwrap_or_default();
             if begin.foreign && version >= 140_000 {
                 // What a session of ours has from the start: a statement whose caller goes away

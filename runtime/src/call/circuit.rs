@@ -58,6 +58,14 @@ impl CallCore {
         }
     }
 
+    /// Tells it that the server works.
+    #[cfg(feature = "blocking")]
+    pub(super) fn worked(&mut self) {
+        if let Some(pass) = &mut self.pass {
+            pass.succeeded();
+        }
+    }
+
     /// Tells it what the statements of an attempt have shown.
     pub(super) fn ran(&mut self, state: &State, failure: Option<Class>) {
         let Some(pass) = &mut self.pass else { return };

@@ -18,7 +18,7 @@ use crate::op::Op;
 use crate::uninterrupted::Uninterrupted;
 
 /// How long past the deadline the answer is waited for.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// What became of it. The hooks of the last two run unless another attempt follows.
 pub(super) enum Committed {
@@ -69,7 +69,7 @@ pub(super) fn commit<DB: Backend>(
 }
 
 /// Whatever cut the answer off, what it means for the call is that its effect is not known.
-fn lost(error: Error) -> Error {
+pub(crate) fn lost(error: Error) -> Error {
     let class = Class {
         category: Category::Ambiguous,
         kind: Kind::CompletionUnknown,

@@ -117,6 +117,11 @@ impl CallCore {
         Ok(self.deadline)
     }
 
+    #[cfg(feature = "blocking")]
+    pub(super) fn span(&self) -> &Span {
+        &self.span
+    }
+
     /// Whether no attempt follows this one, whatever happens: its arguments may be moved.
     pub(super) fn is_last(&self) -> bool {
         self.single || self.attempts >= self.most_attempts
@@ -169,6 +174,24 @@ impl CallCore {
         self.stale_plans = class.kind == Kind::StalePlan;
         self.pause(class, wait).await;
         self.pass(defaults).is_ok()
+    }
+
+    /// Somebody else has a lock and lets go of it soon. That is a queue to stand in, and no attempt;
+    /// `turns` counts how often. `false`: there is no time left.
+    pub(super) async fn stand_in_line(
+        &mut self,
+        defaults: &Defaults,
+        error: &Error,
+        turns: u32,
+    ) -> bool {
+        let policy = self.op.policy(defaults.retry);
+        let wait = policy.backoff(turns).max(Duration::from_millis(1));
+        if wait >= self.deadline.saturating_duration_since(Instant::now()) {
+            return false;
+        }
+        self.pause(error.class(), wait).await;
+        self.attempts -= 1;
+        true
     }
 
     /// Waits before the next attempt, with an event that says so.

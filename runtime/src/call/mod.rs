@@ -26,6 +26,8 @@
 //! | `end`, hooks | given back | committed; the hooks go on in that task |
 
 mod attempt;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod body;
 mod circuit;
 mod commit;
@@ -37,7 +39,11 @@ mod result;
 mod unscoped;
 
 pub use attempt::Attempt;
+#[cfg(feature = "blocking")]
+pub use blocking::{Blocking, BlockingAttempt};
 pub use body::Body;
+#[cfg(feature = "blocking")]
+pub(crate) use commit::lost;
 pub use result::OpResult;
 pub use unscoped::{Unscoped, UnscopedAttempt};
 

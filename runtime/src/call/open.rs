@@ -83,14 +83,9 @@ impl CallCore {
             }
             // A statement's own timeout may be shorter than another call has the marker.
             if is_queue(error.kind()) || (self.op.once && error.kind() == Kind::Timeout) {
-                // Another process writes to the file, or another call has the marker. That is a
-                // queue to stand in, and no attempt.
+                // Another process writes to the file, or another call has the marker.
                 turns += 1;
-                let policy = self.op.policy(defaults.retry);
-                let wait = policy.backoff(turns).max(Duration::from_millis(1));
-                if wait < self.deadline.saturating_duration_since(Instant::now()) {
-                    self.pause(error.class(), wait).await;
-                    self.attempts -= 1;
+                if self.stand_in_line(defaults, &error, turns).await {
                     queued_for = Some(error);
                     continue;
                 }
@@ -256,6 +251,6 @@ impl CallCore {
 }
 
 /// Somebody else has what this call waits for, and lets go of it soon.
-fn is_queue(kind: Kind) -> bool {
+pub(super) fn is_queue(kind: Kind) -> bool {
     matches!(kind, Kind::Lock | Kind::Serialization | Kind::Deadlock)
 }

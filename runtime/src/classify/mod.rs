@@ -2,7 +2,8 @@
 //!
 //! Pure functions from a database's code and message to a [`Class`], and the only place in this
 //! crate that knows codes: [`postgres`], [`sqlite`], [`mysql`], and [`sqlx`] for what the driver
-//! reports.
+//! reports; and the same for the synchronous drivers, `rusqlite`, `diesel` and `tokio_postgres`,
+//! each behind the feature that enables it.
 //!
 //! * Every SQLSTATE of PostgreSQL 15 to 18 and every result code of SQLite 3.51 has a deliberate
 //!   answer; so have the MySQL and MariaDB errors that an application meets.
@@ -30,16 +31,30 @@
 //! ```
 
 mod class;
+#[cfg(feature = "diesel-sqlite")]
+mod diesel;
 mod mysql;
 mod postgres;
+#[cfg(feature = "rusqlite")]
+mod rusqlite;
 mod sqlite;
 mod sqlx;
+#[cfg(feature = "postgres-client")]
+mod tokio_postgres;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "postgres-client")]
+use self::sqlx::io;
 pub use self::sqlx::sqlx;
 pub use class::{Category, Class, Kind, Retry};
+#[cfg(feature = "diesel-sqlite")]
+pub use diesel::{diesel, diesel_connection};
 pub use mysql::mysql;
 pub use postgres::postgres;
+#[cfg(feature = "rusqlite")]
+pub use rusqlite::rusqlite;
 pub use sqlite::sqlite;
+#[cfg(feature = "postgres-client")]
+pub use tokio_postgres::tokio_postgres;

@@ -100,7 +100,7 @@ fn database(error: &(dyn DatabaseError + 'static)) -> Class {
 /// `connect(2)` reports a refused connection, a missing socket and a used-up port range before
 /// anything is sent. An unreachable host is reported for established connections as well
 /// (`tcp(7)`), so it proves nothing.
-fn io(error: &io::Error) -> Class {
+pub(super) fn io(error: &io::Error) -> Class {
     use io::ErrorKind as E;
     match error.kind() {
         E::ConnectionRefused | E::NotFound | E::AddrNotAvailable => no_effect(Connection),

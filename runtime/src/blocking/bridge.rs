@@ -1,0 +1,85 @@
+//! Async operations from sync code: [`block_on`].
+
+use std::cell::Cell;
+use std::future::Future;
+use std::sync::LazyLock;
+
+use tokio::runtime::{self, Handle};
+
+use crate::call::OpResult;
+use crate::classify::Kind;
+use crate::error::Error;
+
+/// Runs an async operation to its end, from code that is not async: a script, a test, a migration.
+///
+/// All such calls of a process share one runtime, which a thread of its own drives, so that pools
+/// stay usable from one call to the next.
+///
+/// ```
+/// use dbop::blocking::{Db, block_on};
+/// use dbop::{Conn, db_op};
+/// use sqlx::Sqlite;
+///
+/// #[db_op(read_only)]
+/// async fn answer(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<i64> {
+///     Ok(sqlx::query_scalar("SELECT 42").fetch_one(&mut *conn).await?)
+/// }
+///
+/// fn main() -> dbop::Result<()> {
+///     let db = Db::<Sqlite>::connect("sqlite::memory:")?;
+///     assert_eq!(block_on(answer(&db))?, 42);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Those of the operation. Inside an async runtime, where waiting would block one of its threads
+/// and may never end, it runs nothing and returns an error of [`Kind::Configuration`]. The body of a
+/// plain `fn` under `#[db_op]` or `#[transactional]` runs on a thread that may wait, so there it is
+/// allowed.
+pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
+    match Handle::try_current() {
+        Err(_) => background().block_on(operation),
+        Ok(current) if MAY_WAIT.get() => current.block_on(operation),
+        Ok(_) => F::Output::refused(Error::programming(
+            Kind::Configuration,
+            "`dbop::blocking::block_on` was called inside an async runtime, one of whose threads it \
+             would block; `.await` the operation, or wait for it on a thread of your own",
+        )),
+    }
+}
+
+/// The runtime of code that has none. It is never dropped: connections outlive a call.
+pub(super) fn background() -> &'static Handle {
+    static BACKGROUND: LazyLock<Handle> = LazyLock::new(|| {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the system has no room for an event queue");
+        let handle = runtime.handle().clone();
+        std::thread::Builder::new()
+            .name("dbop-runtime".to_owned())
+            .spawn(move || runtime.block_on(std::future::pending::<()>()))
+            .expect("the system has no room for a thread");
+        handle
+    });
+    &BACKGROUND
+}
+
+thread_local! {
+    /// A body of dbop's runs here, on a thread that is there for blocking.
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a body, in which [`block_on`] is allowed.
+pub(super) fn waiting_allowed<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            MAY_WAIT.set(self.0);
+        }
+    }
+    let _restore = Restore(MAY_WAIT.replace(true));
+    body()
+}

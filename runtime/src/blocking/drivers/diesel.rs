@@ -1,0 +1,92 @@
+//! diesel's `SqliteConnection`.
+
+use std::error::Error as StdError;
+use std::num::NonZeroU32;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::r2d2;
+use diesel::result::{ConnectionError, Error};
+use diesel::sqlite::SqliteConnection;
+
+use crate::blocking::{Begin, SyncConnection, TransactionStatus};
+use crate::classify::{self, Class};
+use crate::error::Result;
+
+impl SyncConnection for SqliteConnection {
+    const SYSTEM: &'static str = "sqlite";
+    const ONE_WRITER: bool = true;
+
+    fn set_read_only(&mut self, on: bool) -> Result<()> {
+        Ok(self.batch_execute(if on {
+            "PRAGMA query_only = ON"
+        } else {
+            "PRAGMA query_only = OFF"
+        })?)
+    }
+
+    /// Through diesel's own bookkeeping, so that `conn.transaction(..)` in a body is a savepoint.
+    fn begin(&mut self, begin: &Begin) -> Result<()> {
+        let sql = if begin.read_only {
+            "BEGIN"
+        } else {
+            "BEGIN IMMEDIATE"
+        };
+        Ok(AnsiTransactionManager::begin_transaction_sql(self, sql)?)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        Ok(AnsiTransactionManager::commit_transaction(self)?)
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        if depth(self) == 0 {
+            return Ok(self.batch_execute("ROLLBACK")?);
+        }
+        while depth(self) > 0 {
+            AnsiTransactionManager::rollback_transaction(self)?;
+        }
+        Ok(())
+    }
+
+    /// diesel does not know of transactions that a text has begun, and SQLite refuses to begin a
+    /// second one.
+    fn status(&mut self) -> Result<TransactionStatus> {
+        if depth(self) > 1 {
+            // A savepoint of the body's that nobody has ended.
+            return Ok(TransactionStatus::Failed);
+        }
+        match self.batch_execute("BEGIN") {
+            Ok(()) => {
+                self.batch_execute("ROLLBACK")?;
+                Ok(TransactionStatus::Idle)
+            }
+            Err(error) if error.to_string().contains("within a transaction") => {
+                Ok(TransactionStatus::InTransaction)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn classify(error: &(dyn StdError + 'static)) -> Option<Class> {
+        if let Some(error) = error.downcast_ref::<Error>() {
+            return Some(classify::diesel(error));
+        }
+        if let Some(error) = error.downcast_ref::<r2d2::Error>() {
+            return Some(match error {
+                r2d2::Error::QueryError(error) => classify::diesel(error),
+                r2d2::Error::ConnectionError(error) => classify::diesel_connection(error),
+            });
+        }
+        let error = error.downcast_ref::<ConnectionError>();
+        error.map(classify::diesel_connection)
+    }
+}
+
+/// 0 where diesel knows of none.
+fn depth(conn: &mut SqliteConnection) -> u32 {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
+    let depth = status.transaction_depth().ok().flatten();
+    depth.map_or(0, NonZeroU32::get)
+}
+
+super::error_conversions!(Error, Error::QueryBuilderError, classify::diesel);

@@ -1,0 +1,66 @@
+//! `rusqlite::Connection`.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use rusqlite::{Connection, Error};
+
+use crate::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
+use crate::classify::{self, Class};
+use crate::error::Result;
+
+impl SyncConnection for Connection {
+    const SYSTEM: &'static str = "sqlite";
+    const ONE_WRITER: bool = true;
+
+    fn set_read_only(&mut self, on: bool) -> Result<()> {
+        Ok(self.pragma_update(None, "query_only", on)?)
+    }
+
+    /// A writer takes the lock at once, as in [`Db`](crate::Db).
+    fn begin(&mut self, begin: &Begin) -> Result<()> {
+        Ok(self.execute_batch(if begin.read_only {
+            "BEGIN"
+        } else {
+            "BEGIN IMMEDIATE"
+        })?)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        Ok(self.execute_batch("COMMIT")?)
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        Ok(self.execute_batch("ROLLBACK")?)
+    }
+
+    fn status(&mut self) -> Result<TransactionStatus> {
+        Ok(if self.is_autocommit() {
+            TransactionStatus::Idle
+        } else {
+            TransactionStatus::InTransaction
+        })
+    }
+
+    fn interrupt(&self) -> Option<Interrupt> {
+        let handle = self.get_interrupt_handle();
+        Some(Interrupt::at_once(move || handle.interrupt()))
+    }
+
+    fn classify(error: &(dyn StdError + 'static)) -> Option<Class> {
+        error.downcast_ref::<Error>().map(classify::rusqlite)
+    }
+}
+
+super::error_conversions!(Error, Error::ToSqlConversionFailure, classify::rusqlite);
+
+pub(super) fn describe(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        Error::SqliteFailure(error, Some(message)) => {
+            write!(f, "{message} ({})", error.extended_code)
+        }
+        // Its own words repeat the statement.
+        Error::SqlInputError { error, msg, .. } => write!(f, "{msg} ({})", error.extended_code),
+        other => write!(f, "{other}"),
+    }
+}

@@ -1,0 +1,320 @@
+//! [`BlockingDb`]: pooled connections of a synchronous driver.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Object, PoolError};
+use deadpool_r2d2::{Pool, Runtime};
+use r2d2::ManageConnection;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::bridge;
+use super::connection::SyncConnection;
+use crate::breaker::Breaker;
+use crate::classify::{Category, Class, Kind, Retry};
+use crate::db::Defaults;
+use crate::error::{Error, Result};
+use crate::pool::{exhausted, unopened};
+use crate::retry::Policy;
+use crate::settings::{FOR_EVER, Settings};
+use crate::uninterrupted::Uninterrupted;
+
+/// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
+/// `r2d2_postgres`'s, or one of your own.
+pub trait Manager: ManageConnection<Connection: SyncConnection, Error: Send + Sync> {}
+
+impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manager for M {}
+
+/// The database of plain functions under `#[db_op]` and `#[transactional]`: a pool of a synchronous
+/// driver's connections, and the defaults of calls on it. A clone is another handle to the same.
+///
+/// Bodies run on tokio's blocking pool, so that the driver never blocks a thread of the runtime. A
+/// connection belongs to the thread that runs the body until that has ended, also when the caller
+/// has gone away or its deadline has passed; and it is given to nobody else while a transaction is
+/// open on it. On SQLite, calls that may write take turns.
+///
+/// ```
+/// # #[cfg(feature = "rusqlite")]
+/// # mod example {
+/// use dbop::{BlockingDb, db_op, transactional};
+/// use r2d2_sqlite::SqliteConnectionManager;
+///
+/// #[transactional]
+/// fn add_user(conn: &mut rusqlite::Connection, name: &str) -> dbop::Result<i64> {
+///     conn.execute("INSERT INTO users (name) VALUES (?1)", [name])?;
+///     Ok(conn.last_insert_rowid())
+/// }
+///
+/// # pub
+/// async fn example() -> dbop::Result<()> {
+///     let manager = SqliteConnectionManager::file("file:users?mode=memory&cache=shared")
+///         .with_init(|conn| conn.execute_batch("PRAGMA foreign_keys = ON"));
+///     let db = BlockingDb::new(manager);
+///     # schema(&db).await?;
+///     assert_eq!(add_user(&db, "Ada").await?, 1);
+///     Ok(())
+/// }
+/// # #[db_op]
+/// # fn schema(conn: &mut rusqlite::Connection) -> dbop::Result<()> {
+/// #     Ok(conn.execute_batch("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")?)
+/// # }
+/// # }
+/// # #[cfg(feature = "rusqlite")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> dbop::Result<()> { example::example().await }
+/// # #[cfg(not(feature = "rusqlite"))]
+/// # fn main() {}
+/// ```
+pub struct BlockingDb<M: Manager> {
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M: Manager> {
+    /// Taken when it is dropped.
+    pool: Option<Pool<deadpool_r2d2::Manager<M>>>,
+    size: u32,
+    /// As many as there are connections, so that the pool itself never lets anybody wait.
+    places: Arc<Semaphore>,
+    /// Whose turn it is to write, where one connection writes at a time.
+    writer: Option<Arc<Semaphore>>,
+    defaults: Defaults,
+}
+
+impl<M: Manager> BlockingDb<M> {
+    /// A pool of up to 10 connections, with the default settings. Connections are opened when they
+    /// are first needed, so nothing can fail here.
+    pub fn new(manager: M) -> Self {
+        Self::builder(manager).build()
+    }
+
+    /// Settings first, then [`build`](BlockingBuilder::build).
+    pub fn builder(manager: M) -> BlockingBuilder<M> {
+        BlockingBuilder {
+            manager,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Refuses calls from now on, with [`Kind::PoolClosed`]. Those that have a connection finish.
+    pub fn close(&self) {
+        self.inner.places.close();
+        self.inner.pool().close();
+    }
+
+    pub(crate) fn defaults(&self) -> &Defaults {
+        &self.inner.defaults
+    }
+
+    /// A connection by `until` at the latest.
+    pub(crate) async fn acquire(&self, writes: bool, until: Instant) -> Result<Lease<M>> {
+        let inner = &*self.inner;
+        let turn = match &inner.writer {
+            Some(writer) if writes => Some(inner.wait_for(writer, true, until).await?),
+            _ => None,
+        };
+        let place = inner.wait_for(&inner.places, false, until).await?;
+        let pool = inner.pool().clone();
+        // Dropped half-way, the pool would close the connection, and with it a database in memory.
+        let lease = Uninterrupted::new(async move {
+            let object = pool.get().await.map_err(unavailable::<M>)?;
+            Ok(Lease {
+                object: Some(object),
+                keep: true,
+                _place: place,
+                _turn: turn,
+            })
+        });
+        timeout_at(until, lease)
+            .await
+            .unwrap_or_else(|_| Err(unopened()))
+    }
+}
+
+fn unavailable<M: Manager>(error: PoolError<M::Error>) -> Error {
+    match error {
+        PoolError::Backend(error) => {
+            let class = M::Connection::classify(&error).unwrap_or(Class {
+                category: Category::Internal,
+                kind: Kind::Connection,
+                retry: Retry::Never,
+            });
+            Error::of_driver(class, error)
+                .advise("no connection could be opened; check what the manager was given")
+        }
+        PoolError::Closed => closed(),
+        // No timeouts and no hooks are given to the pool.
+        other => Error::programming(Kind::Configuration, other.to_string()),
+    }
+}
+
+fn closed() -> Error {
+    Error::new(
+        Class {
+            category: Category::Resource,
+            kind: Kind::PoolClosed,
+            retry: Retry::Never,
+        },
+        "the pool has been closed; close a handle only when no call can follow",
+    )
+}
+
+impl<M: Manager> Inner<M> {
+    async fn wait_for(
+        &self,
+        queue: &Arc<Semaphore>,
+        one_writer: bool,
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit> {
+        match timeout_at(until, Arc::clone(queue).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(closed()),
+            Err(_) => Err(exhausted(self.size, one_writer)),
+        }
+    }
+
+    fn pool(&self) -> &Pool<deadpool_r2d2::Manager<M>> {
+        self.pool.as_ref().expect("held until it is dropped")
+    }
+}
+
+impl<M: Manager> Drop for Inner<M> {
+    fn drop(&mut self) {
+        // Each connection is closed on the blocking pool of the current runtime, and there may be
+        // none any more.
+        let _inside = match Handle::try_current() {
+            Ok(_) => None,
+            Err(_) => Some(bridge::background().enter()),
+        };
+        drop(self.pool.take());
+    }
+}
+
+impl<M: Manager> Clone for BlockingDb<M> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<M: Manager> fmt::Debug for BlockingDb<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingDb")
+            .field("system", &M::Connection::SYSTEM)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A borrowed connection.
+pub(crate) struct Lease<M: Manager> {
+    object: Option<Object<deadpool_r2d2::Manager<M>>>,
+    /// Given back when this is dropped, and closed otherwise.
+    pub(super) keep: bool,
+    // Given up when the connection is back.
+    _place: OwnedSemaphorePermit,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl<M: Manager> Lease<M> {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut M::Connection) -> R) -> R {
+        let object = self.object.as_ref().expect("held until it is dropped");
+        let mut conn = object
+            .lock()
+            .expect("the pool hands out no connection whose driver has panicked");
+        work(&mut conn)
+    }
+}
+
+impl<M: Manager> Drop for Lease<M> {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take().filter(|_| !self.keep) {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl<M: Manager> fmt::Debug for Lease<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`BlockingDb`] to be. Each method names its default.
+#[must_use = "a builder does nothing until `build`"]
+pub struct BlockingBuilder<M: Manager> {
+    manager: M,
+    settings: Settings,
+}
+
+impl<M: Manager> BlockingBuilder<M> {
+    /// Connections of the pool, and so the bodies that run at the same time. 10.
+    pub fn pool_size(mut self, connections: u32) -> Self {
+        self.settings.pool_size = connections.max(1);
+        self
+    }
+
+    /// How long a call waits for a connection. 10 s.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.acquire_timeout = timeout.min(FOR_EVER);
+        self
+    }
+
+    /// How long a whole call may take, retries included, if the operation names no `timeout`.
+    /// 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    pub fn retry(mut self, policy: Policy) -> Self {
+        self.settings.retry = policy;
+        self
+    }
+
+    /// Retries that an outage is worth; see
+    /// [`Builder::retry_budget`](crate::Builder::retry_budget). 0.2 and 10.
+    pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
+        self.settings.retry_budget = (per_call.max(0.0), per_second.max(0.0));
+        self
+    }
+
+    /// When calls are refused at once because the database cannot be reached; `None`: never.
+    /// [`Breaker::DEFAULT`].
+    pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
+        self.settings.breaker = breaker.into();
+        self
+    }
+
+    /// The pool. No connection is opened yet.
+    pub fn build(self) -> BlockingDb<M> {
+        let size = self.settings.pool_size;
+        let most = usize::try_from(size).unwrap_or(usize::MAX);
+        let manager = deadpool_r2d2::Manager::new(self.manager, Runtime::Tokio1);
+        let pool = Pool::builder(manager)
+            .max_size(most)
+            .build()
+            .expect("only timeouts could need what is missing, and none are set");
+        let writer = M::Connection::ONE_WRITER.then(|| Arc::new(Semaphore::new(1)));
+        BlockingDb {
+            inner: Arc::new(Inner {
+                pool: Some(pool),
+                size,
+                places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+                writer,
+                defaults: Defaults::of(&self.settings),
+            }),
+        }
+    }
+}
+
+impl<M: Manager> fmt::Debug for BlockingBuilder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

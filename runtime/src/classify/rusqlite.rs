@@ -1,0 +1,54 @@
+//! rusqlite: SQLite's codes, and the errors of the driver itself.
+
+use ::rusqlite::Error;
+
+use super::class::{Class, Kind::*, UNKNOWN, data, internal, programming, query};
+use super::sqlite;
+
+/// Classifies what rusqlite reports: an error of SQLite by its extended code, any other by where it
+/// was found.
+///
+/// ```
+/// use dbop::{Category, Kind, classify};
+///
+/// let class = classify::rusqlite(&rusqlite::Error::QueryReturnedNoRows);
+/// assert_eq!((class.category, class.kind), (Category::Query, Kind::NoRows));
+/// ```
+#[must_use]
+pub fn rusqlite(error: &Error) -> Class {
+    // What travels inside knows more than its wrapper.
+    if let Some(error) = crate::blocking::inside_rusqlite(error) {
+        return error.class();
+    }
+    match error {
+        Error::SqliteFailure(error, message) => {
+            sqlite(error.extended_code, message.as_deref().unwrap_or_default())
+        }
+        Error::SqlInputError { error, msg, .. } => sqlite(error.extended_code, msg),
+        Error::QueryReturnedNoRows => query(NoRows),
+        Error::QueryReturnedMoreThanOneRow => query(MultipleRows),
+        Error::StatementChangedRows(_) => query(Other),
+
+        // Values.
+        Error::FromSqlConversionFailure(..)
+        | Error::InvalidColumnType(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::Utf8Error(..) => data(Decode),
+        Error::ToSqlConversionFailure(_) => data(Encode),
+        Error::NulError(_) => data(InvalidText),
+
+        // The program.
+        Error::InvalidColumnIndex(_) | Error::InvalidColumnName(_) => programming(UndefinedColumn),
+        Error::InvalidParameterName(_) | Error::InvalidParameterCount(..) => {
+            programming(InvalidArgument)
+        }
+        Error::ExecuteReturnedResults | Error::MultipleStatement | Error::InvalidQuery => {
+            programming(Syntax)
+        }
+        Error::InvalidPath(_) | Error::SqliteSingleThreadedMode => programming(Configuration),
+        Error::UnwindingPanic => internal(Other),
+
+        // Those behind features of rusqlite, and variants to come.
+        _ => UNKNOWN,
+    }
+}
