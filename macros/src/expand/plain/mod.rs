@@ -77,8 +77,8 @@ impl Expansion<'_> {
         let mut signature = source.signature.clone();
         signature.ident = names::twin(&signature.ident);
         let function = source.with(&signature, block);
-        // It may be there for others only.
-        quote!(#[allow(dead_code)] #function)
+        // It may be there for this module only, or for nobody.
+        quote!(#[allow(dead_code, unreachable_pub)] #function)
     }
 
     fn plain_call(&self) -> TokenStream {

@@ -1,0 +1,89 @@
+//! [`Half`]: the functions of either half, under one name.
+
+use std::fmt;
+
+use dbop::{BlockingDb, Db};
+use r2d2_sqlite::SqliteConnectionManager;
+use sqlx::Sqlite;
+
+use crate::error::AuditError;
+use crate::model::{
+    Analysis, AnalyzedResponse, AuditQuery, AuditStatus, CompanyContext, FinalAudit, Insight,
+    ProviderResponse, ResponseToAnalyze, Score,
+};
+use crate::{native, sync};
+
+/// Which functions process an audit, and the database they do it on. An application has one half,
+/// and calls its functions directly.
+#[derive(Clone, Debug)]
+pub enum Half {
+    /// Over sqlx.
+    Native(Db<Sqlite>),
+    /// Over rusqlite.
+    Sync(BlockingDb<SqliteConnectionManager>),
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native(_) => "native",
+            Self::Sync(_) => "sync",
+        })
+    }
+}
+
+macro_rules! on_either {
+    ($($(#[$about:meta])* fn $function:ident($($argument:ident: $Type:ty),*) -> $Output:ty;)*) => {
+        impl Half {
+            $(
+                $(#[$about])*
+                ///
+                /// # Errors
+                ///
+                /// As the function of that name in [`native`].
+                pub async fn $function(
+                    &self,
+                    $($argument: $Type),*
+                ) -> Result<$Output, AuditError> {
+                    match self {
+                        Self::Native(db) => native::$function(db, $($argument),*).await,
+                        Self::Sync(db) => sync::$function(db, $($argument),*).await,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_either! {
+    /// Whether somebody has cancelled the audit.
+    fn is_audit_cancelled(audit_id: i64) -> bool;
+    /// Gives the audit another status.
+    fn update_audit_status(audit_id: i64, status: AuditStatus, error_message: Option<&str>) -> ();
+    /// What the questions about a company are made from.
+    fn company_context(company_id: Option<i64>) -> CompanyContext;
+    /// The questions of the audit.
+    fn generate_queries(audit_id: i64, context: &CompanyContext) -> Vec<AuditQuery>;
+    /// Stores the answers to one question.
+    fn store_query_responses(
+        audit_id: i64,
+        query_text: &str,
+        responses: &[ProviderResponse]
+    ) -> u64;
+    /// The answers that have no analysis.
+    fn responses_to_analyze(audit_id: i64) -> Vec<ResponseToAnalyze>;
+    /// Approach A: stores one analysis.
+    fn store_analysis_result(response_id: i64, analysis: &Analysis) -> ();
+    /// Approach B: stores all analyses.
+    fn store_all_analyses(analyses: &[AnalyzedResponse]) -> ();
+    /// The stored scores.
+    fn scores(audit_id: i64) -> Vec<Score>;
+    /// Scores the analysed answers.
+    fn calculate_scores(audit_id: i64) -> Vec<Score>;
+    /// Says what the scores mean.
+    fn generate_insights(audit_id: i64) -> Vec<Insight>;
+    /// Copies the answers to where other programs read them.
+    fn migrate_to_final_responses(audit_id: i64) -> u64;
+    /// Ends the audit.
+    fn finalize_audit(audit_id: i64) -> FinalAudit;
+}

@@ -1,0 +1,18 @@
+//! The native half: the ten functions over sqlx.
+
+mod queries;
+mod responses;
+mod results;
+mod status;
+
+pub use queries::{company_context, generate_queries};
+pub use responses::{
+    responses_to_analyze, store_all_analyses, store_analysis_result, store_query_responses,
+};
+pub use results::{
+    calculate_scores, finalize_audit, generate_insights, migrate_to_final_responses, scores,
+};
+pub use status::{is_audit_cancelled, update_audit_status};
+
+/// Rows of one statement. SQLite takes 32,766 values with each; no row here has more than 8.
+const ROWS: usize = 1000;

@@ -1,0 +1,136 @@
+//! What has to be there before an audit: the tables, the company, and the audit's own row.
+
+use std::path::Path;
+
+use dbop::{BlockingDb, Db, Tx, transactional};
+use r2d2_sqlite::SqliteConnectionManager;
+use sqlx::Sqlite;
+
+use crate::error::AuditError;
+use crate::half::Half;
+use crate::model::{Audit, CompanyContext};
+
+/// One SQLite file, opened for both halves.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// For the native half, and for everything that is not part of a half.
+    pub db: Db<Sqlite>,
+    /// For the sync half.
+    pub blocking: BlockingDb<SqliteConnectionManager>,
+}
+
+impl Database {
+    /// Opens the file, which is made if it is not there, and makes the tables that are missing.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or is of another program.
+    pub async fn open(file: &Path) -> Result<Self, AuditError> {
+        let path = file
+            .display()
+            .to_string()
+            .replace('%', "%25")
+            .replace('?', "%3F");
+        let db = Db::<Sqlite>::connect(&format!("sqlite:{path}?mode=rwc")).await?;
+        sqlx::raw_sql(include_str!("schema.sql"))
+            .execute(db.pool())
+            .await?;
+        let manager = SqliteConnectionManager::file(file)
+            .with_init(|conn| conn.execute_batch("PRAGMA foreign_keys = ON"));
+        let blocking = BlockingDb::builder(manager).pool_size(4).build();
+        Ok(Self { db, blocking })
+    }
+
+    /// The sync half first, then the native one.
+    #[must_use]
+    pub fn halves(&self) -> [Half; 2] {
+        [
+            Half::Sync(self.blocking.clone()),
+            Half::Native(self.db.clone()),
+        ]
+    }
+
+    /// Closes the connections of the native half; those of the sync half close when dropped.
+    pub async fn close(self) {
+        self.db.close().await;
+    }
+}
+
+/// The company that the recorded answers are about.
+#[must_use]
+pub fn example_company() -> CompanyContext {
+    CompanyContext {
+        company: "DuckDB".to_owned(),
+        industry: "analytical databases".to_owned(),
+        competitors: ["ClickHouse", "Snowflake", "SQLite", "Polars", "BigQuery"]
+            .map(str::to_owned)
+            .to_vec(),
+        features: [
+            "analytics inside an application",
+            "querying Parquet files",
+            "SQL over data frames",
+            "geospatial queries",
+            "analytics without a server",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    }
+}
+
+/// Stores a company, its competitors and its features, as far as they are not there, and returns
+/// its row in `companies`.
+///
+/// # Errors
+///
+/// The database's own.
+#[transactional]
+pub async fn add_company(
+    tx: &mut Tx<'_, Sqlite>,
+    company: &CompanyContext,
+) -> Result<i64, AuditError> {
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO companies (name, industry) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET industry = excluded.industry
+         RETURNING id",
+    )
+    .bind(&company.company)
+    .bind(&company.industry)
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO competitors (company_id, competitor_name)
+         SELECT ?1, value FROM json_each(?2) WHERE true ORDER BY key
+         ON CONFLICT (company_id, competitor_name) DO NOTHING",
+    )
+    .bind(id)
+    .bind(serde_json::to_string(&company.competitors)?)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO company_features (company_id, feature_name)
+         SELECT ?1, value FROM json_each(?2) WHERE true ORDER BY key
+         ON CONFLICT (company_id, feature_name) DO NOTHING",
+    )
+    .bind(id)
+    .bind(serde_json::to_string(&company.features)?)
+    .execute(&mut *tx)
+    .await?;
+    Ok(id)
+}
+
+/// Stores an audit that is to be processed.
+///
+/// # Errors
+///
+/// There is no such company; or the database's own.
+#[transactional]
+pub async fn create_audit(
+    tx: &mut Tx<'_, Sqlite>,
+    company_id: Option<i64>,
+) -> Result<Audit, AuditError> {
+    let id = sqlx::query_scalar("INSERT INTO audits (company_id) VALUES (?1) RETURNING id")
+        .bind(company_id)
+        .fetch_one(&mut *tx)
+        .await?;
+    Ok(Audit { id, company_id })
+}

@@ -1,0 +1,27 @@
+-- ?1 is the audit. Shares and positions are per mille, in whole numbers: two programs that read the
+-- same answers get the same scores to the last digit.
+WITH answers AS (
+    SELECT provider, model_version, brand_mentioned, mention_position,
+           json_array_length(competitors) AS competitors
+    FROM audit_responses
+    WHERE audit_id = ?1 AND brand_mentioned IS NOT NULL
+),
+scopes AS (
+    SELECT NULL AS scope_provider, NULL AS scope_version, * FROM answers
+    UNION ALL
+    SELECT provider, NULL, * FROM answers
+    UNION ALL
+    SELECT provider, model_version, * FROM answers
+)
+INSERT INTO audit_scores
+    (audit_id, provider, model_version, answers, mentions, visibility, average_position,
+     competitor_share)
+SELECT ?1, scope_provider, scope_version,
+       count(*),
+       sum(brand_mentioned),
+       sum(brand_mentioned) * 1000 / count(*),
+       sum(mention_position) / nullif(sum(brand_mentioned), 0),
+       coalesce(sum(competitors) * 1000 / nullif(sum(competitors) + sum(brand_mentioned), 0), 0)
+FROM scopes
+GROUP BY scope_provider, scope_version
+ORDER BY scope_provider, scope_version -- the overall score first, and providers before their models

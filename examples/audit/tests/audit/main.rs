@@ -1,0 +1,7 @@
+//! What the example promises, of each half and of both together.
+
+mod agreement;
+mod common;
+mod constraints;
+mod processing;
+mod steps;
