@@ -105,12 +105,22 @@ impl Runtime {
         quote!(#krate::Scope)
     }
 
+    /// What callers of a plain function pass; public for the same reason.
+    pub(crate) fn blocking_db(&self) -> TokenStream {
+        let krate = &self.krate;
+        quote!(#krate::blocking::BlockingDb)
+    }
+
+    /// What opens its connections.
+    pub(crate) fn manager(&self) -> TokenStream {
+        let krate = &self.krate;
+        quote!(#krate::blocking::Manager)
+    }
+
     private! {
         op = Op;
         isolation = Isolation;
         blocking = Blocking;
-        blocking_db = BlockingDb;
-        manager = Manager;
         off_thread = off_thread;
         sent = sent;
         own = own;
