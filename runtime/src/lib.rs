@@ -53,6 +53,7 @@
 //! | `#[db_op]` | when no session could be opened, or its *first* statement failed in a way that proves that it was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
 //! | with `read_only` or `idempotent` | after any transient failure |
 //! | `#[transactional(once = key)]` | also when the answer to COMMIT was lost: its marker tells whether it was applied |
+//! | `#[db_op]` on a plain `fn`, without these | when its body has not begun |
 //! | joined, or on a caller's connection | never; the outermost call replays the whole |
 //!
 //! Conflicts between sessions get up to 5 attempts, outages 3 and a share of a

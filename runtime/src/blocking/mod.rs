@@ -40,6 +40,12 @@
 //! | `&self`, `self: &Arc<Self>`, `self: Arc<Self>` | a clone: `Self: Clone`, or of the `Arc` |
 //! | anything else with a reference in it, `&mut self` | not: an error at that argument |
 //!
+//! # What is replayed
+//!
+//! A `#[transactional]` that is known to have rolled back, as everywhere. The statements of a
+//! `#[db_op]` go past dbop, so nobody knows what a failed body has done: it is replayed if it is
+//! `read_only` or `idempotent`, and otherwise only where it has not begun.
+//!
 //! # What cannot be stopped
 //!
 //! A thread cannot be cancelled. When a caller goes away, or its deadline passes, the statement that
