@@ -1,11 +1,13 @@
-use proc_macro2::Ident;
-use syn::{Expr, ExprMethodCall, Pat, Path};
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::{Expr, ExprMethodCall, Pat};
 
-use super::calls::{ends_with, first_function, function, is_any, last, peel, starts_with};
+use super::calls::{first_function, function, is_any, last, peel, starts_with};
 use super::levels::Level;
 use super::names::Is;
 use super::report::last_token;
 use super::site::{Runs, Site};
+use super::waits::{self, Waits};
 use super::{Lint, Pass};
 
 pub(super) static LINT: Lint = Lint {
@@ -21,7 +23,8 @@ nothing to do with this one stall, timers fire late, and with one thread the app
 
 The same names are not always the same thing: `fs::read(path).await` is tokio's, `fs::read(path)?`
 can only be the standard library's. A call that may be either is let through. What runs in a closure
-for `spawn_blocking`, `block_in_place` or a thread may block.
+for `spawn_blocking`, `block_in_place` or a thread may block, and so may the body of a plain `fn`,
+which dbop runs on such a thread.
 "#,
     bad: r#"
 use dbop::{Conn, db_op};
@@ -43,7 +46,11 @@ async fn ready(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<bool> {
     Ok(sqlx::query_scalar("SELECT count(*) = 0 FROM jobs").fetch_one(&mut *conn).await?)
 }
 "#,
-    pass: |_| Some(Box::new(BlockingCall)),
+    pass: |subject| {
+        // The body of a plain function runs on a thread that is there for blocking.
+        let is_async = !subject.function.is_plain();
+        is_async.then(|| Box::new(BlockingCall) as _)
+    },
 };
 
 struct BlockingCall;
@@ -56,8 +63,10 @@ impl Pass for BlockingCall {
         match expression {
             Expr::Call(call) => {
                 let path = function(call);
-                if let Some((path, help)) = path.and_then(|path| Some((path, instead_of(path)?))) {
-                    site.report_as(&LINT, path, last_token(path), (LINT.message, help));
+                if let Some((path, what)) =
+                    path.and_then(|path| Some((path, waits::function(path)?)))
+                {
+                    report(path, last_token(path), what, site);
                 }
             }
             Expr::MethodCall(call) => method(call, site),
@@ -73,64 +82,15 @@ impl Pass for BlockingCall {
 }
 
 const DRIVER: &str = "run the statement on the session with sqlx, or in `tokio::task::spawn_blocking` outside of the operation";
-const BLOCK_ON: &str = "await the future";
-const LOCK: &str = "await the version without `blocking_`";
 
-/// What to do instead of a function that blocks wherever it is called.
-fn instead_of(path: &Path) -> Option<&'static str> {
-    const BLOCK: [&[&str]; 5] = [
-        &["reqwest", "blocking"],
-        &["std", "io", "stdin"],
-        &["std", "net", "TcpListener"],
-        &["std", "net", "TcpStream"],
-        &["std", "net", "UdpSocket"],
-    ];
-    let is_file = || last(path).is_some_and(is_file_function);
-    let is_ureq = || path.segments.len() == 2 && starts_with(path, &["ureq"]);
-    if ends_with(path, &["thread", "sleep"])
-        || BLOCK.iter().any(|words| starts_with(path, words))
-        || starts_with(path, &["std", "fs"]) && is_file()
-        || is_ureq()
-    {
-        Some(LINT.help)
-    } else if starts_with(path, &["rusqlite", "Connection"])
-        || ends_with(path, &["postgres", "Client", "connect"])
-    {
-        Some(DRIVER)
-    } else {
-        ends_with(path, &["block_on"]).then_some(BLOCK_ON)
+/// What to do instead of waiting on this thread.
+fn instead_of(waits: Waits) -> &'static str {
+    match waits {
+        Waits::Outside | Waits::File => LINT.help,
+        Waits::Driver => DRIVER,
+        Waits::Future => "await the future",
+        Waits::Task => "await the version without `blocking_`",
     }
-}
-
-/// The functions of `std::fs`, and those of its types that open a file.
-fn is_file_function(name: &Ident) -> bool {
-    const NAMES: [&str; 24] = [
-        "canonicalize",
-        "copy",
-        "create",
-        "create_dir",
-        "create_dir_all",
-        "create_new",
-        "exists",
-        "hard_link",
-        "metadata",
-        "open",
-        "options",
-        "read",
-        "read_dir",
-        "read_link",
-        "read_to_string",
-        "remove_dir",
-        "remove_dir_all",
-        "remove_file",
-        "rename",
-        "set_permissions",
-        "soft_link",
-        "symlink",
-        "symlink_metadata",
-        "write",
-    ];
-    is_any(name, &NAMES)
 }
 
 fn method(call: &ExprMethodCall, site: &mut Site) {
@@ -144,31 +104,23 @@ fn method(call: &ExprMethodCall, site: &mut Site) {
         "unwrap_or",
         "unwrap_or_default",
     ];
-    let name = call.method.to_string();
-    let is_process = || {
-        let started = first_function(call);
-        started.is_some_and(|path| starts_with(path, &["std", "process", "Command"]))
-    };
     let is_driver = || {
         matches!(peel(&call.receiver), Expr::Path(_))
             && site.names.of_variable(&call.receiver) == Some(&Is::Blocking)
     };
-    let help = match name.as_str() {
-        "block_on" => BLOCK_ON,
-        "blocking_lock" | "blocking_read" | "blocking_recv" | "blocking_send"
-        | "blocking_write" => LOCK,
-        "output" | "status" | "wait" | "wait_with_output" if is_process() => LINT.help,
-        "clone" => return,
-        _ if is_driver() && !site.is_awaited() => DRIVER,
-        used if USE_RESULT.contains(&used) => return at_once(&call.receiver, site),
-        _ => return,
+    let waits = match waits::method(call) {
+        Some(waits) => waits,
+        None if call.method == "clone" => return,
+        None if is_driver() && !site.is_awaited() => Waits::Driver,
+        None if is_any(&call.method, &USE_RESULT) => return at_once(&call.receiver, site),
+        None => return,
     };
-    site.report_as(
-        &LINT,
-        &call.method,
-        call.method.span(),
-        (LINT.message, help),
-    );
+    report(&call.method, call.method.span(), waits, site);
+}
+
+fn report(place: impl ToTokens, point: Span, waits: Waits, site: &mut Site) {
+    let words = (LINT.message, instead_of(waits));
+    site.report_as(&LINT, place, point, words);
 }
 
 /// The call whose result is used without an await, if it would block.
@@ -191,9 +143,9 @@ fn at_once(value: &Expr, site: &mut Site) {
     match peel(value) {
         Expr::Call(call) => {
             let path = function(call);
-            let found = path.and_then(|path| Some((path, instead_of_result(path)?)));
-            if let Some((path, help)) = found {
-                site.report_as(&LINT, path, last_token(path), (LINT.message, help));
+            let waits = waits::function_without_await;
+            if let Some((path, what)) = path.and_then(|path| Some((path, waits(path)?))) {
+                report(path, last_token(path), what, site);
             }
         }
         Expr::MethodCall(call) if is_any(&call.method, &KEEP) => {
@@ -204,37 +156,11 @@ fn at_once(value: &Expr, site: &mut Site) {
             let is_diesel = first_function(call).is_some_and(|path| starts_with(path, &["diesel"]));
             let is_driver = |value| site.names.of_variable(value) == Some(&Is::Blocking);
             if is_diesel || call.args.iter().any(is_driver) {
-                let point = call.method.span();
-                site.report_as(&LINT, &call.method, point, (LINT.message, DRIVER));
+                report(&call.method, call.method.span(), Waits::Driver, site);
             }
         }
         _ => {}
     }
-}
-
-/// What to do instead of a function that tokio or diesel-async has under the same name.
-fn instead_of_result(path: &Path) -> Option<&'static str> {
-    const OPEN: [[&str; 2]; 6] = [
-        ["File", "create"],
-        ["File", "create_new"],
-        ["File", "open"],
-        ["TcpListener", "bind"],
-        ["TcpStream", "connect"],
-        ["UdpSocket", "bind"],
-    ];
-    const CONNECT: [[&str; 2]; 3] = [
-        ["MysqlConnection", "establish"],
-        ["PgConnection", "establish"],
-        ["SqliteConnection", "establish"],
-    ];
-    // With more words it is that of tokio or of the application, or was told as one of std.
-    let is_short = path.segments.len() == 2;
-    let is_file = || starts_with(path, &["fs"]) && last(path).is_some_and(is_file_function);
-    if is_short && (is_file() || OPEN.iter().any(|words| ends_with(path, words))) {
-        return Some(LINT.help);
-    }
-    let connects = CONNECT.iter().any(|words| ends_with(path, words));
-    connects.then_some(DRIVER)
 }
 
 /// `Ok(..)` or `Err(..)`

@@ -85,12 +85,9 @@ pub(super) fn runs_statement(method: &Ident) -> bool {
     is_any(method, &NAMES)
 }
 
-/// The call that is awaited, when it is that of a method.
-pub(super) fn awaited_method(awaited: &ExprAwait) -> Option<&ExprMethodCall> {
-    match peel(&awaited.base) {
-        Expr::MethodCall(call) => Some(call),
-        _ => None,
-    }
+/// A type, a variant or a constant, by the custom of Rust.
+pub(super) fn starts_upper(name: &Ident) -> bool {
+    name.to_string().starts_with(char::is_uppercase)
 }
 
 /// The block of a future that is made of one: `async { .. }`, `Box::pin(async { .. })`,

@@ -1,3 +1,5 @@
+use proc_macro2::Span;
+use quote::ToTokens;
 use syn::{Expr, ExprMethodCall, Path};
 
 use super::calls::{function, is_any, peel};
@@ -20,7 +22,7 @@ nobody can see yet.
 
 `tx.after_commit(..)` runs once, after the commit that counted, with the connection given back.
 Work that has to survive a crash of the process is written to a table in the same transaction and
-picked up from there.
+picked up from there. A plain `fn` has no hooks: its caller starts the task.
 "#,
     bad: r#"
 use dbop::{Tx, transactional};
@@ -49,9 +51,14 @@ async fn order(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 }
 "#,
     pass: |subject| {
+        let help = match subject.function.is_plain() {
+            // It has nothing that takes a hook.
+            true => "start it where this function is called, when that has returned `Ok`",
+            false => LINT.help,
+        };
         subject
             .is_transaction()
-            .then(|| Box::new(DetachedTask) as _)
+            .then(|| Box::new(DetachedTask { help }) as _)
     },
 };
 
@@ -68,12 +75,15 @@ const EXECUTORS: [&str; 9] = [
     "tokio",
 ];
 
-struct DetachedTask;
+struct DetachedTask {
+    /// What to do instead.
+    help: &'static str,
+}
 
 impl Pass for DetachedTask {
     fn expression(&mut self, expression: &Expr, site: &mut Site) {
         // One that is awaited here is waited for, which is another lint's business.
-        if site.runs != Runs::Here || site.is_awaited() {
+        if site.runs != Runs::Here || site.is_waited_for() {
             return;
         }
         match expression {
@@ -83,15 +93,21 @@ impl Pass for DetachedTask {
                 if let Some(path) = function(call).filter(spawns) {
                     // A task that borrows the session ends within it.
                     if !call.args.iter().any(|argument| site.names.uses(argument)) {
-                        site.report(&LINT, path, last_token(path));
+                        self.report(path, last_token(path), site);
                     }
                 }
             }
             Expr::MethodCall(call) if is_spawn(call) && !site.names.uses(expression) => {
-                site.report(&LINT, &call.method, call.method.span());
+                self.report(&call.method, call.method.span(), site);
             }
             _ => {}
         }
+    }
+}
+
+impl DetachedTask {
+    fn report(&self, place: impl ToTokens, point: Span, site: &mut Site) {
+        site.report_as(&LINT, place, point, (LINT.message, self.help));
     }
 }
 

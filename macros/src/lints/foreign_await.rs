@@ -1,6 +1,6 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Expr, Macro, Member};
+use syn::{Expr, ExprMethodCall, Macro, Member};
 
 use super::calls::{async_block, function, is_any, last, makes_query, peel, root, runs_statement};
 use super::levels::Level;
@@ -8,12 +8,13 @@ use super::names::{Is, variable};
 use super::parts::Parts;
 use super::report::last_token;
 use super::site::{Runs, Site};
+use super::waits::{self, Waits};
 use super::{Lint, Pass};
 
 pub(super) static LINT: Lint = Lint {
     name: "foreign_await",
     level: Level::Deny,
-    finds: "in `#[transactional]`: an `.await`, a `join!` or a `select!` on something other than the transaction",
+    finds: "in `#[transactional]`: an `.await`, a `join!` or a `select!` on something other than the transaction; in a plain `fn`, a call that waits",
     message: "this waits for something other than `{session}` while the transaction holds its connection and locks",
     help: "do it before or after the transaction; see read-process-write",
     why: r#"
@@ -39,6 +40,10 @@ streams (`query.fetch(&mut *tx)`), helpers that take it, closures and async bloc
 `join!` every future must use it, because the slowest one decides how long the transaction stays
 open; in `select!` one is enough. What a helper with `tx` has returned may hold it, so a method of
 that is let through (`work.users().insert(user)`); as an argument it is data (`mail.send(&user)`).
+
+In a plain `fn` nothing is awaited, so calls are known by their names: `std::thread::sleep`,
+`std::net`, `reqwest::blocking` and `ureq`, `block_on`, a process, another connection, `.recv()` and
+`.join()` of another thread. Files are let through.
 
 A queue that holds a row while its job runs (`FOR UPDATE SKIP LOCKED`), or an export that streams one
 snapshot to a file, waits inside its transaction on purpose: allow it there.
@@ -82,9 +87,11 @@ async fn summarize(db: &Db<Sqlite>, id: i64) -> dbop::Result<()> {
 }
 "#,
     pass: |subject| {
-        subject
-            .is_transaction()
-            .then(|| Box::new(ForeignAwait) as _)
+        let pass = || match subject.function.is_plain() {
+            true => Box::new(ForeignCall) as Box<dyn Pass>,
+            false => Box::new(ForeignAwait),
+        };
+        subject.is_transaction().then(pass)
     },
 };
 
@@ -168,6 +175,58 @@ fn check(future: &Expr, place: &impl ToTokens, site: &mut Site) {
     };
     let point = last_token(place);
     site.report_as(&LINT, place, point, words);
+}
+
+/// The same where nothing is awaited: a call that is known to wait.
+struct ForeignCall;
+
+impl Pass for ForeignCall {
+    fn expression(&mut self, expression: &Expr, site: &mut Site) {
+        if site.runs != Runs::Here {
+            return;
+        }
+        match expression {
+            Expr::Call(call) => {
+                let Some(path) = function(call) else { return };
+                let is_ours = call.args.iter().any(|argument| site.names.uses(argument));
+                if !is_ours && waits::function_in_plain(path).is_some_and(takes_long) {
+                    site.report_as(&LINT, path, last_token(path), (LINT.message, OUTSIDE));
+                }
+            }
+            Expr::MethodCall(call) => {
+                let point = call.method.span();
+                let is_ours = site.names.uses(&call.receiver)
+                    || call.args.iter().any(|argument| site.names.uses(argument));
+                let is_remote = site.names.of_variable(root(&call.receiver)) == Some(&Is::Remote);
+                let waits = waits::method_in_plain(call, is_remote);
+                if opens_other(call, site) {
+                    let help = "run it on `{session}`";
+                    site.report_as(&LINT, call, point, (ELSEWHERE.0, help));
+                } else if !is_ours && waits.is_some_and(takes_long) {
+                    site.report_as(&LINT, &call.method, point, (LINT.message, OUTSIDE));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const OUTSIDE: &str =
+    "do it before this function is called or after it has returned; see read-process-write";
+
+/// A file is read about as fast as a row.
+fn takes_long(waits: Waits) -> bool {
+    waits != Waits::File
+}
+
+/// `pool.get()?`, which waits for another connection.
+fn opens_other(call: &ExprMethodCall, site: &Site) -> bool {
+    let opens = match call.method.to_string().as_str() {
+        "acquire" | "get" | "get_conn" => call.args.is_empty(),
+        "get_timeout" => true,
+        _ => false,
+    };
+    opens && is_pool(&call.receiver, site)
 }
 
 const ELSEWHERE: (&str, &str) = (

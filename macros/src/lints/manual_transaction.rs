@@ -1,12 +1,14 @@
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::Expr;
+use syn::{Expr, ExprCall, ExprMethodCall};
 
-use super::calls::awaited_method;
+use super::api::Api;
+use super::calls::{ends_with, function, is_any, last, peel};
 use super::levels::Level;
+use super::report::last_token;
 use super::site::{Runs, Site};
 use super::text::Sql;
-use super::{Lint, Pass};
+use super::{Lint, Pass, Subject};
 
 pub(super) static LINT: Lint = Lint {
     name: "manual_transaction",
@@ -21,7 +23,9 @@ permanent and lets the other half run without a transaction; after it nobody can
 whole may be replayed. In a `#[db_op]`, a `BEGIN` that is not ended on every path hands the
 connection on with the transaction open; dbop closes it, and the work is lost.
 
-For a part that may fail by itself there is `tx.savepoint(..)` and `#[transactional(nested)]`. An
+For a part that may fail by itself there is `tx.savepoint(..)` and `#[transactional(nested)]`. In a
+plain `fn` it is the driver's savepoint: `conn.savepoint()` of rusqlite, `conn.transaction(|conn| ..)`
+of diesel, and the text `SAVEPOINT` with `postgres`, whose client has nothing else for it. An
 operation without a session parameter, which takes a pool and has its own transaction, is not
 looked at.
 "#,
@@ -50,62 +54,134 @@ async fn transfer(tx: &mut Tx<'_, Sqlite>, from: i64, to: i64) -> dbop::Result<(
 }
 "#,
     pass: |subject| {
-        subject.has_session().then(|| {
-            let instead = if subject.is_transaction() {
-                "return `Ok` to commit and `Err` to roll back, or `Ok` after `{session}.set_rollback_only()`; for a part of it, `{session}.savepoint(..)`"
-            } else {
-                LINT.help
-            };
-            let is_transaction = subject.is_transaction();
-            Box::new(ManualTransaction {
-                instead,
-                is_transaction,
-            }) as _
-        })
+        subject
+            .has_session()
+            .then(|| Box::new(ManualTransaction::new(subject)) as _)
     },
 };
 
 struct ManualTransaction {
-    instead: &'static str,
+    instead: String,
     is_transaction: bool,
 }
 
 impl Pass for ManualTransaction {
     fn expression(&mut self, expression: &Expr, site: &mut Site) {
-        let Expr::Await(awaited) = expression else {
+        let Some(ended) = site.api().ended(expression) else {
             return;
         };
-        let Some(call) = awaited_method(awaited).filter(|_| site.runs != Runs::Later) else {
+        if site.runs == Runs::Later {
             return;
-        };
-        let (arguments, begins) = match call.method.to_string().as_str() {
-            "begin" | "try_begin" => (0, true),
-            "begin_with" | "try_begin_with" => (1, true),
-            "commit" | "rollback" => (0, false),
-            "transaction" => (1, false),
-            _ => return,
-        };
-        // Another connection may be committed, and so may what is no database. A transaction begun
-        // elsewhere inside of one is an await on something else.
-        let is_ours = site.names.is_handle(&call.receiver) || begins && !self.is_transaction;
-        if call.args.len() == arguments && is_ours {
-            self.report(&call.method, call.method.span(), site);
+        }
+        match ended.call {
+            Expr::MethodCall(call) => {
+                // Another connection may be committed, and so may what is no database. A transaction
+                // begun elsewhere inside of one is an await on something else.
+                let is_ours = || site.names.is_handle(&call.receiver);
+                let controls = self.controls(call, site.api());
+                if controls.is_some_and(|anywhere| anywhere || is_ours()) {
+                    self.report(&call.method, call.method.span(), site);
+                }
+            }
+            Expr::Call(call) if site.api().is_plain() => self.function(call, site),
+            _ => {}
         }
     }
 
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
-        let controls = sql
+        let divides = ["RELEASE", "ROLLBACK TO", "SAVEPOINT"];
+        // The client of PostgreSQL has no other savepoint.
+        let may_divide = self.is_transaction && site.api() == Api::Postgres;
+        let mut controls = sql
             .statements
             .iter()
-            .any(|statement| statement.control.is_some());
-        if controls && site.runs != Runs::Later && sql.on_session != Some(false) {
-            self.report(&sql.literal, sql.literal.span(), site);
+            .filter_map(|statement| statement.control);
+        let is_found = controls.any(|control| !(may_divide && divides.contains(&control)));
+        if is_found && site.runs != Runs::Later && sql.on_session != Some(false) {
+            self.report(&sql.place, sql.point, site);
         }
     }
 }
 
 impl ManualTransaction {
+    fn new(subject: &Subject<'_>) -> ManualTransaction {
+        let (is_transaction, api) = (subject.is_transaction(), Api::of(subject.function));
+        let instead = match (is_transaction, api.is_plain()) {
+            (false, _) => LINT.help.to_owned(),
+            (true, false) => "return `Ok` to commit and `Err` to roll back, or `Ok` after `{session}.set_rollback_only()`; for a part of it, `{session}.savepoint(..)`".to_owned(),
+            (true, true) => format!(
+                "return `Ok` to commit and `Err` to roll back; for a part of it, {}",
+                api.savepoint()
+            ),
+        };
+        ManualTransaction {
+            instead,
+            is_transaction,
+        }
+    }
+
     fn report(&self, place: impl ToTokens, point: Span, site: &mut Site) {
-        site.report_as(&LINT, place, point, (LINT.message, self.instead));
+        site.report_as(&LINT, place, point, (LINT.message, &self.instead));
+    }
+
+    /// Whether the method begins or ends a transaction, and then whether on whatever it is called.
+    fn controls(&self, call: &ExprMethodCall, api: Api) -> Option<bool> {
+        if api.is_plain() {
+            return self.controls_in_plain(call).then_some(false);
+        }
+        let (arguments, begins) = match call.method.to_string().as_str() {
+            "begin" | "try_begin" => (0, true),
+            "begin_with" | "try_begin_with" => (1, true),
+            "commit" | "rollback" => (0, false),
+            "transaction" => (1, false),
+            _ => return None,
+        };
+        (call.args.len() == arguments).then_some(begins && !self.is_transaction)
+    }
+
+    /// The same of the drivers of plain functions. A savepoint may be committed, which is not done on
+    /// the session itself.
+    fn controls_in_plain(&self, call: &ExprMethodCall) -> bool {
+        let runs = call
+            .args
+            .iter()
+            .any(|argument| matches!(peel(argument), Expr::Closure(_) | Expr::Path(_)));
+        match call.method.to_string().as_str() {
+            // diesel's, which is a savepoint inside of another.
+            "transaction" if runs => !self.is_transaction,
+            "begin" | "commit" | "rollback" | "transaction" => call.args.is_empty(),
+            "begin_test_transaction"
+            | "build_transaction"
+            | "exclusive_transaction"
+            | "immediate_transaction"
+            | "test_transaction"
+            | "transaction_with_behavior"
+            | "unchecked_transaction" => true,
+            _ => false,
+        }
+    }
+
+    /// `rusqlite::Transaction::new(conn, ..)`, `AnsiTransactionManager::begin_transaction(conn)`
+    fn function(&self, call: &ExprCall, site: &mut Site) {
+        const NAMES: [&str; 4] = [
+            "begin_transaction",
+            "begin_transaction_sql",
+            "commit_transaction",
+            "rollback_transaction",
+        ];
+        let Some(path) = function(call) else { return };
+        let of_diesel =
+            path.segments.len() > 1 && last(path).is_some_and(|name| is_any(name, &NAMES));
+        let begins = ["new", "new_unchecked"];
+        let of_rusqlite = begins
+            .iter()
+            .any(|name| ends_with(path, &["Transaction", name]));
+        let is_ours = call
+            .args
+            .first()
+            .is_some_and(|conn| site.names.is_handle(conn));
+        if is_ours && (of_diesel || of_rusqlite) {
+            self.report(path, last_token(path), site);
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Mistakes that compile: one file a lint.
 //!
 //! [`walk`] goes through the body once and asks every lint's [`Pass`] about what it meets.
-//! [`names`] knows which variables stand for the session, [`text`] finds the SQL, and [`levels`] is
-//! what the user said about each lint. A lint says what it looks for and in which words it reports;
+//! [`names`] knows which variables stand for the session, [`text`] and [`built`] find the SQL, [`api`]
+//! tells the calls of async operations from those of plain functions, and [`levels`] is what the user
+//! said about each lint. A lint says what it looks for and in which words it reports;
 //! the same words make its page in the documentation ([`pages`]).
 
+mod api;
+mod built;
 mod calls;
 pub(crate) mod levels;
 mod lift;
@@ -12,9 +15,11 @@ mod names;
 pub(crate) mod pages;
 mod parts;
 mod report;
+mod results;
 mod site;
 mod strip;
 mod text;
+mod waits;
 mod walk;
 
 mod blocking_call;

@@ -1,6 +1,7 @@
 use syn::{Expr, ExprMethodCall, Macro};
 
-use super::calls::{makes_query, peel, root, runs_statement};
+use super::api::Api;
+use super::calls::{makes_query, peel, root};
 use super::levels::Level;
 use super::names::{Is, variable};
 use super::parts::Parts;
@@ -11,7 +12,7 @@ use super::{Lint, Pass};
 pub(super) static LINT: Lint = Lint {
     name: "query_in_loop",
     level: Level::Warn,
-    finds: "a statement that is awaited inside of a loop: one round trip for each turn",
+    finds: "a statement that is awaited inside of a loop, or in a plain `fn` run there by `postgres`: one round trip for each turn",
     message: "this statement is awaited once for each turn of the loop, and each time costs a round trip to the database",
     help: "run one statement for all of them: `WHERE id = ANY($1)`, a join, or a multi-row INSERT (`QueryBuilder::push_values`) for each chunk",
     why: r#"
@@ -24,7 +25,8 @@ of them, while locks and the connection are held. One statement for all of them 
   takes at most 65,535 parameters on PostgreSQL and 32,766 on SQLite, so large inputs go in chunks:
   a loop over `.chunks(..)` is not reported.
 
-Calls of other operations in a loop are not reported either, nor statements with a `LIMIT` in a
+SQLite is asked without a round trip, so in a plain `fn` only the statements of `postgres::Client` are
+reported. Calls of other operations in a loop are not reported either, nor statements with a `LIMIT` in a
 `loop` or `while`, which work in batches.
 "#,
     bad: r#"
@@ -57,17 +59,34 @@ async fn import(tx: &mut Tx<'_, Sqlite>, names: &[String]) -> dbop::Result<()> {
     Ok(())
 }
 "#,
-    pass: |_| Some(Box::new(QueryInLoop)),
+    pass: |subject| {
+        let api = Api::of(subject.function);
+        let has_server = matches!(api, Api::Sqlx | Api::Postgres);
+        has_server.then(|| Box::new(QueryInLoop) as _)
+    },
 };
+
+/// The same without awaits and sqlx.
+const IN_PLAIN: (&str, &str) = (
+    "this statement runs once for each turn of the loop, and each time costs a round trip to the database",
+    "run one statement for all of them: `WHERE id = ANY($1)`, a join, `INSERT .. SELECT .. FROM UNNEST($1, $2)`, or `copy_in` for many rows",
+);
 
 struct QueryInLoop;
 
 impl Pass for QueryInLoop {
     fn expression(&mut self, expression: &Expr, site: &mut Site) {
-        let Expr::Await(awaited) = expression else {
+        let Some(ended) = site.api().ended(expression) else {
             return;
         };
-        match peel(&awaited.base) {
+        match ended.call {
+            // A statement in an argument has ended by itself.
+            call if site.api().is_plain() => {
+                if matches!(call, Expr::MethodCall(call) if site.api().waits_for_server(&call.method))
+                {
+                    check(call, site);
+                }
+            }
             // `timeout(second, query(..).execute(tx)).await`
             Expr::Call(call) => call.args.iter().for_each(|argument| check(argument, site)),
             future => check(future, site),
@@ -86,23 +105,29 @@ fn check(future: &Expr, site: &mut Site) {
     if site.runs == Runs::Later || !matches!(site.repeats, Repeats::Each | Repeats::Until) {
         return;
     }
-    let Some(call) = statement(future) else {
+    let Some(call) = statement(future, site) else {
         return;
     };
+    let is_plain = site.api().is_plain();
     let runs = site.names.uses(&call.receiver)
         || call.args.iter().any(|argument| site.names.uses(argument))
-        || makes_query(root(&call.receiver));
+        || !is_plain && makes_query(root(&call.receiver));
     let is_batch = site.repeats == Repeats::Until && is_limited(call, site);
     if runs && !is_batch && !is_another(call, site) {
-        site.report(&LINT, &call.method, call.method.span());
+        let words = if is_plain {
+            IN_PLAIN
+        } else {
+            (LINT.message, LINT.help)
+        };
+        site.report_as(&LINT, &call.method, call.method.span(), words);
     }
 }
 
 /// `query(..).fetch(tx)` of `query(..).fetch(tx).try_collect()`
-fn statement(future: &Expr) -> Option<&ExprMethodCall> {
+fn statement<'a>(future: &'a Expr, site: &Site) -> Option<&'a ExprMethodCall> {
     match peel(future) {
-        Expr::MethodCall(call) if runs_statement(&call.method) => Some(call),
-        Expr::MethodCall(call) => statement(&call.receiver),
+        Expr::MethodCall(call) if site.api().waits_for_server(&call.method) => Some(call),
+        Expr::MethodCall(call) => statement(&call.receiver, site),
         _ => None,
     }
 }
@@ -135,7 +160,7 @@ fn beneath(text: &Expr) -> &Expr {
 /// Whether the statement works in batches.
 fn is_limited(call: &ExprMethodCall, site: &Site) -> bool {
     let query = root(&call.receiver);
-    let mut texts = text::given_to_sqlx(query, &site.names, false);
+    let mut texts = text::given_to_driver(query, &site.names, false);
     if let Some(query) = variable(query) {
         texts.extend_from_slice(site.names.texts(query));
     }

@@ -71,6 +71,7 @@ impl Pass for RetryWithoutIdempotence {
             .any(|statement| statement.writes.is_some());
         if writes
             && site.runs != Runs::Later
+            && sql.on_session != Some(false)
             && let Some(retry) = &self.retry
             && site.report(&LINT, retry, retry.span())
         {

@@ -4,10 +4,12 @@ use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::Type;
 
+use super::api::Api;
 use super::calls::is_any;
 use super::levels::{Level, Levels};
 use super::names::{Is, Names};
 use super::report::{Finding, Reports, without_attributes};
+use super::waits;
 use super::{Lint, Subject};
 use crate::function::types;
 
@@ -62,7 +64,7 @@ pub(super) struct Site {
 impl Site {
     /// The beginning of the body.
     pub(super) fn new(subject: &Subject<'_>, levels: Levels) -> Site {
-        let mut names = Names::default();
+        let mut names = Names::new(Api::of(subject.function));
         names.open();
         for argument in &subject.function.arguments {
             let is = kind_of_parameter(&argument.parameter.ty);
@@ -86,6 +88,18 @@ impl Site {
 
     pub(super) fn is_awaited(&self) -> bool {
         self.around.last() == Some(&Around::Awaited)
+    }
+
+    /// By which calls the body runs its statements.
+    pub(super) fn api(&self) -> Api {
+        self.names.api
+    }
+
+    /// Whether what a call has begun is waited for where it stands: `spawn(f).await`, and in a plain
+    /// function `spawn(f).join()`.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let joined = |around: &Around| matches!(around, Around::Receiver(name) if name == "join");
+        self.is_awaited() || self.api().is_plain() && self.around.last().is_some_and(joined)
     }
 
     pub(super) fn is_session_name(&self, ident: &Ident) -> bool {
@@ -188,9 +202,12 @@ fn kind_of_parameter(ty: &Type) -> Is {
     let words = &path.path.segments;
     let first = words.first().map(|segment| &segment.ident);
     let last = words.last().map(|segment| &segment.ident);
+    const POOLS: [&str; 4] = ["Db", "PgPool", "Pool", "SqlitePool"];
     if first.is_some_and(|first| is_any(first, &["diesel", "postgres", "rusqlite"])) {
         Is::Blocking
-    } else if last.is_some_and(|last| is_any(last, &["Db", "PgPool", "Pool", "SqlitePool"])) {
+    } else if waits::is_client(&path.path) {
+        Is::Remote
+    } else if last.is_some_and(|last| is_any(last, &POOLS)) {
         Is::Pool
     } else {
         Is::Plain

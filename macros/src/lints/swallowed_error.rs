@@ -1,10 +1,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Expr, ExprAwait, ExprMatch, ExprMethodCall, Local, Pat};
+use syn::{Expr, ExprMatch, ExprMethodCall, Local, Pat};
 
-use super::calls::{awaited_name, function, is_any, last, peel, runs_statement};
+use super::api::{Api, Ended};
+use super::calls::{ends_with, function, is_any, last, peel};
 use super::levels::Level;
 use super::report::last_token;
+use super::results;
 use super::site::{Around, Site};
 use super::{Lint, Pass, Subject};
 
@@ -27,6 +29,10 @@ A failure that is a part of the plan is matched on (`Err(error) if ..`), or avoi
 A statement that is not awaited at all is found, too: it never runs. The text does not show what a
 helper returns: one that takes the session and cannot fail is written `let () = helper(&mut *tx).await;`,
 and a value that is not needed `let _value = helper(&mut *tx).await;`.
+
+In a plain `fn` it is the `Result` of the driver's own methods, of functions that are given the
+connection, and of each row: `rows.flatten()` leaves out those that failed. That there may be no row
+is said by `.optional()?`, or `query_opt` of `postgres`.
 "#,
     bad: r#"
 use dbop::{Tx, transactional};
@@ -62,6 +68,9 @@ const NEVER_RUN: (&str, &str) = (
     "end it with `.await?`",
 );
 
+/// Rows of which those that failed are left out.
+const ROWS: &str = "collect them with `collect::<Result<Vec<_>, _>>()?`, or end each row with `?`";
+
 struct SwallowedError {
     /// What to write instead.
     help: String,
@@ -70,16 +79,13 @@ struct SwallowedError {
 impl Pass for SwallowedError {
     fn expression(&mut self, expression: &Expr, site: &mut Site) {
         match expression {
-            Expr::Await(awaited) if site.is_discarded && may_fail(awaited, site) => {
-                self.discarded(awaited, site);
-            }
+            Expr::Await(_) => self.discarded(expression, site),
             Expr::MethodCall(call) => self.method(call, site),
             Expr::Call(call) => {
                 let name = function(call).and_then(last);
                 let is_drop = name.is_some_and(|name| name == "drop") && call.args.len() == 1;
                 let dropped = call.args.first().filter(|_| is_drop);
-                let dropped = dropped.and_then(|value| awaited_in(value));
-                if dropped.is_some_and(|awaited| may_fail(awaited, site)) {
+                if dropped.is_some_and(|value| results::may_fail(value, &site.names)) {
                     self.report(call, last_token(&call.func), site);
                 }
             }
@@ -107,12 +113,13 @@ impl Pass for SwallowedError {
 impl SwallowedError {
     fn new(subject: &Subject<'_>) -> SwallowedError {
         let instead = if subject.is_transaction() {
-            "; to go on after a failure, run it in `{session}.savepoint(..)`"
+            let savepoint = Api::of(subject.function).savepoint();
+            format!("; to go on after a failure, run it in {savepoint}")
         } else {
-            ", or match on the error"
+            ", or match on the error".to_owned()
         };
         SwallowedError {
-            help: LINT.help.replace("{instead}", instead),
+            help: LINT.help.replace("{instead}", &instead),
         }
     }
 
@@ -120,37 +127,63 @@ impl SwallowedError {
         site.report_as(&LINT, place, point, (LINT.message, &self.help));
     }
 
-    /// `helper(tx).await;`, of which the text does not show whether it can fail.
-    fn discarded(&self, awaited: &ExprAwait, site: &mut Site) {
+    /// For those who only meant that there may be no row, or no more rows.
+    fn help_with(&self, lost: &Ended<'_>, api: Api) -> String {
+        const ONE_ROW: [&str; 4] = ["first", "get_result", "query_one", "query_row"];
+        let name = lost.name();
+        let reads_one = name.is_some_and(|name| is_any(name, &ONE_ROW));
+        let instead = match api {
+            Api::Sqlx => "",
+            _ if name.is_none_or(|name| name == "next") => return ROWS.to_owned(),
+            Api::Rusqlite | Api::Diesel if reads_one => "; `.optional()?` makes `None` of no row",
+            Api::Postgres if reads_one => "; `query_opt` gives `None` for no row",
+            _ => "",
+        };
+        self.help.clone() + instead
+    }
+
+    /// `helper(tx).await;`, of which the text does not show whether it can fail. Of a `Result` that
+    /// is there without an await rustc speaks.
+    fn discarded(&self, awaited: &Expr, site: &mut Site) {
+        let ended = site.api().ended(awaited).filter(|_| site.is_discarded);
+        let Some(ended) = ended.filter(|ended| results::call_may_fail(ended, &site.names)) else {
+            return;
+        };
         let mut help = self.help.clone();
-        if !is_statement(awaited) {
+        if !results::is_statement(&ended, &site.names) {
             help += "; if it cannot fail, write `let () = ..`";
         }
-        let point = awaited.await_token.span;
-        site.report_as(&LINT, awaited, point, (LINT.message, &help));
+        site.report_as(&LINT, awaited, ended.point(), (LINT.message, &help));
     }
 
     /// `let _ = value;`
     fn ignored(&self, value: &Expr, place: TokenStream, site: &mut Site) {
-        let awaited = awaited_in(value).filter(|awaited| may_fail(awaited, site));
-        if let Some(awaited) = awaited {
-            self.report(place, awaited.await_token.span, site);
-        } else if let Some(statement) = unawaited(value, site) {
+        if let Some(lost) = results::of(value, &site.names)
+            && results::call_may_fail(&lost, &site.names)
+        {
+            self.report(place, lost.point(), site);
+        } else if let Some(statement) = results::unawaited(value, &site.names) {
             site.report_as(&LINT, value, statement.method.span(), NEVER_RUN);
         }
     }
 
     /// `..await.ok()`, `..await.unwrap_or_default()`
     fn method(&self, call: &ExprMethodCall, site: &mut Site) {
-        let lost = awaited_in(&call.receiver).filter(|_| swallows(call) && !is_converted(site));
+        let lost = results::of(&call.receiver, &site.names);
+        let lost = lost.filter(|_| swallows(call) && !is_converted(site));
         // A helper may return an `Option`, which has methods of the same name; `ok` it has not.
-        let is_lost = |awaited: &ExprAwait| match call.method == "ok" {
-            true => uses_session(awaited, site),
-            false => is_statement(awaited) && uses_session(awaited, site),
+        let is_lost = |ended: &Ended<'_>| {
+            let is_result = call.method == "ok" || results::is_statement(ended, &site.names);
+            is_result && results::uses_session(ended, &site.names)
         };
-        if lost.is_some_and(is_lost) {
-            self.report(&call.method, call.method.span(), site);
-        } else if site.is_discarded && unawaited_call(call, site) {
+        if let Some(lost) = lost.filter(is_lost) {
+            let help = self.help_with(&lost, site.api());
+            let words = (LINT.message, &*help);
+            site.report_as(&LINT, &call.method, call.method.span(), words);
+        } else if site.names.is_rows(&call.receiver) && leaves_out(call) {
+            let words = (LINT.message, ROWS);
+            site.report_as(&LINT, &call.method, call.method.span(), words);
+        } else if site.is_discarded && results::is_unawaited(call, &site.names) {
             site.report_as(&LINT, call, call.method.span(), NEVER_RUN);
         }
     }
@@ -162,17 +195,23 @@ impl SwallowedError {
             self.only_ok(&both.right, site);
         }
         if let Expr::Let(condition) = peel(condition) {
-            let awaited = awaited_in(&condition.expr).filter(|_| is_named(&condition.pat, "Ok"));
-            if let Some(awaited) = awaited.filter(|awaited| uses_session(awaited, site)) {
-                self.report(&condition.pat, awaited.await_token.span, site);
+            let names = &site.names;
+            let is_next = is_some_ok(&condition.pat) && names.is_outcome(&condition.expr);
+            let lost = results::of(&condition.expr, names)
+                .filter(|lost| is_named(&condition.pat, "Ok") || is_next && lost.name().is_some())
+                .filter(|lost| results::uses_session(lost, names));
+            if let Some(lost) = lost {
+                let help = self.help_with(&lost, site.api());
+                let words = (LINT.message, &*help);
+                site.report_as(&LINT, &condition.pat, lost.point(), words);
             }
         }
     }
 
     /// `match ..await { Ok(row) => .., Err(_) => {} }`
     fn arms(&self, arms: &ExprMatch, site: &mut Site) {
-        let awaited = awaited_in(&arms.expr);
-        if !awaited.is_some_and(|awaited| uses_session(awaited, site)) {
+        let lost = results::of(&arms.expr, &site.names);
+        if !lost.is_some_and(|lost| results::uses_session(&lost, &site.names)) {
             return;
         }
         let has = |name| arms.arms.iter().any(|arm| is_named(&arm.pat, name));
@@ -206,6 +245,25 @@ fn swallows(call: &ExprMethodCall) -> bool {
     }
 }
 
+/// Whether the adapter drops every `Err`: `.flatten()`, `.filter_map(Result::ok)`. A closure is read
+/// by itself.
+fn leaves_out(call: &ExprMethodCall) -> bool {
+    let is_ok = |value: &Expr| match peel(value) {
+        Expr::Path(path) => ends_with(&path.path, &["Result", "ok"]),
+        Expr::Closure(closure) => {
+            let input = closure.inputs.first().map(ToTokens::to_token_stream);
+            let body = closure.body.to_token_stream();
+            input.is_some_and(|input| input.to_string() == body.to_string())
+        }
+        _ => false,
+    };
+    match call.method.to_string().as_str() {
+        "flatten" => call.args.is_empty(),
+        "filter_map" | "flat_map" | "map_while" => call.args.first().is_some_and(is_ok),
+        _ => false,
+    }
+}
+
 /// Whether another error is made of what is here: `.ok().ok_or(NotFound)?`, `.ok() else { .. }`.
 fn is_converted(site: &Site) -> bool {
     const ERRORS: [&str; 6] = [
@@ -228,69 +286,6 @@ fn is_converted(site: &Site) -> bool {
     false
 }
 
-/// Whether this is a statement of sqlx, and not a helper.
-fn is_statement(awaited: &ExprAwait) -> bool {
-    awaited_name(awaited).is_some_and(runs_statement)
-}
-
-/// The await whose `Result` this is.
-fn awaited_in(value: &Expr) -> Option<&ExprAwait> {
-    const KEEP: [&str; 8] = [
-        "and_then",
-        "context",
-        "inspect_err",
-        "map",
-        "map_err",
-        "or_else",
-        "with_context",
-        "wrap_err",
-    ];
-    match peel(value) {
-        Expr::Await(awaited) => Some(awaited),
-        Expr::MethodCall(call) if is_any(&call.method, &KEEP) => awaited_in(&call.receiver),
-        _ => None,
-    }
-}
-
-/// Whether what is awaited uses the session. A savepoint may fail: it is undone alone.
-fn uses_session(awaited: &ExprAwait, site: &Site) -> bool {
-    // That of a transaction by hand has a lint of its own.
-    const OTHERS: [&str; 3] = ["commit", "rollback", "savepoint"];
-    let is_other = awaited_name(awaited).is_some_and(|name| is_any(name, &OTHERS));
-    !is_other && site.names.uses(&awaited.base)
-}
-
-/// Whether what is awaited is a statement on the session, or a call that is given the session, so
-/// that its result is likely a `Result`.
-fn may_fail(awaited: &ExprAwait, site: &Site) -> bool {
-    let names = &site.names;
-    uses_session(awaited, site)
-        && match peel(&awaited.base) {
-            Expr::MethodCall(call) => {
-                runs_statement(&call.method)
-                    || call.method.to_string().starts_with("try_")
-                    || names.is_handle(&call.receiver)
-                    || call.args.iter().any(|argument| names.uses(argument))
-            }
-            Expr::Call(_) => true,
-            _ => false,
-        }
-}
-
-/// A statement on the session that is not awaited.
-fn unawaited<'a>(value: &'a Expr, site: &Site) -> Option<&'a ExprMethodCall> {
-    match peel(value) {
-        Expr::MethodCall(call) if unawaited_call(call, site) => Some(call),
-        _ => None,
-    }
-}
-
-fn unawaited_call(call: &ExprMethodCall, site: &Site) -> bool {
-    runs_statement(&call.method)
-        && (site.names.uses(&call.receiver)
-            || call.args.iter().any(|argument| site.names.uses(argument)))
-}
-
 /// `Ok(..)`
 fn is_named(pattern: &Pat, name: &str) -> bool {
     match pattern {
@@ -298,6 +293,16 @@ fn is_named(pattern: &Pat, name: &str) -> bool {
         Pat::Guard(guarded) => is_named(&guarded.pat, name),
         Pat::Or(any) => any.cases.iter().any(|case| is_named(case, name)),
         Pat::Paren(inner) => is_named(&inner.pat, name),
+        _ => false,
+    }
+}
+
+/// `Some(Ok(..))`
+fn is_some_ok(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::TupleStruct(some) => {
+            is_named(pattern, "Some") && some.elems.iter().all(|inner| is_named(inner, "Ok"))
+        }
         _ => false,
     }
 }

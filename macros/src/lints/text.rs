@@ -1,10 +1,12 @@
-//! The SQL in a body: string literals that stand where sqlx takes a statement.
+//! The SQL in a body: string literals that stand where a statement is taken.
 
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Expr, Lit, LitStr, Macro, Token};
 
-use super::calls::{function, is_any, is_query, last, peel, runs_statement};
+use super::calls::{function, is_any, is_query, last, peel};
 use super::names::{Names, variable};
 use crate::sql::{self, Form, Statement};
 
@@ -15,12 +17,16 @@ pub(super) struct Literal {
     form: Form,
 }
 
-/// A literal that was read as SQL.
+/// What is known of SQL in a body.
 pub(super) struct Sql {
-    pub(super) literal: LitStr,
+    /// The literal that it was read in, or the call that builds it.
+    pub(super) place: TokenStream,
+    pub(super) point: Span,
     pub(super) statements: Vec<Statement>,
     /// Whether it runs on the session, where that can be seen.
     pub(super) on_session: Option<bool>,
+    /// Whether it is built by calls, and not written as text.
+    pub(super) is_built: bool,
 }
 
 impl PartialEq for Literal {
@@ -47,15 +53,17 @@ impl Literal {
 
     pub(super) fn read(&self, on_session: Option<bool>) -> Sql {
         Sql {
-            on_session,
-            literal: self.literal.clone(),
+            place: self.literal.to_token_stream(),
+            point: self.literal.span(),
             statements: sql::read(&self.literal.value(), self.form),
+            on_session,
+            is_built: false,
         }
     }
 }
 
-/// The statements that this expression gives to sqlx; those in its parts are their own business.
-pub(super) fn given_to_sqlx(expression: &Expr, names: &Names, has_session: bool) -> Vec<Literal> {
+/// The texts that this expression gives to the driver; those in its parts are their own business.
+pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: bool) -> Vec<Literal> {
     match expression {
         Expr::Call(call) => {
             let Some(path) = function(call) else {
@@ -68,7 +76,7 @@ pub(super) fn given_to_sqlx(expression: &Expr, names: &Names, has_session: bool)
                 .segments
                 .iter()
                 .any(|segment| segment.ident == "QueryBuilder");
-            if is_query(name) || builds {
+            if is_query(name) || name == "sql_query" || builds {
                 let texts = call.args.first().map(|text| texts(text, names));
                 let texts = texts.unwrap_or_default().into_iter();
                 return texts
@@ -77,13 +85,13 @@ pub(super) fn given_to_sqlx(expression: &Expr, names: &Names, has_session: bool)
             }
             // `Executor::execute(&mut *tx, "..")`
             match call.args.iter().nth(1) {
-                Some(text) if runs_statement(name) => texts(text, names),
+                Some(text) if names.api.takes_text(name) => texts(text, names),
                 _ => Vec::new(),
             }
         }
         // `tx.execute("..")`; what else has such a method may be no database.
         Expr::MethodCall(call)
-            if (runs_statement(&call.method) || call.method == "prepare")
+            if names.api.takes_text(&call.method)
                 && (!has_session || names.uses(&call.receiver)) =>
         {
             let text = call.args.first();

@@ -17,6 +17,9 @@ Where all rows are meant, `WHERE true` says so. A large table is better changed 
 PostgreSQL's `TRUNCATE` empties one at once, and so does SQLite's `DELETE` without `WHERE`
 ([the truncate optimization](https://www.sqlite.org/lang_delete.html)): allow the lint there.
 
+In a plain `fn` with diesel it is `.filter(..)` that is missing, of a `diesel::update(users)` or
+`diesel::delete(users)` that is executed where it is built.
+
 A `WHERE` of a subquery is not one of the statement; texts that are put together at run time are let
 through.
 "#,
@@ -43,6 +46,10 @@ async fn expire(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
     pass: |_| Some(Box::new(UnfilteredWrite)),
 };
 
+/// The same in the words of diesel.
+const BUILT: &str =
+    "add a `.filter(..)`; if every row is meant, say so with `.filter(true.into_sql::<Bool>())`";
+
 struct UnfilteredWrite;
 
 impl Pass for UnfilteredWrite {
@@ -53,12 +60,8 @@ impl Pass for UnfilteredWrite {
             .filter_map(|statement| statement.unfiltered)
         {
             let message = LINT.message.replace("{keyword}", keyword);
-            site.report_as(
-                &LINT,
-                &sql.literal,
-                sql.literal.span(),
-                (&message, LINT.help),
-            );
+            let help = if sql.is_built { BUILT } else { LINT.help };
+            site.report_as(&LINT, &sql.place, sql.point, (&message, help));
         }
     }
 }

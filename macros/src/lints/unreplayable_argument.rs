@@ -22,7 +22,8 @@ what the failed attempt did; what is behind a `&mut` does not.
 
 Take the value and return it, or say `retry = never`. Of the three, only a `&mut` argument can be
 allowed: every attempt is then lent the same one, and the body has to cope with what it finds there.
-A consumed `self` is gone after the first attempt, and a returned `&mut` is still lent to it.
+A consumed `self` is gone after the first attempt, and a returned `&mut` is still lent to it. Into a
+plain `fn` no `&mut` can go but the connection, and a consumed `self` is cloned like any argument.
 "#,
     bad: r#"
 use dbop::{Tx, transactional};
@@ -46,7 +47,9 @@ async fn names(tx: &mut Tx<'_, Sqlite>) -> dbop::Result<Vec<String>> {
 "#,
     pass: |subject| {
         let plan = Plan::of(subject.options, subject.has_session());
-        (plan == Plan::Replayed).then(|| Box::new(UnreplayableArgument) as _)
+        // What a plain function is given crosses to another thread, of which `checks` speaks.
+        let is_lent_again = plan == Plan::Replayed && !subject.function.is_plain();
+        is_lent_again.then(|| Box::new(UnreplayableArgument) as _)
     },
 };
 

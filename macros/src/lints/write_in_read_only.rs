@@ -51,11 +51,11 @@ struct WriteInReadOnly;
 
 impl Pass for WriteInReadOnly {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
-        if site.runs == Runs::Later {
+        // Another session may be one that writes.
+        if site.runs == Runs::Later || sql.on_session == Some(false) {
             return;
         }
         for statement in &sql.statements {
-            let point = sql.literal.span();
             let refused = statement
                 .writes
                 .filter(|keyword| !RUN_ANYWHERE.contains(keyword));
@@ -63,15 +63,15 @@ impl Pass for WriteInReadOnly {
                 let message = LINT
                     .message
                     .replace("writes,", &format!("writes (`{keyword}`),"));
-                site.report_as(&LINT, &sql.literal, point, (&message, LINT.help));
+                site.report_as(&LINT, &sql.place, sql.point, (&message, LINT.help));
             } else if let Some(lock) = statement.locks {
                 let message = format!(
                     "`{lock}` locks rows, which a `read_only` operation may not do: its session refuses it when it runs"
                 );
                 site.report_as(
                     &LINT,
-                    &sql.literal,
-                    point,
+                    &sql.place,
+                    sql.point,
                     (&message, "remove `read_only`, or read without the lock"),
                 );
             }

@@ -1,22 +1,6 @@
 //! Shapes of code that a lint must find, and those that only look like it.
 
-use super::{found, in_operation, in_transaction};
-
-type Find = fn(&str) -> Vec<String>;
-
-#[track_caller]
-fn all(find: Find, lint: &str, bodies: &[&str]) {
-    for body in bodies {
-        assert_eq!(find(body), [lint], "{body}");
-    }
-}
-
-#[track_caller]
-fn none(find: Find, bodies: &[&str]) {
-    for body in bodies {
-        assert_eq!(find(body), [] as [&str; 0], "{body}");
-    }
-}
+use super::{Find, all, found, in_operation, in_transaction, none};
 
 #[test]
 fn foreign_awaits_are_found() {
@@ -438,9 +422,18 @@ fn writes_in_read_only_operations_are_found() {
         "cache.execute(\"DELETE FROM cache WHERE k = 1\").await?; query(\"SELECT 1\").fetch_one(&mut *conn).await?; Ok(())",
         "log(\"DELETE FROM t\"); query(\"SELECT 1\").fetch_one(&mut *conn).await?; Ok(())",
         "query(statement).fetch_one(&mut *conn).await?; Ok(())",
+        "query(\"UPDATE t SET a = 1 WHERE b\").execute(other).await?; Ok(())",
+        "let log = diesel::insert_into(log).values(x); log.execute(&mut other).await?; Ok(())",
     ] {
         assert_eq!(read_only(body), [] as [&str; 0], "{body}");
     }
+    assert_eq!(
+        found(
+            "#[db_op(read_only)] async fn f(pool: &PgPool) -> R { query(\"UPDATE t SET a = 1 WHERE b\").execute(pool).await?; Ok(()) }"
+        ),
+        ["write_in_read_only"],
+        "whose session it is, is not seen"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cases;
 mod levels;
 mod pages;
+mod plain;
 mod random;
 
 use quote::ToTokens;
@@ -72,6 +73,22 @@ fn reported(operation: &Attribute, function: &impl ToTokens) -> Vec<String> {
         .skip(1)
         .filter_map(|rest| rest.split('`').next());
     pages.map(str::to_owned).collect()
+}
+
+type Find = fn(&str) -> Vec<String>;
+
+#[track_caller]
+fn all(find: Find, lint: &str, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(find(body), [lint], "{body}");
+    }
+}
+
+#[track_caller]
+fn none(find: Find, bodies: &[&str]) {
+    for body in bodies {
+        assert_eq!(find(body), [] as [&str; 0], "{body}");
+    }
 }
 
 /// The names found in the body of `async fn f(tx: &mut Tx<'_, Sqlite>, ..)`.

@@ -6,13 +6,13 @@ use quote::ToTokens;
 use syn::visit::Visit;
 use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
 
-use super::calls::{async_block, function, has_any, is_any, last, peel, root, runs_statement};
+use super::calls::{async_block, function, has_any, is_any, last, peel, root};
 use super::levels::Levels;
 use super::names::{Is, Names};
 use super::parts::{Branch, Parts};
 use super::report::Reports;
 use super::site::{Around, Repeats, Runs, Site};
-use super::text::{self, Literal};
+use super::text::{self, Sql};
 use super::{Pass, Subject};
 use crate::function::types;
 
@@ -127,7 +127,8 @@ impl Walk {
         let on_session = receiver.is_some_and(|receiver| names.uses(receiver));
         let gets_session = receiver.is_some_and(|receiver| names.is_handle(receiver))
             || arguments.clone().any(|argument| names.is_handle(argument));
-        let is_awaited = self.site.is_awaited();
+        let gets_rows = receiver.is_some_and(|receiver| names.is_rows(receiver));
+        let (is_awaited, is_plain) = (self.site.is_awaited(), names.api.is_plain());
         for argument in arguments {
             let lent = match peel(argument) {
                 Expr::Reference(inner) => peel(&inner.expr),
@@ -137,6 +138,10 @@ impl Walk {
                 (Expr::Async(_) | Expr::Closure(_), _) if is_hook(&name) => {
                     self.running(Runs::Later, |walk| walk.visit_expr(argument));
                 }
+                (Expr::Closure(closure), _) if is_plain && (gets_session || on_session) => {
+                    let inputs = self.inputs_in_plain(&name, closure, gets_rows);
+                    self.called_closure(closure, &inputs);
+                }
                 // Called by what has the session, while it is open.
                 (Expr::Closure(closure), _) if gets_session => {
                     self.called_closure(closure, &Is::Session);
@@ -144,7 +149,9 @@ impl Walk {
                 (Expr::Closure(closure), _) if on_session => {
                     self.called_closure(closure, &Is::Plain);
                 }
-                (_, Some(closure)) if is_sync(closure) && (is_awaited || may_block(&name)) => {
+                (_, Some(closure))
+                    if is_sync(closure) && (is_awaited || self.leaves_thread(&name)) =>
+                {
                     self.running(Runs::OnOtherThread, |walk| walk.visit_expr(argument));
                 }
                 _ => self.visit_expr(argument),
@@ -157,8 +164,37 @@ impl Walk {
         let repeats = self.repeats_in(*inputs == Is::Session);
         self.with_names(|walk| {
             walk.inputs(closure, inputs);
-            walk.repeating(repeats, |walk| walk.awaited(&closure.body));
+            walk.repeating(repeats, |walk| match walk.site.api().is_plain() {
+                true => walk.visit_expr(&closure.body),
+                false => walk.awaited(&closure.body),
+            });
         });
+    }
+
+    /// What a driver's call gives the closure: a row, a `Result`, or in `conn.transaction(|conn| ..)`
+    /// the session again.
+    fn inputs_in_plain(&self, name: &str, closure: &ExprClosure, gets_rows: bool) -> Is {
+        let divides = ["savepoint", "transaction"];
+        let is_session_again = |input: &Pat| {
+            let name = pattern_name(input).map(|name| &name.ident);
+            name.is_some_and(|name| self.site.names.get(name) == Some(&Is::Session))
+        };
+        if divides.iter().any(|word| name.contains(word))
+            || closure.inputs.iter().any(is_session_again)
+        {
+            Is::Session
+        } else if gets_rows && closure.inputs.len() == 1 {
+            Is::Outcome
+        } else {
+            Is::Plain
+        }
+    }
+
+    /// Whether what is called by this name runs its closure where it may block. In a plain function
+    /// that is everywhere, so there it is about another thread.
+    fn leaves_thread(&self, name: &str) -> bool {
+        let waits_here = ["block", "block_in_place", "call", "install", "interact"];
+        may_block(name) && !(self.site.api().is_plain() && waits_here.contains(&name))
     }
 
     /// What is undone one by one in savepoints cannot be one statement.
@@ -172,13 +208,29 @@ impl Walk {
 
     fn inputs(&mut self, closure: &ExprClosure, unless_typed: &Is) {
         for input in &closure.inputs {
-            let kind = if is_session_type(input) {
+            let kind = if self.is_session_type(input) {
                 &Is::Session
             } else {
                 unless_typed
             };
             self.site.names.bind(input, kind);
         }
+    }
+
+    /// `tx: &mut Tx<'_, DB>`
+    fn is_session_type(&self, input: &Pat) -> bool {
+        const NAMES: [&str; 4] = ["Tx", "Conn", "PgConnection", "SqliteConnection"];
+        const PLAIN: [&str; 4] = ["Connection", "Savepoint", "SqliteConnection", "Transaction"];
+        let Pat::Type(PatType { ty, .. }) = input else {
+            return false;
+        };
+        let names = match self.site.api().is_plain() {
+            true => &PLAIN,
+            false => &NAMES,
+        };
+        types::reference(ty)
+            .and_then(|(inner, _)| types::last_segment(inner))
+            .is_some_and(|segment| is_any(&segment.ident, names))
     }
 
     fn macro_call(&mut self, call: &Macro) {
@@ -213,25 +265,26 @@ impl Walk {
         });
     }
 
-    fn sql(&mut self, found: Vec<Literal>) {
-        for literal in found {
-            let sql = literal.read(self.on_session);
-            for pass in &mut self.passes {
-                pass.sql(&sql, &mut self.site);
-            }
+    fn sql(&mut self, sql: &Sql) {
+        for pass in &mut self.passes {
+            pass.sql(sql, &mut self.site);
         }
     }
 
     /// Whether a statement runs on the session: `query(..).execute(tx)`, `tx.execute(..)`,
-    /// `Executor::execute(tx, ..)`. None of anything else.
+    /// `Executor::execute(tx, ..)`. None of anything else, and where there is none.
     fn runs_on_session(&self, expression: &Expr) -> Option<bool> {
+        if !self.site.has_session() {
+            return None;
+        }
         let uses = |value| self.site.names.uses(value);
         match expression {
-            Expr::MethodCall(call) if runs_statement(&call.method) => {
+            Expr::MethodCall(call) if self.site.api().runs(&call.method) => {
                 Some(uses(&call.receiver) || call.args.iter().any(uses))
             }
             Expr::Call(call) => {
-                let runs = function(call).and_then(last).is_some_and(runs_statement);
+                let name = function(call).and_then(last);
+                let runs = name.is_some_and(|name| self.site.api().runs(name));
                 runs.then(|| call.args.iter().any(uses))
             }
             _ => None,
@@ -249,7 +302,7 @@ impl Walk {
         }
         // A query is known by its text.
         let has_session = self.site.has_session();
-        let query = text::given_to_sqlx(root(value), &self.site.names, has_session);
+        let query = text::given_to_driver(root(value), &self.site.names, has_session);
         let texts = if query.is_empty() {
             text::texts(value, &self.site.names)
         } else {
@@ -332,21 +385,6 @@ fn closure_in(argument: &Expr) -> Option<&ExprClosure> {
         },
         _ => None,
     }
-}
-
-/// `tx: &mut Tx<'_, DB>`
-fn is_session_type(input: &Pat) -> bool {
-    let Pat::Type(PatType { ty, .. }) = input else {
-        return false;
-    };
-    types::reference(ty)
-        .and_then(|(inner, _)| types::last_segment(inner))
-        .is_some_and(|segment| {
-            is_any(
-                &segment.ident,
-                &["Tx", "Conn", "PgConnection", "SqliteConnection"],
-            )
-        })
 }
 
 /// `items.chunks(500)`, and what an iterator adds behind it.

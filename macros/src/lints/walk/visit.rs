@@ -8,11 +8,11 @@ use syn::{
     FieldValue, Item, Local, Pat, Stmt, StmtMacro, Type,
 };
 
-use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_session_type, is_sync, until};
+use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_sync, until};
 use crate::lints::calls::{function, last, peel};
 use crate::lints::names::Is;
 use crate::lints::site::{Around, Repeats, Runs};
-use crate::lints::text;
+use crate::lints::{built, text};
 
 impl Walk {
     /// Tells every lint of the expression when all that is in it has been told.
@@ -28,16 +28,25 @@ impl Walk {
             for pass in &mut walk.passes {
                 pass.expression(expression, &mut walk.site);
             }
-            let has_session = walk.site.has_session();
-            walk.sql(text::given_to_sqlx(
-                expression,
-                &walk.site.names,
-                has_session,
-            ));
+            walk.statements(expression);
             walk.site.is_discarded = false;
         });
         self.on_session = outer;
         self.site.around.pop();
+    }
+
+    /// Tells every lint of the SQL that this expression gives to the driver, or builds there.
+    fn statements(&mut self, expression: &Expr) {
+        let (names, has_session) = (&self.site.names, self.site.has_session());
+        let texts = text::given_to_driver(expression, names, has_session);
+        let built = built::of(expression, names, has_session);
+        for text in texts {
+            self.sql(&text.read(self.on_session));
+        }
+        if let Some(mut sql) = built {
+            sql.on_session = self.on_session;
+            self.sql(&sql);
+        }
     }
 
     /// The value of a `let`.
@@ -81,7 +90,9 @@ impl<'ast> Visit<'ast> for Walk {
     fn visit_stmt_macro(&mut self, statement: &'ast StmtMacro) {
         self.attributes(&statement.attrs);
         self.macro_call(&statement.mac);
-        self.sql(text::of_macro(&statement.mac));
+        for text in text::of_macro(&statement.mac) {
+            self.sql(&text.read(self.on_session));
+        }
     }
 
     /// Another function's body is another matter; a text is known by its name.
@@ -145,7 +156,9 @@ impl<'ast> Visit<'ast> for Walk {
         self.attributes(&closure.attrs);
         self.with_names(|walk| {
             walk.inputs(closure, &Is::Plain);
-            let is_savepoint = closure.inputs.iter().any(is_session_type);
+            let is_plain = walk.site.api().is_plain();
+            let is_session = |input| walk.is_session_type(input);
+            let is_savepoint = !is_plain && closure.inputs.iter().any(is_session);
             if is_savepoint || closure.asyncness.is_some() {
                 let mentions = walk.site.names.is_mentioned(closure.body.to_token_stream());
                 let repeats = walk.repeats_in(is_savepoint);
@@ -237,7 +250,7 @@ impl<'ast> Visit<'ast> for Walk {
             Repeats::Each
         };
         self.with_names(|walk| {
-            let kind = walk.site.names.kind_of(&each.expr);
+            let kind = walk.site.names.kind_of_item(&each.expr);
             walk.site.names.bind(&each.pat, &kind);
             walk.repeating(repeats, |walk| walk.visit_block(&each.body));
         });

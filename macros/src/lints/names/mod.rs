@@ -2,13 +2,17 @@
 //!
 //! The session is `tx` and its reborrows. A value that is made of it and not yet awaited holds it: a
 //! stream, a future, a struct. What an await gave is data, and says nothing about the session any
-//! more; unless it came from a helper, which may have given back something that holds it.
+//! more; unless it came from a helper, which may have given back something that holds it. Without
+//! awaits it is the call that shows which it is ([`plain`]).
+
+mod plain;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Pat, Stmt};
 
+use super::api::Api;
 use super::calls::{awaited_name, function, has_any, is_any, last, peel, root, runs_statement};
 use super::parts::Parts;
 use super::text::Literal;
@@ -23,10 +27,16 @@ pub(super) enum Is {
     Holder,
     /// What a helper gave that had the session; it may hold it.
     Given,
+    /// An iterator over the `Result` of each row.
+    Rows,
+    /// The `Result` of a statement, or of a row.
+    Outcome,
     /// A pool or `Db`, which has other connections.
     Pool,
     /// A connection without async.
     Blocking,
+    /// A client that waits for other servers.
+    Remote,
     /// Chunks of many things.
     Chunks,
     /// A text, where the body says which.
@@ -39,12 +49,19 @@ struct Name {
 }
 
 /// The scopes around one place, the innermost last.
-#[derive(Default)]
 pub(super) struct Names {
+    pub(super) api: Api,
     scopes: Vec<Vec<Name>>,
 }
 
 impl Names {
+    pub(super) fn new(api: Api) -> Names {
+        Names {
+            api,
+            scopes: Vec::new(),
+        }
+    }
+
     pub(super) fn open(&mut self) {
         self.scopes.push(Vec::new());
     }
@@ -66,6 +83,9 @@ impl Names {
         }
         let mut bound = Bound(Vec::new());
         bound.visit_pat(pattern);
+        // A part of a `Result` is none.
+        let is_part = *is == Is::Outcome && !plain::binds_whole(pattern);
+        let is = if is_part { &Is::Plain } else { is };
         for ident in bound.0 {
             // `let (tx, id) = insert(tx).await?;`
             let is_session_again = *is == Is::Given && self.is_session(ident);
@@ -95,7 +115,7 @@ impl Names {
         match is {
             Is::Session if variable(to).is_some() => self.set(to, Is::Session),
             Is::Session | Is::Holder => self.set(to, Is::Holder),
-            Is::Given => self.set(to, Is::Given),
+            Is::Given | Is::Rows => self.set(to, is),
             // Which text it is depends on the way here.
             _ => {
                 if variable(to).is_some_and(|ident| matches!(self.get(ident), Some(Is::Text(_)))) {
@@ -108,6 +128,10 @@ impl Names {
     /// `futures.push(helper(tx));` keeps the session in the variable at the root, `attach(&mut
     /// context, tx)?;` in the one it may write to.
     pub(super) fn store(&mut self, statement: &Expr) {
+        // Without an await nothing shows that a helper keeps what it is given, and most do not.
+        if self.api.is_plain() {
+            return;
+        }
         match peel(statement) {
             Expr::Try(tried) => self.store(&tried.expr),
             Expr::MethodCall(call) if call.method == "unwrap" || call.method == "expect" => {
@@ -155,7 +179,7 @@ impl Names {
     }
 
     fn holds_session(&self, ident: &Ident) -> bool {
-        matches!(self.get(ident), Some(Is::Session | Is::Holder))
+        matches!(self.get(ident), Some(Is::Session | Is::Holder | Is::Rows))
     }
 
     /// What the variable stands for, when the expression is no more than one, or a reference to it.
@@ -178,14 +202,22 @@ impl Names {
     pub(super) fn kind_of(&self, value: &Expr) -> Is {
         if self.is_handle(value) {
             Is::Session
+        } else if self.api.is_plain() {
+            self.kind_in_plain(value)
         } else if self.is_given(value) {
             Is::Given
         } else if self.waits_for_session(value) {
             Is::Holder
-        } else if let Some(Is::Pool) = self.of_variable(value) {
-            Is::Pool
         } else {
-            Is::Plain
+            self.same_kind(value)
+        }
+    }
+
+    /// What the variable stands for that the value is, of those that pass it on by name only.
+    fn same_kind(&self, value: &Expr) -> Is {
+        match self.of_variable(value) {
+            Some(kind @ (Is::Pool | Is::Remote)) => kind.clone(),
+            _ => Is::Plain,
         }
     }
 
@@ -261,6 +293,9 @@ impl Names {
 
     /// Whether the value holds the session.
     pub(super) fn uses(&self, value: &Expr) -> bool {
+        if let Some(holds) = self.result_holds(value) {
+            return holds;
+        }
         match value {
             Expr::Path(_) => variable(value).is_some_and(|ident| self.holds_session(ident)),
             Expr::Await(_) => self.is_handle(value),
@@ -323,7 +358,8 @@ impl Names {
     fn block_uses(&self, block: &Block) -> bool {
         match block.stmts.last() {
             Some(Stmt::Expr(last, None)) => {
-                self.uses(last) || (!has_await(block) && self.is_mentioned(block.to_token_stream()))
+                let is_future = !self.api.is_plain() && !has_await(block);
+                self.uses(last) || (is_future && self.is_mentioned(block.to_token_stream()))
             }
             _ => false,
         }

@@ -1,0 +1,294 @@
+//! By which calls a body runs its statements, and what each of them gives back: sqlx's, whose
+//! results are awaited, or in a plain function those of a synchronous driver.
+
+use proc_macro2::{Ident, Span};
+use syn::{Expr, Path, Type};
+
+use super::calls::{function, is_any, last, peel, runs_statement, starts_upper};
+use super::report::last_token;
+use crate::function::{Function, types};
+
+/// Whose calls they are, as far as the type of the connection tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Api {
+    #[default]
+    Sqlx,
+    Rusqlite,
+    Diesel,
+    Postgres,
+    /// Those of a plain function whose connection has another name, or none.
+    Other,
+}
+
+/// A call that has ended where it stands, so that its value is the result.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    /// All of it: `f(tx).await`, and in a plain function `f(conn)`.
+    pub(super) whole: &'a Expr,
+    /// `f(tx)`
+    pub(super) call: &'a Expr,
+}
+
+impl<'a> Ended<'a> {
+    /// The name of the function or method.
+    pub(super) fn name(&self) -> Option<&'a Ident> {
+        match self.call {
+            Expr::MethodCall(call) => Some(&call.method),
+            Expr::Call(call) => function(call).and_then(last),
+            _ => None,
+        }
+    }
+
+    /// The word that a warning underlines.
+    pub(super) fn point(&self) -> Span {
+        match (self.whole, self.call) {
+            (Expr::Await(awaited), _) => awaited.await_token.span,
+            (_, Expr::MethodCall(call)) => call.method.span(),
+            (_, Expr::Call(call)) => last_token(&call.func),
+            (whole, _) => last_token(whole),
+        }
+    }
+}
+
+impl Api {
+    pub(super) fn of(function: &Function) -> Api {
+        if !function.is_plain() {
+            return Api::Sqlx;
+        }
+        let session = function.session.as_ref();
+        session.map_or(Api::Other, |session| {
+            Api::of_connection(&session.parameter.ty)
+        })
+    }
+
+    /// By the last word of the type, as in `&mut rusqlite::Connection`.
+    fn of_connection(ty: &Type) -> Api {
+        const DIESEL: [&str; 3] = ["MysqlConnection", "PgConnection", "SqliteConnection"];
+        let inner = types::reference(ty).map_or(ty, |(inner, _)| inner);
+        match types::last_segment(inner).map(|segment| &segment.ident) {
+            Some(name) if name == "Connection" => Api::Rusqlite,
+            Some(name) if name == "Client" => Api::Postgres,
+            Some(name) if is_any(name, &DIESEL) => Api::Diesel,
+            _ => Api::Other,
+        }
+    }
+
+    /// Whether nothing is awaited.
+    pub(super) fn is_plain(self) -> bool {
+        self != Api::Sqlx
+    }
+
+    /// Whether a method of this name runs a statement, on a connection, on a query or on a prepared
+    /// statement.
+    pub(super) fn runs(self, method: &Ident) -> bool {
+        if self.is_plain() {
+            is_any(method, &RUN) || is_any(method, &STEP)
+        } else {
+            runs_statement(method)
+        }
+    }
+
+    /// Whether a method of this name sends a statement and waits for its rows. With `postgres` a
+    /// prepared one is sent to be prepared, too, and that once.
+    pub(super) fn waits_for_server(self, method: &Ident) -> bool {
+        let name = method.to_string();
+        match self.is_plain() {
+            true => {
+                ["query", "execute"]
+                    .iter()
+                    .any(|word| name.starts_with(word))
+                    || is_any(method, &["batch_execute", "simple_query"])
+            }
+            false => runs_statement(method),
+        }
+    }
+
+    /// The same of names that nothing else has, so that what the call gives is a `Result`, and no
+    /// `Option` of somebody's helper.
+    pub(super) fn certainly_runs(self, name: &Ident) -> bool {
+        if self.is_plain() {
+            is_any(name, &RUN) || is_operation(name)
+        } else {
+            runs_statement(name)
+        }
+    }
+
+    /// Whether a method of this name takes the text of a statement.
+    pub(super) fn takes_text(self, method: &Ident) -> bool {
+        if self.is_plain() {
+            is_any(method, &TAKE_TEXT)
+        } else {
+            runs_statement(method) || method == "prepare"
+        }
+    }
+
+    /// The call that has ended where this expression has its value.
+    pub(super) fn ended(self, expression: &Expr) -> Option<Ended<'_>> {
+        let whole = expression;
+        let call = match expression {
+            Expr::Await(awaited) if !self.is_plain() => peel(&awaited.base),
+            Expr::Call(_) | Expr::MethodCall(_) if self.is_plain() => whole,
+            _ => return None,
+        };
+        Some(Ended { whole, call })
+    }
+
+    /// Where a part of a transaction may fail by itself.
+    pub(super) fn savepoint(self) -> &'static str {
+        match self {
+            Api::Sqlx => "`{session}.savepoint(..)`",
+            Api::Rusqlite => "a savepoint of the driver, `{session}.savepoint()`",
+            Api::Diesel => "`{session}.transaction(|{session}| ..)`, which is a savepoint here",
+            Api::Postgres => "a savepoint, between the statements `SAVEPOINT` and `ROLLBACK TO`",
+            Api::Other => "a savepoint of the driver",
+        }
+    }
+
+    /// Whether a method of this name gives something that still uses what it was called on, or what
+    /// it was given: a prepared statement, rows, a savepoint, and the adapters of an iterator.
+    pub(super) fn keeps(self, method: &Ident) -> bool {
+        // The client of PostgreSQL has read them all.
+        let is_read = self == Api::Postgres && method == "query";
+        !is_read && (is_any(method, &OPEN) || is_any(method, &ADAPT) || gives_rows(method))
+    }
+}
+
+/// Methods of rusqlite, diesel and `postgres` that run a statement, or have it prepared.
+const RUN: [&str; 33] = [
+    "batch_execute",
+    "copy_in",
+    "copy_out",
+    "execute",
+    "execute_batch",
+    "execute_typed",
+    "get_result",
+    "get_results",
+    "load_iter",
+    "pragma_query",
+    "pragma_query_value",
+    "pragma_update",
+    "pragma_update_and_check",
+    "prepare",
+    "prepare_cached",
+    "prepare_typed",
+    "prepare_with_flags",
+    "query",
+    "query_and_then",
+    "query_map",
+    "query_one",
+    "query_opt",
+    "query_raw",
+    "query_row",
+    "query_row_and_then",
+    "query_typed",
+    "query_typed_one",
+    "query_typed_opt",
+    "query_typed_raw",
+    "raw_execute",
+    "raw_query",
+    "save_changes",
+    "simple_query",
+];
+
+/// The same, under names that helpers have, too.
+const STEP: [&str; 5] = ["exists", "first", "insert", "load", "next"];
+
+const TAKE_TEXT: [&str; 23] = [
+    "batch_execute",
+    "copy_in",
+    "copy_out",
+    "execute",
+    "execute_batch",
+    "execute_typed",
+    "prepare",
+    "prepare_cached",
+    "prepare_typed",
+    "prepare_with_flags",
+    "query",
+    "query_map",
+    "query_one",
+    "query_opt",
+    "query_raw",
+    "query_row",
+    "query_row_and_then",
+    "query_typed",
+    "query_typed_one",
+    "query_typed_opt",
+    "query_typed_raw",
+    "simple_query",
+    "sql_query",
+];
+
+/// What gives a statement, a savepoint or a stream of data.
+const OPEN: [&str; 17] = [
+    "blob_open",
+    "build_transaction",
+    "copy_in",
+    "copy_out",
+    "prepare",
+    "prepare_cached",
+    "prepare_typed",
+    "prepare_with_flags",
+    "query",
+    "query_raw",
+    "raw_query",
+    "savepoint",
+    "savepoint_with_name",
+    "start",
+    "transaction",
+    "transaction_with_behavior",
+    "unchecked_transaction",
+];
+
+const ADAPT: [&str; 26] = [
+    "and_then",
+    "as_mut",
+    "as_ref",
+    "borrow_mut",
+    "by_ref",
+    "chain",
+    "context",
+    "deref_mut",
+    "enumerate",
+    "expect",
+    "filter",
+    "filter_map",
+    "flatten",
+    "inspect_err",
+    "into_iter",
+    "iter",
+    "iter_mut",
+    "map",
+    "map_err",
+    "or_else",
+    "peekable",
+    "rev",
+    "skip",
+    "take",
+    "unwrap",
+    "with_context",
+];
+
+/// Whether the method gives an iterator over the `Result` of each row.
+pub(super) fn gives_rows(method: &Ident) -> bool {
+    is_any(
+        method,
+        &["load_iter", "mapped", "query_and_then", "query_map"],
+    )
+}
+
+/// What dbop calls a plain function that joins others.
+fn is_operation(name: &Ident) -> bool {
+    name.to_string().ends_with("_sync")
+}
+
+/// Whether the function makes a value of its arguments: `Repo::new(conn)`, `Repo(conn)`. What
+/// another returns is data.
+pub(super) fn constructs(path: &Path) -> bool {
+    const NAMES: [&str; 5] = ["attach", "from", "new", "open", "wrap"];
+    last(path).is_some_and(|name| {
+        let is_of_type = path.segments.len() > 1;
+        let makes = is_any(name, &NAMES) || name.to_string().starts_with("with_");
+        starts_upper(name) || is_of_type && makes
+    })
+}

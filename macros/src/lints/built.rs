@@ -1,0 +1,112 @@
+//! Statements that diesel's functions build: `diesel::delete(users).filter(..).execute(conn)`.
+
+use quote::ToTokens;
+use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
+
+use super::api::Api;
+use super::calls::{function, is_any, last, peel, root, starts_upper, starts_with};
+use super::names::{Names, variable};
+use super::report::last_token;
+use super::text::Sql;
+use crate::sql::Statement;
+
+/// What this expression builds or runs, in a plain function.
+///
+/// A path such as `diesel::delete` says by itself that something is written. A short `delete` does
+/// so where it begins a chain that runs on a connection of diesel, and only there it is known
+/// whether there is a filter.
+pub(super) fn of(expression: &Expr, names: &Names, has_session: bool) -> Option<Sql> {
+    if !names.api.is_plain() {
+        return None;
+    }
+    match expression {
+        Expr::Call(call) => {
+            let path = function(call).filter(|path| is_diesels(path))?;
+            let writes = Some(keyword(path)?);
+            let unfiltered = None;
+            Some(sql(path, writes, unfiltered))
+        }
+        Expr::MethodCall(run) if runs(run, names, has_session) => {
+            let Expr::Call(call) = root(&run.receiver) else {
+                return None;
+            };
+            let path = function(call)?;
+            let (keyword, is_told) = (keyword(path)?, is_diesels(path));
+            if !is_told && (names.api != Api::Diesel || path.get_ident().is_none()) {
+                return None;
+            }
+            let may_filter = keyword == "UPDATE" || keyword == "DELETE";
+            let unfiltered = may_filter && is_table(call, names) && keeps_all(&run.receiver);
+            let writes = (!is_told).then_some(keyword);
+            Some(sql(path, writes, unfiltered.then_some(keyword)))
+        }
+        _ => None,
+    }
+}
+
+fn sql(path: &Path, writes: Option<&'static str>, unfiltered: Option<&'static str>) -> Sql {
+    let statement = Statement {
+        writes,
+        unfiltered,
+        ..Statement::default()
+    };
+    Sql {
+        place: path.to_token_stream(),
+        point: last_token(path),
+        statements: vec![statement],
+        on_session: None,
+        is_built: true,
+    }
+}
+
+/// `diesel::delete`, `dsl::delete` and what has such a name nowhere else.
+fn is_diesels(path: &Path) -> bool {
+    const OWN: [&str; 3] = ["insert_into", "insert_or_ignore_into", "replace_into"];
+    let module = path.segments.iter().rev().nth(1);
+    let of_diesel = starts_with(path, &["diesel"]) && path.segments.len() > 1;
+    let of_dsl = module.is_some_and(|module| module.ident == "dsl");
+    of_diesel || of_dsl || path.get_ident().is_some_and(|name| is_any(name, &OWN))
+}
+
+fn keyword(path: &Path) -> Option<&'static str> {
+    match last(path)?.to_string().as_str() {
+        "insert_into" | "insert_or_ignore_into" => Some("INSERT"),
+        "replace_into" => Some("REPLACE"),
+        "update" => Some("UPDATE"),
+        "delete" => Some("DELETE"),
+        _ => None,
+    }
+}
+
+/// `..execute(conn)`
+fn runs(call: &ExprMethodCall, names: &Names, has_session: bool) -> bool {
+    let is_given = |conn: &Expr| !has_session || names.uses(conn);
+    call.args.len() == 1 && names.api.runs(&call.method) && is_given(&call.args[0])
+}
+
+/// Whether all rows of a table are meant: `users`, `users::table`, `users::dsl::users`. A variable
+/// may hold a part of them, and what a function returns, too.
+fn is_table(call: &ExprCall, names: &Names) -> bool {
+    let Some(argument) = call.args.first().filter(|_| call.args.len() == 1) else {
+        return false;
+    };
+    match peel(argument) {
+        Expr::Path(path) => {
+            let is_name = |name: &Ident| !starts_upper(name);
+            let is_variable = variable(argument).is_some_and(|name| names.get(name).is_some());
+            !is_variable && last(&path.path).is_some_and(is_name)
+        }
+        _ => false,
+    }
+}
+
+/// Whether nothing on the way can have left rows out. What is not known may be a filter.
+fn keeps_all(chain: &Expr) -> bool {
+    match peel(chain) {
+        Expr::MethodCall(call) => {
+            is_any(&call.method, &["into_boxed", "returning", "set"]) && keeps_all(&call.receiver)
+        }
+        Expr::Call(_) => true,
+        _ => false,
+    }
+}
