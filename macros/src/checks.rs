@@ -1,7 +1,7 @@
 //! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to
 //! rustc.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
 use crate::errors::Errors;
@@ -77,7 +77,7 @@ pub(crate) fn function(
     match &function.session {
         // A transaction without a session was reported.
         None if attribute == Attribute::Transactional => {}
-        None => without_session(options, errors),
+        None => without_session(function, options, errors),
         Some(session) if options.db.is_none() => elided_bound(function, session, errors),
         Some(_) => {}
     }
@@ -113,6 +113,9 @@ fn plain(function: &Function, options: &Options, errors: &mut Errors) {
             "`in_trait_impl` says it already; remove `in_impl`",
         );
     }
+    if options.in_trait_impl.is_some() {
+        self_in_text(function.block.stream(), errors);
+    }
     let receiver = function.source.signature.receiver();
     if let Some(receiver) = receiver.filter(|receiver| Crossing::of_receiver(receiver).is_none()) {
         errors.on(receiver, format!("a borrow that may write {CROSSES}; take `&self` of a type that is `Clone`, or `self: Arc<Self>`"));
@@ -130,6 +133,22 @@ fn plain(function: &Function, options: &Options, errors: &mut Errors) {
     }
     if crossing::borrows(&function.output) {
         errors.on(&function.output, "the result comes from another thread, and cannot borrow from what the caller has; return an owned value");
+    }
+}
+
+/// `format!("{self}")`, whose `self` has another name on the other thread.
+fn self_in_text(tokens: TokenStream, errors: &mut Errors) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => self_in_text(group.stream(), errors),
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
+                if text.contains("{self}") || text.contains("{self:") {
+                    errors.at(literal.span(), "with `in_trait_impl`, a text cannot name `self`; pass it, as in `format!(\"{}\", self)`");
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -180,17 +199,21 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
     }
 }
 
-fn without_session(options: &Options, errors: &mut Errors) {
+fn without_session(function: &Function, options: &Options, errors: &mut Errors) {
+    let (session, parameter) = match function.is_plain() {
+        true => ("connection", "conn: &mut rusqlite::Connection"),
+        false => ("session parameter", "conn: &mut Conn<'_, DB>"),
+    };
     let declared = options.read_only.is_some() || options.idempotent.is_some();
     if let Some(retry) = options
         .retry
         .as_ref()
         .filter(|retry| retry.value != Retry::Never && !declared)
     {
-        errors.at(retry.key.span(), "without a session parameter dbop cannot know what a failed attempt applied; declare `idempotent` or `read_only`, or remove `retry`");
+        errors.at(retry.key.span(), format!("without a {session} dbop cannot know what a failed attempt applied; declare `idempotent` or `read_only`, or remove `retry`"));
     }
     if let Some(db) = &options.db {
-        errors.at(db.key.span(), "`db` says where the session parameter comes from, and this function has none; add `conn: &mut Conn<'_, DB>`, or remove `db`");
+        errors.at(db.key.span(), format!("`db` says where the {session} comes from, and this function has none; add `{parameter}`, or remove `db`"));
     }
 }
 

@@ -70,6 +70,14 @@ pub(crate) fn twin(function: &Ident) -> Ident {
     format_ident!("{}_sync", function.unraw(), span = function.span())
 }
 
+/// The same where it is called. No argument of that name is meant, and one that is missing is
+/// reported at the attribute, whose options may help.
+pub(crate) fn called_twin(function: &Ident) -> Ident {
+    let mut twin = twin(function);
+    twin.set_span(generated());
+    twin
+}
+
 /// What `self` is called where it cannot be, in a closure on another thread.
 pub(crate) fn this() -> Ident {
     Ident::new("__self", generated())
@@ -121,6 +129,8 @@ impl Runtime {
         op = Op;
         isolation = Isolation;
         blocking = Blocking;
+        handle = handle;
+        sync_connection = SyncConnection;
         off_thread = off_thread;
         sent = sent;
         own = own;
@@ -187,13 +197,13 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
         .collect()
 }
 
-/// The same tokens with the meaning they have, reported at `place`.
-pub(crate) fn moved_to(tokens: TokenStream, place: Span) -> TokenStream {
-    let moved = tokens.into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(place));
-        token
-    });
-    moved.collect()
+/// The same tokens, which a message underlines from `first` to `last`.
+pub(crate) fn between(tokens: TokenStream, first: Span, last: Span) -> TokenStream {
+    let mut tokens: Vec<_> = respan(tokens, first).into_iter().collect();
+    if let Some(token) = tokens.last_mut() {
+        token.set_span(last);
+    }
+    tokens.into_iter().collect()
 }
 
 /// The first place where a name occurs in the tokens.

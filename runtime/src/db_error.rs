@@ -29,7 +29,7 @@ use crate::error::Error;
     message = "`{Self}` cannot be the error of a database operation",
     label = "does not implement `dbop::DbError`",
     note = "derive `dbop::DbError` for an error enum of your own, with a variant that carries `dbop::Error` or `sqlx::Error`",
-    note = "or return `dbop::Error`, `sqlx::Error`, or (with dbop's feature of that name) `anyhow::Error` or `eyre::Report`"
+    note = "or return `dbop::Error`, `sqlx::Error`, or (with dbop's feature for it) `anyhow::Error`, `eyre::Report`, `rusqlite::Error` or `diesel::result::Error`"
 )]
 pub trait DbError: From<Error> + Display {
     /// What the database side says, if this error carries one.
@@ -77,6 +77,11 @@ pub enum Cause<'a> {
 
 /// An error of a synchronous driver inside an operation's error: what `#[derive(DbError)]` asks of
 /// the field that carries one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the error of a driver that dbop knows",
+    label = "not the error of a driver",
+    note = "those are `rusqlite::Error`, `diesel::result::Error` and `postgres::Error`, each with dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-client`; an error of something else needs no `#[db_error(driver)]`, and a variant `Database(#[from] dbop::Error)` beside it"
+)]
 pub trait DriverError {
     #[doc(hidden)]
     fn driver_cause(&self) -> Cause<'_>;

@@ -1,12 +1,56 @@
 //! Plain functions.
 
+mod arguments;
+mod attributes;
+mod errors;
+mod generics;
+mod hygiene;
+mod options;
+mod places;
+mod receivers;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use dbop::{BlockingDb, DbError, db_op, transactional};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 
 type SqliteDb = BlockingDb<SqliteConnectionManager>;
+
+/// Comes again for a transient failure of the body.
+#[derive(Debug, thiserror::Error, DbError)]
+enum AppError {
+    #[error("come again")]
+    #[db_error(category = transient)]
+    Busy,
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+type Answer<T = i64> = Result<T, AppError>;
+
+/// Fails the first attempt that asks. Its clones are the same one.
+#[derive(Clone, Debug, Default)]
+struct Flaky(Arc<AtomicU32>);
+
+impl Flaky {
+    fn pass(&self) -> Answer<()> {
+        match self.0.fetch_add(1, SeqCst) {
+            0 => Err(AppError::Busy),
+            _ => Ok(()),
+        }
+    }
+
+    fn attempts(&self) -> u32 {
+        self.0.load(SeqCst)
+    }
+}
+
+/// The database gives back what it is given.
+fn echo(conn: &Connection, value: i64) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT ?1", [value], |row| row.get(0))
+}
 
 /// One connection, whose database lives as long as it.
 async fn open() -> SqliteDb {

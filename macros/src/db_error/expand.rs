@@ -1,7 +1,7 @@
 //! The impls: `DbError`, and the conversions that nobody else writes.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Generics, Index, Member, parse_quote};
 
 use super::model::{Carrier, Case, Conversions, Kind, Model};
@@ -78,14 +78,17 @@ impl Expansion<'_> {
         match &case.carrier {
             Some(carrier) => {
                 let (pattern, error) = (pattern(case, carrier), names::error());
-                let driver_error = self.runtime.driver_error();
                 let forward = match carrier.kind {
                     Kind::Dbop => quote!(#cause::Dbop(#error)),
                     Kind::Sqlx => quote!(#cause::Sqlx(#error)),
-                    Kind::Driver if carrier.boxed => {
-                        quote!(#driver_error::driver_cause(&**#error))
+                    Kind::Driver => {
+                        let lent = if carrier.boxed {
+                            quote!(&**#error)
+                        } else {
+                            error.to_token_stream()
+                        };
+                        self.of_driver(carrier, "driver_cause", lent)
                     }
-                    Kind::Driver => quote!(#driver_error::driver_cause(#error)),
                 };
                 quote!(#pattern => #forward,)
             }
@@ -96,6 +99,18 @@ impl Expansion<'_> {
                 quote!(#path { .. } => #cause::Category(#categories::#category),)
             }
         }
+    }
+
+    /// Output: `DriverError::driver_cause(error)`. What is no driver's error is reported where its
+    /// type stands.
+    fn of_driver(&self, carrier: &Carrier<'_>, method: &str, error: TokenStream) -> TokenStream {
+        let (first, last) = names::ends(carrier.ty);
+        let path = names::respan(self.runtime.driver_error(), first);
+        let (method, error) = (
+            Ident::new(method, first),
+            names::between(error, first, last),
+        );
+        quote_spanned!(last=> #path::#method(#error))
     }
 
     /// Only a type that carries `dbop::Error`, by itself or inside a driver's, has one to lend.
@@ -118,8 +133,8 @@ impl Expansion<'_> {
                     error.to_token_stream()
                 };
                 if carrier.kind == Kind::Driver {
-                    let driver_error = self.runtime.driver_error();
-                    return quote!(#pattern => #driver_error::dbop_mut(#lent),);
+                    let inside = self.of_driver(carrier, "dbop_mut", lent);
+                    return quote!(#pattern => #inside,);
                 }
                 quote!(#pattern => #some(#lent),)
             })

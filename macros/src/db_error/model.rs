@@ -2,7 +2,6 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Member, Path, Type};
 
 use super::settings::{self, Settings};
@@ -379,15 +378,10 @@ fn missing(input: &DeriveInput, cases: &[Case<'_>], errors: &mut Errors) {
     if report_unclear(cases, |_| true, errors) {
         return;
     }
-    if let Some((case, carrier)) = cases
-        .iter()
-        .find_map(|case| Some((case, case.carrier.as_ref()?)))
-    {
-        let (name, path) = (
-            carrier.kind.name(),
-            case.path.to_string().replace("Self :: ", ""),
-        );
-        errors.at(carrier.ty.span(), format!("`?` cannot fill in the other fields of `{path}`; add a variant that carries `{name}` alone, as in `Database(#[from] {name})`"));
+    let carriers = cases.iter();
+    let carriers = carriers.filter_map(|case| Some((case, case.carrier.as_ref()?)));
+    if let Some((case, carrier)) = carriers.max_by_key(|(_, carrier)| carrier.alone) {
+        without_place(input, case, carrier, errors);
         return;
     }
     let name = &input.ident;
@@ -396,4 +390,29 @@ fn missing(input: &DeriveInput, cases: &[Case<'_>], errors: &mut Errors) {
         _ => "give it one field of type `dbop::Error`",
     };
     errors.on(name.to_token_stream(), format!("`{name}` has no place for an error of the database; {place}, or name a function that makes `{name}` from a `dbop::Error`, as in `#[db_error(from = Self::from_database)]`"));
+}
+
+/// Nothing can be made of a `dbop::Error`, although there is a carrier.
+fn without_place(input: &DeriveInput, case: &Case<'_>, carrier: &Carrier<'_>, errors: &mut Errors) {
+    let name = carrier.kind.name();
+    let variant =
+        format!("a variant that carries `{name}` alone, as in `Database(#[from] {name})`");
+    let message = if !carrier.alone {
+        let path = case.path.to_string().replace("Self :: ", "");
+        format!("`?` cannot fill in the other fields of `{path}`; add {variant}")
+    } else if carries_nothing_else(carrier.ty) {
+        let add = match &input.data {
+            Data::Enum(_) => format!("add {variant}"),
+            _ => "make it an enum with one variant for it and `Database(#[from] dbop::Error)`"
+                .to_owned(),
+        };
+        format!(
+            "an error of `postgres` cannot carry what dbop itself has to say, such as a deadline that has passed; {add}"
+        )
+    } else {
+        format!(
+            "several variants carry an error of a driver, and nothing says which of them is for what dbop itself has to say, such as a deadline that has passed; add {variant}"
+        )
+    };
+    errors.on(carrier.ty, message);
 }

@@ -8,7 +8,7 @@ mod plain;
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, Type};
+use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, Type, parse_quote};
 
 use self::lend_self::{Receiver, lend_self};
 use crate::checks::Plan;
@@ -23,6 +23,8 @@ struct Expansion<'a> {
     options: &'a Options,
     runtime: &'a Runtime,
     plan: Plan,
+    /// There are mistakes, and this takes the function's place.
+    is_placeholder: bool,
 }
 
 /// The function while there are mistakes: callers see it as it is meant, and an editor sees the
@@ -44,6 +46,7 @@ pub(crate) fn placeholder(
         runtime,
         // Parameters stay as they are.
         plan: Plan::Once,
+        is_placeholder: true,
     };
     if function.is_plain() {
         return expansion.plain_placeholder();
@@ -75,6 +78,7 @@ pub(crate) fn expand(
         options,
         runtime,
         plan,
+        is_placeholder: false,
     };
     if function.is_plain() {
         return expansion.plain(warnings);
@@ -112,6 +116,9 @@ impl Expansion<'_> {
         signature.inputs = inputs
             .filter_map(|(index, input)| self.parameter(index, input))
             .collect::<Punctuated<_, _>>();
+        if self.function.is_plain() {
+            types::remove_precise_captures(&mut signature.output);
+        }
         signature
     }
 
@@ -144,17 +151,11 @@ impl Expansion<'_> {
 
     /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's
     /// type stands.
-    ///
-    /// Of a plain function: `conn: &mut C` becomes `conn: &BlockingDb<impl Manager<Connection = C>>`.
     fn scope_parameter(&self, session: &Session) -> FnArg {
         let (scope, database) = (self.runtime.scope(), &session.database);
         let (first, last) = names::ends(&session.parameter.ty);
         if self.function.is_plain() {
-            let (db, manager) = (self.runtime.blocking_db(), self.runtime.manager());
-            let mut parameter = renamed(&session.parameter, &session.name);
-            let ty = quote_spanned!(first=> &#db<impl #manager<Connection = #database>>);
-            parameter.ty = Box::new(Type::Verbatim(ty));
-            return FnArg::Typed(parameter);
+            return FnArg::Typed(self.db_parameter(session));
         }
         let scope = names::respan(quote!(impl #scope <), first);
         let close = quote_spanned!(last=> >);
@@ -345,11 +346,11 @@ impl Expansion<'_> {
 
     /// An argument that `db = argument` reads is in use, even when the body does not read it; so is
     /// one by which a `once` call is known.
-    fn allow_unused(&self, argument: &Argument) -> Option<TokenStream> {
+    fn allow_unused(&self, argument: &Argument) -> Option<syn::Attribute> {
         let db = self.options.db.as_ref();
         let is_db = db.is_some_and(|db| mentions(db.value.to_token_stream(), &argument.name));
         let is_known_by = self.options.once.is_some();
-        (is_db || is_known_by).then(|| quote!(#[allow(unused_variables)]))
+        (is_db || is_known_by).then(|| parse_quote!(#[allow(unused_variables)]))
     }
 
     /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The

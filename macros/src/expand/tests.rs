@@ -1,6 +1,6 @@
 use crate::options::Attribute::{self, DbOp, Transactional};
 
-fn expanded(attribute: Attribute, options: &str, function: &str) -> String {
+pub(super) fn expanded(attribute: Attribute, options: &str, function: &str) -> String {
     crate::attribute(
         attribute,
         options.parse().unwrap(),
@@ -11,7 +11,7 @@ fn expanded(attribute: Attribute, options: &str, function: &str) -> String {
 
 /// Compares tokens; their spacing says nothing.
 #[track_caller]
-fn assert_expands(attribute: Attribute, options: &str, function: &str, expected: &str) {
+pub(super) fn assert_expands(attribute: Attribute, options: &str, function: &str, expected: &str) {
     let bare = |text: &str| {
         text.parse::<proc_macro2::TokenStream>()
             .unwrap()
@@ -28,7 +28,7 @@ fn assert_expands(attribute: Attribute, options: &str, function: &str, expected:
 }
 
 #[track_caller]
-fn assert_rejected(attribute: Attribute, options: &str, function: &str, parts: &[&str]) {
+pub(super) fn assert_rejected(attribute: Attribute, options: &str, function: &str, parts: &[&str]) {
     let found = expanded(attribute, options, function);
     assert_eq!(
         found.matches("compile_error").count(),

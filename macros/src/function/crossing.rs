@@ -1,23 +1,25 @@
 //! How an argument of a plain function gets to the thread that runs its body.
 
+use proc_macro2::Ident;
 use syn::visit::{self, Visit};
 use syn::{
-    Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind, Type, TypeFnPtr,
-    TypeImplTrait, TypeReference, parse_quote,
+    BoundLifetimes, GenericParam, Lifetime, ParenthesizedGenericArguments, Receiver, ReceiverKind,
+    TraitBound, Type, TypeFnPtr, TypeReference,
 };
 
 use super::types;
 
 /// What the call keeps of an argument, and the body is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Crossing {
     /// `T`: itself.
     Whole,
     /// `&T`: a copy, lent again.
-    Copy(Type),
+    Copy,
     /// `Option<&T>`
-    Maybe(Type),
+    Maybe,
     /// `&[&T]`
-    Each(Type),
+    Each,
 }
 
 impl Crossing {
@@ -26,24 +28,22 @@ impl Crossing {
         if !borrows(ty) {
             return Some(Crossing::Whole);
         }
-        let (crossing, inner): (fn(Type) -> Crossing, _) = if let Some(inner) = shared(ty) {
-            match types::peel(inner) {
-                Type::Slice(slice) if shared(&slice.elem).is_some() => {
-                    (Crossing::Each, shared(&slice.elem)?)
-                }
-                _ => (Crossing::Copy, inner),
-            }
-        } else {
-            (Crossing::Maybe, shared(types::wrapped(ty, "Option")?)?)
+        let (crossing, inner) = match (shared(ty), types::wrapped(ty, "Option")) {
+            (Some(inner), _) => match element(inner).filter(|element| borrows(element)) {
+                Some(element) => (Crossing::Each, shared(element)?),
+                None => (Crossing::Copy, inner),
+            },
+            (None, Some(inner)) => (Crossing::Maybe, shared(inner)?),
+            (None, None) => return None,
         };
-        (!borrows(inner)).then(|| crossing(inner.clone()))
+        (!borrows(inner)).then_some(crossing)
     }
 
     /// The same of `self`.
     pub(crate) fn of_receiver(receiver: &Receiver) -> Option<Crossing> {
         match &receiver.kind {
             ReceiverKind::Value => Some(Crossing::Whole),
-            ReceiverKind::Reference(_, _, None) => Some(Crossing::Copy(parse_quote!(Self))),
+            ReceiverKind::Reference(_, _, None) => Some(Crossing::Copy),
             ReceiverKind::Typed(_, ty) => Crossing::of(ty),
             _ => None,
         }
@@ -57,38 +57,57 @@ fn shared(ty: &Type) -> Option<&Type> {
         .map(|(inner, _)| inner)
 }
 
+/// `T` of `[T]`
+fn element(ty: &Type) -> Option<&Type> {
+    match types::peel(ty) {
+        Type::Slice(slice) => Some(&slice.elem),
+        _ => None,
+    }
+}
+
 /// Whether a value of this type may hold a borrow that ends. What a function pointer or a closure
 /// takes is not held by it.
 pub(crate) fn borrows(ty: &Type) -> bool {
-    struct Find(bool);
-    impl<'a> Visit<'a> for Find {
-        fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
-            self.0 |= lifetime.ident != "static";
-        }
-
-        fn visit_type_reference(&mut self, reference: &'a TypeReference) {
-            self.0 |= reference.lifetime.is_none();
-            visit::visit_type_reference(self, reference);
-        }
-
-        fn visit_type_fn_ptr(&mut self, _: &'a TypeFnPtr) {}
-
-        fn visit_parenthesized_generic_arguments(&mut self, _: &'a ParenthesizedGenericArguments) {}
-    }
-    let mut find = Find(false);
+    let mut find = Find::default();
     find.visit_type(ty);
-    find.0
+    find.found
 }
 
-/// Whether there is an `impl Trait` in the type, which no expression can name.
-pub(crate) fn has_impl(ty: &Type) -> bool {
-    struct Find(bool);
-    impl<'a> Visit<'a> for Find {
-        fn visit_type_impl_trait(&mut self, _: &'a TypeImplTrait) {
-            self.0 = true;
-        }
+#[derive(Default)]
+struct Find<'t> {
+    /// Those of `for<'a>`, which stand for any lifetime and not for one that ends.
+    any: Vec<&'t Ident>,
+    found: bool,
+}
+
+impl<'t> Visit<'t> for Find<'t> {
+    fn visit_lifetime(&mut self, lifetime: &'t Lifetime) {
+        self.found |= lifetime.ident != "static" && !self.any.contains(&&lifetime.ident);
     }
-    let mut find = Find(false);
-    find.visit_type(ty);
-    find.0
+
+    fn visit_type_reference(&mut self, reference: &'t TypeReference) {
+        self.found |= reference.lifetime.is_none();
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_trait_bound(&mut self, bound: &'t TraitBound) {
+        let outside = self.any.len();
+        self.any.extend(bound.lifetimes.iter().flat_map(names));
+        self.visit_path(&bound.path);
+        self.any.truncate(outside);
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &'t TypeFnPtr) {}
+
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'t ParenthesizedGenericArguments) {}
+}
+
+fn names(bound: &BoundLifetimes) -> impl Iterator<Item = &Ident> {
+    bound
+        .lifetimes
+        .iter()
+        .filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(parameter) => Some(&parameter.lifetime.ident),
+            _ => None,
+        })
 }

@@ -139,8 +139,12 @@ impl Around {
     }
 }
 
-/// `impl TryFuture<..>`, `MyFuture<'_, R>`
+/// `impl TryFuture<..>`, `MyFuture<'_, R>`, but not `Result<Vec<FutureBooking>, E>`
 fn mentions_future(ty: &Type) -> bool {
+    let name = types::last_segment(ty).map(|segment| segment.ident.to_string());
+    if name.is_some_and(|name| name.ends_with("Result") && !name.contains("Future")) {
+        return false;
+    }
     fn mentions(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
             TokenTree::Ident(ident) => ident.to_string().contains("Future"),

@@ -307,3 +307,149 @@ fn a_body_passed_on_by_macro_rules_is_found() {
     let source: Source = syn::parse2(quote!(async fn f() -> R #invisible)).unwrap();
     assert_eq!(source.body.to_string(), "{ y }");
 }
+
+#[test]
+fn the_connection_of_a_plain_function() {
+    for (text, expected) in [
+        ("fn f(c: &mut Connection) -> R {}", "Connection"),
+        ("fn f(c: &Connection) -> R {}", "Connection"),
+        ("fn f(&self, c: &mut a::Client, n: u8) -> R {}", "a::Client"),
+        ("fn f<C>(c: &mut C) -> R {}", "C"),
+        ("fn f(c: &mut Conn) -> R {}", "Conn"),
+        ("fn f(n: u8, #[session] c: &Handle) -> R {}", "Handle"),
+    ] {
+        for attribute in [DbOp, Transactional] {
+            assert_eq!(database(&valid(attribute, text)), expected, "{text}");
+        }
+    }
+    for text in [
+        "fn f(n: i64) -> R {}",
+        "fn f(pool: &Pool, n: &Client) -> R {}",
+        "fn f() -> R {}",
+    ] {
+        assert!(valid(DbOp, text).session.is_none(), "{text}");
+        rejected(Transactional, text, "`f` has no connection");
+    }
+}
+
+#[test]
+fn what_is_no_connection_of_a_plain_function() {
+    for (attribute, text, part) in [
+        (
+            DbOp,
+            "fn f(c: &mut Conn<'_, Sqlite>) -> R {}",
+            "statements that are awaited",
+        ),
+        (
+            Transactional,
+            "fn f(tx: &mut Tx<'_, Sqlite>) -> R {}",
+            "statements that are awaited",
+        ),
+        (
+            DbOp,
+            "fn f(tx: &Transaction) -> R {}",
+            "dbop begins and commits",
+        ),
+        (
+            DbOp,
+            "fn f(tx: &mut Savepoint<'_>) -> R {}",
+            "dbop begins and commits",
+        ),
+        (Transactional, "fn f(c: Connection) -> R {}", "is borrowed"),
+        (DbOp, "fn f(#[session] c: C) -> R {}", "is borrowed"),
+        (
+            DbOp,
+            "fn f(n: u8, c: &mut Connection) -> R {}",
+            "is the first parameter",
+        ),
+        (
+            DbOp,
+            "fn f(n: u8, c: &Connection) -> R {}",
+            "is the first parameter",
+        ),
+        (
+            Transactional,
+            "fn f(n: u8, c: &mut Client) -> R {}",
+            "is the first parameter",
+        ),
+        (
+            DbOp,
+            "fn f(#[session] &self) -> R {}",
+            "a receiver cannot be",
+        ),
+        (
+            DbOp,
+            "fn f(#[session] a: &mut A, #[session] b: &mut B) -> R {}",
+            "only one parameter",
+        ),
+    ] {
+        let (_, messages) = model(attribute, text);
+        assert_eq!(messages.len(), 1, "{text}: {messages:?}");
+        rejected(attribute, text, part);
+    }
+}
+
+#[test]
+fn how_arguments_cross() {
+    use super::crossing::Crossing::{self, Copy, Each, Maybe, Whole};
+    for (crossing, types) in [
+        (
+            Some(Whole),
+            "i64; Vec<String>; &'static str; Option<&'static str>; fn(&str) -> &str; T; impl Fn(&str); Box<dyn for<'a> Fn(&'a T) -> &'a T>; impl for<'a> From<&'a str>; Cow<'static, str>",
+        ),
+        (
+            Some(Copy),
+            "&str; &'a str; &[T]; &T; (&T); &dyn Any; &[&'static str]; &Vec<T>; &impl Clone; &Arc<dyn for<'a> Fn(&'a str)>; &Option<T>",
+        ),
+        (Some(Maybe), "Option<&str>; std::option::Option<&'a [T]>"),
+        (Some(Each), "&[&str]; &'a [&'a T]; &[(&T)]; &[&[T]]"),
+        (
+            None,
+            "&mut T; Option<&mut T>; Cow<'_, str>; Vec<&str>; (&T, u8); &&T; Option<Option<&T>>; &[&mut T]; &[&&T]; &[Row<'a>]; impl Fn() + 'a; Box<dyn Fn() + '_>; impl for<'b> Row<'a, 'b>",
+        ),
+    ] {
+        for text in types.split(';') {
+            let ty: Type = syn::parse_str(text).unwrap();
+            assert_eq!(Crossing::of(&ty), crossing, "{text}");
+        }
+    }
+}
+
+#[test]
+fn how_self_crosses() {
+    use super::crossing::Crossing::{self, Copy, Whole};
+    for (text, expected) in [
+        ("&self", Some(Copy)),
+        ("&'a self", Some(Copy)),
+        ("self", Some(Whole)),
+        ("mut self", Some(Whole)),
+        ("self: Arc<Self>", Some(Whole)),
+        ("self: &Arc<Self>", Some(Copy)),
+        ("self: &Self", Some(Copy)),
+        ("&mut self", None),
+        ("self: Pin<&mut Self>", None),
+        ("self: &mut Self", None),
+    ] {
+        let signature: Signature = syn::parse_str(&format!("fn f({text})")).unwrap();
+        let receiver = signature.receiver().unwrap();
+        assert_eq!(Crossing::of_receiver(receiver), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_result_is_no_future_whatever_it_holds() {
+    for text in [
+        "fn f(c: &mut C) -> Result<Vec<FutureBooking>, E> {}",
+        "fn f(c: &mut C) -> dbop::Result<Futures> {}",
+        "fn f(c: &mut C) -> QueryResult<Future> {}",
+    ] {
+        assert!(valid(DbOp, text).is_plain(), "{text}");
+    }
+    for text in [
+        "fn f(c: &mut C) -> FutureResult<R> {}",
+        "fn f(c: &mut C) -> impl TryFuture<Ok = R> {}",
+        "fn f(c: &mut C) -> Later<R> { Box::pin(async move { x }) }",
+    ] {
+        rejected(DbOp, text, "finds no async block");
+    }
+}

@@ -2,8 +2,8 @@
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments, PathSegment, Type,
-    TypeFnPtr, TypeReference,
+    GenericArgument, Lifetime, ParenthesizedGenericArguments, PathArguments, PathSegment,
+    ReturnType, Type, TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
 /// The type without parentheses and without the invisible groups `macro_rules` puts around a `$ty`.
@@ -69,6 +69,22 @@ pub(crate) fn without_impl(ty: &Type) -> Type {
     let mut ty = ty.clone();
     Infer.visit_type_mut(&mut ty);
     ty
+}
+
+/// Removes `use<..>` from `impl Trait + use<..>`, which cannot name the type parameter that takes the
+/// connection's place.
+pub(crate) fn remove_precise_captures(output: &mut ReturnType) {
+    struct Remove;
+    impl VisitMut for Remove {
+        fn visit_type_impl_trait_mut(&mut self, opaque: &mut TypeImplTrait) {
+            let bounds = std::mem::take(&mut opaque.bounds).into_iter();
+            opaque.bounds = bounds
+                .filter(|bound| !matches!(bound, TypeParamBound::PreciseCapture(_)))
+                .collect();
+            visit_mut::visit_type_impl_trait_mut(self, opaque);
+        }
+    }
+    Remove.visit_return_type_mut(output);
 }
 
 /// A copy in which every lifetime, elided ones included, is replaced.

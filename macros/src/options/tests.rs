@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn parse_all(attribute: Attribute, text: &str) -> (Options, Vec<String>) {
@@ -182,5 +184,30 @@ fn values_are_checked_one_by_one() {
             messages.len() == 1 && messages[0].contains(part),
             "{text}: {messages:?}"
         );
+    }
+}
+
+/// The tables in the documentation of the two attributes list every option, and no other.
+#[test]
+fn every_option_is_documented() {
+    let source = include_str!("../lib.rs");
+    for attribute in [Attribute::DbOp, Attribute::Transactional] {
+        let function = match attribute {
+            Attribute::DbOp => "pub fn db_op(",
+            Attribute::Transactional => "pub fn transactional(",
+        };
+        let before = &source[..source.find(function).unwrap()];
+        let table = &before[before.rfind("/// | option | meaning |").unwrap()..];
+        let documented: BTreeSet<_> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("/// | `"))
+            .map(|row| row.split([' ', '`', '(']).next().unwrap())
+            .collect();
+        let known: BTreeSet<_> = TABLE
+            .iter()
+            .filter(|row| row.only_on.is_none_or(|only| only == attribute.name()))
+            .map(|row| row.name)
+            .collect();
+        assert_eq!(documented, known, "{}", attribute.name());
     }
 }

@@ -2,6 +2,11 @@
 
 use std::borrow::Borrow;
 
+#[cfg(feature = "blocking")]
+use super::connection::SyncConnection;
+#[cfg(feature = "blocking")]
+use super::pool::{BlockingDb, Manager};
+
 /// What can be handed to another thread and outlive the call: everything `Send + 'static`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross to the blocking pool, where the body of a plain `fn` runs",
@@ -18,29 +23,48 @@ impl<T: Send + 'static> Crosses for T {}
 #[diagnostic::on_unimplemented(
     message = "`&{Self}` cannot cross to the blocking pool, where the body of a plain `fn` runs",
     label = "no copy of `{Self}` can be made there",
-    note = "derive or require `Clone + Send + 'static` for `{Self}`, or take an owned value such as an `Arc`"
+    note = "a copy needs `Clone + Send + 'static`: derive or require them for `{Self}` and what it consists of, or share it, as in `&Arc<T>` and `self: &Arc<Self>`"
 )]
 pub trait Lent {
-    /// The copy.
-    type Owned: Send + 'static;
-
     #[doc(hidden)]
-    fn own(&self) -> Self::Owned;
-
-    #[doc(hidden)]
-    fn lend(owned: &Self::Owned) -> &Self;
+    fn own(&self) -> Own<Self>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: ToOwned<Owned: Send + 'static> + ?Sized> Lent for T {
-    type Owned = <T as ToOwned>::Owned;
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Lent for T {
+    fn own(&self) -> Own<T> {
+        Own(Box::new(Copied::<T>(self.to_owned())))
+    }
+}
 
-    fn own(&self) -> Self::Owned {
-        self.to_owned()
+/// The copy of a borrowed argument.
+///
+/// It names no more than what was borrowed, and asks nothing of that. So a type of which no copy can
+/// be made is one error, and what is done with the copy makes no more of them.
+#[expect(missing_debug_implementations, reason = "holds what an argument was")]
+pub struct Own<T: ?Sized>(Box<dyn Lend<T>>);
+
+trait Lend<T: ?Sized>: Send {
+    fn lend(&self) -> &T;
+
+    fn again(&self) -> Own<T>;
+}
+
+struct Copied<T: ToOwned + ?Sized>(T::Owned);
+
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Lend<T> for Copied<T> {
+    fn lend(&self) -> &T {
+        self.0.borrow()
     }
 
-    fn lend(owned: &Self::Owned) -> &Self {
-        owned.borrow()
+    fn again(&self) -> Own<T> {
+        self.lend().own()
+    }
+}
+
+impl<T: ?Sized> Clone for Own<T> {
+    fn clone(&self) -> Self {
+        self.0.again()
     }
 }
 
@@ -50,31 +74,41 @@ pub fn sent<T: Crosses>(argument: T) -> T {
 }
 
 /// The copy of a borrowed argument.
-pub fn own<T: Lent + ?Sized>(argument: &T) -> T::Owned {
+pub fn own<T: Lent + ?Sized>(argument: &T) -> Own<T> {
     argument.own()
 }
 
 /// The same of an argument that may be missing.
-pub fn own_option<T: Lent + ?Sized>(argument: Option<&T>) -> Option<T::Owned> {
-    argument.map(Lent::own)
+pub fn own_option<T: Lent + ?Sized>(argument: Option<&T>) -> Option<Own<T>> {
+    argument.map(own)
 }
 
 /// The same of several.
-pub fn own_each<T: Lent + ?Sized>(arguments: &[&T]) -> Vec<T::Owned> {
-    arguments.iter().map(|argument| argument.own()).collect()
+pub fn own_each<T: Lent + ?Sized>(arguments: &[&T]) -> Vec<Own<T>> {
+    arguments.iter().map(|argument| own(*argument)).collect()
 }
 
 /// What the body borrows.
-pub fn lend_owned<T: Lent + ?Sized>(owned: &T::Owned) -> &T {
-    T::lend(owned)
+pub fn lend_owned<T: ?Sized>(owned: &Own<T>) -> &T {
+    owned.0.lend()
 }
 
 /// The same of an argument that may be missing.
-pub fn lend_option<T: Lent + ?Sized>(owned: &Option<T::Owned>) -> Option<&T> {
-    owned.as_ref().map(T::lend)
+pub fn lend_option<T: ?Sized>(owned: &Option<Own<T>>) -> Option<&T> {
+    owned.as_ref().map(lend_owned)
 }
 
 /// The same of several.
-pub fn lend_each<T: Lent + ?Sized>(owned: &[T::Owned]) -> Vec<&T> {
-    owned.iter().map(T::lend).collect()
+pub fn lend_each<T: ?Sized>(owned: &[Own<T>]) -> Vec<&T> {
+    owned.iter().map(lend_owned).collect()
+}
+
+/// What the option `db` says, of a function with this connection.
+#[cfg(feature = "blocking")]
+pub fn handle<C, M>(db: &BlockingDb<M>) -> BlockingDb<M>
+where
+    C: SyncConnection,
+    M: Manager<Connection = C>,
+{
+    db.clone()
 }

@@ -1,17 +1,21 @@
 //! A plain function: an async one that runs it on the blocking pool, and beside that the function as
 //! it was written.
 
+mod inlined;
 mod travellers;
+mod twin;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, GenericParam, Ident, Meta, Signature, parse_quote};
+use syn::{
+    Attribute, Expr, FnArg, Ident, Meta, PatType, Signature, Type, WherePredicate, parse_quote,
+};
 
 use travellers::Traveller;
 
-use super::{Expansion, allow_if_underscored, lint_levels};
+use super::{Expansion, allow_if_underscored, allow_used_underscore, renamed};
 use crate::checks::Plan;
-use crate::function::{Session, is_lint_level, types};
+use crate::function::{Session, cfgs, is_lint_level, types};
 use crate::names::{self, mentions};
 
 impl Expansion<'_> {
@@ -19,7 +23,10 @@ impl Expansion<'_> {
     ///
     /// Output:
     /// ```text
-    /// async fn f(conn: &BlockingDb<impl Manager<Connection = C>>, id: i64, name: &str) -> R {
+    /// async fn f(conn: &BlockingDb<impl Manager<Connection = C>>, id: i64, name: &str) -> R
+    /// where
+    ///     C: SyncConnection,
+    /// {
     ///     static __DBOP_OP: Op = ..;
     ///     let mut __call = Blocking::<_, R>::new(&__DBOP_OP, conn);
     ///     let mut __kept_id = Arg::new(sent(id));
@@ -27,36 +34,58 @@ impl Expansion<'_> {
     ///     while let Some(__attempt) = __call.begin().await {
     ///         let __this_id = replay(&mut __kept_id, &__attempt);
     ///         let __this_name = replay(&mut __kept_name, &__attempt);
-    ///         __attempt.run(move |__conn| f_sync(__conn, __this_id, lend_owned::<str>(&__this_name))).await;
+    ///         __attempt.run(move |__conn| f_sync(__conn, __this_id, lend_owned(&__this_name))).await;
     ///     }
     ///     __call.finish()
     /// }
     /// fn f_sync(conn: &mut C, id: i64, name: &str) -> R { block }
     /// ```
     pub(super) fn plain(&self, warnings: &TokenStream) -> TokenStream {
-        let body = self.plain_call();
-        let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
-        body.set_span(self.function.source.body.span());
-        let (source, allows) = (&self.function.source, self.allows());
-        if self.is_in_trait_impl() {
-            let function = source.with(&self.plain_signature(), &body);
-            return quote!(#allows #function);
-        }
-        let attributes: Vec<_> = source.attributes.iter().filter_map(of_callers).collect();
-        let function = source.with_attributes(&attributes, &self.plain_signature(), &body);
-        let twin = self.twin(&self.function.block);
-        quote!(#allows #function #twin)
+        let (body, allows) = (self.plain_call(), self.allows());
+        let functions = self.plain_functions(quote!(#warnings #body));
+        quote!(#allows #functions)
     }
 
     /// The same while there are mistakes.
     pub(super) fn plain_placeholder(&self) -> TokenStream {
         let fake = self.runtime.fake();
-        let body = Group::new(Delimiter::Brace, quote!(#fake()));
-        let source = &self.function.source;
+        let body = if self.is_in_trait_impl() {
+            let session = self.function.session.as_ref();
+            let session = session.map(|session| self.session_binding(session, &quote!(#fake())));
+            let arguments = self.function.arguments.iter().map(|argument| {
+                let (pattern, name) = (&argument.parameter.pat, &argument.name);
+                let cfgs = cfgs(&argument.parameter);
+                quote!(#(#cfgs)* let #pattern = #name;)
+            });
+            let block = &self.function.block;
+            quote!(#session #(#arguments)* #block)
+        } else {
+            quote!(#fake())
+        };
+        let functions = self.plain_functions(body);
+        quote!(#[allow(unused_variables)] #functions)
+    }
+
+    /// The async function with this body, and the one as it was written.
+    fn plain_functions(&self, body: TokenStream) -> TokenStream {
+        let (source, signature) = (&self.function.source, self.plain_signature());
+        let mut body = Group::new(Delimiter::Brace, body);
+        body.set_span(source.body.span());
+        // Most connections are concrete types.
+        let bound = self.connection_bound();
+        let allow = bound.map(|_| quote!(#[allow(trivial_bounds)]));
+        if self.is_in_trait_impl() {
+            let function = source.with(&signature, &body);
+            return quote!(#allow #function);
+        }
         let attributes: Vec<_> = source.attributes.iter().filter_map(of_callers).collect();
-        let function = source.with_attributes(&attributes, &self.plain_signature(), &body);
-        let twin = (!self.is_in_trait_impl()).then(|| self.twin(&self.function.block));
-        quote!(#[allow(unused_variables)] #function #twin)
+        let function = source.with_attributes(&attributes, &signature, &body);
+        let twin = self.twin();
+        // It calls the other one, which is as deprecated as it is.
+        let is_deprecated = |attribute: &Attribute| attribute.path().is_ident("deprecated");
+        let deprecated = source.attributes.iter().any(is_deprecated);
+        let deprecated = deprecated.then(|| quote!(#[allow(deprecated)]));
+        quote!(#allow #deprecated #function #twin)
     }
 
     fn is_in_trait_impl(&self) -> bool {
@@ -65,20 +94,53 @@ impl Expansion<'_> {
 
     fn plain_signature(&self) -> Signature {
         let mut signature = self.signature();
+        if let Some(FnArg::Receiver(receiver)) = signature.inputs.first_mut() {
+            receiver.mutability = None;
+        }
+        if let Some(bound) = self.connection_bound() {
+            let clause = signature.generics.make_where_clause();
+            clause.predicates.push(bound);
+        }
         signature.asyncness = Some(syn::Token![async](names::generated_at(
             signature.fn_token.span,
         )));
         signature
     }
 
-    /// The function as it was written, under another name.
-    fn twin(&self, block: &Group) -> TokenStream {
-        let source = &self.function.source;
-        let mut signature = source.signature.clone();
-        signature.ident = names::twin(&signature.ident);
-        let function = source.with(&signature, block);
-        // It may be there for this module only, or for nobody.
-        quote!(#[allow(dead_code, unreachable_pub)] #function)
+    /// Input: `conn: &mut C`. Output: `conn: &BlockingDb<impl Manager<Connection = C>>`; of any
+    /// connection while there are mistakes, of which it may be one.
+    pub(super) fn db_parameter(&self, session: &Session) -> PatType {
+        let (first, last) = names::ends(&session.parameter.ty);
+        let (db, manager) = (self.runtime.blocking_db(), self.runtime.manager());
+        let connection = &session.database;
+        let connection = (!self.is_placeholder).then(|| quote!(<Connection = #connection>));
+        let open = names::respan(quote!(&#db<impl #manager), first);
+        let close = quote_spanned!(last=> >);
+        let mut parameter = renamed(&session.parameter, &session.name);
+        parameter.ty = Box::new(Type::Verbatim(quote!(#open #connection #close)));
+        parameter
+    }
+
+    /// Output: `C: SyncConnection`. `impl Manager<Connection = C>` says so, too, but a manager that
+    /// nobody can have is no mistake to rustc: only its callers would hear of it.
+    fn connection_bound(&self) -> Option<WherePredicate> {
+        let session = self.function.session.as_ref()?;
+        if self.is_placeholder || self.options.db.is_some() {
+            return None;
+        }
+        let (connection, _) = types::reference(&session.parameter.ty)?;
+        let named = types::with_lifetimes(connection, "'static", true);
+        // `&mut impl Trait` cannot be named again, and `C` of `fn f<C>` is any that callers have.
+        let is_impl = mentions(
+            named.to_token_stream(),
+            &Ident::new("impl", names::generated()),
+        );
+        let generics = &self.function.source.signature.generics;
+        let is_parameter = types::last_segment(&named)
+            .is_some_and(|last| generics.type_params().any(|own| own.ident == last.ident));
+        let (first, last) = names::ends(&session.parameter.ty);
+        let sync_connection = names::between(self.runtime.sync_connection(), first, last);
+        (!is_impl && !is_parameter).then(|| parse_quote!(#named: #sync_connection))
     }
 
     fn plain_call(&self) -> TokenStream {
@@ -120,140 +182,56 @@ impl Expansion<'_> {
             let close = quote_spanned!(last=> >::new(&#operation, #name));
             return quote_spanned!(names::generated()=> #allow let mut #call = #open #output #close;);
         };
-        let (handle, pool, expression) = (names::db(), self.runtime.blocking_db(), &db.value);
-        let close = quote_spanned!(last=> >::new(&#operation, #handle));
+        // A clone: `db = self.db` would otherwise borrow from the `self` that is sent away.
+        let (handle, db) = (names::db(), self.handle(session, &db.value));
+        let close = quote_spanned!(last=> >::new(&#operation, &#handle));
         quote_spanned! {names::generated()=>
-            let #handle: &#pool<_> = &(#expression);
+            let #handle = #db;
             let mut #call = #open #output #close;
         }
     }
 
+    /// Output: `handle::<C, _>(&(self.db))`, of which any part that does not fit is reported at the
+    /// expression.
+    fn handle(&self, session: &Session, db: &Expr) -> TokenStream {
+        let (first, last) = names::ends(db);
+        let handle = names::respan(self.runtime.handle(), first);
+        let connection = types::reference(&session.parameter.ty)
+            .map(|(connection, _)| types::without_impl(connection));
+        quote_spanned!(last=> #handle::<#connection, _>(&(#db)))
+    }
+
     /// Output: `__attempt.run(move |__conn| f_sync(..)).await;`, or what does the same without a
     /// connection.
-    fn run(&self, travellers: &[Traveller]) -> TokenStream {
+    fn run(&self, travellers: &[Traveller<'_>]) -> TokenStream {
         let attempt = names::attempt();
+        let session = self.function.session.as_ref();
+        let conn = session.map(|_| names::connection());
         let on_thread = if self.is_in_trait_impl() {
-            self.inlined(travellers)
+            let output = types::without_impl(&self.function.output);
+            let block = self.inlined(travellers);
+            quote_spanned!(names::generated()=> move |#conn| -> #output { #block })
         } else {
-            self.call_of_twin(travellers)
+            let call = self.call_of_twin(travellers);
+            quote_spanned!(names::generated()=> move |#conn| { #call })
         };
-        let output = types::without_impl(&self.function.output);
-        if self.function.session.is_some() {
-            let conn = names::connection();
-            return quote_spanned!(names::generated()=> #attempt.run(move |#conn| -> #output { #on_thread }).await;);
+        if conn.is_some() {
+            return quote_spanned!(names::generated()=> #attempt.run(#on_thread).await;);
         }
         let (body, result, off_thread) =
             (names::body(), names::result(), self.runtime.off_thread());
         quote_spanned! {names::generated()=>
             let #body = #attempt.body();
-            let #result = #body.run(#off_thread(move || -> #output { #on_thread })).await;
+            let #result = #body.run(#off_thread(#on_thread)).await;
             #attempt.end(#result).await;
         }
-    }
-
-    /// Output: `f_sync(__conn, __this_id)`, or `Self::f_sync(..)`.
-    fn call_of_twin(&self, travellers: &[Traveller]) -> TokenStream {
-        let signature = &self.function.source.signature;
-        let twin = names::twin(&signature.ident);
-        let parameters = signature.generics.params.iter();
-        let types: Vec<_> = parameters
-            .filter_map(|parameter| match parameter {
-                GenericParam::Type(parameter) => Some(&parameter.ident),
-                GenericParam::Const(parameter) => Some(&parameter.ident),
-                GenericParam::Lifetime(_) => None,
-            })
-            .collect();
-        let types = (!types.is_empty()).then(|| quote!(::<#(#types),*>));
-        let place = self.is_associated().then(|| quote!(Self::));
-        let call = quote_spanned!(names::generated()=> #place #twin #types);
-        let session = self.function.session.as_ref();
-        let mut given: Vec<_> = travellers
-            .iter()
-            .map(|traveller| (traveller.index, &*traveller.cfgs, self.lent(traveller)))
-            .collect();
-        if let Some(session) = session {
-            let conn = names::connection().to_token_stream();
-            given.push((session.index, &[], conn));
-            given.sort_by_key(|(index, ..)| *index);
-        }
-        call_with(&call, Vec::new(), &given)
-    }
-
-    /// Whether the twin is found through `Self`.
-    fn is_associated(&self) -> bool {
-        let source = &self.function.source;
-        let this = Ident::new("Self", names::generated());
-        let nested = ["impl", "trait", "struct", "enum"];
-        let has_items = || {
-            let keyword = |word| Ident::new(word, names::generated());
-            let body = source.body.stream();
-            nested
-                .iter()
-                .any(|word| mentions(body.clone(), &keyword(word)))
-        };
-        self.options.in_impl.is_some()
-            || source.signature.receiver().is_some()
-            || mentions(source.signature.to_token_stream(), &this)
-            || (mentions(source.body.stream(), &this) && !has_items())
-    }
-
-    /// The body itself, where no twin can stand beside the function.
-    fn inlined(&self, travellers: &[Traveller]) -> TokenStream {
-        let session = self.function.session.as_ref().map(|session| {
-            let conn = names::connection();
-            self.session_binding(session, &conn.to_token_stream())
-        });
-        let bound = travellers.iter().map(|traveller| {
-            let (cfgs, lent) = (&traveller.cfgs, self.lent(traveller));
-            match &traveller.parameter {
-                None => {
-                    let this = names::this();
-                    quote_spanned!(names::generated()=> let #this = #lent;)
-                }
-                Some(parameter) => {
-                    let (pattern, levels) = (&parameter.pat, lint_levels(parameter));
-                    quote_spanned!(names::generated()=> #(#cfgs)* #(#levels)* let #pattern = #lent;)
-                }
-            }
-        });
-        let block = without_self(self.function.block.stream());
-        let mut block = Group::new(Delimiter::Brace, block);
-        block.set_span(self.function.block.span());
-        quote_spanned!(names::generated()=> #session #(#bound)* #block)
-    }
-}
-
-/// The call with these arguments; twice where one exists only under a condition.
-fn call_with(
-    call: &TokenStream,
-    mut given: Vec<TokenStream>,
-    rest: &[(usize, &[Attribute], TokenStream)],
-) -> TokenStream {
-    let Some(((_, cfgs, argument), rest)) = rest.split_first() else {
-        return quote_spanned!(names::generated()=> #call(#(#given),*));
-    };
-    let without = given.clone();
-    given.push(argument.clone());
-    let with = call_with(call, given, rest);
-    if cfgs.is_empty() {
-        return with;
-    }
-    let without = call_with(call, without, rest);
-    let conditions = cfgs.iter().filter_map(|cfg| match &cfg.meta {
-        Meta::List(list) => Some(&list.tokens),
-        _ => None,
-    });
-    let conditions = quote!(all(#(#conditions),*));
-    quote_spanned! {names::generated()=>
-        #[cfg(#conditions)] { #with }
-        #[cfg(not(#conditions))] { #without }
     }
 }
 
 /// The attribute as the async function has it. What else the user wrote is about the body, which is
 /// in the other one.
 fn of_callers(attribute: &Attribute) -> Option<Attribute> {
-    const THEIRS: [&str; 4] = ["doc", "cfg", "cfg_attr", "deprecated"];
+    const THEIRS: [&str; 5] = ["doc", "cfg", "cfg_attr", "deprecated", "must_use"];
     let is = |name: &str| attribute.path().is_ident(name);
     if THEIRS.iter().any(|name| is(name)) {
         return Some(attribute.clone());
@@ -269,35 +247,5 @@ fn of_callers(attribute: &Attribute) -> Option<Attribute> {
     Some(level)
 }
 
-/// `self` under another name, since a closure that is to run elsewhere cannot hold the caller's.
-/// Items in the body have a `self` of their own.
-fn without_self(tokens: TokenStream) -> TokenStream {
-    const ITEMS: [&str; 3] = ["fn", "impl", "trait"];
-    let mut in_item = false;
-    let renamed = tokens.into_iter().map(|token| match token {
-        TokenTree::Ident(ident) if ident == "self" && !in_item => {
-            let mut this = names::this();
-            this.set_span(names::generated_at(ident.span()));
-            TokenTree::Ident(this)
-        }
-        TokenTree::Ident(ident) => {
-            in_item |= ITEMS.iter().any(|item| ident == item);
-            TokenTree::Ident(ident)
-        }
-        TokenTree::Group(group) if in_item => {
-            in_item = group.delimiter() != Delimiter::Brace;
-            TokenTree::Group(group)
-        }
-        TokenTree::Group(group) => {
-            let mut inner = Group::new(group.delimiter(), without_self(group.stream()));
-            inner.set_span(group.span());
-            TokenTree::Group(inner)
-        }
-        TokenTree::Punct(punct) => {
-            in_item &= punct.as_char() != ';';
-            TokenTree::Punct(punct)
-        }
-        other => other,
-    });
-    renamed.collect()
-}
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,17 @@
 //! How arguments get to the thread that runs a plain function, for each attempt anew.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, PatType, Type};
+use quote::{ToTokens, quote_spanned};
+use syn::Attribute;
 
-use super::{Expansion, allow_if_underscored};
+use super::{Expansion, allow_used_underscore};
 use crate::checks::Plan;
-use crate::function::crossing::{Crossing, has_impl};
-use crate::function::{cfgs, types};
+use crate::function::crossing::Crossing;
+use crate::function::{Argument, cfgs};
 use crate::names;
 
 /// An argument, or `self`, on its way to the other thread.
-pub(super) struct Traveller {
+pub(super) struct Traveller<'a> {
     /// Its place among all parameters.
     pub(super) index: usize,
     /// What it is called in the signature.
@@ -23,11 +23,11 @@ pub(super) struct Traveller {
     pub(super) crossing: Crossing,
     pub(super) cfgs: Vec<Attribute>,
     /// `None`: it is `self`.
-    pub(super) parameter: Option<PatType>,
+    pub(super) argument: Option<&'a Argument>,
 }
 
 impl Expansion<'_> {
-    pub(super) fn travellers(&self) -> Vec<Traveller> {
+    pub(super) fn travellers(&self) -> Vec<Traveller<'_>> {
         let receiver = self.function.source.signature.receiver();
         let receiver = receiver.and_then(|receiver| {
             Some(Traveller {
@@ -37,7 +37,7 @@ impl Expansion<'_> {
                 place: receiver.to_token_stream(),
                 crossing: Crossing::of_receiver(receiver)?,
                 cfgs: Vec::new(),
-                parameter: None,
+                argument: None,
             })
         });
         let arguments = self.function.arguments.iter().filter_map(|argument| {
@@ -49,7 +49,7 @@ impl Expansion<'_> {
                 place: parameter.ty.to_token_stream(),
                 crossing: Crossing::of(&parameter.ty)?,
                 cfgs: cfgs(parameter).cloned().collect(),
-                parameter: Some(parameter.clone()),
+                argument: Some(argument),
             })
         });
         receiver.into_iter().chain(arguments).collect()
@@ -57,23 +57,19 @@ impl Expansion<'_> {
 
     /// Output: `let mut __kept_name = Arg::new(own(&*name));`. What cannot cross is reported where
     /// its type stands: the argument of the call spans the whole type.
-    pub(super) fn pack(&self, traveller: &Traveller) -> TokenStream {
+    pub(super) fn pack(&self, traveller: &Traveller<'_>) -> TokenStream {
         let (name, cfgs) = (&traveller.name, &traveller.cfgs);
         let (first, last) = names::ends(&traveller.place);
         let zero = quote_spanned!(last=> 0);
         let whole = quote_spanned!(first=> (#name,).#zero);
-        let lent = names::moved_to(name.clone(), last);
-        let lent = quote_spanned!(first=> &*#lent);
+        let lent = quote_spanned!(first=> (&*#name,).#zero);
         let owned = match traveller.crossing {
             Crossing::Whole => call(self.runtime.sent(), whole),
-            Crossing::Copy(_) => call(self.runtime.own(), lent),
-            Crossing::Maybe(_) => call(self.runtime.own_option(), whole),
-            Crossing::Each(_) => call(self.runtime.own_each(), whole),
+            Crossing::Copy => call(self.runtime.own(), lent),
+            Crossing::Maybe => call(self.runtime.own_option(), whole),
+            Crossing::Each => call(self.runtime.own_each(), whole),
         };
-        let allow = traveller.parameter.as_ref().and_then(|parameter| {
-            let lint = quote!(clippy::used_underscore_binding);
-            allow_if_underscored(&parameter.pat, &lint)
-        });
+        let allow = traveller.argument.and_then(allow_used_underscore);
         match self.plan {
             Plan::Once => {
                 let value = names::replayed(&traveller.label);
@@ -87,7 +83,7 @@ impl Expansion<'_> {
     }
 
     /// Output: `let __this_name = replay(&mut __kept_name, &__attempt);`
-    pub(super) fn unpack(&self, traveller: &Traveller) -> TokenStream {
+    pub(super) fn unpack(&self, traveller: &Traveller<'_>) -> TokenStream {
         if self.plan == Plan::Once {
             return TokenStream::new();
         }
@@ -95,23 +91,16 @@ impl Expansion<'_> {
         self.replay_of(label, place, &traveller.cfgs)
     }
 
-    /// What the body is given.
-    pub(super) fn lent(&self, traveller: &Traveller) -> TokenStream {
+    /// Output: `lend_owned(&__this_name)`, which the body is given.
+    pub(super) fn lent(&self, traveller: &Traveller<'_>) -> TokenStream {
         let this = names::replayed(&traveller.label);
-        let lent = |lend: TokenStream, ty: &Type| {
-            let ty = types::without_impl(ty);
-            quote_spanned!(names::generated()=> #lend::<#ty>(&#this))
-        };
-        match &traveller.crossing {
+        let lent = |lend: TokenStream| call(lend, quote_spanned!(names::generated()=> &#this));
+        match traveller.crossing {
             Crossing::Whole => this.to_token_stream(),
-            Crossing::Copy(ty) if has_impl(ty) => quote_spanned!(names::generated()=> &#this),
-            Crossing::Copy(ty) => lent(self.runtime.lend_owned(), ty),
-            Crossing::Maybe(ty) if has_impl(ty) => {
-                quote_spanned!(names::generated()=> #this.as_ref())
-            }
-            Crossing::Maybe(ty) => lent(self.runtime.lend_option(), ty),
-            Crossing::Each(ty) => {
-                let each = lent(self.runtime.lend_each(), ty);
+            Crossing::Copy => lent(self.runtime.lend_owned()),
+            Crossing::Maybe => lent(self.runtime.lend_option()),
+            Crossing::Each => {
+                let each = lent(self.runtime.lend_each());
                 quote_spanned!(names::generated()=> &#each)
             }
         }

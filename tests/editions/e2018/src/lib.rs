@@ -4,3 +4,6 @@
 
 #[path = "../../shapes.rs"]
 mod shapes;
+
+#[path = "../../plain.rs"]
+mod plain;

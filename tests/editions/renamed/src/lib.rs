@@ -77,3 +77,49 @@ async fn an_unsafe_block_in_a_transaction() {
     }
     assert_eq!(f(&open().await, 7).await.unwrap(), 7);
 }
+
+#[derive(Debug, thiserror::Error, DbError)]
+#[error(transparent)]
+#[db_error(crate = ::database)]
+struct DriverError(#[from] rusqlite::Error);
+
+#[derive(Clone)]
+struct Repo {
+    db: database::BlockingDb<r2d2_sqlite::SqliteConnectionManager>,
+    n: i64,
+}
+
+trait Read {
+    async fn read(&self, text: &str) -> Result<i64, DriverError>;
+}
+
+impl Repo {
+    #[transactional(crate = ::database, db = self.db)]
+    fn add(&self, conn: &mut rusqlite::Connection, all: &[&str]) -> Result<i64, DriverError> {
+        let len = i64::try_from(all.concat().len()).unwrap_or_default();
+        Ok(conn.query_row("SELECT ?1", [self.n + len], |row| row.get(0))?)
+    }
+}
+
+impl Read for Repo {
+    #[db_op(crate = ::database, db = self.db, in_trait_impl)]
+    fn read(&self, conn: &mut rusqlite::Connection, text: &str) -> Result<i64, DriverError> {
+        self.add_sync(conn, &[text])
+    }
+}
+
+#[tokio::test]
+async fn plain_functions() {
+    #[db_op(crate = ::database)]
+    fn f(conn: &mut rusqlite::Connection, n: Option<&i64>) -> Result<i64, DriverError> {
+        Ok(conn.query_row("SELECT ?1", [n], |row| row.get(0))?)
+    }
+    let manager = r2d2_sqlite::SqliteConnectionManager::memory();
+    let repo = Repo {
+        db: database::BlockingDb::new(manager),
+        n: 1,
+    };
+    assert_eq!(f(&repo.db, Some(&7)).await.unwrap(), 7);
+    assert_eq!(repo.add(&["a", "b"]).await.unwrap(), 3);
+    assert_eq!(repo.read("abc").await.unwrap(), 4);
+}

@@ -1,0 +1,116 @@
+//! The body itself in the closure that goes to the other thread.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+
+use super::super::{Expansion, allow_if_underscored, lint_levels};
+use super::travellers::Traveller;
+use crate::names;
+
+impl Expansion<'_> {
+    /// The body itself, where no twin can stand beside the function. Temporaries of its last
+    /// expression are dropped before the arguments in every edition: the braces around both are of
+    /// this crate's.
+    pub(super) fn inlined(&self, travellers: &[Traveller<'_>]) -> TokenStream {
+        let session = self.function.session.as_ref().map(|session| {
+            let conn = names::connection();
+            self.session_binding(session, &conn.to_token_stream())
+        });
+        let bound = travellers.iter().map(|traveller| {
+            let lent = self.lent(traveller);
+            let Some(argument) = traveller.argument else {
+                let (this, receiver) = (names::this(), self.function.source.signature.receiver());
+                let mutability = receiver.and_then(|receiver| receiver.mutability);
+                return quote_spanned!(names::generated()=> let #mutability #this = #lent;);
+            };
+            let (cfgs, pattern) = (&traveller.cfgs, &argument.parameter.pat);
+            let allow =
+                allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
+            let levels = lint_levels(&argument.parameter);
+            let unused = self.allow_unused(argument);
+            quote_spanned!(names::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #lent;)
+        });
+        let block = without_self(self.function.block.stream());
+        let mut block = Group::new(Delimiter::Brace, block);
+        block.set_span(self.function.block.span());
+        quote_spanned!(names::generated()=> #session #(#bound)* #block)
+    }
+}
+
+/// `self` under another name, since a closure that is to run elsewhere cannot hold the caller's.
+/// Items in the body have a `self` of their own, and `self::name` is a module's.
+fn without_self(tokens: TokenStream) -> TokenStream {
+    let mut output = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    let mut in_item = false;
+    while let Some(token) = tokens.next() {
+        let next = tokens.peek();
+        output.extend([match token {
+            TokenTree::Ident(ident) if ident == "self" && !in_item && !is_colon(next) => {
+                let mut this = names::this();
+                this.set_span(names::generated_at(ident.span()));
+                TokenTree::Ident(this)
+            }
+            TokenTree::Ident(ident) => {
+                in_item |= starts_item(&ident, next);
+                TokenTree::Ident(ident)
+            }
+            TokenTree::Group(group) if in_item => {
+                in_item = group.delimiter() != Delimiter::Brace;
+                TokenTree::Group(group)
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_self(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            TokenTree::Punct(punct) => {
+                in_item &= punct.as_char() != ';';
+                TokenTree::Punct(punct)
+            }
+            literal => literal,
+        }]);
+    }
+    output
+}
+
+/// Half of `::`, or the colon of `S { self: .. }`, which nobody writes.
+fn is_colon(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+}
+
+/// `fn name`, and not the type `fn(T)`.
+fn starts_item(keyword: &Ident, next: Option<&TokenTree>) -> bool {
+    let is_named = matches!(next, Some(TokenTree::Ident(_)));
+    keyword == "impl" || keyword == "trait" || (keyword == "fn" && is_named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_self;
+
+    #[test]
+    fn self_has_another_name_but_not_in_items() {
+        let renamed = |text: &str| without_self(text.parse().unwrap()).to_string();
+        for (text, expected) in [
+            ("self.a(|| self)", "__self . a (|| __self)"),
+            ("Self::A", "Self :: A"),
+            (
+                "use self::a; self::b(self)",
+                "use self :: a ; self :: b (__self)",
+            ),
+            (
+                "let f: fn(u8) -> u8 = self.f;",
+                "let f : fn (u8) -> u8 = __self . f ;",
+            ),
+            ("fn g(&self) { self } self", "fn g (& self) { self } __self"),
+            (
+                "impl A for B { fn g(self) { self.0 } } self.1",
+                "impl A for B { fn g (self) { self . 0 } } __self . 1",
+            ),
+            ("vec![self]", "vec ! [__self]"),
+        ] {
+            assert_eq!(renamed(text), expected);
+        }
+    }
+}
