@@ -88,9 +88,28 @@ impl Error {
         }))
     }
 
-    /// An error of a driver other than sqlx's.
+    /// An error of a driver other than sqlx's, for a
+    /// [`SyncConnection`](crate::blocking::SyncConnection) of your own. `Display` repeats the words
+    /// of `error`, which may hold no secrets.
+    ///
+    /// ```
+    /// # #[derive(Debug)]
+    /// # struct MyError;
+    /// # impl std::fmt::Display for MyError {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("no") }
+    /// # }
+    /// # impl std::error::Error for MyError {}
+    /// # impl MyError { fn number(&self) -> u16 { 1213 } }
+    /// impl From<MyError> for dbop::Error {
+    ///     fn from(error: MyError) -> Self {
+    ///         let class = dbop::classify::mysql(error.number(), "40001", "");
+    ///         Self::of_driver(class, error)
+    ///     }
+    /// }
+    /// # assert_eq!(dbop::Error::from(MyError).kind(), dbop::Kind::Deadlock);
+    /// ```
     #[cfg(feature = "blocking")]
-    pub(crate) fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
+    pub fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
         Self(Box::new(Inner {
             class,
             cause: Cause::Driver(Box::new(error)),
@@ -386,8 +405,9 @@ impl fmt::Debug for Error {
         }
         match &self.0.cause {
             Cause::Sqlx(error) => out.field("source", error),
+            // Not the driver's own `Debug`, which repeats statements and values.
             #[cfg(feature = "blocking")]
-            Cause::Driver(error) => out.field("source", error),
+            Cause::Driver(_) => out.field("source", &format_args!("{}", self.0.cause)),
             Cause::Message(message) => out.field("message", message),
         };
         out.finish()

@@ -146,6 +146,8 @@ pub mod __private {
     #[cfg(feature = "sqlite")]
     pub use sqlx::Sqlite;
 
+    #[cfg(feature = "blocking")]
+    pub use crate::blocking::{SyncConnection, handle};
     pub use crate::blocking::{
         lend_each, lend_option, lend_owned, off_thread, own, own_each, own_option, sent,
     };

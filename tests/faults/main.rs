@@ -6,6 +6,7 @@
     reason = "the common suites are compiled for each database"
 )]
 
+mod blocking;
 mod checker;
 mod postgres;
 mod readme;

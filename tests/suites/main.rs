@@ -5,5 +5,6 @@
     reason = "the common suites are compiled for each database"
 )]
 
+mod blocking;
 mod postgres;
 mod sqlite;

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use dbop::{Backend, Builder, Db};
 
+pub mod blocking;
 pub mod cluster;
 pub mod postgres;
 pub mod proxy;

@@ -41,7 +41,8 @@ use crate::error::Error;
 pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
     match Handle::try_current() {
         Err(_) => background().block_on(operation),
-        Ok(current) if MAY_WAIT.get() => current.block_on(operation),
+        // Inside the operation, nobody may wait any more.
+        Ok(current) if MAY_WAIT.get() => with_may_wait(false, || current.block_on(operation)),
         Ok(_) => F::Output::refused(Error::programming(
             Kind::Configuration,
             "`dbop::blocking::block_on` was called inside an async runtime, one of whose threads it \
@@ -51,7 +52,7 @@ pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
 }
 
 /// The runtime of code that has none. It is never dropped: connections outlive a call.
-pub(super) fn background() -> &'static Handle {
+fn background() -> &'static Handle {
     static BACKGROUND: LazyLock<Handle> = LazyLock::new(|| {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -74,12 +75,25 @@ thread_local! {
 
 /// Runs a body, in which [`block_on`] is allowed.
 pub(super) fn waiting_allowed<R>(body: impl FnOnce() -> R) -> R {
+    with_may_wait(true, body)
+}
+
+fn with_may_wait<R>(may_wait: bool, work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             MAY_WAIT.set(self.0);
         }
     }
-    let _restore = Restore(MAY_WAIT.replace(true));
-    body()
+    let _restore = Restore(MAY_WAIT.replace(may_wait));
+    work()
+}
+
+/// Does what may close connections of a pool. Each is closed on the blocking pool of the runtime
+/// that is entered, and the caller's may be missing, or be shutting down: then it would be closed
+/// here, where that may not block.
+#[cfg(feature = "blocking")]
+pub(super) fn closing<R>(work: impl FnOnce() -> R) -> R {
+    let _inside = background().enter();
+    work()
 }

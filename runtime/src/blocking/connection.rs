@@ -31,8 +31,12 @@ pub trait SyncConnection: Send + 'static {
     /// into its lock. `false`.
     const ONE_WRITER: bool = false;
 
-    /// Lets the database refuse writes on this connection, or allow them again: the guard of a
-    /// `read_only` operation. Nothing is done where a read-only transaction does it by itself.
+    /// A `read_only` transaction needs [`set_read_only`](Self::set_read_only), because the
+    /// database's `BEGIN` does not refuse writes by itself. `true`.
+    const GUARDS_TRANSACTIONS: bool = true;
+
+    /// Lets the database refuse writes on this connection, or puts back what was before: the guard
+    /// of a `read_only` operation.
     ///
     /// # Errors
     ///
@@ -69,7 +73,8 @@ pub trait SyncConnection: Send + 'static {
     fn status(&mut self) -> Result<TransactionStatus>;
 
     /// What stops the statement that runs on it, if the driver can do that. It is asked before a
-    /// body runs and used while that runs, from another thread.
+    /// body runs and used while that runs, from another thread, again and again until the body
+    /// returns: it may have been between two statements.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }

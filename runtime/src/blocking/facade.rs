@@ -30,7 +30,6 @@ use crate::error::Result;
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone)]
 pub struct Db<DB: Backend> {
     db: db::Db<DB>,
 }
@@ -96,6 +95,14 @@ impl<DB: Backend> Db<DB> {
     #[must_use]
     pub fn as_async(&self) -> &db::Db<DB> {
         &self.db
+    }
+}
+
+impl<DB: Backend> Clone for Db<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+        }
     }
 }
 

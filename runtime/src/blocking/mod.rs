@@ -48,10 +48,21 @@
 //!
 //! # What cannot be stopped
 //!
-//! A thread cannot be cancelled. When a caller goes away, or its deadline passes, the statement that
-//! runs is interrupted where the driver can do that (`rusqlite`, `postgres`), and the transaction is
-//! rolled back instead of committed; until the body has returned, it keeps its connection. A
-//! `#[db_op]` that writes is left to its end, so that it is not cut in half.
+//! A thread cannot be cancelled. When a caller goes away, or its deadline passes, a body that has
+//! not begun does not begin. One that runs keeps its connection, and its place under
+//! `max_concurrency`, until it has returned; its statements are interrupted, one after the other,
+//! where the driver can do that (`rusqlite`, `postgres`), and its transaction is rolled back instead
+//! of committed. A `#[db_op]` that writes is left to its end, so that it is not cut in half.
+//!
+//! # What cannot be seen
+//!
+//! Statements go to the driver, past dbop. So no error of a statement proves that an operation has
+//! had no effect: a `#[db_op]` that is neither `read_only` nor `idempotent` is replayed only while
+//! its body has not begun. An error of a `_sync` function that a body swallows rolls nothing back,
+//! except on Postgres, where it aborts the transaction. And a transaction that is no longer open at
+//! the end of its body has [`Outcome::Unknown`](crate::Outcome::Unknown): the body may have
+//! committed it, or the database has rolled it back in answer to an error (`ON CONFLICT ROLLBACK`,
+//! a full disk).
 
 mod argument;
 mod bridge;
@@ -62,6 +73,8 @@ mod drivers;
 mod facade;
 #[cfg(feature = "blocking")]
 mod pool;
+#[cfg(feature = "blocking")]
+mod progress;
 mod thread;
 #[cfg(feature = "blocking")]
 mod work;
@@ -73,6 +86,9 @@ pub use facade::Db;
 #[cfg(feature = "blocking")]
 pub use pool::{BlockingBuilder, BlockingDb, Manager};
 
+#[cfg(feature = "blocking")]
+#[doc(hidden)]
+pub use argument::handle;
 pub use argument::{Crosses, Lent};
 #[doc(hidden)]
 pub use argument::{lend_each, lend_option, lend_owned, own, own_each, own_option, sent};
@@ -84,7 +100,9 @@ pub(crate) use drivers::inside_diesel;
 pub(crate) use drivers::inside_rusqlite;
 #[cfg(feature = "blocking")]
 pub(crate) use pool::Lease;
+#[cfg(feature = "blocking")]
+pub(crate) use progress::{Progress, Stage};
 #[doc(hidden)]
 pub use thread::off_thread;
 #[cfg(feature = "blocking")]
-pub(crate) use work::{Ended, Progress, Work};
+pub(crate) use work::{Ended, Work};

@@ -1,13 +1,16 @@
 //! [`BlockingDb`]: pooled connections of a synchronous driver.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use deadpool::managed::{Object, PoolError};
 use deadpool_r2d2::{Pool, Runtime};
+use futures_core::future::BoxFuture;
 use r2d2::ManageConnection;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -101,7 +104,7 @@ impl<M: Manager> BlockingDb<M> {
     /// Refuses calls from now on, with [`Kind::PoolClosed`]. Those that have a connection finish.
     pub fn close(&self) {
         self.inner.places.close();
-        self.inner.pool().close();
+        bridge::closing(|| self.inner.pool().close());
     }
 
     pub(crate) fn defaults(&self) -> &Defaults {
@@ -118,7 +121,7 @@ impl<M: Manager> BlockingDb<M> {
         let place = inner.wait_for(&inner.places, false, until).await?;
         let pool = inner.pool().clone();
         // Dropped half-way, the pool would close the connection, and with it a database in memory.
-        let lease = Uninterrupted::new(async move {
+        let lease = Uninterrupted::new(Closing(Some(Box::pin(async move {
             let object = pool.get().await.map_err(unavailable::<M>)?;
             Ok(Lease {
                 object: Some(object),
@@ -126,10 +129,29 @@ impl<M: Manager> BlockingDb<M> {
                 _place: place,
                 _turn: turn,
             })
-        });
+        }))));
         timeout_at(until, lease)
             .await
             .unwrap_or_else(|_| Err(unopened()))
+    }
+}
+
+/// The way to a connection, which may be closed when this is dropped half-way, outside of a runtime
+/// or together with it.
+struct Closing<T>(Option<BoxFuture<'static, T>>);
+
+impl<T> Future for Closing<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let running = self.0.as_mut().expect("held until it is dropped");
+        running.as_mut().poll(cx)
+    }
+}
+
+impl<T> Drop for Closing<T> {
+    fn drop(&mut self) {
+        bridge::closing(|| drop(self.0.take()));
     }
 }
 
@@ -182,13 +204,7 @@ impl<M: Manager> Inner<M> {
 
 impl<M: Manager> Drop for Inner<M> {
     fn drop(&mut self) {
-        // Each connection is closed on the blocking pool of the current runtime, and there may be
-        // none any more.
-        let _inside = match Handle::try_current() {
-            Ok(_) => None,
-            Err(_) => Some(bridge::background().enter()),
-        };
-        drop(self.pool.take());
+        bridge::closing(|| drop(self.pool.take()));
     }
 }
 
@@ -230,9 +246,17 @@ impl<M: Manager> Lease<M> {
 
 impl<M: Manager> Drop for Lease<M> {
     fn drop(&mut self) {
-        if let Some(object) = self.object.take().filter(|_| !self.keep) {
-            drop(Object::take(object));
-        }
+        let Some(object) = self.object.take() else {
+            return;
+        };
+        bridge::closing(|| {
+            if self.keep {
+                // Back to the pool, if that is still there and open.
+                drop(object);
+            } else {
+                drop(Object::take(object));
+            }
+        });
     }
 }
 

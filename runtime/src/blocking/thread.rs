@@ -2,25 +2,36 @@
 
 use std::panic::resume_unwind;
 
+use tokio::task::JoinHandle;
 use tracing::Span;
 
 use super::argument::Crosses;
 use super::bridge;
 
 /// Runs the body on the blocking pool, and goes on with its panic. Where nobody waits any more, it
-/// runs to its end all the same.
+/// does not begin; one that runs comes to its end all the same.
 pub async fn off_thread<R: Crosses>(body: impl FnOnce() -> R + Send + 'static) -> R {
     let span = Span::current();
     let thread = tokio::task::spawn_blocking(move || {
         let _entered = span.enter();
         bridge::waiting_allowed(body)
     });
-    match thread.await {
+    let mut thread = Waiting(thread);
+    match (&mut thread.0).await {
         Ok(result) => result,
         Err(stopped) => match stopped.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             // The runtime shuts down, and with it whoever waits here.
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+struct Waiting<R>(JoinHandle<R>);
+
+impl<R> Drop for Waiting<R> {
+    fn drop(&mut self) {
+        // Does nothing once a thread has taken it.
+        self.0.abort();
     }
 }

@@ -2,90 +2,52 @@
 //! the thread of the blocking pool.
 //!
 //! That thread cannot be stopped. Whoever waits for it may go away, or its deadline may pass; then
-//! the work is *abandoned*: its statement is interrupted where that does no harm, and it commits
-//! nothing any more. The two sides agree on that by one atomic step, [`Progress::abandon`] against
-//! [`Progress::may_commit`], so that a caller who is told "rolled back" can rely on it.
+//! the work is *abandoned*, and commits nothing any more. The two sides agree on that in
+//! [`Progress`], so that a caller who is told "rolled back" can rely on it.
 //!
 //! | abandoned while | the connection | the database |
 //! |---|---|---|
 //! | it waits for a thread | given back | untouched |
-//! | `BEGIN` or the body of a transaction runs | given back after `ROLLBACK` | untouched |
-//! | the body of an operation runs | given back after its end | whatever the body does |
+//! | the guard or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
+//! | the body of a transaction runs | its statements are interrupted; given back after `ROLLBACK`, or closed where an interrupt may still come | untouched, unless the body itself has committed |
+//! | the body of a `read_only` operation runs | the same without `ROLLBACK` | untouched |
+//! | the body of another operation runs | given back after its end | whatever the body does |
+//! | the body has returned an error, and `ROLLBACK` runs | given back | untouched |
 //! | `COMMIT` runs | given back | committed or rolled back; too late to abandon it |
+//!
+//! | ends badly | the connection | the database |
+//! |---|---|---|
+//! | the body panics | given back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body did |
+//! | the driver panics, or does not know whether a transaction is open | closed | rolled back; in `COMMIT`, not known |
+//! | `ROLLBACK` fails | closed | rolled back |
+//! | the body ends the transaction itself, or the database does in answer to an error | given back | not known: it may have been a `COMMIT` |
+//! | the runtime is shut down before a thread has it | given back | untouched |
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::bridge;
-use super::connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
+use super::connection::{Begin, SyncConnection, TransactionStatus};
 use super::pool::{Lease, Manager};
-use crate::call::lost;
+use super::progress::Progress;
+use crate::call::{Running, lost};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome};
 use crate::op::Op;
 
 /// How an attempt ended.
-pub(crate) enum Ended<R> {
-    /// The body was not run.
-    Refused(Error),
+pub(crate) enum Ended<R, B> {
+    /// The body was not run, and is given back.
+    Refused(Error, B),
     /// The body returned this, or dbop says something else in its place; and what became of it.
     Done(Result<R, Error>, Outcome),
     Panicked(Box<dyn Any + Send>),
     /// Nobody waits for its result any more, and nothing of a transaction was committed.
     Abandoned,
-}
-
-/// What both sides know of an attempt.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    phase: AtomicU8,
-    interrupt: Mutex<Option<Interrupt>>,
-}
-
-const RUNNING: u8 = 0;
-const ABANDONED: u8 = 1;
-const COMMITTING: u8 = 2;
-
-impl Progress {
-    fn enter(&self, phase: u8) -> bool {
-        let order = Ordering::SeqCst;
-        let entered = self.phase.compare_exchange(RUNNING, phase, order, order);
-        entered.is_ok()
-    }
-
-    /// From now on it will not commit; `false`: it is about to, or has.
-    pub(crate) fn abandon(&self) -> bool {
-        let abandoned = self.enter(ABANDONED);
-        if abandoned {
-            let interrupt = self.interrupt.lock();
-            if let Some(interrupt) = &*interrupt.unwrap_or_else(PoisonError::into_inner) {
-                interrupt.stop();
-            }
-        }
-        abandoned
-    }
-
-    /// From now on it can no longer be abandoned; `false`: it was.
-    fn may_commit(&self) -> bool {
-        self.enter(COMMITTING)
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.phase.load(Ordering::SeqCst) == ABANDONED
-    }
-
-    fn set_interrupt(&self, interrupt: Option<Interrupt>) -> Option<Interrupt> {
-        let mut held = self
-            .interrupt
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut held, interrupt)
-    }
 }
 
 /// One attempt before its thread has it.
@@ -95,16 +57,18 @@ pub(crate) struct Work<M: Manager> {
     pub(crate) progress: Arc<Progress>,
     pub(crate) deadline: Instant,
     pub(crate) span: Span,
+    /// Held for as long as the body can run.
+    pub(crate) _running: Option<Running>,
 }
 
 impl<M: Manager> Work<M> {
     /// Runs the body, and gives the connection back. `failed`: whether the body's result is an
     /// error.
-    pub(crate) fn run<R>(
+    pub(crate) fn run<R, B: FnOnce(&mut M::Connection) -> R>(
         mut self,
-        body: impl FnOnce(&mut M::Connection) -> R,
+        body: B,
         failed: &dyn Fn(&R) -> bool,
-    ) -> Ended<R> {
+    ) -> Ended<R, B> {
         let span = std::mem::replace(&mut self.span, Span::none());
         let _entered = span.enter();
         if self.progress.is_abandoned() {
@@ -128,77 +92,83 @@ impl<M: Manager> Work<M> {
     }
 
     /// The same on the connection, and whether that may be kept.
-    fn on<R>(
+    fn on<R, B: FnOnce(&mut M::Connection) -> R>(
         &self,
         conn: &mut M::Connection,
-        body: impl FnOnce(&mut M::Connection) -> R,
+        body: B,
         failed: &dyn Fn(&R) -> bool,
-    ) -> (Ended<R>, bool) {
+    ) -> (Ended<R, B>, bool) {
         if let Err(error) = self.open(conn) {
-            let clean =
-                matches!(conn.status(), Ok(TransactionStatus::Idle)) || conn.rollback().is_ok();
-            return (Ended::Refused(error), clean && self.close(conn));
+            let (_, clean) = undo(conn);
+            return (Ended::Refused(error, body), clean && self.close(conn));
         }
-        let result = self.interruptibly(conn, body);
+        // An operation that writes is left to its end: stopped half-way, it would have done half.
+        if self.op.transaction || self.op.read_only {
+            self.progress.arm(conn.interrupt());
+        }
+        if !self.progress.may_run() {
+            self.progress.disarm();
+            let (_, clean) = undo(conn);
+            return (Ended::Abandoned, clean && self.close(conn));
+        }
+        let body = AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn)));
+        let result = catch_unwind(body);
+        // What comes next on the connection is not to be interrupted.
+        let quiet = self.progress.disarm();
         let (ended, clean) = if self.op.transaction {
             self.end_transaction(conn, result, failed)
         } else {
             self.end_operation(conn, result, failed)
         };
-        (ended, clean && self.close(conn))
+        (ended, clean && quiet && self.close(conn))
+    }
+
+    fn is_guarded(&self) -> bool {
+        self.op.read_only && (M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction)
     }
 
     /// Makes the connection what the operation asks for.
     fn open(&self, conn: &mut M::Connection) -> Result<(), Error> {
-        if self.op.read_only {
+        if self.is_guarded() {
             conn.set_read_only(true)?;
         }
         if self.op.transaction {
-            conn.begin(&Begin {
+            let begin = Begin {
                 isolation: self.op.isolation,
                 read_only: self.op.read_only,
                 deferrable: self.op.deferrable,
                 time_left: self.deadline.saturating_duration_since(Instant::now()),
-            })?;
+            };
+            self.timed(|| conn.begin(&begin))?;
         }
         Ok(())
     }
 
+    /// Notes how long the database takes. Where one connection writes at a time, a slow answer
+    /// tells of another's lock and not of how the database is.
+    fn timed(&self, ask: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        self.progress.ask();
+        let answer = ask();
+        let timely = M::Connection::ONE_WRITER;
+        self.progress.answered(answer.is_ok(), timely);
+        answer
+    }
+
     /// Undoes what `open` has set, apart from the transaction; `false` if that failed.
     fn close(&self, conn: &mut M::Connection) -> bool {
-        !self.op.read_only || conn.set_read_only(false).is_ok()
+        !self.is_guarded() || conn.set_read_only(false).is_ok()
     }
 
-    fn interruptibly<R>(
-        &self,
-        conn: &mut M::Connection,
-        body: impl FnOnce(&mut M::Connection) -> R,
-    ) -> std::thread::Result<R> {
-        // An operation that writes is left to its end: stopped half-way, it would have done half.
-        if self.op.transaction || self.op.read_only {
-            self.progress.set_interrupt(conn.interrupt());
-        }
-        catch_unwind(AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn))))
-    }
-
-    /// What comes next on the connection is not to be interrupted; `false`: an interrupt was sent,
-    /// and may still come.
-    fn disarm(&self) -> bool {
-        let interrupt = self.progress.set_interrupt(None);
-        !(self.progress.is_abandoned() && interrupt.is_some_and(|interrupt| interrupt.spoils))
-    }
-
-    fn end_transaction<R>(
+    fn end_transaction<R, B>(
         &self,
         conn: &mut M::Connection,
         result: std::thread::Result<R>,
         failed: &dyn Fn(&R) -> bool,
-    ) -> (Ended<R>, bool) {
-        let quiet = self.disarm();
+    ) -> (Ended<R, B>, bool) {
         let result = match result {
             Ok(result) if !failed(&result) && self.progress.may_commit() => {
                 return match conn.status() {
-                    Ok(TransactionStatus::InTransaction) => Self::commit(conn, result),
+                    Ok(TransactionStatus::InTransaction) => self.commit(conn, result),
                     Ok(TransactionStatus::Failed) => {
                         let clean = conn.rollback().is_ok();
                         (Ended::Done(Err(swallowed()), Outcome::RolledBack), clean)
@@ -212,30 +182,26 @@ impl<M: Manager> Work<M> {
             }
             other => other,
         };
-        let (outcome, clean) = match conn.status() {
+        let (left, clean) = undo(conn);
+        let outcome = match left {
             // It was ended past dbop, and that may have been a COMMIT.
-            Ok(TransactionStatus::Idle) => (Outcome::Unknown, true),
-            Ok(_) => (Outcome::RolledBack, conn.rollback().is_ok()),
-            Err(_) => (Outcome::RolledBack, false),
+            Some(TransactionStatus::Idle) => Outcome::Unknown,
+            _ => Outcome::RolledBack,
         };
         let ended = match result {
             Err(panic) => Ended::Panicked(panic),
             Ok(result) if failed(&result) => Ended::Done(Ok(result), outcome),
             Ok(_) => Ended::Abandoned,
         };
-        (ended, clean && quiet)
+        (ended, clean)
     }
 
-    fn commit<R>(conn: &mut M::Connection, result: R) -> (Ended<R>, bool) {
-        let Err(error) = conn.commit() else {
+    fn commit<R, B>(&self, conn: &mut M::Connection, result: R) -> (Ended<R, B>, bool) {
+        let Err(error) = self.timed(|| conn.commit()) else {
             return (Ended::Done(Ok(result), Outcome::Committed), true);
         };
         let outcome = M::Connection::outcome_of_failed_commit(error.class());
-        let clean = match conn.status() {
-            Ok(TransactionStatus::Idle) => true,
-            Ok(_) => conn.rollback().is_ok(),
-            Err(_) => false,
-        };
+        let (_, clean) = undo(conn);
         let error = match outcome {
             Outcome::Unknown => lost(error),
             _ => error,
@@ -243,18 +209,14 @@ impl<M: Manager> Work<M> {
         (Ended::Done(Err(error), outcome), clean)
     }
 
-    fn end_operation<R>(
+    fn end_operation<R, B>(
         &self,
         conn: &mut M::Connection,
         result: std::thread::Result<R>,
         failed: &dyn Fn(&R) -> bool,
-    ) -> (Ended<R>, bool) {
-        let quiet = self.disarm();
-        let (left_open, clean) = match conn.status() {
-            Ok(TransactionStatus::Idle) => (false, true),
-            Ok(_) => (true, conn.rollback().is_ok()),
-            Err(_) => (false, false),
-        };
+    ) -> (Ended<R, B>, bool) {
+        let (left, clean) = undo(conn);
+        let left_open = left.is_some_and(|left| left != TransactionStatus::Idle);
         let failure = if self.op.read_only {
             Outcome::RolledBack
         } else {
@@ -266,7 +228,17 @@ impl<M: Manager> Work<M> {
             Ok(_) if left_open => Ended::Done(Err(left_open_by_body()), failure),
             Ok(result) => Ended::Done(Ok(result), Outcome::Committed),
         };
-        (ended, clean && quiet)
+        (ended, clean)
+    }
+}
+
+/// Rolls back what is open: what was, if that could be found out, and whether the connection can be
+/// used by others.
+fn undo<C: SyncConnection>(conn: &mut C) -> (Option<TransactionStatus>, bool) {
+    match conn.status() {
+        Ok(TransactionStatus::Idle) => (Some(TransactionStatus::Idle), true),
+        Ok(open) => (Some(open), conn.rollback().is_ok()),
+        Err(_) => (None, false),
     }
 }
 

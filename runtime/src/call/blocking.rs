@@ -1,8 +1,18 @@
 //! A call of a plain `fn`, whose body runs on the blocking pool.
 //!
-//! What is true when its future is dropped: while it waits for a connection, none is held. While
-//! the body runs, [`Progress::abandon`] decides, and the thread that has the connection sees to the
-//! rest.
+//! What is true when its future is dropped at each await:
+//!
+//! | dropped during | the connection | the database |
+//! |---|---|---|
+//! | `begin`, waiting for a permit, the writer's turn or a place | none is held | untouched |
+//! | `begin`, while one is opened or tried | goes to the pool when that is done, and with it turn and place | untouched |
+//! | `run`, before the body | its thread gives it back | untouched |
+//! | `run`, in the body, which returns nothing to anybody | its thread gives it back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body does |
+//! | `run`, in `COMMIT` | its thread gives it back | committed or rolled back, never part |
+//! | `run`, waiting to try again | none is held | as before the call, or unknown if an attempt was |
+//!
+//! [`Progress::abandon`] decides between the third, the fourth and the fifth; the deadline does the
+//! same as a caller that goes away, and says so.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -16,7 +26,9 @@ use super::commit::{GRACE, lost};
 use super::core::CallCore;
 use super::open::is_queue;
 use super::result::{OpResult, ResultOf};
-use crate::blocking::{BlockingDb, Crosses, Ended, Lease, Manager, Progress, SyncConnection, Work};
+use crate::blocking::{
+    BlockingDb, Crosses, Ended, Lease, Manager, Progress, Stage, SyncConnection, Work,
+};
 use crate::classify::{Class, Kind};
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
@@ -35,6 +47,8 @@ pub struct Blocking<'a, M: Manager, R> {
     of: ResultOf<R>,
     /// How often another's lock was waited for.
     turns: u32,
+    /// Of the attempt whose thread has not said how it ended.
+    progress: Option<Arc<Progress>>,
 }
 
 /// One attempt of a [`Blocking`] call, with its connection.
@@ -57,6 +71,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             result: None,
             of: ResultOf::NEW,
             turns: 0,
+            progress: None,
         }
     }
 
@@ -68,16 +83,22 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         match self.connect().await {
             Ok(lease) => Some(BlockingAttempt { call: self, lease }),
             Err(error) => {
-                self.result = Some((self.of.refused)(self.core.refused(error)));
+                self.refuse(error);
                 None
             }
         }
     }
 
     /// What the call returns.
-    pub fn finish(self) -> R {
+    pub fn finish(mut self) -> R {
         self.result
+            .take()
             .expect("`begin` returns `None` only once there is a result")
+    }
+
+    /// No attempt could begin.
+    fn refuse(&mut self, error: Error) {
+        self.result = Some((self.of.refused)(self.core.refused(error)));
     }
 
     /// A connection, as soon as there is one. Nothing can have been applied when none can be had.
@@ -113,40 +134,50 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     }
 
     /// What the thread says, or what the deadline makes of it.
-    async fn wait_for(&mut self, mut thread: JoinHandle<Ended<R>>, caller: &Caller) -> Ended<R> {
+    async fn wait_for<B>(
+        &self,
+        mut thread: JoinHandle<Ended<R, B>>,
+        progress: &Arc<Progress>,
+    ) -> Ended<R, B> {
         let deadline = self.core.deadline;
         let ended = match timeout_at(deadline, &mut thread).await {
             Ok(ended) => ended,
-            Err(_) if caller.0.abandon() => {
-                let late = Error::deadline("the body to finish, which its thread still runs");
-                return Ended::Done(Err(late), self.untold());
-            }
-            Err(_) => match timeout_at(deadline + GRACE, thread).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    let late = Error::deadline("the answer to COMMIT");
-                    return Ended::Done(Err(lost(late)), Outcome::Unknown);
-                }
+            Err(_) => match progress.abandon() {
+                Some(stage) => return self.late(stage),
+                None => match timeout_at(deadline + GRACE, thread).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        let late = Error::deadline("the answer to COMMIT");
+                        return Ended::Done(Err(lost(late)), Outcome::Unknown);
+                    }
+                },
             },
         };
         ended.unwrap_or_else(|stopped| match stopped.try_into_panic() {
             // A driver's; the body's own is told apart.
             Ok(panic) => Ended::Panicked(panic),
             // The runtime shuts down, and the thread never began.
-            Err(_) => Ended::Refused(Error::programming(
-                Kind::Interrupted,
-                "the runtime was shut down before the body could run",
-            )),
+            Err(_) => Ended::Done(Err(shut_down()), Outcome::RolledBack),
         })
     }
 
-    /// Of an attempt that is abandoned while its body runs.
-    fn untold(&self) -> Outcome {
-        if self.core.op.transaction || self.core.op.read_only {
-            Outcome::RolledBack
-        } else {
-            Outcome::Unknown
-        }
+    /// An attempt that was abandoned at the deadline.
+    fn late<B>(&self, stage: Stage) -> Ended<R, B> {
+        let (waiting_for, outcome) = match stage {
+            Stage::Opening => (
+                "a thread of the blocking pool and the database to begin",
+                Outcome::RolledBack,
+            ),
+            Stage::Body if self.core.op.transaction || self.core.op.read_only => (
+                "the body to finish, which its thread still runs",
+                Outcome::RolledBack,
+            ),
+            Stage::Body => (
+                "the body to finish, which its thread still runs",
+                Outcome::Unknown,
+            ),
+        };
+        Ended::Done(Err(Error::deadline(waiting_for)), outcome)
     }
 
     /// Whether there is to be another attempt after one whose body was not run.
@@ -159,47 +190,95 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         core.try_again(defaults, error.class(), Effect::None).await
     }
 
-    /// Tells the circuit breaker what an attempt has shown.
+    /// Tells the circuit breaker what an attempt has shown whose body was run.
     fn report(&mut self, failure: Option<Class>) {
-        match failure {
-            Some(class) if class.kind.ends_session() => self.core.lost_connection(),
-            _ => self.core.worked(),
+        match failure.map(|class| class.kind) {
+            None => self.core.worked(),
+            // The server ends a session that idles in a transaction; that is the body's doing.
+            Some(Kind::SessionTimeout) => {}
+            Some(kind) if kind.ends_session() || kind == Kind::CompletionUnknown => {
+                self.core.lost_connection();
+            }
+            // What a body returns may have nothing to do with the database.
+            Some(_) => {}
+        }
+    }
+
+    /// The same of the answers to `BEGIN` and `COMMIT`.
+    fn report_answers(&mut self, progress: &Progress) {
+        let answers = progress.take_answers();
+        for took in answers.took {
+            self.core.answered(took);
+        }
+        if let Some(asked) = answers.awaited_since
+            && !M::Connection::ONE_WRITER
+        {
+            self.core.unanswered(asked.elapsed());
         }
     }
 }
 
 impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
     /// Runs the body, and ends the call unless there is to be another attempt.
-    pub async fn run(self, body: impl FnOnce(&mut M::Connection) -> R + Send + 'static) {
+    pub async fn run<B>(self, body: B)
+    where
+        B: FnOnce(&mut M::Connection) -> R + Send + 'static,
+    {
         let Self { call, lease } = self;
-        call.core.begun();
+        let (mut lease, mut body) = (lease, body);
+        loop {
+            let asked = Instant::now();
+            let (error, unused) = match call.attempt(lease, body).await {
+                Ended::Refused(error, body) => (error, body),
+                Ended::Done(result, outcome) => return call.end(result, outcome).await,
+                Ended::Panicked(panic) => resume_unwind(panic),
+                Ended::Abandoned => unreachable!("this caller still waits"),
+            };
+            let until = call.core.deadline;
+            call.core.unopened(&error, asked, until);
+            if !call.again_after_refusal(&error).await {
+                return call.refuse(error);
+            }
+            // Not by another turn of the caller's loop: there is none where nothing is replayed, and
+            // the body has its arguments already.
+            lease = match call.connect().await {
+                Ok(lease) => lease,
+                // Others wait in the same queue with the connection; what for is the better answer.
+                Err(second) if second.kind() == Kind::PoolExhausted => return call.refuse(error),
+                Err(second) => return call.refuse(second),
+            };
+            body = unused;
+        }
+    }
+}
+
+impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
+    /// One attempt, until its thread has said how it ended or the deadline has passed.
+    async fn attempt<B>(&mut self, lease: Lease<M>, body: B) -> Ended<R, B>
+    where
+        B: FnOnce(&mut M::Connection) -> R + Send + 'static,
+    {
+        self.core.begun();
         let progress = Arc::new(Progress::default());
+        self.progress = Some(Arc::clone(&progress));
         let work = Work {
-            op: call.core.op,
+            op: self.core.op,
             lease,
             progress: Arc::clone(&progress),
-            deadline: call.core.deadline,
-            span: call.core.span().clone(),
+            deadline: self.core.deadline,
+            span: self.core.span().clone(),
+            _running: self.core.running(),
         };
-        let failure = call.of.failure;
-        let caller = Caller(progress);
+        let failure = self.of.failure;
         let thread = tokio::task::spawn_blocking(move || {
             work.run(body, &|result| failure(result).is_some())
         });
-        let ended = call.wait_for(thread, &caller).await;
-        drop(caller);
-        let (result, outcome) = match ended {
-            Ended::Refused(error) => {
-                if call.again_after_refusal(&error).await {
-                    return;
-                }
-                (Err(error), Outcome::RolledBack)
-            }
-            Ended::Done(result, outcome) => (result, outcome),
-            Ended::Panicked(panic) => resume_unwind(panic),
-            Ended::Abandoned => unreachable!("this caller still waits"),
-        };
-        call.end(result, outcome).await;
+        let ended = self.wait_for(thread, &progress).await;
+        self.report_answers(&progress);
+        if !matches!(ended, Ended::Panicked(_)) {
+            self.progress = None;
+        }
+        ended
     }
 }
 
@@ -231,12 +310,23 @@ impl<M: Manager, R> Attempted for BlockingAttempt<'_, '_, M, R> {
     }
 }
 
-/// Abandons the work when it is dropped: nobody waits for it any more. That does nothing once the
-/// work has ended.
-struct Caller(Arc<Progress>);
-
-impl Drop for Caller {
+impl<M: Manager, R> Drop for Blocking<'_, M, R> {
+    /// Nobody waits for an attempt any more whose end has not been heard.
     fn drop(&mut self) {
-        self.0.abandon();
+        let Some(progress) = self.progress.take() else {
+            return;
+        };
+        match progress.abandon() {
+            Some(Stage::Opening) => self.core.never_ran(),
+            Some(Stage::Body) => {}
+            None => self.core.committing = progress.is_committing(),
+        }
     }
+}
+
+fn shut_down() -> Error {
+    Error::programming(
+        Kind::Interrupted,
+        "the runtime was shut down before the body could run",
+    )
 }

@@ -44,7 +44,7 @@ pub(crate) struct CallCore {
     pub(super) due: Option<Due>,
     /// Of a `once` operation.
     pub(super) once: Option<Box<Marker>>,
-    place: Option<SemaphorePermit<'static>>,
+    place: Option<Running>,
     /// Of the circuit breaker, for this attempt.
     pub(super) pass: Option<Pass>,
     most_attempts: u32,
@@ -106,7 +106,7 @@ impl CallCore {
         defaults.budget.deposit();
         self.pass(defaults)?;
         if let Some(limit) = &self.op.limit {
-            self.place = limit.places.try_acquire().ok();
+            self.place = limit.places.try_acquire().ok().map(Arc::new);
             if self.place.is_none() {
                 // A probe that stands in a queue of ours would keep the circuit from closing.
                 self.pass = None;
@@ -120,6 +120,18 @@ impl CallCore {
     #[cfg(feature = "blocking")]
     pub(super) fn span(&self) -> &Span {
         &self.span
+    }
+
+    /// Its place among the calls that may run at once, for as long as its body may.
+    #[cfg(feature = "blocking")]
+    pub(super) fn running(&self) -> Option<Running> {
+        self.place.clone()
+    }
+
+    /// The body that was to be given a session was not.
+    #[cfg(feature = "blocking")]
+    pub(super) fn never_ran(&mut self) {
+        self.running = false;
     }
 
     /// Whether no attempt follows this one, whatever happens: its arguments may be moved.
@@ -282,8 +294,11 @@ impl CallCore {
     }
 }
 
-/// A place among the calls of an operation that may run at once.
-async fn place(limit: &'static Limit, deadline: Instant) -> Result<SemaphorePermit<'static>> {
+/// A place among the calls of an operation that may run at once. Shared with the thread that runs a
+/// plain function's body, which may run for longer than its call.
+pub(crate) type Running = Arc<SemaphorePermit<'static>>;
+
+async fn place(limit: &'static Limit, deadline: Instant) -> Result<Running> {
     let crowded = |until| {
         Error::new(
             Class {
@@ -295,10 +310,11 @@ async fn place(limit: &'static Limit, deadline: Instant) -> Result<SemaphorePerm
         )
     };
     if !limit.wait {
-        return limit.places.try_acquire().map_err(|_| crowded(""));
+        let place = limit.places.try_acquire();
+        return place.map(Arc::new).map_err(|_| crowded(""));
     }
     match timeout_at(deadline, limit.places.acquire()).await {
-        Ok(Ok(place)) => Ok(place),
+        Ok(Ok(place)) => Ok(Arc::new(place)),
         _ => Err(crowded(" until the deadline")),
     }
 }

@@ -44,6 +44,8 @@ pub use blocking::{Blocking, BlockingAttempt};
 pub use body::Body;
 #[cfg(feature = "blocking")]
 pub(crate) use commit::lost;
+#[cfg(feature = "blocking")]
+pub(crate) use core::Running;
 pub use result::OpResult;
 pub use unscoped::{Unscoped, UnscopedAttempt};
 

@@ -56,26 +56,45 @@ fn database(kind: &DatabaseErrorKind, message: &str) -> Class {
     }
 }
 
-/// The primary code whose words these are (`sqlite3_errstr`,
-/// <https://www.sqlite.org/c3ref/errcode.html>); 1 for everything else, where the message decides.
+/// The code whose words these are (`sqlite3_errstr`, <https://www.sqlite.org/c3ref/errcode.html>, and
+/// what SQLite says of a constraint); 1 for everything else, where the message decides.
 fn code_of(message: &str) -> i32 {
+    #[rustfmt::skip] // a table: one line a code
+    const BEGINNINGS: &[(&str, i32)] = &[
+        ("database table is locked",      6),
+        ("unable to open database",       14),
+        // diesel knows the commonest constraints by their codes, and not `ON DELETE RESTRICT`, a
+        // taken `rowid`, a STRICT table's types, and a virtual table's.
+        ("FOREIGN KEY constraint failed", 787),
+        ("UNIQUE constraint failed",      2067),
+        ("cannot store ",                 3091),
+        ("constraint failed",             19),
+    ];
     match message {
+        "access permission denied" => 3,
+        "query aborted" => 4,
+        "abort due to ROLLBACK" => 516,
         "database is locked" => 5,
-        "database table is locked" => 6,
         "out of memory" => 7,
         "attempt to write a readonly database" => 8,
         "interrupted" => 9,
         "disk I/O error" => 10,
         "database disk image is malformed" => 11,
+        "unknown operation" => 12,
         "database or disk is full" => 13,
-        "unable to open database file" => 14,
         "locking protocol" => 15,
         "database schema has changed" => 17,
         "string or blob too big" => 18,
         "datatype mismatch" => 20,
+        "bad parameter or other API misuse" => 21,
+        "large file support is disabled" => 22,
+        "authorization denied" => 23,
+        "column index out of range" => 25,
         "file is not a database" => 26,
-        _ if message.starts_with("database table is locked") => 6,
-        _ => 1,
+        _ => BEGINNINGS
+            .iter()
+            .find(|(words, _)| message.starts_with(words))
+            .map_or(1, |(_, code)| *code),
     }
 }
 

@@ -39,9 +39,9 @@ pub fn rusqlite(error: &Error) -> Class {
 
         // The program.
         Error::InvalidColumnIndex(_) | Error::InvalidColumnName(_) => programming(UndefinedColumn),
-        Error::InvalidParameterName(_) | Error::InvalidParameterCount(..) => {
-            programming(InvalidArgument)
-        }
+        Error::InvalidParameterName(_)
+        | Error::InvalidParameterCount(..)
+        | Error::InvalidDatabaseIndex(_) => programming(InvalidArgument),
         Error::ExecuteReturnedResults | Error::MultipleStatement | Error::InvalidQuery => {
             programming(Syntax)
         }

@@ -23,32 +23,45 @@ pub fn tokio_postgres(error: &Error) -> Class {
     if error.is_closed() {
         return maybe_applied(Connection);
     }
+    let words = error.to_string();
+    // A message that could not be read or written has an `io::Error` of the driver's own making.
+    let of_socket = SOCKET.iter().any(|start| words.starts_with(start));
     let source = error
         .source()
         .and_then(|source| source.downcast_ref::<io::Error>());
-    if let Some(source) = source {
-        return super::io(source);
+    match source {
+        Some(source) if of_socket => super::io(source),
+        _ => of_words(&words),
     }
-    of_words(&error.to_string())
 }
 
+const SOCKET: [&str; 2] = ["error communicating", "error connecting"];
+
 /// The driver keeps the sort of its errors to itself, and has words for it.
-fn of_words(words: &str) -> Class {
-    const TABLE: [(&str, Class); 12] = [
-        ("error communicating", maybe_applied(Connection)),
-        ("timeout waiting", maybe_applied(Connection)),
-        ("error connecting", internal(Connection)),
-        ("error performing TLS", internal(Connection)),
-        ("unexpected message", internal(Protocol)),
-        ("error parsing response", internal(Protocol)),
-        ("authentication", permission(Authentication)),
-        ("invalid con", programming(Configuration)),
-        ("error serializing", data(Encode)),
-        ("error deserializing", data(Decode)),
-        ("invalid column", programming(UndefinedColumn)),
-        ("query returned an unexpected number of rows", query(Other)),
-    ];
-    let found = TABLE.iter().find(|(start, _)| words.starts_with(start));
+#[rustfmt::skip] // a table: one line a sort
+pub(super) const WORDS: &[(&str, Class)] = &[
+    ("error communicating",                            maybe_applied(Connection)),
+    ("timeout waiting",                                maybe_applied(Connection)),
+    ("connection closed",                              maybe_applied(Connection)),
+    ("error connecting",                               internal(Connection)),
+    ("error performing TLS",                           internal(Connection)),
+    ("unexpected message",                             internal(Protocol)),
+    ("error parsing response",                         internal(Protocol)),
+    // The text of a statement or a parameter holds a zero byte, or is too long; nothing was sent.
+    ("error encoding message",                         data(Encode)),
+    ("authentication",                                 permission(Authentication)),
+    ("invalid connection string",                      programming(Configuration)),
+    ("invalid configuration",                          programming(Configuration)),
+    ("error serializing parameter",                    data(Encode)),
+    ("error deserializing column",                     data(Decode)),
+    ("invalid column",                                 programming(UndefinedColumn)),
+    // Of `query_scalar` and its like.
+    ("query returned an unexpected number of columns", programming(UndefinedColumn)),
+    ("query returned an unexpected number of rows",    query(Other)),
+];
+
+pub(super) fn of_words(words: &str) -> Class {
+    let found = WORDS.iter().find(|(start, _)| words.starts_with(start));
     match found {
         Some((_, class)) => *class,
         None if words.starts_with("expected ") => programming(InvalidArgument),

@@ -39,30 +39,29 @@ impl SyncConnection for SqliteConnection {
     }
 
     fn rollback(&mut self) -> Result<()> {
-        if depth(self) == 0 {
-            return Ok(self.batch_execute("ROLLBACK")?);
+        while depth(self) > 1 {
+            // Also where the savepoint is gone, diesel counts it no longer.
+            let _ = AnsiTransactionManager::rollback_transaction(self);
         }
-        while depth(self) > 0 {
-            AnsiTransactionManager::rollback_transaction(self)?;
+        match depth(self) {
+            0 => Ok(self.batch_execute("ROLLBACK")?),
+            _ => Ok(AnsiTransactionManager::rollback_transaction(self)?),
         }
-        Ok(())
     }
 
-    /// diesel does not know of transactions that a text has begun, and SQLite refuses to begin a
+    /// diesel counts what it has begun itself, and knows neither of transactions that a text has
+    /// begun nor of those that SQLite has ended in answer to an error. SQLite refuses to begin a
     /// second one.
     fn status(&mut self) -> Result<TransactionStatus> {
-        if depth(self) > 1 {
-            // A savepoint of the body's that nobody has ended.
-            return Ok(TransactionStatus::Failed);
-        }
         match self.batch_execute("BEGIN") {
             Ok(()) => {
-                self.batch_execute("ROLLBACK")?;
+                // Something for diesel to roll back, so that it counts right again.
+                self.rollback()?;
                 Ok(TransactionStatus::Idle)
             }
-            Err(error) if error.to_string().contains("within a transaction") => {
-                Ok(TransactionStatus::InTransaction)
-            }
+            // A savepoint of the body's that nobody has ended.
+            Err(error) if is_inside(&error) && depth(self) > 1 => Ok(TransactionStatus::Failed),
+            Err(error) if is_inside(&error) => Ok(TransactionStatus::InTransaction),
             Err(error) => Err(error.into()),
         }
     }
@@ -80,6 +79,10 @@ impl SyncConnection for SqliteConnection {
         let error = error.downcast_ref::<ConnectionError>();
         error.map(classify::diesel_connection)
     }
+}
+
+fn is_inside(error: &Error) -> bool {
+    error.to_string().contains("within a transaction")
 }
 
 /// 0 where diesel knows of none.

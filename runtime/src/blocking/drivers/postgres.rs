@@ -3,22 +3,26 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use postgres_client::{Client, Error, NoTls};
+use postgres_client::error::{DbError, Severity};
+use postgres_client::{Client, Error, NoTls, SimpleQueryMessage};
 
 use crate::backend::begin_sql;
 use crate::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
+use crate::call::lost;
 use crate::classify::{self, Class, Kind};
 use crate::db_error::{Cause, DriverError};
 use crate::error::Result;
 
 impl SyncConnection for Client {
     const SYSTEM: &'static str = "postgresql";
+    const GUARDS_TRANSACTIONS: bool = false;
 
+    /// Back to what the session began with, which may be read-only.
     fn set_read_only(&mut self, on: bool) -> Result<()> {
         Ok(self.batch_execute(if on {
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+            "SET default_transaction_read_only = on"
         } else {
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"
+            "RESET default_transaction_read_only"
         })?)
     }
 
@@ -32,24 +36,42 @@ impl SyncConnection for Client {
         Ok(self.batch_execute(&sql)?)
     }
 
+    /// FATAL and PANIC end the session whatever their code is, and then nobody has said whether it
+    /// was committed.
     fn commit(&mut self) -> Result<()> {
-        Ok(self.batch_execute("COMMIT")?)
+        self.batch_execute("COMMIT").map_err(|error| {
+            let severity = error.as_db_error().and_then(DbError::parsed_severity);
+            let ended = matches!(severity, Some(Severity::Fatal | Severity::Panic));
+            let error = crate::error::Error::from(error);
+            if ended { lost(error) } else { error }
+        })
     }
 
     fn rollback(&mut self) -> Result<()> {
         Ok(self.batch_execute("ROLLBACK")?)
     }
 
-    /// `SAVEPOINT` is refused outside a transaction (25P01) and in one that has failed (25P02).
+    /// The driver keeps the server's word on this to itself. A statement that is refused outside of
+    /// a transaction would tell, but every operation would leave an error in the server's log. The
+    /// time at which a transaction began is that of its first message, and outside of one that is
+    /// this message; in one that has failed, this is refused (25P02).
     fn status(&mut self) -> Result<TransactionStatus> {
-        let asked = self.batch_execute("SAVEPOINT dbop_alive; RELEASE SAVEPOINT dbop_alive");
-        let Err(error) = asked else {
-            return Ok(TransactionStatus::InTransaction);
-        };
-        match classify::tokio_postgres(&error).kind {
-            Kind::TransactionState => Ok(TransactionStatus::Idle),
-            Kind::TransactionAborted => Ok(TransactionStatus::Failed),
-            _ => Err(error.into()),
+        match self.simple_query("SELECT transaction_timestamp() = statement_timestamp()") {
+            Ok(answer) => {
+                let same = answer.iter().any(|message| match message {
+                    SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+                    _ => false,
+                });
+                Ok(if same {
+                    TransactionStatus::Idle
+                } else {
+                    TransactionStatus::InTransaction
+                })
+            }
+            Err(error) => match classify::tokio_postgres(&error).kind {
+                Kind::TransactionAborted => Ok(TransactionStatus::Failed),
+                _ => Err(error.into()),
+            },
         }
     }
 

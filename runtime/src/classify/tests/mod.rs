@@ -1,6 +1,8 @@
 //! The promises of the tables, code by code.
 
 mod codes;
+#[cfg(feature = "blocking")]
+mod drivers;
 mod mysql;
 mod postgres;
 mod sqlite;

@@ -1,0 +1,72 @@
+//! What a caller is told at its deadline holds, however close that is to the COMMIT.
+
+use std::time::{Duration, Instant};
+
+use dbop::Outcome;
+use dbop_tests::seed;
+
+const ROUNDS: i64 = 150;
+
+macro_rules! races {
+    ($driver:ident) => {
+        mod $driver {
+            use dbop::transactional;
+            use dbop_tests::blocking::$driver::{Session, exec, open};
+
+            use super::*;
+
+            #[transactional(timeout = "60ms")]
+            fn until(conn: &mut Session, n: i64, ends: Instant) -> dbop::Result<()> {
+                exec(conn, &format!("INSERT INTO notes VALUES ({n}, {n})"))?;
+                // Not a sleep, which is too coarse: the deadline is to be met closely.
+                while Instant::now() < ends {
+                    std::hint::spin_loop();
+                }
+                Ok(())
+            }
+
+            #[transactional]
+            fn settles(conn: &mut Session) -> dbop::Result<()> {
+                exec(conn, "INSERT INTO notes SELECT min(id) - 1, -1 FROM notes")
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn told_rolled_back_it_is_not_there_and_told_ok_it_is() {
+                let world = open(|builder| builder.pool_size(2)).await;
+                world.run("INSERT INTO notes VALUES (0, -1)").await;
+                settles(&world).await.unwrap();
+                let mut random = fastrand::Rng::with_seed(seed());
+                let mut told = [0; 3];
+                for n in 1..=ROUNDS {
+                    let before = Duration::from_micros(random.u64(52_000..60_500));
+                    let ended = until(&world, n, Instant::now() + before).await;
+                    let (index, allowed): (usize, &[i64]) = match &ended {
+                        Ok(()) => (0, &[1]),
+                        Err(error) if error.outcome() == Outcome::RolledBack => (1, &[0]),
+                        Err(_) => (2, &[0, 1]),
+                    };
+                    told[index] += 1;
+                    // Whoever is told so may look at once.
+                    let rows = world.rows(n).await;
+                    assert!(allowed.contains(&rows), "{rows} rows, and {ended:?}");
+                }
+                println!("ok, rolled back, unknown: {told:?}");
+                assert!(told[1] > 0, "{told:?}");
+                // Nothing has landed later.
+                for _ in 0..2 {
+                    settles(&world).await.unwrap();
+                }
+                let there = "SELECT count(*) FROM notes WHERE n > 0";
+                let there = world.seen(there).await;
+                assert!(
+                    (told[0]..=told[0] + told[2]).contains(&there),
+                    "{there}, and {told:?}"
+                );
+            }
+        }
+    };
+}
+
+races!(rusqlite);
+races!(diesel);
+races!(postgres);

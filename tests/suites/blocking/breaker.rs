@@ -1,0 +1,140 @@
+//! The circuit breaker of a `BlockingDb`.
+
+use std::time::Duration;
+
+use dbop::blocking::BlockingBuilder;
+use dbop::{Breaker, Kind, Outcome, db_op, transactional};
+use dbop_tests::Trouble;
+use dbop_tests::blocking::Gate;
+use dbop_tests::blocking::postgres::{Manager, Session, World, exec, open_at};
+use dbop_tests::blocking::staged::{self, Act, Stage};
+use dbop_tests::proxy::Proxy;
+
+/// Opens for a moment only.
+const SHORT: Breaker = Breaker {
+    open: Duration::from_millis(300),
+    open_cap: Duration::from_millis(300),
+    min_outcomes: 4,
+    probes: 1,
+    ..Breaker::DEFAULT
+};
+
+fn short(builder: BlockingBuilder<Manager>) -> BlockingBuilder<Manager> {
+    builder.pool_size(1).breaker(SHORT)
+}
+
+async fn behind_a_proxy() -> (World, Proxy) {
+    let fresh = dbop_tests::postgres::fresh_with(|builder| builder).await;
+    let proxy = Proxy::before(&fresh.url).await;
+    let url = proxy.url.clone();
+    (open_at(fresh, &url, short).await, proxy)
+}
+
+#[db_op(retry = never)]
+fn ping(conn: &mut Session) -> dbop::Result<()> {
+    exec(conn, "SELECT 1")
+}
+
+#[transactional(retry = never)]
+fn transaction(conn: &mut Session) -> dbop::Result<()> {
+    exec(conn, "SELECT 1")
+}
+
+#[transactional(retry = never)]
+fn refuses(conn: &mut Session) -> Result<(), Trouble> {
+    exec(conn, "SELECT 1")?;
+    Err(Trouble::Refused)
+}
+
+#[tokio::test]
+async fn refused_connections_open_it_and_then_none_is_tried_until_the_server_is_back() {
+    let (world, proxy) = behind_a_proxy().await;
+    ping(&world).await.unwrap();
+    proxy.close_next(u32::MAX);
+    proxy.cut();
+    let mut kinds = Vec::new();
+    while kinds.last() != Some(&Kind::CircuitOpen) {
+        assert!(kinds.len() < 20, "{kinds:?}");
+        kinds.push(ping(&world).await.unwrap_err().kind());
+    }
+    let before = proxy.accepted();
+    let error = ping(&world).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.outcome(), error.attempts()),
+        (Kind::CircuitOpen, Outcome::RolledBack, 0)
+    );
+    assert_eq!(proxy.accepted(), before, "no connection is tried");
+    proxy.close_next(0);
+    dbop_tests::eventually("it closes again", async || ping(&world).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn sessions_that_are_lost_in_bodies_open_it() {
+    #[db_op(retry = never)]
+    fn loses_its_session(conn: &mut Session) -> dbop::Result<()> {
+        exec(conn, "SELECT pg_terminate_backend(pg_backend_pid())")
+    }
+    let (world, _proxy) = behind_a_proxy().await;
+    for _ in 0..4 {
+        let error = loses_its_session(&world).await.unwrap_err();
+        assert!(error.kind().ends_session(), "{error}");
+    }
+    let error = ping(&world).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::CircuitOpen, "{error}");
+}
+
+#[tokio::test]
+async fn what_a_working_server_and_the_application_say_never_opens_it() {
+    let (world, _proxy) = behind_a_proxy().await;
+    for _ in 0..10 {
+        refuses(&world).await.unwrap_err().to_string();
+        transaction(&world).await.unwrap();
+    }
+    ping(&world).await.unwrap();
+}
+
+#[db_op(retry = never, timeout = "100ms")]
+fn late(conn: &mut staged::Session, gate: Gate) -> dbop::Result<()> {
+    staged::exec(conn, "SELECT 1")?;
+    gate.pass();
+    Ok(())
+}
+
+#[transactional(retry = never)]
+fn begins(conn: &mut staged::Session) -> dbop::Result<()> {
+    staged::exec(conn, "SELECT 1")
+}
+
+#[tokio::test]
+async fn connections_that_are_lost_at_begin_open_it() {
+    let (world, script) = staged::open(|builder| builder.pool_size(1).breaker(SHORT)).await;
+    for _ in 0..4 {
+        script.at(Stage::Begin, Act::Lose);
+        let error = begins(&world).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Connection, "{error}");
+    }
+    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+}
+
+/// A deadline says nothing about the server, and so it is no sign that it is back.
+#[tokio::test]
+async fn a_probe_that_is_late_does_not_close_it() {
+    let (world, script) = staged::open(|builder| builder.pool_size(2).breaker(SHORT)).await;
+    for _ in 0..4 {
+        script.at(Stage::Begin, Act::Lose);
+        begins(&world).await.unwrap_err().to_string();
+    }
+    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+    let gate = Gate::default();
+    let mut kinds = Vec::new();
+    while kinds.last() != Some(&Kind::Timeout) {
+        assert!(kinds.len() < 1000, "{kinds:?}");
+        kinds.push(late(&world, gate.clone()).await.unwrap_err().kind());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Still half open: one that fails opens it at once.
+    script.at(Stage::Begin, Act::Lose);
+    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::Connection);
+    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+    gate.open();
+}

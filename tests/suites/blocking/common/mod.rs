@@ -1,0 +1,22 @@
+//! What holds with every driver.
+
+use super::{SYSTEM, Session, World, exec, number, open};
+
+mod deadlines;
+mod ends;
+mod guard;
+mod replay;
+mod told;
+
+/// A row of this number.
+pub(super) fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
+    exec(
+        conn,
+        &format!("INSERT INTO notes SELECT coalesce(max(id), 0) + 1, {n} FROM notes"),
+    )
+}
+
+/// A pool of one connection: one that is not given back, or not clean, is missed at once.
+pub(super) async fn narrow() -> World {
+    open(|builder| builder.pool_size(1)).await
+}

@@ -1,0 +1,88 @@
+//! [`Gate`]: where a body waits until the test lets it go on.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::eventually;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A clone is the same gate.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    arrived: u32,
+    passed: u32,
+}
+
+impl Gate {
+    /// One that lets everybody through, and counts.
+    #[must_use]
+    pub fn opened() -> Self {
+        let gate = Self::default();
+        gate.open();
+        gate
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a body: says that it is here, and waits until the gate is open.
+    ///
+    /// # Panics
+    ///
+    /// If that takes half a minute.
+    pub fn pass(&self) {
+        let mut state = self.state();
+        state.arrived += 1;
+        self.0.changed.notify_all();
+        let waited = self
+            .0
+            .changed
+            .wait_timeout_while(state, PATIENCE, |state| !state.open);
+        let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!waited.timed_out(), "nobody opens this gate");
+        state.passed += 1;
+    }
+
+    /// From now on everybody may pass.
+    pub fn open(&self) {
+        self.state().open = true;
+        self.0.changed.notify_all();
+    }
+
+    /// How many bodies have come so far.
+    #[must_use]
+    pub fn arrived(&self) -> u32 {
+        self.state().arrived
+    }
+
+    /// How many of them went on.
+    #[must_use]
+    pub fn passed(&self) -> u32 {
+        self.state().passed
+    }
+
+    /// Waits until so many bodies have come.
+    ///
+    /// # Panics
+    ///
+    /// If they do not.
+    pub async fn has(&self, arrived: u32) {
+        eventually("a body comes to its gate", async || {
+            self.arrived() >= arrived
+        })
+        .await;
+    }
+}

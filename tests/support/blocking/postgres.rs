@@ -1,0 +1,61 @@
+//! The crate `postgres`, in the cluster of `tests/run`.
+
+use dbop::BlockingDb;
+use postgres_client::NoTls;
+use r2d2_postgres::PostgresConnectionManager;
+use sqlx::Postgres;
+
+use super::Configure;
+use crate::{Fresh, postgres};
+
+pub type Session = postgres_client::Client;
+pub type Manager = PostgresConnectionManager<NoTls>;
+pub type Database = Postgres;
+pub type World = super::World<Manager, Database>;
+
+pub const SYSTEM: &str = "postgresql";
+/// Takes hours.
+pub const ENDLESS: &str = "SELECT count(*) FROM (SELECT pg_sleep(7200)) AS slept";
+
+/// Opens connections to the database at this URL.
+///
+/// # Panics
+///
+/// If it is none.
+#[must_use]
+pub fn manager(url: &str) -> Manager {
+    PostgresConnectionManager::new(url.parse().expect("a URL"), NoTls)
+}
+
+/// # Panics
+///
+/// If the database cannot be made.
+pub async fn open(configure: Configure<Manager>) -> World {
+    let fresh = postgres::fresh_with(|builder| builder).await;
+    let url = fresh.url.clone();
+    open_at(fresh, &url, configure).await
+}
+
+/// The pool takes another way to the database, such as a proxy.
+///
+/// # Panics
+///
+/// If the database cannot be made.
+pub async fn open_at(fresh: Fresh<Postgres>, url: &str, configure: Configure<Manager>) -> World {
+    let db = configure(BlockingDb::builder(manager(url))).build();
+    World { db, fresh }.with_schema().await
+}
+
+/// # Errors
+///
+/// The driver's.
+pub fn exec(conn: &mut Session, sql: &str) -> dbop::Result<()> {
+    Ok(conn.batch_execute(sql)?)
+}
+
+/// # Errors
+///
+/// The driver's.
+pub fn number(conn: &mut Session, sql: &str) -> dbop::Result<i64> {
+    Ok(conn.query_one(sql, &[])?.get(0))
+}
