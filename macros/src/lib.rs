@@ -4,10 +4,10 @@
 //! generated code calls. Nothing in this crate is present at run time.
 //!
 //! Each attribute is the same four steps: [`options`] reads what is written in the attribute,
-//! [`function`] makes a model of the annotated function, [`checks`] finds what does not fit
-//! together and [`lints`] what is wrong in the body, and [`expand`] writes the new function. All mistakes of the first three steps are
-//! reported at once, and the function is then emitted with the body as it was written, so that an
-//! editor keeps working on it.
+//! [`function`] makes a model of the annotated function, [`checks`] finds what does not fit together
+//! and [`lints`] what is wrong in the body, and [`expand`] writes the new function. All mistakes of
+//! the first three steps are reported at once, and the function is then emitted with the body as it
+//! was written, so that an editor keeps working on it.
 #![deny(missing_docs)]
 // The links above lead to private modules: they are for readers of the source.
 #![allow(rustdoc::private_intra_doc_links)]

@@ -66,8 +66,8 @@
 //! # Where things are
 //!
 //! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
-//! what bodies get; [`blocking`] is for sync code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says
-//! what happened.
+//! what bodies get; [`blocking`] is for sync code; [`Error`], [`DbError`] and [`classify`] say what
+//! went wrong; [`metrics`] says what happened.
 //!
 //! # Features
 //!

@@ -1,9 +1,9 @@
 //! Which parameter of a plain function is the connection.
 
 use quote::ToTokens;
-use syn::{FnArg, PatType, Signature, Type};
+use syn::{PatType, Signature, Type};
 
-use super::session::{Session, session, source};
+use super::session::{Session, session, source, typed};
 use super::types;
 use crate::errors::Errors;
 use crate::options::Attribute;
@@ -22,14 +22,7 @@ pub(crate) fn find(
             "only one parameter can be the connection; remove this `#[session]`",
         );
     }
-    let mut typed = signature
-        .inputs
-        .iter()
-        .enumerate()
-        .filter_map(|(index, input)| match input {
-            FnArg::Typed(parameter) => Some((index, parameter)),
-            FnArg::Receiver(_) => None,
-        });
+    let mut typed = typed(signature);
     if let Some((index, mark)) = marks.first() {
         let Some((index, parameter)) = typed.find(|(candidate, _)| candidate == index) else {
             errors.on(mark, "a receiver cannot be the connection; mark a parameter, or write `db = self.field` in the attribute");

@@ -53,6 +53,15 @@ fn unmarked(ty: &Type) -> Option<Known<'_>> {
         .and_then(|(inner, _)| known(inner))
 }
 
+/// The parameters that are not the receiver, each with its place among all.
+pub(super) fn typed(signature: &Signature) -> impl Iterator<Item = (usize, &PatType)> {
+    let inputs = signature.inputs.iter().enumerate();
+    inputs.filter_map(|(index, input)| match input {
+        FnArg::Typed(parameter) => Some((index, parameter)),
+        FnArg::Receiver(_) => None,
+    })
+}
+
 /// Finds the session parameter; every way to get it wrong is an error that shows the right one.
 pub(crate) fn find(
     attribute: Attribute,
@@ -67,14 +76,7 @@ pub(crate) fn find(
             "only one parameter can be the session; remove this `#[session]`",
         );
     }
-    let mut typed = signature
-        .inputs
-        .iter()
-        .enumerate()
-        .filter_map(|(index, input)| match input {
-            FnArg::Typed(parameter) => Some((index, parameter)),
-            FnArg::Receiver(_) => None,
-        });
+    let mut typed = typed(signature);
     let mut search = Search {
         attribute,
         runtime,

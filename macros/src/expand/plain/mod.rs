@@ -1,5 +1,5 @@
-//! A plain function: an async one that runs it on the blocking pool, and beside that the function as
-//! it was written.
+//! A plain function: an async one that runs it on the blocking pool, and beside that the function
+//! as it was written.
 
 mod inlined;
 mod travellers;
