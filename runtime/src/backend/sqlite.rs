@@ -252,10 +252,20 @@ impl Driver for Sqlite {
     }
 
     fn advice(_: Kind, options: &SqliteConnectOptions) -> String {
-        let file = options.get_filename().display();
-        if options.get_filename().exists() {
+        let path = options.get_filename();
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let missing = folder.filter(|folder| !folder.exists());
+        let file = path.display();
+        if path.exists() {
             format!(
                 "`{file}` is there but cannot be used as a database; is it one, and may this process read and write it?"
+            )
+        } else if let Some(folder) = missing {
+            let folder = folder.display();
+            format!(
+                "`{file}` cannot be there, as its folder `{folder}` does not exist; make that first"
             )
         } else {
             format!("`{file}` does not exist; add `?mode=rwc` to the URL to create it")

@@ -11,11 +11,15 @@ async fn a_missing_file_is_named_together_with_how_to_create_it() {
     let url = format!("sqlite:{}", file.display());
     refuses(&url, Kind::Configuration, &["missing.db", "mode=rwc"], &[]).await;
     assert!(!file.exists(), "asking for a missing file has made it");
-    let url = format!(
-        "sqlite:{}/no/folder/test.db?mode=rwc",
-        folder.path().display()
-    );
-    refuses(&url, Kind::Configuration, &["no/folder/test.db"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named_in_place_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no/folder/test.db");
+    let url = format!("sqlite:{}?mode=rwc", file.display());
+    let says = ["no/folder/test.db", "no/folder` does not exist"];
+    refuses(&url, Kind::Configuration, &says, &["mode=rwc"]).await;
 }
 
 #[tokio::test]
