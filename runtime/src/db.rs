@@ -14,6 +14,7 @@ use crate::lanes::Lanes;
 use crate::once::CleanUp;
 use crate::retry::{Budget, Policy};
 use crate::settings::{FOR_EVER, Limits, Settings};
+use crate::timer::Timer;
 
 /// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
 ///
@@ -338,8 +339,11 @@ impl<DB: Backend> Builder<DB> {
                 defaults: Defaults::of(settings),
             }),
         };
-        let until = Instant::now() + settings.acquire_timeout;
-        db.inner.write.acquire(until).await?.release().await;
+        let now = Instant::now();
+        let until = now + settings.acquire_timeout;
+        let mut timer = Timer::default();
+        let lease = db.inner.write.acquire(now, until, &mut timer).await?;
+        lease.release().await;
         Ok(db)
     }
 }

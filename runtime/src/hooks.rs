@@ -80,6 +80,11 @@ impl Due {
         Self { hooks, outcome, op }
     }
 
+    /// To be kept for later; `None` where there are none.
+    pub(crate) fn for_later(mut self) -> Option<Box<Self>> {
+        (self.hooks.len() > 0).then(|| Box::new(self))
+    }
+
     /// The outcome was not known, and now it is.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
         self.outcome = outcome;

@@ -1,6 +1,8 @@
 //! [`Idle`]: how long a transaction has held its connection and locks without using them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::op::Op;
 
@@ -16,11 +18,11 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    pub(crate) fn new(op: &'static Op, longest: Duration) -> Self {
+    pub(crate) fn new(op: &'static Op, longest: Duration, now: Instant) -> Self {
         Self {
             op,
             longest,
-            since: Some(Instant::now()),
+            since: Some(now),
             reported: false,
         }
     }
@@ -31,11 +33,11 @@ impl Idle {
     }
 
     /// The next one begins, or the transaction ends.
-    pub(crate) fn ends(&mut self) {
+    pub(crate) fn ends(&mut self, now: Instant) {
         let Some(since) = self.since.take() else {
             return;
         };
-        let idle = since.elapsed();
+        let idle = now.saturating_duration_since(since);
         if idle > self.longest && !self.reported {
             self.reported = true;
             self.report(idle);

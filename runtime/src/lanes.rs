@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::Pool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::backend::{Backend, Plan};
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::pool::{self, Lane};
 use crate::settings::Settings;
+use crate::timer::Timer;
 
 #[derive(Debug)]
 pub(crate) struct Lanes<DB: Backend> {
@@ -56,23 +57,38 @@ impl<DB: Backend> Lanes<DB> {
         }
     }
 
-    /// A connection by `until` at the latest.
-    pub(crate) async fn acquire(&self, until: Instant) -> Result<Lease<DB>> {
-        let [only] = &*self.each else {
-            return self.acquire_apart(until).await;
+    /// A connection by `until` at the latest, if it is `now`.
+    pub(crate) async fn acquire(
+        &self,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
+        let (lane, turn) = match &*self.each {
+            [only] => (only, None),
+            each => {
+                let turn = self.turn(until, timer).await?;
+                (&each[turn.lane], Some(turn))
+            }
         };
-        only.acquire(until).await
+        // One await for both, since each would have room for the whole of it.
+        let lease = lane.acquire(now, until, timer).await?;
+        Ok(lease.in_turn(turn))
     }
 
-    async fn acquire_apart(&self, until: Instant) -> Result<Lease<DB>> {
-        let permit = Arc::clone(&self.turns.permits).acquire_owned();
-        let Ok(Ok(permit)) = timeout_at(until, permit).await else {
-            let size = u32::try_from(self.each.len()).unwrap_or(u32::MAX);
-            return Err(pool::exhausted(size, false));
+    async fn turn(&self, until: Instant, timer: &mut Timer) -> Result<Turn> {
+        let permits = Arc::clone(&self.turns.permits);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => match timer.until(until, permits.acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                _ => {
+                    let size = u32::try_from(self.each.len()).unwrap_or(u32::MAX);
+                    return Err(pool::exhausted(size, false));
+                }
+            },
         };
-        let turn = self.turns.take(permit);
-        let lease = self.each[turn.lane].acquire(until).await?;
-        Ok(lease.in_turn(turn))
+        Ok(self.turns.take(permit))
     }
 
     /// Any of the pools.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Pool, SqlSafeStr};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::Backend;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::lanes::Turn;
 use crate::pool::Lane;
 use crate::stops;
+use crate::timer::Timer;
 
 /// Given back when dropped; if something was left on it, then only after that has been undone.
 #[derive(Debug)]
@@ -104,8 +106,8 @@ impl<DB: Backend> Lease<DB> {
     }
 
     /// For the time of this turn.
-    pub(crate) fn in_turn(mut self, turn: Turn) -> Self {
-        self.claim.turn = Some(turn);
+    pub(crate) fn in_turn(mut self, turn: Option<Turn>) -> Self {
+        self.claim.turn = turn;
         self
     }
 
@@ -124,6 +126,13 @@ impl<DB: Backend> Lease<DB> {
         {
             // In a task, because a caller that goes away must not stop it half-way.
             drop(tokio::spawn(self.clean(conn)).await);
+        }
+    }
+
+    /// The same, but at `deadline` it goes on by itself.
+    pub(crate) async fn give_back(self, deadline: Instant, timer: &mut Timer) {
+        if !self.is_clean() {
+            let _ = timer.until(deadline, Box::pin(self.release())).await;
         }
     }
 
@@ -154,6 +163,21 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
+    /// Gives a clean connection back. The pool does that in a task, and the turn ends with it: before,
+    /// the next caller would find a pool whose only connection is not there yet.
+    fn hand_on(&mut self, mut conn: PoolConnection<DB>, runtime: &Handle) {
+        match self.claim.turn.take() {
+            None => drop(conn),
+            Some(turn) => {
+                let returning = conn.return_to_pool();
+                drop(runtime.spawn(async move {
+                    returning.await;
+                    drop(turn);
+                }));
+            }
+        }
+    }
+
     fn stop_what_runs(&self) {
         if let Some(stop) = &self.stop
             && self.left == Left::Unfinished
@@ -166,8 +190,8 @@ impl<DB: Backend> Lease<DB> {
 impl<DB: Backend> Drop for Lease<DB> {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
-        match tokio::runtime::Handle::try_current() {
-            Ok(_) if self.is_clean() => drop(conn),
+        match Handle::try_current() {
+            Ok(runtime) if self.is_clean() => self.hand_on(conn, &runtime),
             Ok(runtime) => drop(runtime.spawn(self.clean(conn))),
             // No runtime is left to give it back in: close it here.
             Err(_) => {

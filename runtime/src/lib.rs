@@ -109,9 +109,11 @@ mod sql;
 mod state;
 mod statement;
 mod stops;
+mod timer;
 mod tx;
 mod tx_state;
 mod uninterrupted;
+mod uses;
 
 pub use backend::Backend;
 #[cfg(feature = "blocking")]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use sqlx::pool::PoolOptions;
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -16,13 +16,13 @@ use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::settings::Settings;
 use crate::stops;
+use crate::timer::Timer;
+use crate::uses::{TRUSTED_IDLE, Uses};
 
 /// After this long without a connection it is asked why.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long one answer to that question holds for all who wait.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);
-/// A connection unused for longer is tried before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// One pool of a [`Db`](crate::Db).
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Lane<DB: Backend> {
     /// includes those still being opened.
     pub(crate) held: AtomicU32,
     refusal: Mutex<Option<(Instant, Class, String)>>,
+    /// `None`: its connections are never tried.
+    uses: Option<Uses>,
     /// Stops what runs on the pool's connection, where it has only one.
     pub(crate) stop: Option<Arc<AtomicBool>>,
 }
@@ -82,24 +84,55 @@ impl<DB: Backend> Lane<DB> {
             pool,
             held: AtomicU32::new(0),
             refusal: Mutex::new(None),
+            uses: (!plan.keep_forever).then(|| Uses::new(size)),
             stop,
         })
     }
 
-    /// A connection by `until` at the latest.
-    ///
+    /// A connection by `until` at the latest, if it is `now`.
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
+        let lease = match self.take_idle(now) {
+            Some(conn) => Lease::of_lane(conn, self),
+            // In a box: each call would have room for it.
+            None => Box::pin(self.wait_for_one(now, until, timer)).await?,
+        };
+        if let Some(uses) = &self.uses {
+            uses.begins(now);
+        }
+        Ok(lease)
+    }
+
+    /// A connection that is there and need not be tried; the pool would set a timer first, and listen
+    /// for being closed. It looks at a connection's age when it is given back, too.
+    fn take_idle(&self, now: Instant) -> Option<PoolConnection<DB>> {
+        match &self.uses {
+            Some(uses) if !uses.trusts_idle(now, self.pool.size()) => None,
+            _ => self.pool.try_acquire(),
+        }
+    }
+
     /// sqlx's pool waits out its timeout while a server refuses connections, and then reports that
     /// the pool timed out. So whoever waits for longer than a moment, while calls hold less than
     /// the pool may, asks the server directly, one at a time, and reports what it says.
-    pub(crate) async fn acquire(self: &Arc<Self>, until: Instant) -> Result<Lease<DB>> {
+    async fn wait_for_one(
+        self: &Arc<Self>,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
         let mut waiting = std::pin::pin!(self.pool.acquire());
         let answered = AtomicBool::new(false);
-        let patience = until.min(Instant::now() + PATIENCE);
-        let acquired = match timeout_at(patience, &mut waiting).await {
+        let patience = until.min(now + PATIENCE);
+        let acquired = match timer.until(patience, &mut waiting).await {
             Ok(acquired) => acquired,
             Err(_) => {
-                let refused = std::pin::pin!(self.refused(&answered));
-                match timeout_at(until, select(waiting, refused)).await {
+                let refused = Box::pin(self.refused(&answered));
+                match timer.until(until, select(waiting, refused)).await {
                     Ok(Either::Left((acquired, _))) => acquired,
                     Ok(Either::Right((refusal, _))) => return Err(refusal),
                     Err(_) => Err(sqlx::Error::PoolTimedOut),
@@ -159,19 +192,21 @@ impl<DB: Backend> Lane<DB> {
 /// A connection from the caller's own pool by `until` at the latest.
 pub(crate) async fn acquire_from<DB: Backend>(
     pool: &Pool<DB>,
+    now: Instant,
     until: Instant,
+    timer: &mut Timer,
 ) -> Result<Lease<DB>> {
     // The last part of the wait is used to find out what it is that takes so long.
-    let left = until.saturating_duration_since(Instant::now());
+    let left = until.saturating_duration_since(now);
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut waiting = std::pin::pin!(pool.acquire());
-    match timeout_at(patience, &mut waiting).await {
+    match timer.until(patience, &mut waiting).await {
         Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
-        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(why_none(pool, until).await),
+        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Box::pin(why_none(pool, until)).await),
         Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
         Err(_) => {
-            let reason = why_none(pool, until).await;
-            match timeout_at(until, waiting).await {
+            let reason = Box::pin(why_none(pool, until)).await;
+            match timer.until(until, waiting).await {
                 Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
                 _ => Err(reason),
             }

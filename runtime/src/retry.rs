@@ -147,13 +147,13 @@ impl Budget {
     }
 
     /// A call began.
-    pub(crate) fn deposit(&self) {
-        self.with(|bucket| bucket.tokens += self.per_call);
+    pub(crate) fn deposit(&self, now: Instant) {
+        self.with(now, |bucket| bucket.tokens += self.per_call);
     }
 
     /// A retry wants to go out; `false` when the bucket is empty.
     pub(crate) fn withdraw(&self) -> bool {
-        self.with(|bucket| {
+        self.with(Instant::now(), |bucket| {
             let enough = bucket.tokens >= 1.0;
             if enough {
                 bucket.tokens -= 1.0;
@@ -162,11 +162,13 @@ impl Budget {
         })
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut Bucket) -> R) -> R {
+    fn with<R>(&self, now: Instant, f: impl FnOnce(&mut Bucket) -> R) -> R {
         let mut bucket = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let seconds = now.duration_since(bucket.filled_at).as_secs_f64();
-        bucket.filled_at = now;
+        // Another call may have been faster with its lock and later with its clock.
+        let seconds = now
+            .saturating_duration_since(bucket.filled_at)
+            .as_secs_f64();
+        bucket.filled_at = bucket.filled_at.max(now);
         bucket.tokens += seconds * self.per_second;
         let result = f(&mut bucket);
         let most = (self.per_second * Self::SECONDS_HELD).max(1.0);
@@ -273,7 +275,7 @@ mod tests {
         let budget = Budget::new(0.2, 0.0);
         for _ in 0..5 {
             assert!(!budget.withdraw());
-            budget.deposit();
+            budget.deposit(Instant::now());
         }
         assert!(budget.withdraw());
         assert!(!budget.withdraw());

@@ -6,6 +6,7 @@
 //! commit by themselves, and the outer `commit` says `Ok`.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use tokio::time::Instant;
 
 use crate::backend::Backend;
 use crate::classify::Kind;
@@ -45,12 +46,12 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
     }
 
     pub(crate) async fn set(&mut self) -> Result<(), Error> {
-        if let Some(refused) = self.view.state.refusal() {
+        if let Some(refused) = self.view.state.refusal(Instant::now()) {
             // Nothing is sent, so nothing is left to undo, and an outer savepoint may go on.
             self.end();
             return Err(refused.into());
         }
-        Ok(self.send("SAVEPOINT").await?)
+        Ok(self.send(Verb::Set).await?)
     }
 
     /// What is lent to the code inside.
@@ -70,7 +71,7 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         let undo = tx_of(&mut self.view).must_undo(depth);
         match (keep, undo) {
             (true, Undo::No) => {
-                self.send("RELEASE SAVEPOINT").await?;
+                self.send(Verb::Release).await?;
                 self.end();
                 Ok(())
             }
@@ -94,8 +95,8 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         tx_of(&mut self.view).undone(depth);
         let aborted = tx_of(&mut self.view).poison.is_some();
         if !aborted {
-            let undone = match self.send("ROLLBACK TO SAVEPOINT").await {
-                Ok(()) => self.send("RELEASE SAVEPOINT").await,
+            let undone = match self.send(Verb::RollBackTo).await {
+                Ok(()) => self.send(Verb::Release).await,
                 failed => failed,
             };
             if let Err(error) = undone {
@@ -110,10 +111,10 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         tx_of(&mut self.view).depth -= 1;
     }
 
-    async fn send(&mut self, verb: &str) -> sqlx::Result<()> {
+    async fn send(&mut self, verb: Verb) -> sqlx::Result<()> {
         let View { conn, state } = self.view.reborrow();
-        let sql = name(verb, tx(state).depth);
-        statement::run::<DB>(conn, state, sql).await
+        let sql = text(verb, tx(state).depth);
+        statement::run_again::<DB>(conn, state, sql).await
     }
 }
 
@@ -130,7 +131,35 @@ impl<DB: Backend> Drop for Savepoint<'_, DB> {
     }
 }
 
-fn name(verb: &str, depth: u32) -> SqlStr {
+/// What is said to the database about a savepoint.
+#[derive(Clone, Copy)]
+enum Verb {
+    Set,
+    Release,
+    RollBackTo,
+}
+
+/// Ready-made for the depths that occur.
+fn text(verb: Verb, depth: u32) -> SqlStr {
+    macro_rules! texts {
+        ($($depth:literal)*) => {
+            [$([
+                concat!("SAVEPOINT dbop_", $depth),
+                concat!("RELEASE SAVEPOINT dbop_", $depth),
+                concat!("ROLLBACK TO SAVEPOINT dbop_", $depth),
+            ]),*]
+        };
+    }
+    const TEXTS: [[&str; 3]; 4] = texts!(1 2 3 4);
+    let index = usize::try_from(depth).map_or(usize::MAX, |depth| depth.wrapping_sub(1));
+    if let Some(texts) = TEXTS.get(index) {
+        return texts[verb as usize].into_sql_str();
+    }
+    let verb = match verb {
+        Verb::Set => "SAVEPOINT",
+        Verb::Release => "RELEASE SAVEPOINT",
+        Verb::RollBackTo => "ROLLBACK TO SAVEPOINT",
+    };
     AssertSqlSafe(format!("{verb} dbop_{depth}")).into_sql_str()
 }
 

@@ -13,6 +13,24 @@ use crate::retry::Policy;
 /// Long enough for a time limit that is none, short enough for any clock to add.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// A time that is kept in many places, so a small one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Millis(u32);
+
+impl Millis {
+    pub(crate) const MAX: Self = Self(u32::MAX);
+
+    /// Rounded up, so that a limit is never tighter than it was set.
+    pub(crate) fn new(time: Duration) -> Self {
+        let millis = time.as_nanos().div_ceil(1_000_000);
+        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) const fn get(self) -> Duration {
+        Duration::from_millis(self.0 as u64)
+    }
+}
+
 /// What is reported when it takes longer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -20,13 +38,6 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// One poll of a body.
     pub(crate) poll: Duration,
-}
-
-impl Limits {
-    pub(crate) const NONE: Self = Self {
-        idle: Duration::MAX,
-        poll: Duration::MAX,
-    };
 }
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! [`State`]: what has been seen on the connection of a running call, apart from the connection
 //! itself, so that both can be lent on to joined calls side by side.
 
+use sqlx::SqlStr;
 use tokio::time::Instant;
 
 use crate::backend::Liveness;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::lease::Left;
 use crate::op::Op;
 use crate::retry::Effect;
-use crate::settings::Limits;
+use crate::settings::Millis;
 use crate::sql;
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
 
@@ -51,8 +52,8 @@ pub(crate) struct State {
     pub(crate) op: &'static Op,
     /// When that body has to be done.
     pub(crate) deadline: Instant,
-    /// Of the database it belongs to.
-    pub(crate) limits: Limits,
+    /// A poll of a body on it that takes longer is reported.
+    pub(crate) longest_poll: Millis,
     /// Statements begun.
     started: u32,
     /// One was sent, and its end has not been seen.
@@ -77,13 +78,13 @@ impl State {
     pub(crate) fn new(
         op: &'static Op,
         deadline: Instant,
-        limits: Limits,
+        longest_poll: Millis,
         tx: Option<TxState>,
     ) -> Self {
         Self {
             op,
             deadline,
-            limits,
+            longest_poll,
             started: 0,
             running: false,
             first_not_applied: None,
@@ -156,21 +157,27 @@ impl State {
         }
     }
 
-    /// The error with which any further statement is refused, if any.
-    pub(crate) fn refusal(&self) -> Option<sqlx::Error> {
+    /// The error with which any further statement is refused now, if any.
+    pub(crate) fn refusal(&self, now: Instant) -> Option<sqlx::Error> {
         if let Some(echo) = self.aborted_by().or(self.abandoned_write.as_ref()) {
             return Some(echo.to_sqlx());
         }
-        if Instant::now() >= self.deadline {
+        if now >= self.deadline {
             return Some(Error::deadline("the next statement").into());
         }
         None
     }
 
-    /// A statement of the body is about to be sent.
-    pub(crate) fn begun(&mut self, facts: Facts) {
+    /// A statement of the body is about to be sent. Returns its text where that can matter when it
+    /// fails: for the first statement of a session without a transaction.
+    pub(crate) fn sending(&mut self, text: &SqlStr, facts: Facts, now: Instant) -> Option<SqlStr> {
+        self.begun(facts, now);
+        (self.started == 1 && self.tx.is_none()).then(|| text.clone())
+    }
+
+    fn begun(&mut self, facts: Facts, now: Instant) {
         self.started += 1;
-        self.asking();
+        self.asking(now);
         if facts.may_end_transaction {
             self.opaque = true;
             if let Some(tx) = &mut self.tx {
@@ -180,9 +187,9 @@ impl State {
     }
 
     /// A statement is about to be sent, perhaps one of dbop's own.
-    pub(crate) fn asking(&mut self) {
+    pub(crate) fn asking(&mut self, now: Instant) {
         self.running = true;
-        self.stop_idling();
+        self.stop_idling(now);
     }
 
     /// What was sent last has come to its end.
@@ -194,21 +201,22 @@ impl State {
     }
 
     /// The transaction is used again, or ends.
-    pub(crate) fn stop_idling(&mut self) {
+    pub(crate) fn stop_idling(&mut self, now: Instant) {
         if let Some(tx) = &mut self.tx {
-            tx.idle.ends();
+            tx.idle.ends(now);
         }
     }
 
     /// What was sent last has failed; `gone`: and its session with it.
-    pub(crate) fn failed(&mut self, error: &sqlx::Error, facts: Facts, gone: bool) {
+    pub(crate) fn failed(&mut self, error: &sqlx::Error, first: Option<&SqlStr>, gone: bool) {
         use sqlx::Error as E;
         self.completed();
         let echo = || Echo::of(error);
         match error {
             E::Database(_) if !gone => {
                 let class = echo().class();
-                if self.started == 1 && facts.failure_proves_nothing_applied && is_certain(class) {
+                let proves = |first: &SqlStr| sql::failure_proves_nothing_applied(first.as_str());
+                if self.started == 1 && first.is_some_and(proves) && is_certain(class) {
                     self.first_not_applied = Some(class);
                 }
                 match &mut self.tx {
@@ -331,7 +339,6 @@ fn is_certain(class: Class) -> bool {
 pub(crate) struct Facts {
     pub(crate) writes: bool,
     pub(crate) may_end_transaction: bool,
-    pub(crate) failure_proves_nothing_applied: bool,
 }
 
 impl Facts {
@@ -339,17 +346,13 @@ impl Facts {
     pub(crate) const NONE: Self = Self {
         writes: false,
         may_end_transaction: false,
-        failure_proves_nothing_applied: false,
     };
 
-    /// The last question is only asked where its answer can matter: for the first statement of a
-    /// session without a transaction.
-    pub(crate) fn of(text: &str, state: &State) -> Self {
-        let first = state.started == 0 && state.tx.is_none();
+    pub(crate) fn of(text: &str) -> Self {
+        let seen = sql::see(text);
         Self {
-            writes: sql::writes(text),
-            may_end_transaction: !sql::is_one_atomic_statement(text),
-            failure_proves_nothing_applied: first && sql::failure_proves_nothing_applied(text),
+            writes: seen.writes,
+            may_end_transaction: !seen.one_atomic,
         }
     }
 }

@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Describe, Either, Execute, SqlSafeStr, SqlStr};
 use sqlx_core::transaction::TransactionManager;
+use tokio::time::Instant;
 
 use crate::backend::Backend;
 use crate::echo::Echo;
@@ -62,7 +63,8 @@ pub(crate) fn fetch_many<'e, 'q, DB: Backend>(
     query: impl Execute<'q, DB>,
 ) -> Rows<'e, DB> {
     let refused = |error| stream::once(std::future::ready(Err(error))).boxed();
-    if let Some(error) = refusal::<DB>(view.conn, view.state) {
+    let now = Instant::now();
+    if let Some(error) = refusal::<DB>(view.conn, view.state, now) {
         return refused(error);
     }
     let statement = match Statement::of(query) {
@@ -73,32 +75,31 @@ pub(crate) fn fetch_many<'e, 'q, DB: Backend>(
         let ask_first = async move {
             let View { conn, state } = view;
             settle_suspicion::<DB>(conn, state).await?;
-            Ok::<_, sqlx::Error>(Watched::<DB>::send(conn, state, statement))
+            Ok::<_, sqlx::Error>(Watched::<DB>::send(conn, state, statement, Instant::now()))
         };
         return stream::once(ask_first).try_flatten().boxed();
     }
-    Watched::<DB>::send(view.conn, view.state, statement).boxed()
+    Watched::<DB>::send(view.conn, view.state, statement, now).boxed()
 }
 
 pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
     view: View<'e, DB>,
     query: impl Execute<'q, DB> + 'q,
 ) -> BoxFuture<'e, sqlx::Result<Option<DB::Row>>> {
-    if let Some(error) = refusal::<DB>(view.conn, view.state) {
-        return Box::pin(std::future::ready(Err(error)));
-    }
-    let statement = match Statement::of(query) {
-        Ok(statement) => statement,
-        Err(error) => return Box::pin(std::future::ready(Err(error))),
-    };
+    let statement = Statement::of(query);
     Box::pin(async move {
         let View { conn, state } = view;
-        settle_suspicion::<DB>(conn, state).await?;
-        let facts = Facts::of(statement.sql.as_str(), state);
-        if facts.writes {
-            return first_row_of_all(Watched::<DB>::send(conn, state, statement)).await;
+        let now = Instant::now();
+        if let Some(error) = refusal::<DB>(conn, state, now) {
+            return Err(error);
         }
-        let mut watch = Watch::start(state, facts);
+        let statement = statement?;
+        settle_suspicion::<DB>(conn, state).await?;
+        let facts = Facts::of(statement.sql.as_str());
+        if facts.writes {
+            return first_row_of_all(Watched::<DB>::send(conn, state, statement, now)).await;
+        }
+        let mut watch = Watch::start(state, &statement.sql, facts, now);
         let row = DB::fetch_optional(conn, statement).await;
         watch.end::<DB>(row.as_ref().err());
         row
@@ -160,6 +161,19 @@ pub(crate) async fn run<DB: Backend>(
     done.map(drop)
 }
 
+/// The same for one that every transaction may run.
+pub(crate) async fn run_again<DB: Backend>(
+    conn: &mut DB::Connection,
+    state: &mut State,
+    sql: SqlStr,
+) -> sqlx::Result<()> {
+    before_statement::<DB>(conn, state).await?;
+    let mut watch = Watch::asking(state);
+    let done = DB::run_again(conn, sql).await;
+    watch.end::<DB>(done.as_ref().err());
+    done.map(drop)
+}
+
 /// Another of dbop's own, with arguments; the first row of its answer, once all of it is there.
 pub(crate) async fn ask<DB: Backend>(
     conn: &mut DB::Connection,
@@ -182,13 +196,17 @@ pub(crate) async fn ask<DB: Backend>(
 }
 
 /// The error with which a statement is refused without asking the database, if any.
-fn refusal<DB: Backend>(conn: &DB::Connection, state: &mut State) -> Option<sqlx::Error> {
+fn refusal<DB: Backend>(
+    conn: &DB::Connection,
+    state: &mut State,
+    now: Instant,
+) -> Option<sqlx::Error> {
     let left = state.tx.is_some() && DB::TransactionManager::get_transaction_depth(conn) == 0;
     if left {
         // The driver has it from a `begin` past us that was dropped half-way.
         state.poison(0, ended_unseen());
     }
-    state.refusal()
+    state.refusal(now)
 }
 
 /// Refuses the statement if the transaction has ended, and finds out first where that is open.
@@ -196,7 +214,7 @@ pub(crate) async fn before_statement<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
-    if let Some(error) = refusal::<DB>(conn, state) {
+    if let Some(error) = refusal::<DB>(conn, state, Instant::now()) {
         return Err(error);
     }
     settle_suspicion::<DB>(conn, state).await
@@ -208,7 +226,8 @@ pub(crate) async fn settle_suspicion<DB: Backend>(
     state: &mut State,
 ) -> sqlx::Result<()> {
     match state.suspicion() {
-        Some(first) => ask_whether_open::<DB>(conn, state, first).await,
+        // In a box, because it is rare, and every statement would have room for it.
+        Some(first) => Box::pin(ask_whether_open::<DB>(conn, state, first)).await,
         None => Ok(()),
     }
 }
@@ -224,7 +243,7 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
     {
         // Aborted until the answer is there: a question that is dropped half-way leaves it so.
         tx.poison(0, reason);
-        state.asking();
+        state.asking(Instant::now());
         let liveness = DB::liveness(conn).await;
         state.completed();
         state.learn(liveness, DB::ends_session);
@@ -239,25 +258,29 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
 struct Watch<'e> {
     state: &'e mut State,
     facts: Facts,
+    /// Its text, where that can matter.
+    first: Option<SqlStr>,
     over: bool,
 }
 
 impl<'e> Watch<'e> {
-    fn start(state: &'e mut State, facts: Facts) -> Self {
-        state.begun(facts);
-        Self::watching(state, facts)
+    fn start(state: &'e mut State, text: &SqlStr, facts: Facts, now: Instant) -> Self {
+        let first = state.sending(text, facts, now);
+        Self {
+            state,
+            facts,
+            first,
+            over: false,
+        }
     }
 
     /// Of dbop's own, which does not count as the body's.
     fn asking(state: &'e mut State) -> Self {
-        state.asking();
-        Self::watching(state, Facts::NONE)
-    }
-
-    fn watching(state: &'e mut State, facts: Facts) -> Self {
+        state.asking(Instant::now());
         Self {
             state,
-            facts,
+            facts: Facts::NONE,
+            first: None,
             over: false,
         }
     }
@@ -268,7 +291,7 @@ impl<'e> Watch<'e> {
             None => self.state.completed(),
             Some(error) => {
                 let gone = DB::ends_session(error);
-                self.state.failed(error, self.facts, gone);
+                self.state.failed(error, self.first.as_ref(), gone);
             }
         }
     }
@@ -289,10 +312,15 @@ struct Watched<'e, DB: Database> {
 }
 
 impl<'e, DB: Backend> Watched<'e, DB> {
-    fn send(conn: &'e mut DB::Connection, state: &'e mut State, statement: Statement<DB>) -> Self {
-        let facts = Facts::of(statement.sql.as_str(), state);
+    fn send(
+        conn: &'e mut DB::Connection,
+        state: &'e mut State,
+        statement: Statement<DB>,
+        now: Instant,
+    ) -> Self {
+        let facts = Facts::of(statement.sql.as_str());
         Self {
-            watch: Watch::start(state, facts),
+            watch: Watch::start(state, &statement.sql, facts, now),
             rows: DB::fetch_many(conn, statement),
         }
     }

@@ -27,7 +27,12 @@ pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Opti
 /// its name. Sealed: the promises of this crate are kept database by database.
 pub trait Backend: Database<Connection: Debug + Sync> + sealed::Driver {}
 
-impl<DB: sealed::Driver + Database<Connection: Debug + Sync>> Backend for DB {}
+// One by one, and not for every `Driver`: the compiler then proves what `Backend` asks for once, here,
+// and not again, down to the last field of a connection, wherever a user's function names a session.
+#[cfg(feature = "postgres")]
+impl Backend for sqlx::Postgres {}
+#[cfg(feature = "sqlite")]
+impl Backend for sqlx::Sqlite {}
 
 /// How a transaction begins.
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +217,15 @@ pub(crate) mod sealed {
             conn: &mut Self::Connection,
             sql: SqlStr,
         ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+        /// The same for one statement of dbop's own that is run again and again on a connection,
+        /// which may keep it prepared.
+        fn run_again(
+            conn: &mut Self::Connection,
+            sql: SqlStr,
+        ) -> impl Future<Output = sqlx::Result<u64>> + Send {
+            Self::run(conn, sql)
+        }
 
         /// These texts as the arguments of a statement.
         fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments>;

@@ -98,6 +98,13 @@ impl Driver for Sqlite {
         conn.execute(sql).await.map(|done| done.rows_affected())
     }
 
+    async fn run_again(conn: &mut SqliteConnection, sql: SqlStr) -> sqlx::Result<u64> {
+        // Kept prepared, unlike a bare text. Never a PRAGMA: some take effect when they are prepared,
+        // and only then (<https://www.sqlite.org/pragma.html>).
+        let done = sqlx::query(sql).execute(conn).await?;
+        Ok(done.rows_affected())
+    }
+
     fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
         super::texts(texts)
     }

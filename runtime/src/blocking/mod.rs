@@ -77,6 +77,8 @@ mod pool;
 mod progress;
 mod thread;
 #[cfg(feature = "blocking")]
+mod trusting;
+#[cfg(feature = "blocking")]
 mod work;
 
 pub use bridge::block_on;

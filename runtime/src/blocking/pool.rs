@@ -8,14 +8,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use deadpool::managed::{Object, PoolError};
-use deadpool_r2d2::{Pool, Runtime};
-use futures_core::future::BoxFuture;
+use deadpool_r2d2::Pool;
+use pin_project_lite::pin_project;
 use r2d2::ManageConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::bridge;
 use super::connection::SyncConnection;
+use super::trusting::Trusting;
 use crate::breaker::Breaker;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::pool::{exhausted, unopened};
 use crate::retry::Policy;
 use crate::settings::{FOR_EVER, Settings};
+use crate::timer::Timer;
 use crate::uninterrupted::Uninterrupted;
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
@@ -77,7 +79,7 @@ pub struct BlockingDb<M: Manager> {
 
 struct Inner<M: Manager> {
     /// Taken when it is dropped.
-    pool: Option<Pool<deadpool_r2d2::Manager<M>>>,
+    pool: Option<Pool<Trusting<M>>>,
     size: u32,
     /// As many as there are connections, so that the pool itself never lets anybody wait.
     places: Arc<Semaphore>,
@@ -112,16 +114,21 @@ impl<M: Manager> BlockingDb<M> {
     }
 
     /// A connection by `until` at the latest.
-    pub(crate) async fn acquire(&self, writes: bool, until: Instant) -> Result<Lease<M>> {
+    pub(crate) async fn acquire(
+        &self,
+        writes: bool,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<M>> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
-            Some(writer) if writes => Some(inner.wait_for(writer, true, until).await?),
+            Some(writer) if writes => Some(inner.wait_for(writer, true, until, timer).await?),
             _ => None,
         };
-        let place = inner.wait_for(&inner.places, false, until).await?;
+        let place = inner.wait_for(&inner.places, false, until, timer).await?;
         let pool = inner.pool().clone();
         // Dropped half-way, the pool would close the connection, and with it a database in memory.
-        let lease = Uninterrupted::new(Closing(Some(Box::pin(async move {
+        let opening = async move {
             let object = pool.get().await.map_err(unavailable::<M>)?;
             Ok(Lease {
                 object: Some(object),
@@ -129,29 +136,38 @@ impl<M: Manager> BlockingDb<M> {
                 _place: place,
                 _turn: turn,
             })
-        }))));
-        timeout_at(until, lease)
-            .await
-            .unwrap_or_else(|_| Err(unopened()))
+        };
+        let opening = Uninterrupted::new(Closing {
+            opening: Some(opening),
+        });
+        let lease = timer.until(until, opening).await;
+        lease.unwrap_or_else(|_| Err(unopened()))
     }
 }
 
-/// The way to a connection, which may be closed when this is dropped half-way, outside of a runtime
-/// or together with it.
-struct Closing<T>(Option<BoxFuture<'static, T>>);
+pin_project! {
+    /// The way to a connection, which may be closed when this is dropped half-way, outside of a
+    /// runtime or together with it.
+    struct Closing<F> {
+        // `None` only while it is dropped.
+        #[pin]
+        opening: Option<F>,
+    }
 
-impl<T> Future for Closing<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let running = self.0.as_mut().expect("held until it is dropped");
-        running.as_mut().poll(cx)
+    impl<F> PinnedDrop for Closing<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            bridge::closing(|| this.opening.set(None));
+        }
     }
 }
 
-impl<T> Drop for Closing<T> {
-    fn drop(&mut self) {
-        bridge::closing(|| drop(self.0.take()));
+impl<F: Future> Future for Closing<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let opening = self.project().opening.as_pin_mut();
+        opening.expect("held until it is dropped").poll(cx)
     }
 }
 
@@ -189,15 +205,20 @@ impl<M: Manager> Inner<M> {
         queue: &Arc<Semaphore>,
         one_writer: bool,
         until: Instant,
+        timer: &mut Timer,
     ) -> Result<OwnedSemaphorePermit> {
-        match timeout_at(until, Arc::clone(queue).acquire_owned()).await {
+        // Where there is a place nobody waits for it.
+        if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
+            return Ok(permit);
+        }
+        match timer.until(until, Arc::clone(queue).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),
             Err(_) => Err(exhausted(self.size, one_writer)),
         }
     }
 
-    fn pool(&self) -> &Pool<deadpool_r2d2::Manager<M>> {
+    fn pool(&self) -> &Pool<Trusting<M>> {
         self.pool.as_ref().expect("held until it is dropped")
     }
 }
@@ -226,7 +247,7 @@ impl<M: Manager> fmt::Debug for BlockingDb<M> {
 
 /// A borrowed connection.
 pub(crate) struct Lease<M: Manager> {
-    object: Option<Object<deadpool_r2d2::Manager<M>>>,
+    object: Option<Object<Trusting<M>>>,
     /// Given back when this is dropped, and closed otherwise.
     pub(super) keep: bool,
     // Given up when the connection is back.
@@ -317,7 +338,7 @@ impl<M: Manager> BlockingBuilder<M> {
     pub fn build(self) -> BlockingDb<M> {
         let size = self.settings.pool_size;
         let most = usize::try_from(size).unwrap_or(usize::MAX);
-        let manager = deadpool_r2d2::Manager::new(self.manager, Runtime::Tokio1);
+        let manager = Trusting::new(self.manager);
         let pool = Pool::builder(manager)
             .max_size(most)
             .build()

@@ -130,6 +130,18 @@ impl Circuit {
     /// Lets one attempt through, or says why not.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Pass, Error> {
         let mut inner = self.lock();
+        if !matches!(inner.state, State::Closed { .. }) {
+            self.probe(&mut inner)?;
+        }
+        Ok(Pass {
+            circuit: Arc::clone(self),
+            era: inner.era,
+            spent: false,
+        })
+    }
+
+    /// Lets one attempt through a circuit that is not closed, or says why not.
+    fn probe(&self, inner: &mut Inner) -> Result<(), Error> {
         let now = Instant::now();
         match &mut inner.state {
             State::Closed { .. } => {}
@@ -149,11 +161,7 @@ impl Circuit {
             }
             State::HalfOpen { .. } => return Err(open(None)),
         }
-        Ok(Pass {
-            circuit: Arc::clone(self),
-            era: inner.era,
-            spent: false,
-        })
+        Ok(())
     }
 
     /// Whether an attempt would be refused now.

@@ -1,10 +1,9 @@
 //! [`Attempt`]: one run of a body, from its session to that session's end.
 
-use super::body::{Body, Late};
-use super::core::CallCore;
+use super::Rest;
+use super::body::{Body, Ran};
 use super::join::Join;
 use super::own::{self, Own};
-use super::result::ResultOf;
 use crate::backend::Backend;
 use crate::conn::Conn;
 use crate::db::Defaults;
@@ -17,9 +16,7 @@ use crate::tx_state::FailedJoin;
 /// One attempt of a call, with its session.
 #[derive(Debug)]
 pub struct Attempt<'a, DB: Backend, R> {
-    pub(super) core: &'a mut CallCore,
-    pub(super) result: &'a mut Option<R>,
-    pub(super) of: &'a ResultOf<R>,
+    pub(super) rest: &'a mut Rest<R>,
     pub(super) session: Session<'a, DB>,
 }
 
@@ -36,7 +33,7 @@ pub(super) enum Session<'a, DB: Backend> {
     /// The caller's, of which dbop knows nothing.
     Raw {
         conn: &'a mut DB::Connection,
-        state: State,
+        state: Box<State>,
     },
 }
 
@@ -53,8 +50,10 @@ pub(super) enum End {
 impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// What runs the body.
     #[must_use]
-    pub fn body(&self) -> Body {
-        self.core.body()
+    pub fn body(&mut self) -> Body {
+        let core = &mut self.rest.core;
+        let timer = std::mem::take(&mut core.timer);
+        core.body(timer)
     }
 
     /// The session as a `#[db_op]` body sees it.
@@ -77,12 +76,17 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
 
     /// Ends the session as the body's result demands, and the call with it unless there is to be
     /// another attempt.
-    pub async fn end(self, result: Result<R, Late>) {
-        let of = self.of;
-        let late = result.is_err();
-        let mut result =
-            result.unwrap_or_else(|Late| (of.refused)(Error::deadline("the body to finish")));
-        let core = self.core;
+    pub async fn end(self, ran: Ran<R>) {
+        let Rest {
+            core,
+            result: kept_result,
+            of,
+        } = self.rest;
+        core.timer = ran.timer;
+        let late = ran.result.is_err();
+        let mut result = ran
+            .result
+            .unwrap_or_else(|_| (of.refused)(Error::deadline("the body to finish")));
         let kept = of.once.as_ref().and_then(|kept| (kept.encode)(&result));
         let kept = match kept.transpose() {
             Ok(json) => json,
@@ -99,14 +103,16 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
             Session::Own { own, defaults } => {
                 own::end_operation(own, core, defaults, class, late).await
             }
+            Session::Joined(join) if join.is_nested() => {
+                join.close(core, class.is_some(), late, kept).await
+            }
             Session::Joined(join) => {
-                // Made here, because a reference to the error must not be held over an await.
                 let failed = (of.failure)(&result).map(|failure| FailedJoin {
                     operation: core.op.name,
                     class: failure.class,
                     message: failure.message.to_string(),
                 });
-                join.end(core, failed, late, kept).await
+                join.end(core, failed, late)
             }
             Session::Raw { conn, mut state } => {
                 let view = View::<DB> {
@@ -115,9 +121,12 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 };
                 let outcome = match class {
                     None => Outcome::Committed,
-                    Some(class) => own::effect_of_statements(view, class, core.deadline)
-                        .await
-                        .outcome(),
+                    Some(class) => {
+                        let (deadline, timer) = (core.deadline(), &mut core.timer);
+                        own::effect_of_statements(view, class, deadline, timer)
+                            .await
+                            .outcome()
+                    }
                 };
                 End::Keep(core.conclude(outcome))
             }
@@ -130,12 +139,12 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 outcome
             }
         };
-        *self.result = Some(core.end(of, result, outcome));
+        *kept_result = Some(core.end(of, result, outcome));
     }
 }
 
 impl<DB: Backend, R> Attempted for Attempt<'_, DB, R> {
     fn is_last(&self) -> bool {
-        self.core.is_last()
+        self.rest.core.is_last()
     }
 }

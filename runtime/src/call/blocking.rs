@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::commit::{GRACE, lost};
 use super::core::CallCore;
@@ -111,13 +111,16 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             ));
         }
         let defaults = self.db.defaults();
-        self.core.enter(defaults).await?;
+        if self.core.enter(defaults)? {
+            self.core.wait_for_place(defaults).await?;
+        }
         loop {
             self.core.pass(defaults)?;
             self.core.attempts += 1;
             let asked = Instant::now();
-            let until = self.core.deadline.min(asked + defaults.acquire_timeout);
-            let acquired = self.db.acquire(!self.core.op.read_only, until).await;
+            let until = self.core.deadline().min(asked + defaults.acquire_timeout);
+            let (writes, timer) = (!self.core.op.read_only, &mut self.core.timer);
+            let acquired = self.db.acquire(writes, until, timer).await;
             let error = match acquired {
                 Ok(lease) => return Ok(lease),
                 Err(error) => error,
@@ -135,16 +138,17 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
 
     /// What the thread says, or what the deadline makes of it.
     async fn wait_for<B>(
-        &self,
+        &mut self,
         mut thread: JoinHandle<Ended<R, B>>,
         progress: &Arc<Progress>,
     ) -> Ended<R, B> {
-        let deadline = self.core.deadline;
-        let ended = match timeout_at(deadline, &mut thread).await {
+        let deadline = self.core.deadline();
+        let timer = &mut self.core.timer;
+        let ended = match timer.until(deadline, &mut thread).await {
             Ok(ended) => ended,
             Err(_) => match progress.abandon() {
                 Some(stage) => return self.late(stage),
-                None => match timeout_at(deadline + GRACE, thread).await {
+                None => match timer.until(deadline + GRACE, thread).await {
                     Ok(ended) => ended,
                     Err(_) => {
                         let late = Error::deadline("the answer to COMMIT");
@@ -234,7 +238,7 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
                 Ended::Panicked(panic) => resume_unwind(panic),
                 Ended::Abandoned => unreachable!("this caller still waits"),
             };
-            let until = call.core.deadline;
+            let until = call.core.deadline();
             call.core.unopened(&error, asked, until);
             if !call.again_after_refusal(&error).await {
                 return call.refuse(error);
@@ -265,8 +269,8 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
             op: self.core.op,
             lease,
             progress: Arc::clone(&progress),
-            deadline: self.core.deadline,
-            span: self.core.span().clone(),
+            deadline: self.core.deadline(),
+            span: self.core.span(),
             _running: self.core.running(),
         };
         let failure = self.of.failure;

@@ -7,31 +7,38 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
-use tokio::time::{Timeout, timeout_at};
-use tracing::instrument::Instrumented;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::op::Op;
+use crate::timer::{Late, Timer};
 
 /// Apart from the attempt, because the body borrows that.
 #[derive(Debug)]
 pub struct Body {
     pub(super) op: &'static Op,
-    pub(super) deadline: tokio::time::Instant,
+    /// `None`: the call that it has joined has the same one, and sees to it.
+    pub(super) deadline: Option<tokio::time::Instant>,
+    pub(super) timer: Timer,
     /// A poll that takes longer is reported.
     pub(super) longest_poll: Duration,
-    pub(super) span: Span,
+    pub(super) span: Option<Box<Span>>,
 }
 
-/// The deadline passed before the body was done.
-#[derive(Clone, Copy, Debug)]
-pub struct Late;
+/// What became of a body, and its timer for what follows.
+#[derive(Debug)]
+pub struct Ran<R> {
+    pub(super) result: Result<R, Late>,
+    pub(super) timer: Timer,
+}
 
 impl Body {
     /// The body's result; it is dropped where it stands when the deadline passes.
     pub fn run<F: Future>(self, body: F) -> Run<F> {
         Run {
-            body: timeout_at(self.deadline, body.instrument(self.span)),
+            body: Some(body),
+            span: self.span,
+            deadline: self.deadline,
+            timer: self.timer,
             op: self.op,
             longest_poll: self.longest_poll,
             reported: false,
@@ -44,11 +51,24 @@ pin_project! {
     /// argument, and as what it awaits.
     #[derive(Debug)]
     pub struct Run<F> {
+        // `None` only while it is dropped.
         #[pin]
-        body: Timeout<Instrumented<F>>,
+        body: Option<F>,
+        span: Option<Box<Span>>,
+        deadline: Option<tokio::time::Instant>,
+        timer: Timer,
         op: &'static Op,
         longest_poll: Duration,
         reported: bool,
+    }
+
+    impl<F> PinnedDrop for Run<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // What the body holds is dropped inside its span, too.
+            let mut this = this.project();
+            let _entered = this.span.as_deref().map(Span::enter);
+            this.body.set(None);
+        }
     }
 }
 
@@ -58,14 +78,19 @@ thread_local! {
 }
 
 impl<F: Future> Future for Run<F> {
-    type Output = Result<F::Output, Late>;
+    type Output = Ran<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(body) = this.body.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let entered = this.span.as_deref().map(Span::enter);
         let before = REPORTED.replace(false);
         let began = Instant::now();
-        let polled = this.body.poll(cx);
+        let polled = body.poll(cx);
         let took = began.elapsed();
+        drop(entered);
         if took > *this.longest_poll && !*this.reported {
             *this.reported = true;
             if !REPORTED.replace(true) {
@@ -73,7 +98,13 @@ impl<F: Future> Future for Run<F> {
             }
         }
         REPORTED.set(before || REPORTED.get());
-        polled.map_err(|_| Late)
+        let result = match (polled, *this.deadline) {
+            (Poll::Ready(output), _) => Ok(output),
+            (Poll::Pending, Some(deadline)) if this.timer.poll_late(deadline, cx) => Err(Late),
+            (Poll::Pending, _) => return Poll::Pending,
+        };
+        let timer = std::mem::take(this.timer);
+        Poll::Ready(Ran { result, timer })
     }
 }
 

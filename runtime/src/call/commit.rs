@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::own::Own;
 use crate::backend::Backend;
@@ -15,6 +15,7 @@ use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome};
 use crate::hooks::Due;
 use crate::op::Op;
+use crate::timer::Timer;
 use crate::uninterrupted::Uninterrupted;
 
 /// How long past the deadline the answer is waited for.
@@ -33,17 +34,15 @@ pub(super) enum Committed {
 pub(super) fn commit<DB: Backend>(
     own: Box<Own<DB>>,
     deadline: Instant,
+    mut timer: Timer,
     op: &'static Op,
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
         let left = own.state.left();
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
-        let answer = timeout_at(
-            deadline + GRACE,
-            DB::TransactionManager::commit(lease.conn()),
-        )
-        .await;
+        let committing = DB::TransactionManager::commit(lease.conn());
+        let answer = timer.until(deadline + GRACE, committing).await;
         match answer {
             Ok(Ok(())) => {
                 let took = asked.elapsed();

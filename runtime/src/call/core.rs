@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 use tracing::{Span, field};
 
 use super::body::Body;
@@ -17,20 +17,27 @@ use crate::hooks::Due;
 use crate::once::Marker;
 use crate::op::{Limit, Op, Retries};
 use crate::retry::{self, Effect};
-use crate::settings::{FOR_EVER, Limits};
+use crate::settings::{FOR_EVER, Millis};
+use crate::timer::Timer;
 
 #[derive(Debug)]
 pub(crate) struct CallCore {
     pub(super) op: &'static Op,
-    started: Instant,
-    pub(super) deadline: Instant,
+    /// Of an outermost call.
+    started: Option<Instant>,
+    /// Its deadline, from when it has entered or joined.
+    pub(super) until: Option<Instant>,
     /// How long after a connection was lost the database has ended what ran on it.
-    until_ended: Duration,
+    until_ended: Millis,
     pub(super) attempts: u32,
     /// There is no second attempt: the caller's connection or transaction is used.
     pub(super) single: bool,
     /// It runs inside another call, which does the counting.
     pub(super) joined: bool,
+    /// Its deadline is its own, and not that of the call that it has joined.
+    pub(super) hurries: bool,
+    /// For whatever it waits for.
+    pub(super) timer: Timer,
     /// An earlier attempt may have had an effect.
     unknown: bool,
     /// The body has been given a session.
@@ -39,87 +46,88 @@ pub(crate) struct CallCore {
     /// The last attempt failed because of what its connection had prepared.
     pub(super) stale_plans: bool,
     outcome: Option<Outcome>,
-    entered: bool,
     /// The hooks of the last failed attempt: theirs is the moment unless another one begins.
-    pub(super) due: Option<Due>,
+    pub(super) due: Option<Box<Due>>,
     /// Of a `once` operation.
     pub(super) once: Option<Box<Marker>>,
     place: Option<Running>,
     /// Of the circuit breaker, for this attempt.
     pub(super) pass: Option<Pass>,
     most_attempts: u32,
-    /// What is reported if it takes longer.
-    pub(super) limits: Limits,
-    span: Span,
+    /// A poll of its body that takes longer is reported.
+    pub(super) longest_poll: Millis,
+    /// `None` where nobody listens. In a box, because that is the usual case, and a call is moved.
+    span: Option<Box<Span>>,
 }
 
 impl CallCore {
+    #[inline]
     pub(super) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self {
-        let started = Instant::now();
         Self {
             op,
-            started,
-            deadline: started,
-            until_ended,
+            started: None,
+            until: None,
+            until_ended: Millis::new(until_ended),
             attempts: 0,
             single: matches!(op.retry, Retries::Never),
             joined: false,
+            hurries: true,
+            timer: Timer::default(),
             unknown: false,
             running: false,
             committing: false,
             stale_plans: false,
             outcome: None,
-            entered: false,
             due: None,
             once: None,
             place: None,
             pass: None,
             most_attempts: 1,
-            limits: Limits::NONE,
-            span: tracing::info_span!(
-                "db_operation",
-                otel.name = op.name,
-                otel.kind = "client",
-                db.system.name = system,
-                db.operation.name = op.name,
-                code.file.path = op.file,
-                code.line.number = op.line,
-                error.r#type = field::Empty,
-                dbop.attempts = field::Empty,
-                dbop.outcome = field::Empty,
-            ),
+            longest_poll: Millis::MAX,
+            span: span(op, system),
         }
     }
 
     /// What an outermost call does once: its deadline, its share of the retry budget, its place
-    /// among the calls that may run at once.
-    pub(super) async fn enter(&mut self, defaults: &Defaults) -> Result<Instant> {
-        if self.entered {
-            return Ok(self.deadline);
+    /// among the calls that may run at once. `true`: it has to [wait](Self::wait_for_place) for that.
+    pub(super) fn enter(&mut self, defaults: &Defaults) -> Result<bool> {
+        if self.started.is_some() {
+            return Ok(false);
         }
-        self.entered = true;
+        let started = Instant::now();
+        self.started = Some(started);
         let timeout = self.op.timeout.unwrap_or(defaults.timeout);
-        self.deadline = self.started + timeout.min(FOR_EVER);
+        self.until = Some(started + timeout.min(FOR_EVER));
         let policy = self.op.policy(defaults.retry);
         self.most_attempts = policy.attempts.max(policy.outage_attempts);
-        self.limits = defaults.limits;
-        defaults.budget.deposit();
+        self.longest_poll = Millis::new(defaults.limits.poll);
+        defaults.budget.deposit(started);
         self.pass(defaults)?;
+        let Some(limit) = &self.op.limit else {
+            return Ok(false);
+        };
+        self.place = limit.places.try_acquire().ok().map(Arc::new);
+        Ok(self.place.is_none())
+    }
+
+    pub(super) async fn wait_for_place(&mut self, defaults: &Defaults) -> Result<()> {
         if let Some(limit) = &self.op.limit {
-            self.place = limit.places.try_acquire().ok().map(Arc::new);
-            if self.place.is_none() {
-                // A probe that stands in a queue of ours would keep the circuit from closing.
-                self.pass = None;
-                self.place = Some(place(limit, self.deadline).await?);
-                self.pass(defaults)?;
-            }
+            // A probe that stands in a queue of ours would keep the circuit from closing.
+            self.pass = None;
+            let deadline = self.deadline();
+            self.place = Some(place(limit, deadline, &mut self.timer).await?);
+            self.pass(defaults)?;
         }
-        Ok(self.deadline)
+        Ok(())
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.until.expect("the call has entered or joined")
     }
 
     #[cfg(feature = "blocking")]
-    pub(super) fn span(&self) -> &Span {
-        &self.span
+    pub(super) fn span(&self) -> Span {
+        self.span.as_deref().cloned().unwrap_or_else(Span::none)
     }
 
     /// Its place among the calls that may run at once, for as long as its body may.
@@ -139,11 +147,13 @@ impl CallCore {
         self.single || self.attempts >= self.most_attempts
     }
 
-    pub(super) fn body(&self) -> Body {
+    #[inline]
+    pub(super) fn body(&self, timer: Timer) -> Body {
         Body {
             op: self.op,
-            deadline: self.deadline,
-            longest_poll: self.limits.poll,
+            deadline: self.until.filter(|_| self.hurries),
+            timer,
+            longest_poll: self.longest_poll.get(),
             span: self.span.clone(),
         }
     }
@@ -167,7 +177,7 @@ impl CallCore {
             &defaults.budget,
             (class, effect),
             self.attempts,
-            self.deadline,
+            self.deadline(),
         );
         let Some(mut wait) = wait else { return false };
         if effect == Effect::Possible && !self.op.read_only {
@@ -177,9 +187,9 @@ impl CallCore {
             // does. A marker sees to that by itself.
             let lost = retry::is_outage(class.kind) || class.kind == Kind::Timeout;
             if lost && !self.op.once {
-                wait = wait.max(self.until_ended);
+                wait = wait.max(self.until_ended.get());
             }
-            if wait >= self.deadline.saturating_duration_since(Instant::now()) {
+            if wait >= self.deadline().saturating_duration_since(Instant::now()) {
                 return false;
             }
         }
@@ -198,7 +208,7 @@ impl CallCore {
     ) -> bool {
         let policy = self.op.policy(defaults.retry);
         let wait = policy.backoff(turns).max(Duration::from_millis(1));
-        if wait >= self.deadline.saturating_duration_since(Instant::now()) {
+        if wait >= self.deadline().saturating_duration_since(Instant::now()) {
             return false;
         }
         self.pause(error.class(), wait).await;
@@ -209,7 +219,7 @@ impl CallCore {
     /// Waits before the next attempt, with an event that says so.
     pub(super) async fn pause(&self, class: Class, wait: Duration) {
         tracing::info!(
-            parent: &self.span,
+            parent: self.span.as_deref().and_then(Span::id),
             db.operation.name = self.op.name,
             error.r#type = class.kind.as_str(),
             dbop.attempt = self.attempts,
@@ -290,15 +300,42 @@ impl CallCore {
     }
 
     pub(super) fn failed_with(&self, kind: Kind) {
-        self.span.record("error.type", kind.as_str());
+        if let Some(span) = &self.span {
+            span.record("error.type", kind.as_str());
+        }
     }
+}
+
+/// Unless nobody listens: neither a subscriber nor, by the feature of `tracing` that sqlx turns on,
+/// a logger.
+#[inline]
+fn span(op: &Op, system: &'static str) -> Option<Box<Span>> {
+    let subscribed = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
+    let heard = subscribed || log::max_level() >= log::LevelFilter::Info;
+    heard.then(|| Box::new(described(op, system)))
+}
+
+#[inline(never)]
+fn described(op: &Op, system: &'static str) -> Span {
+    tracing::info_span!(
+        "db_operation",
+        otel.name = op.name,
+        otel.kind = "client",
+        db.system.name = system,
+        db.operation.name = op.name,
+        code.file.path = op.file,
+        code.line.number = op.line,
+        error.r#type = field::Empty,
+        dbop.attempts = field::Empty,
+        dbop.outcome = field::Empty,
+    )
 }
 
 /// A place among the calls of an operation that may run at once. Shared with the thread that runs a
 /// plain function's body, which may run for longer than its call.
 pub(crate) type Running = Arc<SemaphorePermit<'static>>;
 
-async fn place(limit: &'static Limit, deadline: Instant) -> Result<Running> {
+async fn place(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> Result<Running> {
     let crowded = |until| {
         Error::new(
             Class {
@@ -313,7 +350,7 @@ async fn place(limit: &'static Limit, deadline: Instant) -> Result<Running> {
         let place = limit.places.try_acquire();
         return place.map(Arc::new).map_err(|_| crowded(""));
     }
-    match timeout_at(deadline, limit.places.acquire()).await {
+    match timer.until(deadline, limit.places.acquire()).await {
         Ok(Ok(place)) => Ok(Arc::new(place)),
         _ => Err(crowded(" until the deadline")),
     }
@@ -327,13 +364,16 @@ impl Drop for CallCore {
             true if !self.unknown => Outcome::RolledBack,
             _ => Outcome::Unknown,
         });
-        self.span.record("dbop.attempts", self.attempts);
-        self.span.record("dbop.outcome", outcome.as_str());
+        if let Some(span) = &self.span {
+            span.record("dbop.attempts", self.attempts);
+            span.record("dbop.outcome", outcome.as_str());
+        }
         if self.joined {
             self.op.count_joined();
         } else {
+            let took = self.started.map(|started| started.elapsed());
             self.op
-                .count_call(self.attempts, outcome, self.started.elapsed());
+                .count_call(self.attempts, outcome, took.unwrap_or_default());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A call inside another one's session.
 
 use sqlx::SqlSafeStr;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::attempt::End;
 use super::core::CallCore;
@@ -43,10 +43,7 @@ struct Outer {
 
 impl CallCore {
     /// Joins the caller's session, if that can give what the operation asks for.
-    pub(super) async fn join<'a, DB: Backend>(
-        &mut self,
-        view: View<'a, DB>,
-    ) -> Result<Claim<Join<'a, DB>>> {
+    pub(super) fn join<'a, DB: Backend>(&mut self, view: View<'a, DB>) -> Result<Join<'a, DB>> {
         let op = self.op;
         self.joined = true;
         self.single = true;
@@ -62,22 +59,24 @@ impl CallCore {
             }
             return Err(error);
         }
-        self.limits = view.state.limits;
+        self.longest_poll = view.state.longest_poll;
         let outer = Outer {
             op: view.state.op,
             deadline: view.state.deadline,
             read_only: view.state.read_only,
             was_clean: matches!(undo(view.state), Undo::No),
         };
-        self.deadline = match op.timeout {
+        let deadline = match op.timeout {
             Some(timeout) => outer.deadline.min(Instant::now() + timeout),
             None => outer.deadline,
         };
+        self.until = Some(deadline);
+        self.hurries = deadline < outer.deadline;
         view.state.op = op;
         view.state.read_only |= op.read_only;
-        view.state.deadline = self.deadline;
+        view.state.deadline = deadline;
         let nests = op.in_savepoint() && view.state.tx.is_some();
-        let mut join = Join {
+        Ok(Join {
             entered: if nests {
                 Entered::Nested(Savepoint::new(view))
             } else {
@@ -86,7 +85,15 @@ impl CallCore {
             op,
             outer,
             over: false,
-        };
+        })
+    }
+
+    /// Sets the savepoint of a nested call, and in it the marker of a `once` call.
+    pub(super) async fn nest<'a, DB: Backend>(
+        &mut self,
+        mut join: Join<'a, DB>,
+    ) -> Result<Claim<Join<'a, DB>>> {
+        let (op, deadline) = (self.op, self.deadline());
         let Entered::Nested(savepoint) = &mut join.entered else {
             return Ok(Claim::Won(join));
         };
@@ -94,8 +101,8 @@ impl CallCore {
         let Some(marker) = &mut self.once else {
             return Ok(Claim::Won(join));
         };
-        let claiming = claim_in(savepoint, marker, op);
-        let claim = timeout_at(self.deadline, claiming).await;
+        let claiming = Box::pin(claim_in(savepoint, marker, op));
+        let claim = self.timer.until(deadline, claiming).await;
         let claim = claim.unwrap_or_else(|_| Err(Error::deadline("the marker of its key")));
         match &claim {
             Ok(Claim::Won(())) => {}
@@ -144,6 +151,10 @@ impl<DB: Backend> Join<'_, DB> {
         self.over = true;
     }
 
+    pub(super) fn is_nested(&self) -> bool {
+        matches!(self.entered, Entered::Nested(_))
+    }
+
     pub(super) fn view(&mut self) -> View<'_, DB> {
         match &mut self.entered {
             Entered::Plain(view) => view.reborrow(),
@@ -151,48 +162,75 @@ impl<DB: Backend> Join<'_, DB> {
         }
     }
 
-    pub(super) async fn end(
+    /// The end of a call that is no savepoint, which waits for nothing.
+    pub(super) fn end(
         mut self,
         core: &mut CallCore,
         failed: Option<FailedJoin>,
         late: bool,
-        kept: Option<String>,
     ) -> End {
-        self.over = true;
-        let is_err = failed.is_some();
-        // Past its own deadline a nested call is still undone alone, which takes statements.
-        let deadline = self.outer.deadline;
-        self.view().state.deadline = deadline;
-        let cut_off = late && self.view().state.mid_statement();
-        if cut_off {
-            let late = Error::deadline(self.op.name);
-            self.view().state.abort(Echo::of(&late.into()));
-        }
-        let replaced = match (&mut self.entered, failed) {
-            // Its end would wait for the statement that is still running: it is given up, and the
-            // transaction with it.
-            (Entered::Nested(_), _) if cut_off => None,
-            (Entered::Nested(savepoint), _) => {
-                let stored = match (&core.once, kept) {
-                    (Some(marker), Some(result)) => {
-                        marker.store(savepoint.view(), self.op, &result).await
-                    }
-                    _ => Ok(()),
-                };
-                let keep = !is_err && stored.is_ok();
-                let closed = savepoint.close(keep).await;
-                stored.and(closed).err()
-            }
-            (Entered::Plain(view), Some(failed)) => {
-                view.state.fail_join(failed);
+        self.hand_back(late);
+        let was_clean = self.outer.was_clean;
+        let (is_err, state) = (failed.is_some(), self.view().state);
+        let replaced = match failed {
+            Some(failed) => {
+                state.fail_join(failed);
                 None
             }
             // What went wrong before this call is the outer body's to report.
-            (Entered::Plain(view), None) => match undo(view.state) {
-                Undo::WithError(error) if self.outer.was_clean => Some(error),
+            None => match undo(state) {
+                Undo::WithError(error) if was_clean => Some(error),
                 _ => None,
             },
         };
+        self.conclude(core, is_err, replaced)
+    }
+
+    /// The end of one that is.
+    pub(super) async fn close(
+        mut self,
+        core: &mut CallCore,
+        failed: bool,
+        late: bool,
+        kept: Option<String>,
+    ) -> End {
+        let cut_off = self.hand_back(late);
+        let op = self.op;
+        let replaced = match &mut self.entered {
+            // Its end would wait for the statement that is still running: it is given up, and the
+            // transaction with it.
+            _ if cut_off => None,
+            Entered::Plain(_) => None,
+            Entered::Nested(savepoint) => {
+                let stored = match (&core.once, kept) {
+                    (Some(marker), Some(result)) => {
+                        Box::pin(marker.store(savepoint.view(), op, &result)).await
+                    }
+                    _ => Ok(()),
+                };
+                let keep = !failed && stored.is_ok();
+                let closed = savepoint.close(keep).await;
+                stored.and(closed).err()
+            }
+        };
+        self.conclude(core, failed, replaced)
+    }
+
+    /// The body has ended; `true` if a statement of it still runs, which aborts the transaction.
+    fn hand_back(&mut self, late: bool) -> bool {
+        self.over = true;
+        let (name, deadline) = (self.op.name, self.outer.deadline);
+        let state = self.view().state;
+        // Past its own deadline a nested call is still undone alone, which takes statements.
+        state.deadline = deadline;
+        let cut_off = late && state.mid_statement();
+        if cut_off {
+            state.abort(Echo::of(&Error::deadline(name).into()));
+        }
+        cut_off
+    }
+
+    fn conclude(&mut self, core: &mut CallCore, is_err: bool, replaced: Option<Error>) -> End {
         let state = self.view().state;
         let outcome = match is_err || replaced.is_some() {
             false => Outcome::Committed,
@@ -244,7 +282,7 @@ fn undo(state: &State) -> Undo {
 
 /// Whether the caller's session can give what the operation asks for.
 fn fits(op: &Op, state: &State) -> Result<()> {
-    if let Some(refused) = state.refusal() {
+    if let Some(refused) = state.refusal(Instant::now()) {
         return Err(refused.into());
     }
     let outer = state.op.name;

@@ -66,6 +66,12 @@ use result::{KeptOf, ResultOf};
 pub struct Call<S, DB: Backend, R> {
     scope: S,
     source: fn(&mut S) -> Source<'_, DB>,
+    rest: Rest<R>,
+}
+
+/// The part of a call that each attempt borrows.
+#[derive(Debug)]
+struct Rest<R> {
     core: CallCore,
     result: Option<R>,
     of: ResultOf<R>,
@@ -75,6 +81,7 @@ pub struct Call<S, DB: Backend, R> {
 // error, at the type that the user wrote, and not another one at each step of the call.
 impl<S, DB: Backend, R> Call<S, DB, R> {
     /// A call of a `#[db_op]`.
+    #[inline]
     pub fn operation(op: &'static Op, scope: S) -> Self
     where
         S: Scope<DB>,
@@ -83,13 +90,16 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self {
             scope,
             source: S::source,
-            core: CallCore::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
-            result: None,
-            of: ResultOf::NEW,
+            rest: Rest {
+                core: CallCore::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
+                result: None,
+                of: ResultOf::NEW,
+            },
         }
     }
 
     /// A call of a `#[transactional]`.
+    #[inline]
     pub fn transaction(op: &'static Op, scope: S) -> Self
     where
         S: Scope<DB>,
@@ -112,45 +122,62 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     where
         R: OnceResult,
     {
-        self.of.once = Some(KeptOf::NEW);
+        let Rest { core, result, of } = &mut self.rest;
+        of.once = Some(KeptOf::NEW);
         match Marker::new(key) {
-            Ok(marker) => self.core.once = Some(Box::new(marker)),
-            Err(error) => self.result = Some((self.of.refused)(self.core.refused(error))),
+            Ok(marker) => core.once = Some(Box::new(marker)),
+            Err(error) => *result = Some((of.refused)(core.refused(error))),
         }
         self
     }
 
     /// The next attempt, with its session open; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<Attempt<'_, DB, R>> {
-        if self.result.is_some() {
+        if self.rest.result.is_some() {
             return None;
         }
-        match open_session(&mut self.core, (self.source)(&mut self.scope)).await {
+        let core = &mut self.rest.core;
+        let opened = match (self.source)(&mut self.scope) {
+            // Without an await where there is nothing to wait for.
+            Source::Joined(view) => match core.join(view) {
+                Ok(join) if join.is_nested() => core.nest(join).await,
+                joined => joined.map(Claim::Won),
+            }
+            .map(|claim| claim.map(Session::Joined)),
+            source => open_session(core, source).await,
+        };
+        let over = match opened {
             Ok(Claim::Won(session)) => {
-                self.core.begun();
-                Some(Attempt {
-                    core: &mut self.core,
-                    result: &mut self.result,
-                    of: &self.of,
+                self.rest.core.begun();
+                return Some(Attempt {
+                    rest: &mut self.rest,
                     session,
-                })
+                });
             }
-            Ok(Claim::Settled(answer)) => {
-                self.result = Some(settled(&mut self.core, &self.of, answer).await);
-                None
-            }
-            Err(error) => {
-                self.core.run_due().await;
-                self.result = Some((self.of.refused)(self.core.refused(error)));
-                None
-            }
-        }
+            Ok(Claim::Settled(answer)) => Ok(answer),
+            Err(error) => Err(error),
+        };
+        let Rest { core, result, of } = &mut self.rest;
+        *result = Some(Box::pin(end_without(core, of, over)).await);
+        None
     }
 
     /// What the call returns.
     pub fn finish(self) -> R {
-        self.result
+        self.rest
+            .result
             .expect("`begin` returns `None` only once there is a result")
+    }
+}
+
+/// The result of a call that has no attempt: another one has left it, or none could begin.
+async fn end_without<R>(core: &mut CallCore, of: &ResultOf<R>, over: Result<Answer, Error>) -> R {
+    match over {
+        Ok(answer) => settled(core, of, answer).await,
+        Err(error) => {
+            core.run_due().await;
+            (of.refused)(core.refused(error))
+        }
     }
 }
 
@@ -174,17 +201,18 @@ async fn open_session<'a, DB: Backend>(
     source: Source<'a, DB>,
 ) -> Result<Claim<Session<'a, DB>>, Error> {
     let (place, defaults) = match source {
-        Source::Joined(view) => {
-            let joined = core.join(view).await?;
-            return Ok(joined.map(Session::Joined));
-        }
+        Source::Joined(_) => unreachable!("it has joined"),
         Source::Raw(conn) => {
-            let deadline = core.enter(Defaults::elsewhere()).await?;
+            let defaults = Defaults::elsewhere();
+            if core.enter(defaults)? {
+                core.wait_for_place(defaults).await?;
+            }
             core.attempts += 1;
             core.single = true;
-            let mut state = State::new(core.op, deadline, core.limits, None);
+            let mut state = State::new(core.op, core.deadline(), core.longest_poll, None);
             // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
             state.read_only = false;
+            let state = Box::new(state);
             return Ok(Claim::Won(Session::Raw { conn, state }));
         }
         Source::Db(db) => (Place::Lanes(db.lanes(core.op.read_only)), db.defaults()),

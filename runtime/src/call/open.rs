@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{Pool, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::core::CallCore;
 use super::own::{self, Own};
@@ -19,6 +19,7 @@ use crate::once::{self, Claim};
 use crate::pool;
 use crate::retry::Effect;
 use crate::state::State;
+use crate::timer::Timer;
 use crate::tx_state::TxState;
 
 /// Where connections come from.
@@ -28,10 +29,12 @@ pub(super) enum Place<'a, DB: Backend> {
 }
 
 impl<DB: Backend> Place<'_, DB> {
-    async fn acquire(&self, until: Instant) -> Result<Lease<DB>> {
+    /// A connection by `until` at the latest, if it is `now`.
+    async fn acquire(&self, now: Instant, until: Instant, timer: &mut Timer) -> Result<Lease<DB>> {
         match self {
-            Self::Lanes(lanes) => lanes.acquire(until).await,
-            Self::Pool(pool) => pool::acquire_from(pool, until).await,
+            Self::Lanes(lanes) => lanes.acquire(now, until, timer).await,
+            // In a box, or each call on a `Db` would have room for it.
+            Self::Pool(pool) => Box::pin(pool::acquire_from(pool, now, until, timer)).await,
         }
     }
 
@@ -48,7 +51,9 @@ impl CallCore {
         place: &Place<'_, DB>,
         defaults: &Defaults,
     ) -> Result<Claim<Box<Own<DB>>>> {
-        self.enter(defaults).await?;
+        if self.enter(defaults)? {
+            self.wait_for_place(defaults).await?;
+        }
         let mut turns = 0;
         let mut queued_for = None;
         let mut table_made = false;
@@ -59,9 +64,18 @@ impl CallCore {
             }
             self.attempts += 1;
             let asked = Instant::now();
-            let until = self.deadline.min(asked + defaults.acquire_timeout);
-            let opened = match self.open_once(place, defaults, until).await {
-                Ok(own) => self.claim(own).await,
+            let until = self.deadline().min(asked + defaults.acquire_timeout);
+            // One await after the other, because the larger would have room for the smaller, too.
+            let opened = 'opened: {
+                let lease = match place.acquire(asked, until, &mut self.timer).await {
+                    Ok(lease) => lease,
+                    Err(error) => break 'opened Err(error),
+                };
+                self.open_on(lease, place.is_read_only(), defaults).await
+            };
+            let opened = match opened {
+                Ok(own) if self.once.is_some() => Box::pin(self.claim(own)).await,
+                Ok(own) => return Ok(Claim::Won(own)),
                 Err(error) => {
                     self.unopened(&error, asked, until);
                     Err(error)
@@ -72,7 +86,7 @@ impl CallCore {
                 Err(error) => error,
             };
             if once::lacks_table(&error) && !table_made {
-                match self.make_table(place, defaults).await {
+                match Box::pin(self.make_table(place, defaults)).await {
                     Ok(()) => {
                         table_made = true;
                         self.attempts -= 1;
@@ -103,7 +117,9 @@ impl CallCore {
         let Some(marker) = &mut self.once else {
             return Ok(Claim::Won(own));
         };
-        let claim = timeout_at(self.deadline, marker.claim(own.view(), self.op)).await;
+        let deadline = self.until.expect("the call has entered");
+        let claiming = marker.claim(own.view(), self.op);
+        let claim = self.timer.until(deadline, claiming).await;
         let late = claim.is_err();
         match claim.unwrap_or_else(|_| Err(Error::deadline("the marker of its key"))) {
             Ok(Claim::Won(())) => {
@@ -111,12 +127,12 @@ impl CallCore {
                 Ok(Claim::Won(own))
             }
             Ok(Claim::Settled(answer)) => {
-                own::undo(own, self.deadline, false).await;
+                own::undo(own, self, false).await;
                 Ok(Claim::Settled(answer))
             }
             Err(error) => {
                 self.ran(&own.state, Some(error.class()));
-                own::undo(own, self.deadline, late).await;
+                own::undo(own, self, late).await;
                 Err(error)
             }
         }
@@ -125,19 +141,20 @@ impl CallCore {
     /// Makes the table of the markers, on a connection of its own: the transaction that missed it
     /// is over.
     async fn make_table<DB: Backend>(
-        &self,
+        &mut self,
         place: &Place<'_, DB>,
         defaults: &Defaults,
     ) -> Result<()> {
-        let until = self.deadline.min(Instant::now() + defaults.acquire_timeout);
-        let mut lease = place.acquire(until).await?;
+        let (now, deadline) = (Instant::now(), self.deadline());
+        let until = deadline.min(now + defaults.acquire_timeout);
+        let mut lease = place.acquire(now, until, &mut self.timer).await?;
         lease.left = Left::Unfinished;
         let making = DB::run(lease.conn(), DB::ONCE_SCHEMA.into_sql_str());
-        let made = timeout_at(self.deadline, making).await;
+        let made = self.timer.until(deadline, making).await;
         if let Ok(Ok(_)) = made {
             lease.left = Left::Nothing;
         }
-        drop(timeout_at(self.deadline, lease.release()).await);
+        lease.give_back(deadline, &mut self.timer).await;
         match made {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(once::advise(error.into())),
@@ -146,38 +163,47 @@ impl CallCore {
     }
 
     /// Deletes some old markers. Whatever goes wrong with that, it is not what this call is for.
-    async fn clean_up<DB: Backend>(&self, lease: &mut Lease<DB>, defaults: &Defaults) {
+    async fn clean_up<DB: Backend>(&mut self, lease: &mut Lease<DB>, defaults: &Defaults) {
         lease.left = Left::Unfinished;
         let deleting = DB::run(lease.conn(), DB::ONCE_CLEAN_UP.into_sql_str());
-        if let Ok(Ok(rows)) = timeout_at(self.deadline, deleting).await
+        let deadline = self.deadline();
+        if let Ok(Ok(rows)) = self.timer.until(deadline, deleting).await
             && rows >= once::BATCH
         {
             defaults.markers.go_on();
         }
     }
 
-    async fn open_once<DB: Backend>(
+    /// A session on this connection, which only reads in any case if it is `guarded`.
+    async fn open_on<DB: Backend>(
         &mut self,
-        place: &Place<'_, DB>,
+        mut lease: Lease<DB>,
+        guarded: bool,
         defaults: &Defaults,
-        until: Instant,
     ) -> Result<Box<Own<DB>>> {
-        let mut lease = place.acquire(until).await?;
         if self.op.once && defaults.markers.is_due() {
-            self.clean_up(&mut lease, defaults).await;
+            Box::pin(self.clean_up(&mut lease, defaults)).await;
         }
-        let guard = self.op.read_only
-            && !place.is_read_only()
-            && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
+        let guard =
+            self.op.read_only && !guarded && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
+        if !(self.op.transaction || guard || self.stale_plans) {
+            let state = self.state::<DB>(None, defaults.limits.idle);
+            return Ok(Box::new(Own::new(lease, state)));
+        }
         let asked = Instant::now();
-        let begun = timeout_at(self.deadline, self.prepare(&mut lease, defaults, guard)).await;
+        // Out of this call for a while, because the work borrows the rest.
+        let mut timer = std::mem::take(&mut self.timer);
+        let preparing = self.prepare(&mut lease, defaults, guard, asked);
+        let begun = timer.until(self.deadline(), preparing).await;
+        self.timer = timer;
+        let answered = Instant::now();
         match &begun {
             Ok(Ok(())) if !self.op.transaction => {}
-            Ok(Ok(())) => self.answered(asked.elapsed()),
+            Ok(Ok(())) => self.answered(answered - asked),
             // The connection was refused or lost, which is told with the error.
             Ok(Err(error)) if !DB::has_answered(error) => {}
-            Ok(Err(_)) => self.answered(asked.elapsed()),
-            Err(_) => self.unanswered(asked.elapsed()),
+            Ok(Err(_)) => self.answered(answered - asked),
+            Err(_) => self.unanswered(answered - asked),
         }
         let failure = match begun {
             Ok(Ok(())) => None,
@@ -185,10 +211,13 @@ impl CallCore {
             Err(_) => Some(Error::deadline("the transaction to begin")),
         };
         match failure {
-            None => Ok(Box::new(Own::new(lease, self.state::<DB>()))),
+            None => {
+                let state = self.state::<DB>(Some(answered), defaults.limits.idle);
+                Ok(Box::new(Own::new(lease, state)))
+            }
             Some(error) => {
                 // Discarded whatever the error was: one left behind would meet the next borrower.
-                drop(timeout_at(self.deadline, lease.release()).await);
+                lease.give_back(self.deadline(), &mut self.timer).await;
                 Err(error)
             }
         }
@@ -200,6 +229,7 @@ impl CallCore {
         lease: &mut Lease<DB>,
         defaults: &Defaults,
         guard: bool,
+        now: Instant,
     ) -> sqlx::Result<()> {
         let op = self.op;
         if self.stale_plans {
@@ -220,7 +250,7 @@ impl CallCore {
                 read_only: op.read_only,
                 deferrable: op.deferrable,
                 foreign: defaults.statement_timeout.is_none(),
-                shorter: self.shorter(defaults),
+                shorter: self.shorter(defaults, now),
             };
             let sql = DB::begin_sql(lease.conn(), &begin);
             DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
@@ -229,24 +259,25 @@ impl CallCore {
     }
 
     /// The time left, where that is clearly less than what the session allows a statement anyway.
-    fn shorter(&self, defaults: &Defaults) -> Option<Duration> {
+    fn shorter(&self, defaults: &Defaults, now: Instant) -> Option<Duration> {
         const NOT_WORTH_A_SETTING: Duration = Duration::from_secs(1);
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.deadline().saturating_duration_since(now);
         match defaults.statement_timeout {
             Some(of_session) if left + NOT_WORTH_A_SETTING >= of_session => None,
             _ => Some(left),
         }
     }
 
-    fn state<DB: Backend>(&self) -> State {
+    /// Of a session that has just been opened; its transaction has `begun` then.
+    fn state<DB: Backend>(&self, begun: Option<Instant>, longest_idle: Duration) -> State {
         let op = self.op;
-        let tx = op.transaction.then(|| {
+        let tx = begun.filter(|_| op.transaction).map(|begun| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
-            let idle = Idle::new(op, self.limits.idle);
+            let idle = Idle::new(op, longest_idle, begun);
             TxState::new(isolation, DB::ERROR_ABORTS, idle)
         });
-        State::new(op, self.deadline, self.limits, tx)
+        State::new(op, self.deadline(), self.longest_poll, tx)
     }
 }
 

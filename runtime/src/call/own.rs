@@ -1,7 +1,7 @@
 //! [`Own`]: a session that this call opened, and its end.
 
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::attempt::End;
 use super::commit::{self, Committed};
@@ -15,6 +15,7 @@ use crate::lease::{Lease, Left};
 use crate::retry::Effect;
 use crate::state::{State, View, ended_unseen};
 use crate::statement;
+use crate::timer::Timer;
 use crate::tx_state::Undo;
 
 /// Given back when dropped; its transaction is rolled back then, and its hooks are told.
@@ -66,7 +67,7 @@ impl<DB: Backend> Drop for Own<DB> {
         let Some(mut lease) = self.lease.take() else {
             return;
         };
-        self.state.stop_idling();
+        self.state.stop_idling(Instant::now());
         let State { opaque, broken, .. } = self.state;
         // What went past dbop may be running still.
         if self.state.tx.is_some() || broken || opaque || self.state.mid_statement() {
@@ -89,6 +90,7 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     view: View<'_, DB>,
     class: Class,
     deadline: Instant,
+    timer: &mut Timer,
 ) -> Effect {
     let View { conn, state } = view;
     let effect = state.effect(class);
@@ -97,7 +99,10 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     if effect == Effect::Possible || certain || !constraint {
         return effect;
     }
-    match timeout_at(deadline, DB::has_kept_rows(conn)).await {
+    match timer
+        .until(deadline, Box::pin(DB::has_kept_rows(conn)))
+        .await
+    {
         Ok(false) => Effect::None,
         Ok(true) | Err(_) => Effect::Possible,
     }
@@ -125,13 +130,16 @@ pub(super) async fn end_operation<DB: Backend>(
         left => left,
     };
     let effect = match class {
-        Some(class) => Some(effect_of_statements(own.view(), class, core.deadline).await),
+        Some(class) => {
+            let (deadline, timer) = (core.deadline(), &mut core.timer);
+            Some(effect_of_statements(own.view(), class, deadline, timer).await)
+        }
         None => None,
     };
     let (mut lease, _) = own.take();
     lease.left = left;
     // Only where another attempt may follow does anyone have to wait for it.
-    give_back(lease, core.deadline, late || class.is_none()).await;
+    give_back(lease, core, late || class.is_none()).await;
 
     let (Some(class), Some(effect)) = (refined, effect) else {
         return End::Keep(core.conclude(Outcome::Committed));
@@ -165,20 +173,20 @@ pub(super) async fn end_transaction<DB: Backend>(
     late: bool,
     kept: Option<String>,
 ) -> End {
-    own.state.stop_idling();
+    own.state.stop_idling(Instant::now());
     core.ran(&own.state, failure);
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {
             // Was what the body did past dbop still inside the transaction?
-            drop(verdict(&mut own, core.deadline).await);
+            drop(verdict(&mut own, core).await);
         }
         return roll_back(own, core, defaults, (class, None), late).await;
     }
-    match verdict(&mut own, core.deadline).await {
+    match verdict(&mut own, core).await {
         Undo::No => {}
         Undo::Quietly => {
             let outcome = core.conclude(own.effect().outcome());
-            core.due = Some(undo(own, core.deadline, false).await);
+            core.due = undo(own, core, false).await.for_later();
             core.run_due().await;
             return End::Keep(outcome);
         }
@@ -189,7 +197,8 @@ pub(super) async fn end_transaction<DB: Backend>(
     }
     if let (Some(marker), Some(result)) = (&core.once, kept) {
         let storing = marker.store(own.view(), core.op, &result);
-        let stored = timeout_at(core.deadline, storing).await;
+        let deadline = core.until.expect("the call has entered");
+        let stored = core.timer.until(deadline, Box::pin(storing)).await;
         let late = stored.is_err();
         let stored = stored.unwrap_or_else(|_| Err(Error::deadline("its result to be stored")));
         if let Err(error) = stored {
@@ -198,7 +207,13 @@ pub(super) async fn end_transaction<DB: Backend>(
         }
     }
     core.committing = true;
-    let committed = commit::commit(own, core.deadline, core.op).await;
+    let committed = commit::commit(
+        own,
+        core.deadline(),
+        std::mem::take(&mut core.timer),
+        core.op,
+    )
+    .await;
     core.committing = false;
     let (error, due, effect) = match committed {
         Committed::Yes(took) => {
@@ -211,12 +226,12 @@ pub(super) async fn end_transaction<DB: Backend>(
             (error, due, Effect::Possible)
         }
     };
-    core.due = Some(due);
+    core.due = due.for_later();
     failed(core, defaults, (error.class(), Some(error)), effect).await
 }
 
 /// Whether a transaction whose body said `Ok` may be committed.
-async fn verdict<DB: Backend>(own: &mut Own<DB>, deadline: Instant) -> Undo {
+async fn verdict<DB: Backend>(own: &mut Own<DB>, core: &mut CallCore) -> Undo {
     let ask = own.state.opaque || own.state.mid_statement();
     let View { conn, state } = own.view();
     let depth = DB::TransactionManager::get_transaction_depth(conn);
@@ -228,18 +243,21 @@ async fn verdict<DB: Backend>(own: &mut Own<DB>, deadline: Instant) -> Undo {
     if let Some(tx) = &mut state.tx {
         tx.escaped |= tx.unseen && depth == 0;
     }
-    let asked = timeout_at(deadline, async {
-        statement::settle_suspicion::<DB>(conn, state).await?;
-        if ask {
-            statement::ask_whether_open::<DB>(conn, state, ended_unseen()).await?;
+    if ask || state.suspicion().is_some() {
+        let deadline = core.deadline();
+        let asking = Box::pin(async {
+            statement::settle_suspicion::<DB>(conn, state).await?;
+            if ask {
+                statement::ask_whether_open::<DB>(conn, state, ended_unseen()).await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        });
+        // A question that fails leaves its error in the state.
+        if core.timer.until(deadline, asking).await.is_err() {
+            return Undo::WithError(Error::deadline("the transaction to be ready to commit"));
         }
-        Ok::<_, sqlx::Error>(())
-    });
-    match asked.await {
-        Err(_) => Undo::WithError(Error::deadline("the transaction to be ready to commit")),
-        // A failed question has left its error in the state.
-        Ok(_) => own.state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0)),
     }
+    own.state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0))
 }
 
 /// Rolls back because of `failed_with`: a class of error, and the error if it is not the body's.
@@ -256,7 +274,7 @@ async fn roll_back<DB: Backend>(
     // What went past the transaction is covered by no marker.
     core.single |= core.op.once && effect == Effect::Possible;
     let at_once = late || is_spoiled(refined);
-    core.due = Some(undo(own, core.deadline, at_once).await);
+    core.due = undo(own, core, at_once).await.for_later();
     failed(core, defaults, (refined, error), effect).await
 }
 
@@ -283,12 +301,14 @@ async fn failed(
 /// is not the caller's: a connection that cannot roll back is discarded, which does.
 pub(super) async fn undo<DB: Backend>(
     mut own: Box<Own<DB>>,
-    deadline: Instant,
+    core: &mut CallCore,
     at_once: bool,
 ) -> Due {
+    let deadline = core.deadline();
     let usable = !at_once && own.state.left() != Left::Unfinished && {
         let conn = own.view().conn;
-        let rolled_back = timeout_at(deadline, DB::TransactionManager::rollback(conn)).await;
+        let rolling_back = DB::TransactionManager::rollback(conn);
+        let rolled_back = core.timer.until(deadline, rolling_back).await;
         if let Ok(Err(error)) = &rolled_back {
             tracing::debug!(%error, "rollback failed; the connection is discarded");
         }
@@ -304,16 +324,16 @@ pub(super) async fn undo<DB: Backend>(
     let (mut lease, hooks) = own.take();
     let due = Due::new(hooks, outcome, op);
     lease.left = left;
-    give_back(lease, deadline, at_once).await;
+    give_back(lease, core, at_once).await;
     due
 }
 
 /// Gives the connection back. Where an attempt may follow, it first waits until what was left on
 /// this one is gone; that goes on by itself when the deadline passes.
-async fn give_back<DB: Backend>(lease: Lease<DB>, deadline: Instant, at_once: bool) {
+async fn give_back<DB: Backend>(lease: Lease<DB>, core: &mut CallCore, at_once: bool) {
     if at_once {
         drop(lease);
     } else {
-        drop(timeout_at(deadline, lease.release()).await);
+        lease.give_back(core.deadline(), &mut core.timer).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::body::{Body, Late};
+use super::body::{Body, Ran};
 use super::core::CallCore;
 use super::result::{OpResult, ResultOf};
 use crate::db::Defaults;
@@ -10,6 +10,7 @@ use crate::error::{Error, Outcome};
 use crate::op::Op;
 use crate::replay::Attempted;
 use crate::retry::Effect;
+use crate::timer::Timer;
 
 /// Which database it is, is not known; of those we do know, Postgres takes longest.
 const UNTIL_ENDED: Duration = Duration::from_millis(250);
@@ -51,7 +52,12 @@ impl<R> Unscoped<R> {
         if self.result.is_some() {
             return None;
         }
-        if let Err(error) = self.core.enter(Defaults::elsewhere()).await {
+        let defaults = Defaults::elsewhere();
+        let entered = match self.core.enter(defaults) {
+            Ok(true) => self.core.wait_for_place(defaults).await,
+            entered => entered.map(drop),
+        };
+        if let Err(error) = entered {
             self.result = Some((self.of.refused)(self.core.refused(error)));
             return None;
         }
@@ -75,14 +81,15 @@ impl<R> UnscopedAttempt<'_, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
-        self.core.body()
+        self.core.body(Timer::default())
     }
 
     /// Ends the call unless there is to be another attempt.
-    pub async fn end(self, result: Result<R, Late>) {
+    pub async fn end(self, ran: Ran<R>) {
         let (core, of) = (self.core, self.of);
-        let mut result =
-            result.unwrap_or_else(|Late| (of.refused)(Error::deadline("the body to finish")));
+        let mut result = ran
+            .result
+            .unwrap_or_else(|_| (of.refused)(Error::deadline("the body to finish")));
         let effect = if core.op.read_only {
             Effect::None
         } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dbop::{Kind, Outcome, db_op, transactional};
 use dbop_tests::Trouble;
 use dbop_tests::blocking::Gate;
-use dbop_tests::blocking::staged::{Act, Script, Session, Stage, World, exec, open};
+use dbop_tests::blocking::staged::{Act, Script, Session, Stage, UNTRUSTED, World, exec, open};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
@@ -165,10 +165,22 @@ async fn a_connection_that_is_not_valid_any_more_is_replaced() {
     let (world, script) = narrow().await;
     for act in [Act::Lose, Act::Panic] {
         transaction(&world, -1).await.ok();
+        tokio::time::sleep(UNTRUSTED).await;
         script.at(Stage::IsValid, act);
         is_usable(&world, "not valid").await;
     }
     assert_eq!(script.count(Stage::Connect), 3);
+}
+
+#[tokio::test]
+async fn a_connection_in_use_is_not_tried_before_each_call() {
+    let (world, script) = narrow().await;
+    for n in 0..20 {
+        transaction(&world, n).await.unwrap();
+    }
+    // A machine that stood still for a second in between may have tried it once.
+    assert!(script.count(Stage::IsValid) < 10);
+    assert_eq!(script.count(Stage::Connect), 1);
 }
 
 #[db_op(timeout = "200ms")]
@@ -182,6 +194,7 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
         let (world, script) = narrow().await;
         if stage == Stage::IsValid {
             transaction(&world, -1).await.unwrap();
+            tokio::time::sleep(UNTRUSTED).await;
         }
         let gate = Gate::default();
         script.at(stage, Act::Wait(gate.clone()));

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use dbop::{OperationMetrics, Outcome, db_op, transactional};
-use dbop_tests::blocking::staged::{Act, Script, Session, Stage, World, exec, open};
+use dbop_tests::blocking::staged::{Act, Script, Session, Stage, UNTRUSTED, World, exec, open};
 use dbop_tests::blocking::{Configure, Gate, staged::Manager};
 use futures_util::FutureExt;
 
@@ -94,6 +94,7 @@ async fn an_operation_that_is_dropped_counts_as_unknown_once_it_runs() {
     let gate = hold(&script, Stage::IsValid, in_an_operation(&world, 1, &pass));
     // Its only connection is new.
     idle(&world).await;
+    tokio::time::sleep(UNTRUSTED).await;
     let gate = gate.await;
     outcomes("in_an_operation", [0, 1, 0]);
     gate.open();

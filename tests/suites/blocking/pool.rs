@@ -123,6 +123,7 @@ fn a_call_is_dropped_anywhere_outside_of_its_runtime() {
         let (world, script) = runtime.block_on(staged::open(|builder| builder.pool_size(1)));
         if stage == Stage::IsValid {
             runtime.block_on(add_staged(&world, 1)).unwrap();
+            std::thread::sleep(staged::UNTRUSTED);
         }
         let gate = Gate::default();
         script.at(stage, Act::Wait(gate.clone()));

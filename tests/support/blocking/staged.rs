@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use dbop::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
 use dbop::{BlockingDb, Category, Class, Kind, Retry};
@@ -12,6 +13,9 @@ use sqlx::Sqlite;
 
 use super::{Configure, Gate};
 use crate::sqlite;
+
+/// A connection that was used a moment ago is not tried, and one that was not for so long is.
+pub const UNTRUSTED: Duration = Duration::from_millis(1_100);
 
 pub type World = super::World<Manager, Sqlite>;
 
