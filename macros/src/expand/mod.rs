@@ -393,12 +393,15 @@ impl Expansion<'_> {
     /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
     /// outside of the attempts reads `v`. If that is all, `v` stays as it was written.
     fn is_replayed(&self, argument: &Argument) -> bool {
+        if self.plan == Plan::Once {
+            return false;
+        }
+        // Usually there is none; the block is long, and is not searched for nothing.
         let around = self.function.form.body(TokenStream::new());
         let mut bindings = argument.bindings().into_iter();
         let read_around = bindings.any(|binding| mentions(around.clone(), &binding));
-        let read_inside =
-            argument.is_named() && mentions(self.function.block.stream(), &argument.name);
-        self.plan == Plan::Replayed && (read_inside || !read_around)
+        !read_around
+            || argument.is_named() && mentions(self.function.block.stream(), &argument.name)
     }
 
     fn keep(&self, argument: &Argument) -> TokenStream {

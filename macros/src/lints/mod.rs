@@ -128,7 +128,9 @@ pub(crate) fn check(
         lift::lift(body);
     }
     let reports = walk::walk(&subject, body.as_deref(), passes.collect(), levels);
-    function.block = strip::without_levels(&function.block);
+    if has_levels {
+        function.block = strip::without_levels(&function.block);
+    }
     reports.finish(errors)
 }
 
