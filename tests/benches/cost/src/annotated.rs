@@ -1,0 +1,92 @@
+//! dbop's side: the functions as a user of dbop writes them.
+
+use dbop::{Conn, Tx, db_op, transactional};
+use sqlx::Sqlite;
+
+use crate::recorder::{Recorder, measure};
+use crate::world::{ADD, READ};
+
+#[db_op]
+pub(crate) async fn add(conn: &mut Conn<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
+    let add = sqlx::query(ADD).bind(cents).bind(id);
+    Ok(add.execute(&mut *conn).await?.rows_affected())
+}
+
+#[db_op(read_only)]
+pub(crate) async fn read(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
+    let read = sqlx::query_scalar(READ).bind(id);
+    Ok(read.fetch_one(&mut *conn).await?)
+}
+
+#[transactional]
+pub(crate) async fn transfer(
+    tx: &mut Tx<'_, Sqlite>,
+    from: i64,
+    to: i64,
+    cents: i64,
+) -> dbop::Result<u64> {
+    let take = sqlx::query(ADD).bind(-cents).bind(from);
+    let taken = take.execute(&mut *tx).await?.rows_affected();
+    let give = sqlx::query(ADD).bind(cents).bind(to);
+    Ok(taken + give.execute(&mut *tx).await?.rows_affected())
+}
+
+/// Takes a session and does nothing with it.
+#[db_op]
+pub(crate) async fn idle(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
+    let _ = conn;
+    Ok(id)
+}
+
+/// Has no session.
+#[db_op(idempotent)]
+pub(crate) async fn sessionless(id: i64) -> dbop::Result<i64> {
+    Ok(id)
+}
+
+#[transactional]
+async fn joined(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
+    let _ = tx;
+    Ok(id)
+}
+
+#[transactional]
+async fn joined_add(tx: &mut Tx<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
+    let add = sqlx::query(ADD).bind(cents).bind(id);
+    Ok(add.execute(&mut *tx).await?.rows_affected())
+}
+
+#[transactional(nested)]
+async fn nested_add(tx: &mut Tx<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
+    let add = sqlx::query(ADD).bind(cents).bind(id);
+    Ok(add.execute(&mut *tx).await?.rows_affected())
+}
+
+/// Measures calls inside one transaction.
+#[transactional(timeout = "1h", retry = never)]
+pub(crate) async fn joins(tx: &mut Tx<'_, Sqlite>, recorder: &Recorder) -> dbop::Result<()> {
+    measure!(recorder, "inner-idle", Dbop: joined(&mut *tx, 1));
+    measure!(recorder, "inner-joined", Dbop: joined_add(&mut *tx, 1, 1));
+    measure!(recorder, "inner-nested", Dbop: nested_add(&mut *tx, 1, 1));
+    Ok(())
+}
+
+#[db_op]
+pub(crate) fn sync_add(
+    conn: &mut rusqlite::Connection,
+    id: i64,
+    cents: i64,
+) -> dbop::Result<usize> {
+    Ok(conn.prepare_cached(ADD)?.execute((cents, id))?)
+}
+
+#[transactional]
+pub(crate) fn sync_transfer(
+    conn: &mut rusqlite::Connection,
+    from: i64,
+    to: i64,
+    cents: i64,
+) -> dbop::Result<usize> {
+    let mut add = conn.prepare_cached(ADD)?;
+    Ok(add.execute((-cents, from))? + add.execute((cents, to))?)
+}

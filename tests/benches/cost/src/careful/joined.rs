@@ -1,0 +1,83 @@
+//! Calls inside somebody else's transaction.
+
+use sqlx::SqliteConnection;
+use tracing::{Instrument, field};
+
+use super::call::{Operation, category};
+
+/// A transaction that may have been spoiled for good.
+pub(crate) struct Tx<'c> {
+    pub(crate) conn: &'c mut SqliteConnection,
+    /// A joined call has failed, or was dropped half-way: no part of it may be committed.
+    pub(super) spoiled: bool,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(conn: &'c mut SqliteConnection) -> Self {
+        Self {
+            conn,
+            spoiled: false,
+        }
+    }
+}
+
+fn refused() -> sqlx::Error {
+    sqlx::Error::Protocol("a part of this transaction has failed: it is rolled back".into())
+}
+
+/// A span and a count; its failure is the transaction's.
+pub(super) async fn join<T>(
+    operation: &'static Operation,
+    tx: &mut Tx<'_>,
+    body: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    if tx.spoiled {
+        return Err(refused());
+    }
+    let span = operation.span();
+    let result = body(tx.conn).instrument(span.clone()).await;
+    if let Err(error) = &result {
+        span.record("error.type", field::debug(category(error)));
+        tx.spoiled = true;
+    }
+    operation.count_joined();
+    result
+}
+
+/// The same in a savepoint, which is undone alone when the body fails. Not with the driver's `begin`,
+/// which counts itself open before its statement has run, so that a drop there would roll back the
+/// whole transaction and let later statements commit by themselves.
+pub(super) async fn nest<T>(
+    operation: &'static Operation,
+    tx: &mut Tx<'_>,
+    body: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    if tx.spoiled {
+        return Err(refused());
+    }
+    let span = operation.span();
+    // Until its end has been seen.
+    tx.spoiled = true;
+    let conn = &mut *tx.conn;
+    let work = async {
+        say(conn, "SAVEPOINT nested").await?;
+        let result = body(&mut *conn).await;
+        if result.is_err() {
+            say(conn, "ROLLBACK TO SAVEPOINT nested").await?;
+        }
+        say(conn, "RELEASE SAVEPOINT nested").await?;
+        Ok::<_, sqlx::Error>(result)
+    };
+    let result = work.instrument(span.clone()).await;
+    tx.spoiled = result.is_err();
+    let result = result.flatten();
+    if let Err(error) = &result {
+        span.record("error.type", field::debug(category(error)));
+    }
+    operation.count_joined();
+    result
+}
+
+async fn say(conn: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
+    sqlx::query(sql).execute(conn).await.map(drop)
+}

@@ -1,0 +1,110 @@
+//! Everything that is measured, in the order of the tables.
+
+use sqlx::SqliteConnection;
+
+use crate::recorder::{INNER_NOTHING, NOTHING, Recorder, measure};
+use crate::world::World;
+use crate::{annotated, careful, naive};
+
+/// The measured program: prints what [`crate::callgrind`] reads.
+pub(crate) async fn run(recorder: &Recorder) -> Result<(), Box<dyn std::error::Error>> {
+    let world = World::open().await?;
+    let World {
+        db, careful, pool, ..
+    } = &world;
+
+    let nothing = || std::future::ready(Ok::<_, String>(()));
+    measure!(recorder, NOTHING, Naive: nothing());
+    measure!(recorder, INNER_NOTHING, Naive: nothing());
+    measure!(
+        recorder,
+        "operation",
+        Dbop: annotated::add(db, 1, 1),
+        Careful: careful::add(careful, 1, 1),
+        Naive: naive::add(pool, 1, 1),
+    );
+    measure!(
+        recorder,
+        "transaction",
+        Dbop: annotated::transfer(db, 1, 2, 1),
+        Careful: careful::transfer(careful, 1, 2, 1),
+        Naive: naive::transfer(pool, 1, 2, 1),
+    );
+    let (file_db, readers) = (&world.file_db, &world.file_readers);
+    let file_careful = &world.file_careful;
+    measure!(
+        recorder,
+        "read",
+        Dbop: annotated::read(file_db, 1),
+        Careful: careful::read(file_careful, 1),
+        Naive: naive::read(readers, 1),
+    );
+    measure!(
+        recorder,
+        "guarded-read",
+        Dbop: annotated::read(db, 1),
+        Careful: careful::guarded_read(careful, 1),
+        Naive: naive::read(pool, 1),
+    );
+
+    // Apart, because a call by hand must not be counted with the poll of a transaction of dbop's
+    // around it.
+    annotated::joins(db, recorder).await?;
+    let mut tx = careful.pool().begin().await?;
+    joins_by_hand(&mut tx, recorder).await;
+    tx.rollback().await?;
+
+    let (sync_db, sync_careful) = (&world.sync_db, &world.sync_careful);
+    let sync_pool = sync_careful.pool();
+    measure!(
+        recorder,
+        "sync-operation",
+        Dbop: annotated::sync_add(sync_db, 1, 1),
+        Careful: careful::sync::sync_add(sync_careful, 1, 1),
+        Naive: naive::sync_add(sync_pool, 1, 1),
+    );
+    measure!(
+        recorder,
+        "sync-transaction",
+        Dbop: annotated::sync_transfer(sync_db, 1, 2, 1),
+        Careful: careful::sync::sync_transfer(sync_careful, 1, 2, 1),
+        Naive: naive::sync_transfer(sync_pool, 1, 2, 1),
+    );
+    measure!(
+        recorder,
+        "idle",
+        Dbop: annotated::idle(db, 1),
+        Careful: careful::idle(careful, 1),
+        Naive: naive::idle(pool, 1),
+    );
+    measure!(
+        recorder,
+        "sessionless",
+        Dbop: annotated::sessionless(1),
+        Careful: careful::sessionless(1),
+        Naive: naive::sessionless(1),
+    );
+    Ok(())
+}
+
+async fn joins_by_hand(conn: &mut SqliteConnection, recorder: &Recorder) {
+    let mut tx = careful::Tx::new(conn);
+    measure!(
+        recorder,
+        "inner-idle",
+        Careful: careful::joined(&mut tx, 1),
+        Naive: naive::joined(tx.conn, 1),
+    );
+    measure!(
+        recorder,
+        "inner-joined",
+        Careful: careful::joined_add(&mut tx, 1, 1),
+        Naive: naive::joined_add(tx.conn, 1, 1),
+    );
+    measure!(
+        recorder,
+        "inner-nested",
+        Careful: careful::nested_add(&mut tx, 1, 1),
+        Naive: naive::nested_add(tx.conn, 1, 1),
+    );
+}

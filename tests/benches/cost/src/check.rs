@@ -1,0 +1,88 @@
+//! The regression check: what a call costs over the same by hand must not grow.
+//!
+//! Ratios and not counts, because another compiler changes both sides alike; and with room for what
+//! it changes unevenly, and for the order in which the driver's thread and the caller's happen to
+//! run.
+
+use crate::callgrind::{Rows, middle};
+use crate::recorder::Side::{Careful, Dbop};
+use crate::tables::LINES;
+
+/// How much more than known is let pass.
+const ROOM: f64 = 0.06;
+
+/// What was measured when this was last changed, relative to the same by hand.
+struct Known {
+    case: &'static str,
+    /// Instructions of all threads.
+    instructions: f64,
+    /// Allocations more.
+    allocations: f64,
+    /// Bytes of the future.
+    size: f64,
+}
+
+const fn known(case: &'static str, instructions: f64, allocations: f64, size: f64) -> Known {
+    Known {
+        case,
+        instructions,
+        allocations,
+        size,
+    }
+}
+
+/// In the order of the tables.
+const KNOWN: &[Known] = &[
+    known("operation", 1.10, 3.0, 1.5),
+    known("transaction", 1.08, 4.0, 1.5),
+    known("read", 1.16, 4.0, 1.5),
+    known("guarded-read", 1.06, 4.0, 1.5),
+    known("inner-joined", 1.20, 1.0, 13.0),
+    known("inner-nested", 1.08, 2.0, 5.0),
+    known("sync-operation", 1.45, 3.0, 2.5),
+    known("sync-transaction", 1.34, 3.0, 2.5),
+    known("idle", 1.12, 2.0, 1.5),
+    known("sessionless", 1.03, 0.0, 2.0),
+    known("inner-idle", 2.70, 0.0, 30.0),
+];
+
+/// Prints all it compares, and fails with what has grown.
+pub(crate) fn check(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
+    let mut grown = Vec::new();
+    for line in LINES {
+        let case = line.case;
+        let (Some(dbop), Some(careful)) = (rows.of(case, Dbop), rows.of(case, Careful)) else {
+            return Err(format!("`{case}` was not measured").into());
+        };
+        let Some(known) = KNOWN.iter().find(|known| known.case == case) else {
+            return Err(format!("`{case}` has no known ratios").into());
+        };
+        let instructions = middle(&dbop.instructions) / middle(&careful.instructions);
+        let allocations = middle(&dbop.allocations) - middle(&careful.allocations);
+        let size = dbop.size as f64 / careful.size as f64;
+        println!(
+            "{case}: instructions {instructions:.3} of the same by hand (known {:.3}), allocations \
+             {allocations:+.1} (known {:+.1}), future {size:.2} (known {:.2})",
+            known.instructions, known.allocations, known.size
+        );
+        let mut compare = |what: &str, is: f64, most: f64| {
+            if is > most {
+                grown.push(format!("{case}: {what} {is:.3}, at most {most:.3}"));
+            }
+        };
+        let most = |ratio: f64| ratio * (1.0 + ROOM);
+        compare("instructions", instructions, most(known.instructions));
+        compare("allocations", allocations, known.allocations + 0.5);
+        compare("future", size, most(known.size));
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "calls cost more than they did, relative to the same by hand:\n{}\nSee `tests/bench cost` for \
+         all numbers. If that is meant, change `KNOWN` in {}.",
+        grown.join("\n"),
+        file!()
+    )
+    .into())
+}

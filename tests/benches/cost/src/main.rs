@@ -1,0 +1,55 @@
+//! Section 1 of `tests/bench`: what one call costs, in instructions, allocations and bytes.
+//!
+//! `dbop-cost table` prints the tables, `dbop-cost check` fails where a call costs more than it did.
+
+mod allocations;
+mod annotated;
+mod callgrind;
+mod careful;
+mod cases;
+mod check;
+mod naive;
+mod recorder;
+mod tables;
+mod world;
+
+use std::process::ExitCode;
+
+use recorder::Recorder;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match &*arguments {
+        ["table"] => callgrind::measure(40).and_then(|rows| tables::print(&rows)),
+        // Twice: a machine that does something else besides may disturb the order of the threads.
+        ["check"] => check().or_else(|_| check()),
+        // What the other two run under callgrind.
+        ["calls", repeats] => run(repeats),
+        _ => Err("usage: dbop-cost table | check".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("dbop-cost: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> Result<(), Failure> {
+    check::check(&callgrind::measure(15)?)
+}
+
+fn run(repeats: &str) -> Result<(), Failure> {
+    let recorder = Recorder::new(repeats.parse()?);
+    // One thread of the runtime's, so that nothing but the driver's threads runs beside it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(cases::run(&recorder))?;
+    recorder.print();
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The tables of this section, in Markdown.
+
+use crate::callgrind::{Row, Rows, middle, spread};
+use crate::recorder::Side::{self, Careful, Dbop, Naive};
+
+/// One line of the tables.
+pub(crate) struct Line {
+    pub(crate) case: &'static str,
+    title: &'static str,
+    /// Statements of the body, `SAVEPOINT` and its end among them.
+    pub(crate) statements: u32,
+}
+
+const fn line(case: &'static str, title: &'static str, statements: u32) -> Line {
+    Line {
+        case,
+        title,
+        statements,
+    }
+}
+
+pub(crate) const LINES: &[Line] = &[
+    line("operation", "`#[db_op]`, one `UPDATE`", 1),
+    line("transaction", "`#[transactional]`, two `UPDATE`s", 2),
+    line("read", "`#[db_op(read_only)]`, one `SELECT`, in a file", 1),
+    line(
+        "guarded-read",
+        "the same in memory, guarded by `PRAGMA query_only`",
+        1,
+    ),
+    line("inner-joined", "joined call, one `UPDATE`", 1),
+    line(
+        "inner-nested",
+        "nested call, one `UPDATE` in a savepoint",
+        3,
+    ),
+    line(
+        "sync-operation",
+        "plain `fn` under `#[db_op]`, one `UPDATE` by rusqlite",
+        1,
+    ),
+    line(
+        "sync-transaction",
+        "plain `fn` under `#[transactional]`, two of them",
+        2,
+    ),
+    line(
+        "idle",
+        "`#[db_op]` whose body does nothing with its session",
+        0,
+    ),
+    line("sessionless", "`#[db_op]` without a session, empty body", 0),
+    line("inner-idle", "joined call, empty body", 0),
+];
+
+/// The most a joined call may cost over a call of a plain function.
+const JOINED: f64 = 500.0;
+
+pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
+    println!("### Instructions per call\n");
+    println!(
+        "Of all threads, the driver's and SQLite's among them. Target: at most 1.01 of the same by hand.\n"
+    );
+    instructions(rows, |row| &row.instructions)?;
+    println!("\n### Of these, in the thread that awaits the call\n");
+    println!(
+        "Without SQLite's own work. The last three lines run no statement: they are dbop alone, with a pool and without.\n"
+    );
+    instructions(rows, |row| &row.of_caller)?;
+    let of = |side| Ok::<_, String>(middle(&row(rows, "inner-idle", side)?.of_caller));
+    let over = of(Dbop)? - of(Naive)?;
+    println!(
+        "\nA joined call costs {over:.0} instructions more than a call of a plain async function. Target: at most {JOINED}: {}.",
+        verdict(over <= JOINED)
+    );
+    println!("\n### Allocations per call\n");
+    println!("Target: at most two more than the same by hand, and one more for each statement.\n");
+    allocations(rows)?;
+    println!("\n### Bytes of the future\n");
+    println!("Target: at most 1.25 of the same by hand.\n");
+    sizes(rows)?;
+    Ok(())
+}
+
+fn row<'r>(rows: &'r Rows, case: &str, side: Side) -> Result<&'r Row, String> {
+    let found = rows.of(case, side);
+    found.ok_or_else(|| format!("`{case}` was not measured for {}", side.name()))
+}
+
+/// A ratio, where there is something to compare with.
+fn over(dbop: f64, naive: f64) -> String {
+    if naive < 100.0 {
+        return "-".to_owned();
+    }
+    format!("{:.2}", dbop / naive)
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
+const HEAD: &str = "| call | dbop | by hand, same promises | by hand, without | ratio to the same | ratio to without | spread | target |\n|---|--:|--:|--:|--:|--:|--:|---|";
+
+fn instructions(rows: &Rows, of: impl Fn(&Row) -> &[f64]) -> Result<(), String> {
+    println!("{HEAD}");
+    for Line { case, title, .. } in LINES {
+        let [dbop, careful, naive] = [
+            row(rows, case, Dbop)?,
+            row(rows, case, Careful)?,
+            row(rows, case, Naive)?,
+        ];
+        let spread = [dbop, careful, naive].map(|row| spread(of(row)));
+        let spread = spread.into_iter().fold(0.0, f64::max) * 100.0;
+        let [dbop, careful, naive] = [dbop, careful, naive].map(|row| middle(of(row)));
+        println!(
+            "| {title} | {dbop:.0} | {careful:.0} | {naive:.0} | {:.3} | {} | {spread:.1} % | {} |",
+            dbop / careful,
+            over(dbop, naive),
+            verdict(dbop / careful <= 1.01),
+        );
+    }
+    Ok(())
+}
+
+fn allocations(rows: &Rows) -> Result<(), String> {
+    println!(
+        "{}",
+        HEAD.replace(
+            "ratio to the same | ratio to without",
+            "more than the same | more than without"
+        )
+    );
+    for Line {
+        case,
+        title,
+        statements,
+        ..
+    } in LINES
+    {
+        let three = [
+            row(rows, case, Dbop)?,
+            row(rows, case, Careful)?,
+            row(rows, case, Naive)?,
+        ];
+        let spread = three.map(|row| spread(&row.allocations).max(0.0));
+        let spread = spread.into_iter().fold(0.0, f64::max) * 100.0;
+        let [dbop, careful, naive] = three.map(|row| middle(&row.allocations));
+        let more = dbop - careful;
+        println!(
+            "| {title} | {dbop:.1} | {careful:.1} | {naive:.1} | {more:+.1} | {:+.1} | {spread:.1} % | at most +{}: {} |",
+            dbop - naive,
+            2 + statements,
+            // Whether an answer is waited for decides over some of the driver's own.
+            verdict(more <= f64::from(2 + statements) + 0.5),
+        );
+    }
+    Ok(())
+}
+
+fn sizes(rows: &Rows) -> Result<(), String> {
+    println!(
+        "{}",
+        HEAD.replace(" spread |", "").replacen(
+            "--:|--:|--:|--:|--:|--:|",
+            "--:|--:|--:|--:|--:|",
+            1
+        )
+    );
+    for Line { case, title, .. } in LINES {
+        let size = |side| Ok::<_, String>(row(rows, case, side)?.size as f64);
+        let [dbop, careful, naive] = [size(Dbop)?, size(Careful)?, size(Naive)?];
+        println!(
+            "| {title} | {dbop} | {careful} | {naive} | {:.2} | {} | {} |",
+            dbop / careful,
+            over(dbop, naive),
+            verdict(dbop / careful <= 1.25),
+        );
+    }
+    Ok(())
+}

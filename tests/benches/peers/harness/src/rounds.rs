@@ -1,0 +1,208 @@
+//! Contestants, measured in turn.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures_util::future::BoxFuture;
+
+use crate::load::Measure;
+use crate::options::Options;
+use crate::ratio::{Ratio, median};
+
+/// What a contestant promises its caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// The whole call ends at a deadline, retries included.
+    pub deadline: bool,
+    /// What may pass is tried again.
+    pub retry: bool,
+    /// A caller that goes away, or an answer that is lost, leaves all of it or nothing, a clean
+    /// connection, and no false `Err` that is replayed.
+    pub outcome: bool,
+}
+
+impl Promises {
+    pub const NONE: Self = Self {
+        deadline: false,
+        retry: false,
+        outcome: false,
+    };
+    pub const ALL: Self = Self {
+        deadline: true,
+        retry: true,
+        outcome: true,
+    };
+
+    /// As a cell of a table.
+    #[must_use]
+    pub fn describe(self) -> String {
+        let each = [
+            (self.deadline, "deadline"),
+            (self.retry, "retry"),
+            (self.outcome, "outcome"),
+        ];
+        let kept: Vec<_> = each.iter().filter(|(kept, _)| *kept).collect();
+        match &*kept {
+            [] => "none".to_owned(),
+            kept => kept
+                .iter()
+                .map(|(_, name)| *name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        }
+    }
+}
+
+/// What one turn is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    pub tasks: usize,
+    /// For turns that have a length rather than an amount.
+    pub length: Duration,
+    pub seed: u64,
+}
+
+type Turn = Box<dyn Fn(Window) -> BoxFuture<'static, Measure> + Send + Sync>;
+
+/// One of those that are compared.
+pub struct Contestant {
+    pub name: &'static str,
+    pub promises: Promises,
+    turn: Turn,
+}
+
+impl std::fmt::Debug for Contestant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Contestant").field(&self.name).finish()
+    }
+}
+
+impl Contestant {
+    pub fn new(
+        name: &'static str,
+        promises: Promises,
+        turn: impl Fn(Window) -> BoxFuture<'static, Measure> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            promises,
+            turn: Box::new(turn),
+        }
+    }
+}
+
+/// What each contestant measured, round by round.
+#[derive(Debug)]
+pub struct Results {
+    pub each: Vec<(&'static str, Promises, Vec<Measure>)>,
+}
+
+/// Measures all of them in each round, in an order that changes; before that each has a turn that
+/// does not count, which opens connections and prepares statements.
+pub async fn interleave(
+    options: &Options,
+    contestants: &[Contestant],
+    tasks: usize,
+    length: Duration,
+) -> Results {
+    let mut each: Vec<_> = contestants
+        .iter()
+        .map(|contestant| (contestant.name, contestant.promises, Vec::new()))
+        .collect();
+    let mut order: Vec<usize> = (0..contestants.len()).collect();
+    let mut rng = Rng::with_seed(options.seed);
+    for contestant in contestants {
+        let warming = Window {
+            tasks,
+            length: length / 4,
+            seed: 0,
+        };
+        (contestant.turn)(warming).await;
+    }
+    for _ in 0..options.rounds {
+        rng.shuffle(&mut order);
+        // The same rows for all of a round.
+        let seed = rng.u64(..);
+        for at in &order {
+            let window = Window {
+                tasks,
+                length,
+                seed,
+            };
+            each[*at].2.push((contestants[*at].turn)(window).await);
+        }
+    }
+    Results { each }
+}
+
+impl Results {
+    fn rounds(&self, name: &str) -> &[Measure] {
+        let found = self.each.iter().find(|(known, ..)| *known == name);
+        found.map_or(&[], |(.., rounds)| rounds)
+    }
+
+    /// One number of each round.
+    #[must_use]
+    pub fn of(&self, name: &str, value: impl Fn(&Measure) -> f64) -> Vec<f64> {
+        self.rounds(name).iter().map(value).collect()
+    }
+
+    /// Calls a second; the median of the rounds.
+    #[must_use]
+    pub fn per_second(&self, name: &str) -> f64 {
+        median(&self.of(name, Measure::per_second))
+    }
+
+    /// The throughput of `mine` divided by that of `theirs`.
+    #[must_use]
+    pub fn ratio(&self, mine: &str, theirs: &str) -> Ratio {
+        let rates = |name| self.of(name, Measure::per_second);
+        Ratio::of(&rates(mine), &rates(theirs))
+    }
+
+    /// The fastest but `mine` of those that promise at least this.
+    #[must_use]
+    pub fn fastest(&self, mine: &str, promises: Promises) -> Option<&'static str> {
+        let at_least = |kept: Promises| {
+            kept.deadline >= promises.deadline
+                && kept.retry >= promises.retry
+                && kept.outcome >= promises.outcome
+        };
+        let others = self
+            .each
+            .iter()
+            .filter(|(name, kept, _)| *name != mine && at_least(*kept));
+        let rates = others.map(|(name, ..)| (*name, self.per_second(name)));
+        rates
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .map(|(name, _)| name)
+    }
+
+    /// The latency that this share of all calls of all rounds did not exceed; `None` where there
+    /// are too few calls to say.
+    #[must_use]
+    pub fn quantile(&self, name: &str, share: f64) -> Option<Duration> {
+        let mut all: Vec<_> = self
+            .rounds(name)
+            .iter()
+            .flat_map(|round| round.latencies.iter().copied())
+            .collect();
+        let beyond = all.len() as f64 * (1.0 - share);
+        if all.is_empty() || beyond < 1.0 {
+            return None;
+        }
+        let at = ((all.len() - 1) as f64 * share).round() as usize;
+        Some(*all.select_nth_unstable(at).1)
+    }
+
+    /// Failed calls of all rounds, and what the first of them said.
+    #[must_use]
+    pub fn failures(&self, name: &str) -> (u64, Option<&str>) {
+        let rounds = self.rounds(name);
+        let failed = rounds.iter().map(|round| round.failed).sum();
+        let first = rounds
+            .iter()
+            .find_map(|round| round.first_failure.as_deref());
+        (failed, first)
+    }
+}

@@ -1,0 +1,56 @@
+//! A retry loop as it is written by hand: until the deadline, with one delay or another.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use harness::bank::Fallible;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::DEADLINE;
+use crate::peers::passing::passes;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Delay {
+    Fixed,
+    /// Twice as long each time, with full jitter.
+    Exponential,
+}
+
+impl Delay {
+    fn before(self, attempt: u32) -> Duration {
+        let base = Duration::from_millis(10);
+        match self {
+            Self::Fixed => base,
+            Self::Exponential => {
+                let bound = base * 2_u32.pow(attempt.min(10));
+                bound.min(Duration::from_secs(1)).mul_f64(fastrand::f64())
+            }
+        }
+    }
+}
+
+/// Tries again what may pass, until the deadline.
+pub(super) async fn retried<A>(
+    delay: Delay,
+    begun: &AtomicU64,
+    attempt: impl Fn() -> A,
+) -> Fallible<()>
+where
+    A: Future<Output = sqlx::Result<()>>,
+{
+    let deadline = Instant::now() + DEADLINE;
+    for number in 0.. {
+        begun.fetch_add(1, Ordering::Relaxed);
+        let error = match timeout_at(deadline, attempt()).await? {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let wait = delay.before(number);
+        if !passes(&error) || Instant::now() + wait >= deadline {
+            return Err(error.into());
+        }
+        sleep(wait).await;
+    }
+    unreachable!("there is a last attempt")
+}

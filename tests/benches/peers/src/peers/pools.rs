@@ -1,0 +1,51 @@
+//! The pools of those that stand on sqlx, as dbop opens its own: one writer and apart from it the
+//! readers on SQLite, and no question to a connection before each use.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::{PgPool, SqlitePool};
+
+use harness::bank::Fallible;
+
+/// As dbop has it: SQLite's own wait for a lock is not fair and blocks its thread.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// The connections of one contestant on SQLite.
+#[derive(Clone, Debug)]
+pub(crate) struct Pools {
+    pub(crate) write: SqlitePool,
+    pub(crate) read: SqlitePool,
+}
+
+pub(crate) async fn sqlite(file: &Path, readers: u32) -> Fallible<Pools> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
+    };
+    let read = options.clone().pragma("query_only", "ON");
+    Ok(Pools {
+        write: pool(1).connect_with(options).await?,
+        read: pool(readers).connect_with(read).await?,
+    })
+}
+
+pub(crate) async fn postgres(url: &str, connections: u32) -> Fallible<PgPool> {
+    let options = PgConnectOptions::from_str(url)?;
+    Ok(PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?)
+}

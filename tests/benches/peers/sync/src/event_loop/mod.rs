@@ -1,0 +1,132 @@
+//! Section 4: how late a task is that wants to run every millisecond, while queries run that block
+//! their thread.
+
+#[path = "../../../../../../examples/lag/src/lateness.rs"]
+mod lateness;
+mod ways;
+
+use std::time::{Duration, Instant};
+
+use harness::{Options, Ratio, Table, milliseconds};
+use lateness::{Lateness, Ticker};
+use tokio::runtime::{Builder, Runtime};
+use ways::{CONNECTIONS, QUERIES, Way, rows_for};
+
+const WAYS: [(Way, &str); 4] = [
+    (Way::None, "no queries"),
+    (Way::Naive, "naively in async code"),
+    (Way::ByHand, "`spawn_blocking` by hand"),
+    (Way::Dbop, "`#[db_op] fn`"),
+];
+
+/// A turn's p50, p99 and max and how long all queries took, in milliseconds; and how often the task
+/// ran.
+type Turn = [f64; 5];
+
+/// Turns are longer than those of other sections, so there are fewer.
+const ROUNDS: usize = 5;
+
+pub(crate) fn run(options: &Options) -> String {
+    let options = &Options {
+        rounds: options.rounds.min(ROUNDS),
+        ..*options
+    };
+    let rows = rows_for(options.window(5, 25));
+    let mut rng = fastrand::Rng::with_seed(options.seed);
+    let mut tables = String::new();
+    for (threads, runtime) in runtimes() {
+        let mut turns = [const { Vec::<Turn>::new() }; WAYS.len()];
+        let mut order: Vec<usize> = (0..WAYS.len()).collect();
+        for _ in 0..options.rounds {
+            rng.shuffle(&mut order);
+            for at in &order {
+                turns[*at].push(turn(&runtime, WAYS[*at].0, rows));
+            }
+        }
+        tables.push_str(&format!("{threads}:\n\n{}\n", table(&turns)));
+    }
+    format!(
+        "## Event-loop lag\n\n{}\n\n\
+         How late a task is that wants to run every millisecond, while {QUERIES} queries of about \
+         {} ms run on {CONNECTIONS} connections to SQLite in memory, all asked for at once. \
+         Milliseconds; the ratio is of the naive way to the row.\n\n{tables}",
+        options.describe(),
+        options.choose(5, 25),
+    )
+}
+
+/// An event loop of one thread, and the usual kind, as small as it gets.
+fn runtimes() -> [(&'static str, Runtime); 2] {
+    let start = |mut builder: Builder| {
+        let runtime = builder.enable_all().build();
+        runtime.expect("the system has room for a runtime")
+    };
+    let mut two_threads = Builder::new_multi_thread();
+    two_threads.worker_threads(2);
+    [
+        ("One thread", start(Builder::new_current_thread())),
+        ("Two threads", start(two_threads)),
+    ]
+}
+
+fn turn(runtime: &Runtime, way: Way, rows: i64) -> Turn {
+    let (lateness, took) = measured(runtime, way.run(rows));
+    let at = |share| milliseconds(lateness.quantile(share));
+    let ticks = lateness.ticks() as f64;
+    [at(0.5), at(0.99), at(1.0), milliseconds(took), ticks]
+}
+
+/// Runs the work while a ticker measures.
+fn measured(
+    runtime: &Runtime,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> (Lateness, Duration) {
+    runtime.block_on(async {
+        let ticker = Ticker::start();
+        let began = Instant::now();
+        // A task like all others, so that it shares the threads with the ticker.
+        tokio::spawn(work).await.expect("the work does not panic");
+        let took = began.elapsed();
+        (ticker.stop().await, took)
+    })
+}
+
+fn table(turns: &[Vec<Turn>; WAYS.len()]) -> Table {
+    let mut table = Table::new(
+        1,
+        [
+            "64 queries",
+            "p50",
+            "p99",
+            "max",
+            "naive ÷ it, p99",
+            "naive ÷ it, max",
+            "took",
+            "ticks",
+        ],
+    );
+    let column = |way: usize, value: usize| -> Vec<f64> {
+        turns[way].iter().map(|turn| turn[value]).collect()
+    };
+    for (way, (_, name)) in WAYS.iter().enumerate() {
+        let cell = |value| format!("{:.1}", Ratio::spread(column(way, value)));
+        let ratio = |value| match way {
+            0 | 1 => "–".to_owned(),
+            _ => {
+                let naive = column(Way::Naive as usize, value);
+                format!("{:.0}", Ratio::of(&naive, &column(way, value)))
+            }
+        };
+        table.row([
+            (*name).to_owned(),
+            cell(0),
+            cell(1),
+            cell(2),
+            ratio(1),
+            ratio(2),
+            cell(3),
+            format!("{:.0}", Ratio::spread(column(way, 4))),
+        ]);
+    }
+    table
+}
