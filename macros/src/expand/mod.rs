@@ -392,8 +392,10 @@ impl Expansion<'_> {
 
     /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
     /// outside of the attempts reads `v`. If that is all, `v` stays as it was written.
+    ///
+    /// A shared reference can be read by each attempt as it is.
     fn is_replayed(&self, argument: &Argument) -> bool {
-        if self.plan == Plan::Once {
+        if self.plan == Plan::Once || argument.is_unchanging_reference() {
             return false;
         }
         // Usually there is none; the block is long, and is not searched for nothing.

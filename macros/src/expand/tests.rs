@@ -335,8 +335,21 @@ fn a_half_typed_body_still_expands() {
 }
 
 #[test]
+fn a_shared_reference_is_read_by_each_attempt_as_it_is() {
+    let found = expanded(
+        Transactional,
+        "",
+        "async fn f(tx: &mut Tx<'_, Sqlite>, a: &str, mut b: &str, (c, d): &(u8, u8)) -> R {}",
+    );
+    assert!(!found.contains("__kept_a"), "{found}");
+    for kept in ["__kept_b", "__kept_3"] {
+        assert!(found.contains(kept), "{kept}: {found}");
+    }
+}
+
+#[test]
 fn an_argument_that_only_the_option_db_reads_raises_no_lint() {
-    let function = "async fn f(db: &Db, #[session] c: &mut PgConnection, x: u8) -> R {}";
+    let function = "async fn f(db: Db, #[session] c: &mut PgConnection, x: u8) -> R {}";
     let found: String = expanded(DbOp, "db = db.clone()", function)
         .split_whitespace()
         .collect();

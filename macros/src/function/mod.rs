@@ -227,6 +227,13 @@ impl Argument {
         types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| mutable)
     }
 
+    /// `name: &T`, which the body cannot make refer to something else.
+    pub(crate) fn is_unchanging_reference(&self) -> bool {
+        let plain = matches!(&*self.parameter.pat, Pat::Ident(pattern)
+            if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
+        plain && types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| !mutable)
+    }
+
     /// What tells it from all others: the user's name, or its place, which no name can be.
     pub(crate) fn label(&self) -> String {
         if self.is_named() {

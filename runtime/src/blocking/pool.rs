@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use deadpool::managed::{Object, PoolError};
+use deadpool::managed::{Object, PoolError, QueueMode};
 use deadpool_r2d2::Pool;
 use pin_project_lite::pin_project;
 use r2d2::ManageConnection;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::bridge;
 use super::connection::SyncConnection;
-use super::trusting::Trusting;
+use super::trusting::{Slot, Trusting};
 use crate::breaker::Breaker;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
@@ -256,12 +256,12 @@ pub(crate) struct Lease<M: Manager> {
 }
 
 impl<M: Manager> Lease<M> {
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut M::Connection) -> R) -> R {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Slot<M::Connection>) -> R) -> R {
         let object = self.object.as_ref().expect("held until it is dropped");
-        let mut conn = object
+        let mut slot = object
             .lock()
             .expect("the pool hands out no connection whose driver has panicked");
-        work(&mut conn)
+        work(&mut slot)
     }
 }
 
@@ -341,6 +341,8 @@ impl<M: Manager> BlockingBuilder<M> {
         let manager = Trusting::new(self.manager);
         let pool = Pool::builder(manager)
             .max_size(most)
+            // The one that was used last has its pages and statements at hand.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .expect("only timeouts could need what is missing, and none are set");
         let writer = M::Connection::ONE_WRITER.then(|| Arc::new(Semaphore::new(1)));

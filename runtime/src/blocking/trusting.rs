@@ -18,18 +18,33 @@ impl<M: ManageConnection> Trusting<M> {
     }
 }
 
+/// A connection of the pool.
+pub(super) struct Slot<C> {
+    pub(super) conn: C,
+    /// A call that only reads has made it read-only, and it is still so: the next may only read, too.
+    pub(super) read_only: bool,
+}
+
 impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
-    type Type = SyncWrapper<M::Connection>;
+    type Type = SyncWrapper<Slot<M::Connection>>;
     type Error = M::Error;
 
     async fn create(&self) -> Result<Self::Type, Self::Error> {
         let manager = Arc::clone(&self.0);
-        SyncWrapper::new(Runtime::Tokio1, move || manager.connect()).await
+        let connect = move || {
+            let conn = manager.connect()?;
+            let read_only = false;
+            Ok(Slot { conn, read_only })
+        };
+        SyncWrapper::new(Runtime::Tokio1, connect).await
     }
 
-    async fn recycle(&self, conn: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
+    async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
         // Nobody else has it, so nothing waits for the lock.
-        match conn.lock().map(|mut conn| self.0.has_broken(&mut conn)) {
+        match slot
+            .lock()
+            .map(|mut slot| self.0.has_broken(&mut slot.conn))
+        {
             Ok(false) => {}
             Ok(true) => return Err(RecycleError::message("it is broken")),
             Err(_) => return Err(RecycleError::message("its driver has panicked")),
@@ -38,7 +53,10 @@ impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
             return Ok(());
         }
         let manager = Arc::clone(&self.0);
-        match conn.interact(move |conn| manager.is_valid(conn)).await {
+        match slot
+            .interact(move |slot| manager.is_valid(&mut slot.conn))
+            .await
+        {
             Ok(valid) => valid.map_err(RecycleError::Backend),
             Err(error) => Err(RecycleError::message(error.to_string())),
         }

@@ -8,7 +8,7 @@
 //! | abandoned while | the connection | the database |
 //! |---|---|---|
 //! | it waits for a thread | given back | untouched |
-//! | the guard or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
+//! | the guard is changed, or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
 //! | the body of a transaction runs | its statements are interrupted; given back after `ROLLBACK`, or closed where an interrupt may still come | untouched, unless the body itself has committed |
 //! | the body of a `read_only` operation runs | the same without `ROLLBACK` | untouched |
 //! | the body of another operation runs | given back after its end | whatever the body does |
@@ -34,6 +34,7 @@ use super::bridge;
 use super::connection::{Begin, SyncConnection, TransactionStatus};
 use super::pool::{Lease, Manager};
 use super::progress::Progress;
+use super::trusting::Slot;
 use crate::call::{Running, lost};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome};
@@ -76,7 +77,7 @@ impl<M: Manager> Work<M> {
         }
         // Kept only if all that follows says so: also a driver may panic.
         self.lease.keep = false;
-        let (ended, keep) = self.lease.with(|conn| self.on(conn, body, failed));
+        let (ended, keep) = self.lease.with(|slot| self.on(slot, body, failed));
         self.lease.keep = keep;
         if let Ended::Panicked(_) = &ended
             && self.progress.is_abandoned()
@@ -94,13 +95,18 @@ impl<M: Manager> Work<M> {
     /// The same on the connection, and whether that may be kept.
     fn on<R, B: FnOnce(&mut M::Connection) -> R>(
         &self,
-        conn: &mut M::Connection,
+        slot: &mut Slot<M::Connection>,
         body: B,
         failed: &dyn Fn(&R) -> bool,
     ) -> (Ended<R, B>, bool) {
-        if let Err(error) = self.open(conn) {
+        if let Err(error) = self.guard(slot) {
+            let clean = slot.conn.set_read_only(slot.read_only).is_ok();
+            return (Ended::Refused(error, body), clean);
+        }
+        let conn = &mut slot.conn;
+        if let Err(error) = self.begin(conn) {
             let (_, clean) = undo(conn);
-            return (Ended::Refused(error, body), clean && self.close(conn));
+            return (Ended::Refused(error, body), clean);
         }
         // An operation that writes is left to its end: stopped half-way, it would have done half.
         if self.op.transaction || self.op.read_only {
@@ -109,7 +115,7 @@ impl<M: Manager> Work<M> {
         if !self.progress.may_run() {
             self.progress.disarm();
             let (_, clean) = undo(conn);
-            return (Ended::Abandoned, clean && self.close(conn));
+            return (Ended::Abandoned, clean);
         }
         let body = AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn)));
         let result = catch_unwind(body);
@@ -120,18 +126,25 @@ impl<M: Manager> Work<M> {
         } else {
             self.end_operation(conn, result, failed)
         };
-        (ended, clean && quiet && self.close(conn))
+        (ended, clean && quiet)
     }
 
-    fn is_guarded(&self) -> bool {
-        self.op.read_only && (M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction)
-    }
-
-    /// Makes the connection what the operation asks for.
-    fn open(&self, conn: &mut M::Connection) -> Result<(), Error> {
-        if self.is_guarded() {
-            conn.set_read_only(true)?;
+    /// Makes the connection read-only where the operation asks for that, and lets it write where an
+    /// earlier one has asked: to do that after each would be two more statements for each that reads.
+    fn guard(&self, slot: &mut Slot<M::Connection>) -> Result<(), Error> {
+        let guards = M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction;
+        let change = match self.op.read_only {
+            true => guards && !slot.read_only,
+            false => slot.read_only,
+        };
+        if change {
+            slot.conn.set_read_only(self.op.read_only)?;
+            slot.read_only = self.op.read_only;
         }
+        Ok(())
+    }
+
+    fn begin(&self, conn: &mut M::Connection) -> Result<(), Error> {
         if self.op.transaction {
             let begin = Begin {
                 isolation: self.op.isolation,
@@ -152,11 +165,6 @@ impl<M: Manager> Work<M> {
         let timely = M::Connection::ONE_WRITER;
         self.progress.answered(answer.is_ok(), timely);
         answer
-    }
-
-    /// Undoes what `open` has set, apart from the transaction; `false` if that failed.
-    fn close(&self, conn: &mut M::Connection) -> bool {
-        !self.is_guarded() || conn.set_read_only(false).is_ok()
     }
 
     fn end_transaction<R, B>(
