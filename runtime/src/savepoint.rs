@@ -46,12 +46,13 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
     }
 
     pub(crate) async fn set(&mut self) -> Result<(), Error> {
-        if let Some(refused) = self.view.state.refusal(Instant::now()) {
+        let now = Instant::now();
+        if let Some(refused) = self.view.state.refusal(now) {
             // Nothing is sent, so nothing is left to undo, and an outer savepoint may go on.
             self.end();
             return Err(refused.into());
         }
-        Ok(self.send(Verb::Set).await?)
+        Ok(self.send(Verb::Set, now).await?)
     }
 
     /// What is lent to the code inside.
@@ -71,7 +72,7 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         let undo = tx_of(&mut self.view).must_undo(depth);
         match (keep, undo) {
             (true, Undo::No) => {
-                self.send(Verb::Release).await?;
+                self.send(Verb::Release, Instant::now()).await?;
                 self.end();
                 Ok(())
             }
@@ -95,8 +96,8 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         tx_of(&mut self.view).undone(depth);
         let aborted = tx_of(&mut self.view).poison.is_some();
         if !aborted {
-            let undone = match self.send(Verb::RollBackTo).await {
-                Ok(()) => self.send(Verb::Release).await,
+            let undone = match self.send(Verb::RollBackTo, Instant::now()).await {
+                Ok(()) => self.send(Verb::Release, Instant::now()).await,
                 failed => failed,
             };
             if let Err(error) = undone {
@@ -111,10 +112,10 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         tx_of(&mut self.view).depth -= 1;
     }
 
-    async fn send(&mut self, verb: Verb) -> sqlx::Result<()> {
+    async fn send(&mut self, verb: Verb, now: Instant) -> sqlx::Result<()> {
         let View { conn, state } = self.view.reborrow();
         let sql = text(verb, tx(state).depth);
-        statement::run_again::<DB>(conn, state, sql).await
+        statement::run_again::<DB>(conn, state, sql, now).await
     }
 }
 

@@ -126,8 +126,9 @@ pub(crate) fn prepare_with<'e, DB: Backend>(
 ) -> BoxFuture<'e, sqlx::Result<DB::Statement>> {
     Box::pin(async move {
         let View { conn, state } = view;
-        before_statement::<DB>(conn, state).await?;
-        let mut watch = Watch::asking(state);
+        let now = Instant::now();
+        before_statement::<DB>(conn, state, now).await?;
+        let mut watch = Watch::asking(state, now);
         let prepared = DB::prepare_with(conn, sql, parameters).await;
         watch.end::<DB>(prepared.as_ref().err());
         prepared
@@ -140,8 +141,9 @@ pub(crate) fn describe<DB: Backend>(
 ) -> BoxFuture<'_, sqlx::Result<Describe<DB>>> {
     Box::pin(async move {
         let View { conn, state } = view;
-        before_statement::<DB>(conn, state).await?;
-        let mut watch = Watch::asking(state);
+        let now = Instant::now();
+        before_statement::<DB>(conn, state, now).await?;
+        let mut watch = Watch::asking(state, now);
         let description = DB::describe(conn, sql).await;
         watch.end::<DB>(description.as_ref().err());
         description
@@ -154,21 +156,23 @@ pub(crate) async fn run<DB: Backend>(
     state: &mut State,
     sql: SqlStr,
 ) -> sqlx::Result<()> {
-    before_statement::<DB>(conn, state).await?;
-    let mut watch = Watch::asking(state);
+    let now = Instant::now();
+    before_statement::<DB>(conn, state, now).await?;
+    let mut watch = Watch::asking(state, now);
     let done = DB::run(conn, sql).await;
     watch.end::<DB>(done.as_ref().err());
     done.map(drop)
 }
 
-/// The same for one that every transaction may run.
+/// The same for one that every transaction may run, `now`.
 pub(crate) async fn run_again<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
     sql: SqlStr,
+    now: Instant,
 ) -> sqlx::Result<()> {
-    before_statement::<DB>(conn, state).await?;
-    let mut watch = Watch::asking(state);
+    before_statement::<DB>(conn, state, now).await?;
+    let mut watch = Watch::asking(state, now);
     let done = DB::run_again(conn, sql).await;
     watch.end::<DB>(done.as_ref().err());
     done.map(drop)
@@ -181,7 +185,8 @@ pub(crate) async fn ask<DB: Backend>(
     sql: &'static str,
     arguments: &[&str],
 ) -> sqlx::Result<Option<DB::Row>> {
-    before_statement::<DB>(conn, state).await?;
+    let now = Instant::now();
+    before_statement::<DB>(conn, state, now).await?;
     let statement = Statement {
         sql: sql.into_sql_str(),
         prepared: None,
@@ -189,7 +194,7 @@ pub(crate) async fn ask<DB: Backend>(
         persistent: true,
     };
     first_row_of_all(Watched::<DB> {
-        watch: Watch::asking(state),
+        watch: Watch::asking(state, now),
         rows: DB::fetch_many(conn, statement),
     })
     .await
@@ -213,8 +218,9 @@ fn refusal<DB: Backend>(
 pub(crate) async fn before_statement<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
+    now: Instant,
 ) -> sqlx::Result<()> {
-    if let Some(error) = refusal::<DB>(conn, state, Instant::now()) {
+    if let Some(error) = refusal::<DB>(conn, state, now) {
         return Err(error);
     }
     settle_suspicion::<DB>(conn, state).await
@@ -275,8 +281,8 @@ impl<'e> Watch<'e> {
     }
 
     /// Of dbop's own, which does not count as the body's.
-    fn asking(state: &'e mut State) -> Self {
-        state.asking(Instant::now());
+    fn asking(state: &'e mut State, now: Instant) -> Self {
+        state.asking(now);
         Self {
             state,
             facts: Facts::NONE,

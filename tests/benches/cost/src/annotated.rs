@@ -1,35 +1,75 @@
 //! dbop's side: the functions as a user of dbop writes them.
 
 use dbop::{Conn, Tx, db_op, transactional};
-use sqlx::Sqlite;
+use sqlx::{Postgres, Sqlite};
 
 use crate::recorder::{Recorder, measure};
-use crate::world::{ADD, READ};
+use crate::texts::sqlite::ADD;
 
-#[db_op]
-pub(crate) async fn add(conn: &mut Conn<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
-    let add = sqlx::query(ADD).bind(cents).bind(id);
-    Ok(add.execute(&mut *conn).await?.rows_affected())
+/// The same for each database: they differ in the type of the session.
+macro_rules! functions {
+    ($module:ident, $database:ident) => {
+        pub(crate) mod $module {
+            use dbop::{Conn, Tx, db_op, transactional};
+
+            use crate::texts::$module::{ADD, READ};
+
+            type DB = sqlx::$database;
+
+            #[db_op]
+            pub(crate) async fn add(
+                conn: &mut Conn<'_, DB>,
+                id: i64,
+                cents: i64,
+            ) -> dbop::Result<u64> {
+                let add = sqlx::query(ADD).bind(cents).bind(id);
+                Ok(add.execute(&mut *conn).await?.rows_affected())
+            }
+
+            #[db_op(read_only)]
+            pub(crate) async fn read(conn: &mut Conn<'_, DB>, id: i64) -> dbop::Result<i64> {
+                let read = sqlx::query_scalar(READ).bind(id);
+                Ok(read.fetch_one(&mut *conn).await?)
+            }
+
+            #[transactional]
+            pub(crate) async fn transfer(
+                tx: &mut Tx<'_, DB>,
+                from: i64,
+                to: i64,
+                cents: i64,
+            ) -> dbop::Result<u64> {
+                let take = sqlx::query(ADD).bind(-cents).bind(from);
+                let taken = take.execute(&mut *tx).await?.rows_affected();
+                let give = sqlx::query(ADD).bind(cents).bind(to);
+                Ok(taken + give.execute(&mut *tx).await?.rows_affected())
+            }
+
+            #[transactional]
+            pub(crate) async fn joined_add(
+                tx: &mut Tx<'_, DB>,
+                id: i64,
+                cents: i64,
+            ) -> dbop::Result<u64> {
+                let add = sqlx::query(ADD).bind(cents).bind(id);
+                Ok(add.execute(&mut *tx).await?.rows_affected())
+            }
+
+            #[transactional(nested)]
+            pub(crate) async fn nested_add(
+                tx: &mut Tx<'_, DB>,
+                id: i64,
+                cents: i64,
+            ) -> dbop::Result<u64> {
+                let add = sqlx::query(ADD).bind(cents).bind(id);
+                Ok(add.execute(&mut *tx).await?.rows_affected())
+            }
+        }
+    };
 }
 
-#[db_op(read_only)]
-pub(crate) async fn read(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
-    let read = sqlx::query_scalar(READ).bind(id);
-    Ok(read.fetch_one(&mut *conn).await?)
-}
-
-#[transactional]
-pub(crate) async fn transfer(
-    tx: &mut Tx<'_, Sqlite>,
-    from: i64,
-    to: i64,
-    cents: i64,
-) -> dbop::Result<u64> {
-    let take = sqlx::query(ADD).bind(-cents).bind(from);
-    let taken = take.execute(&mut *tx).await?.rows_affected();
-    let give = sqlx::query(ADD).bind(cents).bind(to);
-    Ok(taken + give.execute(&mut *tx).await?.rows_affected())
-}
+functions!(sqlite, Sqlite);
+functions!(postgres, Postgres);
 
 /// Takes a session and does nothing with it.
 #[db_op]
@@ -50,24 +90,20 @@ async fn joined(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
     Ok(id)
 }
 
-#[transactional]
-async fn joined_add(tx: &mut Tx<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
-    let add = sqlx::query(ADD).bind(cents).bind(id);
-    Ok(add.execute(&mut *tx).await?.rows_affected())
-}
-
-#[transactional(nested)]
-async fn nested_add(tx: &mut Tx<'_, Sqlite>, id: i64, cents: i64) -> dbop::Result<u64> {
-    let add = sqlx::query(ADD).bind(cents).bind(id);
-    Ok(add.execute(&mut *tx).await?.rows_affected())
-}
-
 /// Measures calls inside one transaction.
 #[transactional(timeout = "1h", retry = never)]
 pub(crate) async fn joins(tx: &mut Tx<'_, Sqlite>, recorder: &Recorder) -> dbop::Result<()> {
     measure!(recorder, "inner-idle", Dbop: joined(&mut *tx, 1));
-    measure!(recorder, "inner-joined", Dbop: joined_add(&mut *tx, 1, 1));
-    measure!(recorder, "inner-nested", Dbop: nested_add(&mut *tx, 1, 1));
+    measure!(recorder, "inner-joined", Dbop: sqlite::joined_add(&mut *tx, 1, 1));
+    measure!(recorder, "inner-nested", Dbop: sqlite::nested_add(&mut *tx, 1, 1));
+    Ok(())
+}
+
+/// The same on the stub.
+#[transactional(timeout = "1h", retry = never)]
+pub(crate) async fn stub_joins(tx: &mut Tx<'_, Postgres>, recorder: &Recorder) -> dbop::Result<()> {
+    measure!(recorder, "stub-joined", Dbop: postgres::joined_add(&mut *tx, 1, 1));
+    measure!(recorder, "stub-nested", Dbop: postgres::nested_add(&mut *tx, 1, 1));
     Ok(())
 }
 

@@ -3,11 +3,14 @@
 use sqlx::SqliteConnection;
 
 use crate::recorder::{INNER_NOTHING, NOTHING, Recorder, measure};
+use crate::stub_world::StubWorld;
 use crate::world::World;
 use crate::{annotated, careful, naive};
 
+type Failure = Box<dyn std::error::Error>;
+
 /// The measured program: prints what [`crate::callgrind`] reads.
-pub(crate) async fn run(recorder: &Recorder) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn run(recorder: &Recorder) -> Result<(), Failure> {
     let world = World::open().await?;
     let World {
         db, careful, pool, ..
@@ -19,32 +22,32 @@ pub(crate) async fn run(recorder: &Recorder) -> Result<(), Box<dyn std::error::E
     measure!(
         recorder,
         "operation",
-        Dbop: annotated::add(db, 1, 1),
-        Careful: careful::add(careful, 1, 1),
-        Naive: naive::add(pool, 1, 1),
+        Dbop: annotated::sqlite::add(db, 1, 1),
+        Careful: careful::sqlite::add(careful, 1, 1),
+        Naive: naive::sqlite::add(pool, 1, 1),
     );
     measure!(
         recorder,
         "transaction",
-        Dbop: annotated::transfer(db, 1, 2, 1),
-        Careful: careful::transfer(careful, 1, 2, 1),
-        Naive: naive::transfer(pool, 1, 2, 1),
+        Dbop: annotated::sqlite::transfer(db, 1, 2, 1),
+        Careful: careful::sqlite::transfer(careful, 1, 2, 1),
+        Naive: naive::sqlite::transfer(pool, 1, 2, 1),
     );
     let (file_db, readers) = (&world.file_db, &world.file_readers);
     let file_careful = &world.file_careful;
     measure!(
         recorder,
         "read",
-        Dbop: annotated::read(file_db, 1),
-        Careful: careful::read(file_careful, 1),
-        Naive: naive::read(readers, 1),
+        Dbop: annotated::sqlite::read(file_db, 1),
+        Careful: careful::sqlite::read(file_careful, 1),
+        Naive: naive::sqlite::read(readers, 1),
     );
     measure!(
         recorder,
         "guarded-read",
-        Dbop: annotated::read(db, 1),
+        Dbop: annotated::sqlite::read(db, 1),
         Careful: careful::guarded_read(careful, 1),
-        Naive: naive::read(pool, 1),
+        Naive: naive::sqlite::read(pool, 1),
     );
 
     // Apart, because a call by hand must not be counted with the poll of a transaction of dbop's
@@ -53,6 +56,8 @@ pub(crate) async fn run(recorder: &Recorder) -> Result<(), Box<dyn std::error::E
     let mut tx = careful.pool().begin().await?;
     joins_by_hand(&mut tx, recorder).await;
     tx.rollback().await?;
+
+    on_the_stub(recorder).await?;
 
     let (sync_db, sync_careful) = (&world.sync_db, &world.sync_careful);
     let sync_pool = sync_careful.pool();
@@ -98,13 +103,60 @@ async fn joins_by_hand(conn: &mut SqliteConnection, recorder: &Recorder) {
     measure!(
         recorder,
         "inner-joined",
-        Careful: careful::joined_add(&mut tx, 1, 1),
-        Naive: naive::joined_add(tx.conn, 1, 1),
+        Careful: careful::sqlite::joined_add(&mut tx, 1, 1),
+        Naive: naive::sqlite::joined_add(tx.conn, 1, 1),
     );
     measure!(
         recorder,
         "inner-nested",
-        Careful: careful::nested_add(&mut tx, 1, 1),
-        Naive: naive::nested_add(tx.conn, 1, 1),
+        Careful: careful::sqlite::nested_add(&mut tx, 1, 1),
+        Naive: naive::sqlite::nested_add(tx.conn, 1, 1),
     );
+}
+
+/// The same on a stub of a server.
+async fn on_the_stub(recorder: &Recorder) -> Result<(), Failure> {
+    let world = StubWorld::open().await?;
+    let StubWorld {
+        db, careful, pool, ..
+    } = &world;
+    measure!(
+        recorder,
+        "stub-operation",
+        Dbop: annotated::postgres::add(db, 1, 1),
+        Careful: careful::postgres::add(careful, 1, 1),
+        Naive: naive::postgres::add(pool, 1, 1),
+    );
+    measure!(
+        recorder,
+        "stub-transaction",
+        Dbop: annotated::postgres::transfer(db, 1, 2, 1),
+        Careful: careful::postgres::transfer(careful, 1, 2, 1),
+        Naive: naive::postgres::transfer(pool, 1, 2, 1),
+    );
+    let (careful_readers, readers) = (&world.careful_readers, &world.readers);
+    measure!(
+        recorder,
+        "stub-read",
+        Dbop: annotated::postgres::read(db, 1),
+        Careful: careful::postgres::read(careful_readers, 1),
+        Naive: naive::postgres::read(readers, 1),
+    );
+    annotated::stub_joins(db, recorder).await?;
+    let mut begun = careful.pool().begin().await?;
+    let mut tx = careful::Tx::new(&mut *begun);
+    measure!(
+        recorder,
+        "stub-joined",
+        Careful: careful::postgres::joined_add(&mut tx, 1, 1),
+        Naive: naive::postgres::joined_add(tx.conn, 1, 1),
+    );
+    measure!(
+        recorder,
+        "stub-nested",
+        Careful: careful::postgres::nested_add(&mut tx, 1, 1),
+        Naive: naive::postgres::nested_add(tx.conn, 1, 1),
+    );
+    begun.rollback().await?;
+    Ok(())
 }

@@ -10,7 +10,10 @@ mod cases;
 mod check;
 mod naive;
 mod recorder;
+mod stub;
+mod stub_world;
 mod tables;
+mod texts;
 mod world;
 
 use std::process::ExitCode;

@@ -19,7 +19,7 @@ const fn line(case: &'static str, title: &'static str, statements: u32) -> Line 
     }
 }
 
-pub(crate) const LINES: &[Line] = &[
+const LINES: &[Line] = &[
     line("operation", "`#[db_op]`, one `UPDATE`", 1),
     line("transaction", "`#[transactional]`, two `UPDATE`s", 2),
     line("read", "`#[db_op(read_only)]`, one `SELECT`, in a file", 1),
@@ -53,20 +53,51 @@ pub(crate) const LINES: &[Line] = &[
     line("inner-idle", "joined call, empty body", 0),
 ];
 
+/// On the stub, where only one thread runs.
+const ON_STUB: &[Line] = &[
+    line("stub-operation", "`#[db_op]`, one `UPDATE`, on the stub", 1),
+    line(
+        "stub-transaction",
+        "`#[transactional]`, two `UPDATE`s, on the stub",
+        2,
+    ),
+    line(
+        "stub-read",
+        "`#[db_op(read_only)]`, one `SELECT`, on the stub",
+        1,
+    ),
+    line("stub-joined", "joined call, one `UPDATE`, on the stub", 1),
+    line(
+        "stub-nested",
+        "nested call, one `UPDATE` in a savepoint, on the stub",
+        3,
+    ),
+];
+
+/// All that is measured.
+pub(crate) fn lines() -> impl Iterator<Item = &'static Line> {
+    LINES.iter().chain(ON_STUB)
+}
+
 /// The most a joined call may cost over a call of a plain function.
 const JOINED: f64 = 500.0;
 
 pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
-    println!("### Instructions per call\n");
+    println!("### The wrapper alone: on a stub of a server, in one thread\n");
+    println!(
+        "Instructions per call, the driver's and the stub's among them: they are the same on all sides, and no database works. Target: at most 1.01 of the same by hand.\n"
+    );
+    instructions(rows, ON_STUB, |row| &row.instructions)?;
+    println!("\n### Instructions per call\n");
     println!(
         "Of all threads, the driver's and SQLite's among them. Target: at most 1.01 of the same by hand.\n"
     );
-    instructions(rows, |row| &row.instructions)?;
+    instructions(rows, LINES, |row| &row.instructions)?;
     println!("\n### Of these, in the thread that awaits the call\n");
     println!(
         "Without SQLite's own work. The last three lines run no statement: they are dbop alone, with a pool and without.\n"
     );
-    instructions(rows, |row| &row.of_caller)?;
+    instructions(rows, LINES, |row| &row.of_caller)?;
     let of = |side| Ok::<_, String>(middle(&row(rows, "inner-idle", side)?.of_caller));
     let over = of(Dbop)? - of(Naive)?;
     println!(
@@ -101,9 +132,9 @@ fn verdict(met: bool) -> &'static str {
 
 const HEAD: &str = "| call | dbop | by hand, same promises | by hand, without | ratio to the same | ratio to without | spread | target |\n|---|--:|--:|--:|--:|--:|--:|---|";
 
-fn instructions(rows: &Rows, of: impl Fn(&Row) -> &[f64]) -> Result<(), String> {
+fn instructions(rows: &Rows, lines: &[Line], of: impl Fn(&Row) -> &[f64]) -> Result<(), String> {
     println!("{HEAD}");
-    for Line { case, title, .. } in LINES {
+    for Line { case, title, .. } in lines {
         let [dbop, careful, naive] = [
             row(rows, case, Dbop)?,
             row(rows, case, Careful)?,
@@ -135,7 +166,7 @@ fn allocations(rows: &Rows) -> Result<(), String> {
         title,
         statements,
         ..
-    } in LINES
+    } in lines()
     {
         let three = [
             row(rows, case, Dbop)?,
@@ -166,7 +197,7 @@ fn sizes(rows: &Rows) -> Result<(), String> {
             1
         )
     );
-    for Line { case, title, .. } in LINES {
+    for Line { case, title, .. } in lines() {
         let size = |side| Ok::<_, String>(row(rows, case, side)?.size as f64);
         let [dbop, careful, naive] = [size(Dbop)?, size(Careful)?, size(Naive)?];
         println!(

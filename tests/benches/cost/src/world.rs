@@ -1,4 +1,4 @@
-//! The databases that both sides work on: in memory, and one in a file, where reads have
+//! The databases that all sides work on: in memory, and one in a file, where reads have
 //! connections of their own.
 
 use std::time::Duration;
@@ -11,8 +11,6 @@ use tempfile::TempDir;
 
 use crate::careful;
 
-pub(crate) const ADD: &str = "UPDATE accounts SET cents = cents + ? WHERE id = ?";
-pub(crate) const READ: &str = "SELECT cents FROM accounts WHERE id = ?";
 const SCHEMA: &str = "CREATE TABLE accounts (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL);
     INSERT INTO accounts VALUES (1, 1000), (2, 1000)";
 
@@ -21,10 +19,10 @@ type Failure = Box<dyn std::error::Error>;
 /// Each side has databases of its own, with the same pragmas and pool sizes.
 pub(crate) struct World {
     pub(crate) db: Db<Sqlite>,
-    pub(crate) careful: careful::Database,
+    pub(crate) careful: careful::Database<Sqlite>,
     pub(crate) pool: SqlitePool,
     pub(crate) file_db: Db<Sqlite>,
-    pub(crate) file_careful: careful::Database,
+    pub(crate) file_careful: careful::Database<Sqlite>,
     pub(crate) file_readers: SqlitePool,
     pub(crate) sync_db: BlockingDb<SqliteConnectionManager>,
     pub(crate) sync_careful: careful::sync::Database,

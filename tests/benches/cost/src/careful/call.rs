@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{Span, field};
 
+use super::dialect::Dialect;
 use super::health::Health;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -16,6 +17,7 @@ const CAP: Duration = Duration::from_secs(1);
 /// One function and its counts.
 pub(crate) struct Operation {
     name: &'static str,
+    system: &'static str,
     line: u32,
     calls: AtomicU64,
     joined: AtomicU64,
@@ -25,9 +27,10 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    pub(crate) const fn new(name: &'static str, line: u32) -> Self {
+    pub(crate) const fn new(name: &'static str, system: &'static str, line: u32) -> Self {
         Self {
             name,
+            system,
             line,
             calls: AtomicU64::new(0),
             joined: AtomicU64::new(0),
@@ -42,7 +45,7 @@ impl Operation {
             "db_operation",
             otel.name = self.name,
             otel.kind = "client",
-            db.system.name = "sqlite",
+            db.system.name = self.system,
             db.operation.name = self.name,
             code.file.path = file!(),
             code.line.number = self.line,
@@ -58,9 +61,9 @@ impl Operation {
 }
 
 macro_rules! operation {
-    ($name:literal) => {{
+    ($name:literal, $system:expr) => {{
         static OPERATION: $crate::careful::call::Operation =
-            $crate::careful::call::Operation::new($name, line!());
+            $crate::careful::call::Operation::new($name, $system, line!());
         &OPERATION
     }};
 }
@@ -68,7 +71,7 @@ pub(super) use operation;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Category {
-    /// Another connection has the lock; it may pass.
+    /// Another session is in the way; it may pass.
     Busy,
     /// The connection or its thread is gone.
     Connection,
@@ -101,21 +104,11 @@ pub(crate) struct Error {
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// `code` is SQLite's extended result code (<https://www.sqlite.org/rescode.html>).
-pub(super) fn category_of_code(code: Option<i32>) -> Category {
-    match code.map(|code| code & 0xff) {
-        Some(5 | 6) => Category::Busy,
-        Some(19) => Category::Constraint,
-        Some(10 | 11 | 14 | 26) => Category::Connection,
-        _ => Category::Other,
-    }
-}
-
-pub(super) fn category(error: &sqlx::Error) -> Category {
+pub(super) fn category<DB: Dialect>(error: &sqlx::Error) -> Category {
     match error {
-        sqlx::Error::Database(error) => {
-            category_of_code(error.code().and_then(|code| code.parse().ok()))
-        }
+        sqlx::Error::Database(error) => error
+            .code()
+            .map_or(Category::Other, |code| DB::category(&code)),
         sqlx::Error::PoolTimedOut => Category::Timeout,
         sqlx::Error::RowNotFound => Category::NoRows,
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolClosed => {

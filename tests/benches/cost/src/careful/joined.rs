@@ -1,19 +1,19 @@
 //! Calls inside somebody else's transaction.
 
-use sqlx::SqliteConnection;
 use tracing::{Instrument, field};
 
 use super::call::{Operation, category};
+use super::dialect::Dialect;
 
 /// A transaction that may have been spoiled for good.
-pub(crate) struct Tx<'c> {
-    pub(crate) conn: &'c mut SqliteConnection,
+pub(crate) struct Tx<'c, DB: Dialect> {
+    pub(crate) conn: &'c mut DB::Connection,
     /// A joined call has failed, or was dropped half-way: no part of it may be committed.
     pub(super) spoiled: bool,
 }
 
-impl<'c> Tx<'c> {
-    pub(crate) fn new(conn: &'c mut SqliteConnection) -> Self {
+impl<'c, DB: Dialect> Tx<'c, DB> {
+    pub(crate) fn new(conn: &'c mut DB::Connection) -> Self {
         Self {
             conn,
             spoiled: false,
@@ -26,10 +26,10 @@ fn refused() -> sqlx::Error {
 }
 
 /// A span and a count; its failure is the transaction's.
-pub(super) async fn join<T>(
+pub(super) async fn join<DB: Dialect, T>(
     operation: &'static Operation,
-    tx: &mut Tx<'_>,
-    body: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+    tx: &mut Tx<'_, DB>,
+    body: impl AsyncFnOnce(&mut DB::Connection) -> sqlx::Result<T>,
 ) -> sqlx::Result<T> {
     if tx.spoiled {
         return Err(refused());
@@ -37,7 +37,7 @@ pub(super) async fn join<T>(
     let span = operation.span();
     let result = body(tx.conn).instrument(span.clone()).await;
     if let Err(error) = &result {
-        span.record("error.type", field::debug(category(error)));
+        span.record("error.type", field::debug(category::<DB>(error)));
         tx.spoiled = true;
     }
     operation.count_joined();
@@ -47,10 +47,10 @@ pub(super) async fn join<T>(
 /// The same in a savepoint, which is undone alone when the body fails. Not with the driver's `begin`,
 /// which counts itself open before its statement has run, so that a drop there would roll back the
 /// whole transaction and let later statements commit by themselves.
-pub(super) async fn nest<T>(
+pub(super) async fn nest<DB: Dialect, T>(
     operation: &'static Operation,
-    tx: &mut Tx<'_>,
-    body: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
+    tx: &mut Tx<'_, DB>,
+    body: impl AsyncFnOnce(&mut DB::Connection) -> sqlx::Result<T>,
 ) -> sqlx::Result<T> {
     if tx.spoiled {
         return Err(refused());
@@ -60,24 +60,20 @@ pub(super) async fn nest<T>(
     tx.spoiled = true;
     let conn = &mut *tx.conn;
     let work = async {
-        say(conn, "SAVEPOINT nested").await?;
+        DB::say_again(conn, "SAVEPOINT nested").await?;
         let result = body(&mut *conn).await;
         if result.is_err() {
-            say(conn, "ROLLBACK TO SAVEPOINT nested").await?;
+            DB::say_again(conn, "ROLLBACK TO SAVEPOINT nested").await?;
         }
-        say(conn, "RELEASE SAVEPOINT nested").await?;
+        DB::say_again(conn, "RELEASE SAVEPOINT nested").await?;
         Ok::<_, sqlx::Error>(result)
     };
     let result = work.instrument(span.clone()).await;
     tx.spoiled = result.is_err();
     let result = result.flatten();
     if let Err(error) = &result {
-        span.record("error.type", field::debug(category(error)));
+        span.record("error.type", field::debug(category::<DB>(error)));
     }
     operation.count_joined();
     result
-}
-
-async fn say(conn: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
-    sqlx::query(sql).execute(conn).await.map(drop)
 }

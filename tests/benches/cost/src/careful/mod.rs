@@ -10,14 +10,13 @@
 //! this folder.
 
 mod call;
+mod dialect;
 mod functions;
 mod health;
 mod joined;
 mod session;
 pub(crate) mod sync;
 
-pub(crate) use functions::{
-    add, guarded_read, idle, joined, joined_add, nested_add, read, sessionless, transfer,
-};
+pub(crate) use functions::{guarded_read, idle, joined, postgres, sessionless, sqlite};
 pub(crate) use joined::Tx;
 pub(crate) use session::Database;

@@ -1,40 +1,32 @@
 //! Calls with a session of their own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::{Connection, Pool, SqlSafeStr};
+use sqlx_core::transaction::TransactionManager;
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use super::call::{Call, Category, Operation, Outcome, Result, category};
+use super::dialect::Dialect;
 use super::health::Health;
 use super::joined::Tx;
 
-/// Steps of SQLite's between two looks at the flag that stops it.
-const STEPS: i32 = 1000;
-
 /// A pool of one connection.
-pub(crate) struct Database {
-    pool: SqlitePool,
+pub(crate) struct Database<DB: Dialect> {
+    pool: Pool<DB>,
     health: Health,
-    stop: Arc<AtomicBool>,
+    stop: DB::Stop,
 }
 
-impl Database {
-    pub(crate) fn open(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Self {
-        let stop = Arc::<AtomicBool>::default();
-        let flag = Arc::clone(&stop);
-        let pool = pool.after_connect(move |conn, _| {
-            let flag = Arc::clone(&flag);
-            Box::pin(async move {
-                let mut handle = conn.lock_handle().await?;
-                handle.set_progress_handler(STEPS, move || !flag.swap(false, Relaxed));
-                Ok(())
-            })
-        });
+impl<DB: Dialect> Database<DB> {
+    pub(crate) fn open(
+        pool: PoolOptions<DB>,
+        options: <DB::Connection as Connection>::Options,
+    ) -> Self {
+        let stop = DB::Stop::default();
+        let of_connection = stop.clone();
+        let pool =
+            pool.after_connect(move |conn, _| Box::pin(DB::stop_on(conn, of_connection.clone())));
         Self {
             pool: pool.connect_lazy_with(options),
             health: Health::new(),
@@ -42,71 +34,66 @@ impl Database {
         }
     }
 
-    pub(crate) fn pool(&self) -> &SqlitePool {
+    pub(crate) fn pool(&self) -> &Pool<DB> {
         &self.pool
     }
 
-    fn stopping(&self, session: Session) -> Stopping {
+    fn stopping(&self, conn: PoolConnection<DB>, mode: Mode) -> Stopping<DB> {
         Stopping {
-            session: Some(session),
-            stop: Arc::clone(&self.stop),
+            conn: Some(conn),
+            mode,
+            stop: self.stop.clone(),
         }
     }
 }
 
 /// What the statements of a session do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Writes,
     /// On connections that only read.
     Reads,
     /// On those that write, too, so it is made read-only for the call.
     Guarded,
+    Transaction,
 }
 
-enum Session {
-    Alone(PoolConnection<Sqlite>, Mode),
-    InTransaction(Transaction<'static, Sqlite>),
+/// Stops what runs when it is dropped before its end.
+struct Stopping<DB: Dialect> {
+    conn: Option<PoolConnection<DB>>,
+    mode: Mode,
+    stop: DB::Stop,
 }
 
-/// Stops what runs when it is dropped, and gives the connection back when that is over.
-struct Stopping {
-    session: Option<Session>,
-    stop: Arc<AtomicBool>,
-}
+impl<DB: Dialect> Stopping<DB> {
+    fn conn(&mut self) -> &mut DB::Connection {
+        self.conn.as_mut().expect("held until its end")
+    }
 
-impl Stopping {
-    fn conn(&mut self) -> &mut SqliteConnection {
-        match self.session.as_mut().expect("held until its end") {
-            Session::Alone(conn, _) => conn,
-            Session::InTransaction(tx) => tx,
+    async fn commit(mut self) -> sqlx::Result<()> {
+        DB::TransactionManager::commit(self.conn()).await?;
+        self.end();
+        Ok(())
+    }
+
+    async fn roll_back(mut self) {
+        let rolled_back = DB::TransactionManager::rollback(self.conn()).await;
+        if rolled_back.is_ok() {
+            self.end();
         }
     }
 
-    fn end(mut self) -> Option<Session> {
-        self.session.take()
+    /// Gives the connection back.
+    fn end(mut self) {
+        drop(self.conn.take());
     }
 }
 
-impl Drop for Stopping {
+impl<DB: Dialect> Drop for Stopping<DB> {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else {
-            return;
-        };
-        let stop = Arc::clone(&self.stop);
-        stop.store(true, Relaxed);
-        tokio::spawn(async move {
-            match session {
-                Session::Alone(mut conn, Mode::Guarded) => {
-                    if say(&mut conn, "PRAGMA query_only = OFF").await.is_err() {
-                        conn.close_on_drop();
-                    }
-                }
-                Session::Alone(mut conn, _) => drop(conn.ping().await),
-                Session::InTransaction(tx) => drop(tx.rollback().await),
-            }
-            stop.store(false, Relaxed);
-        });
+        if let Some(conn) = self.conn.take() {
+            DB::stop(conn, self.mode, self.stop.clone());
+        }
     }
 }
 
@@ -118,36 +105,35 @@ enum Stage {
 }
 
 /// A transaction of its own, replayed as a whole.
-pub(super) async fn transaction<T>(
+pub(super) async fn transaction<DB: Dialect, T>(
     operation: &'static Operation,
-    database: &Database,
-    body: impl AsyncFn(&mut Tx<'_>) -> sqlx::Result<T>,
+    database: &Database<DB>,
+    body: impl AsyncFn(&mut Tx<'_, DB>) -> sqlx::Result<T>,
 ) -> Result<T> {
     let mut call = Call::new(operation, Some(&database.health))?;
     loop {
         call.attempt(Outcome::RolledBack);
         let mut stage = Stage::Before;
         let attempt = async {
-            let begun = database.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let mut running = database.stopping(Session::InTransaction(begun));
+            let mut conn = DB::acquire(&database.pool).await?;
+            DB::TransactionManager::begin(&mut conn, Some(DB::BEGIN.into_sql_str())).await?;
+            let mut running = database.stopping(conn, Mode::Transaction);
             stage = Stage::Running;
-            let mut tx = Tx::new(running.conn());
+            let mut tx = Tx::<DB>::new(running.conn());
             let result = body(&mut tx).await;
-            let spoiled = tx.spoiled;
-            let Some(Session::InTransaction(tx)) = running.end() else {
-                unreachable!("it was one");
+            let result = match tx.spoiled {
+                true => result.and_then(|_| Err(spoiled())),
+                false => result,
             };
-            let value = result?;
-            if spoiled {
-                return Err(sqlx::Error::Protocol("a part of it has failed".into()));
+            if result.is_err() {
+                running.roll_back().await;
+                return result;
             }
             stage = Stage::Committing;
             // Apart, because a caller that goes away must not stop it half-way.
-            match tokio::spawn(tx.commit()).await {
-                Ok(committed) => committed?,
-                Err(_) => return Err(sqlx::Error::WorkerCrashed),
-            }
-            Ok(value)
+            let committed = tokio::spawn(running.commit()).await;
+            committed.unwrap_or(Err(sqlx::Error::WorkerCrashed))?;
+            result
         };
         let span = call.span.clone();
         let (category, error) = match timeout_at(call.deadline, attempt.instrument(span)).await {
@@ -155,11 +141,12 @@ pub(super) async fn transaction<T>(
                 call.succeeded();
                 return Ok(value);
             }
-            Ok(Err(error)) => (category(&error), Some(error)),
+            Ok(Err(error)) => (category::<DB>(&error), Some(error)),
             Err(_) => (Category::Timeout, None),
         };
         let (category, outcome) = match (stage, category) {
-            // SQLite's own refusal has rolled back, or is rolled back; anything else is not known.
+            // The database's own refusal has rolled back, or is rolled back; anything else is not
+            // known.
             (Stage::Committing, Category::Connection | Category::Timeout) => {
                 (Category::Ambiguous, Outcome::Unknown)
             }
@@ -172,11 +159,11 @@ pub(super) async fn transaction<T>(
 }
 
 /// One session whose statements commit one by one.
-pub(super) async fn session<T>(
+pub(super) async fn session<DB: Dialect, T>(
     operation: &'static Operation,
-    database: &Database,
+    database: &Database<DB>,
     mode: Mode,
-    body: impl AsyncFn(&mut SqliteConnection) -> sqlx::Result<T>,
+    body: impl AsyncFn(&mut DB::Connection) -> sqlx::Result<T>,
 ) -> Result<T> {
     let reads = mode != Mode::Writes;
     let unless_read = if reads {
@@ -189,17 +176,17 @@ pub(super) async fn session<T>(
         call.attempt(unless_read);
         let mut stage = Stage::Before;
         let attempt = async {
-            let conn = database.pool.acquire().await?;
-            let mut running = database.stopping(Session::Alone(conn, mode));
+            let conn = DB::acquire(&database.pool).await?;
+            let mut running = database.stopping(conn, mode);
             stage = Stage::Running;
             if mode == Mode::Guarded {
-                say(running.conn(), "PRAGMA query_only = ON").await?;
+                DB::say(running.conn(), DB::READ_ONLY_ON).await?;
             }
             let result = body(running.conn()).await;
             if mode == Mode::Guarded {
-                say(running.conn(), "PRAGMA query_only = OFF").await?;
+                DB::say(running.conn(), DB::READ_ONLY_OFF).await?;
             }
-            drop(running.end());
+            running.end();
             result
         };
         let span = call.span.clone();
@@ -208,10 +195,10 @@ pub(super) async fn session<T>(
                 call.succeeded();
                 return Ok(value);
             }
-            Ok(Err(error)) => (category(&error), Some(error)),
+            Ok(Err(error)) => (category::<DB>(&error), Some(error)),
             Err(_) => (Category::Timeout, None),
         };
-        // Bodies here have one statement, and SQLite refuses one as busy before it has done
+        // Bodies here have one statement, and none that is refused as busy has done
         // anything.
         let harmless = reads || matches!(stage, Stage::Before) || category == Category::Busy;
         let outcome = if harmless {
@@ -225,8 +212,8 @@ pub(super) async fn session<T>(
     }
 }
 
-async fn say(conn: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
-    sqlx::raw_sql(sql).execute(conn).await.map(drop)
+fn spoiled() -> sqlx::Error {
+    sqlx::Error::Protocol("a part of it has failed".into())
 }
 
 /// What it does may be done again, and it finds its own connection.
@@ -243,7 +230,7 @@ pub(super) async fn sessionless<T>(
                 call.succeeded();
                 return Ok(value);
             }
-            Ok(Err(error)) => (category(&error), Some(error)),
+            Ok(Err(error)) => (category::<sqlx::Sqlite>(&error), Some(error)),
             Err(_) => (Category::Timeout, None),
         };
         if !call.again(category).await {

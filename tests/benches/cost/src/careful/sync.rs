@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::call::{Call, Category, Operation, Outcome, Result, category_of_code, operation};
+use super::call::{Call, Category, Operation, Outcome, Result, operation};
+use super::dialect::category_of_sqlite;
 use super::health::Health;
-use crate::world::ADD;
+use crate::texts::sqlite::ADD;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
@@ -82,7 +83,8 @@ impl From<rusqlite::Error> for Failed {
 }
 
 fn category(error: &rusqlite::Error) -> Category {
-    category_of_code(error.sqlite_error().map(|error| error.extended_code))
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.map_or(Category::Other, category_of_sqlite)
 }
 
 /// Runs the body on the blocking pool, in a transaction if `transaction`.
@@ -179,9 +181,12 @@ async fn blocking<T: Send + 'static>(
 }
 
 pub(crate) async fn sync_add(database: &Database, id: i64, cents: i64) -> Result<usize> {
-    blocking(operation!("sync_add"), database, false, move |conn| {
-        conn.prepare_cached(ADD)?.execute((cents, id))
-    })
+    blocking(
+        operation!("sync_add", "sqlite"),
+        database,
+        false,
+        move |conn| conn.prepare_cached(ADD)?.execute((cents, id)),
+    )
     .await
 }
 
@@ -191,9 +196,14 @@ pub(crate) async fn sync_transfer(
     to: i64,
     cents: i64,
 ) -> Result<usize> {
-    blocking(operation!("sync_transfer"), database, true, move |conn| {
-        let mut add = conn.prepare_cached(ADD)?;
-        Ok(add.execute((-cents, from))? + add.execute((cents, to))?)
-    })
+    blocking(
+        operation!("sync_transfer", "sqlite"),
+        database,
+        true,
+        move |conn| {
+            let mut add = conn.prepare_cached(ADD)?;
+            Ok(add.execute((-cents, from))? + add.execute((cents, to))?)
+        },
+    )
     .await
 }
