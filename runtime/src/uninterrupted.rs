@@ -24,10 +24,11 @@ impl<T: Send + 'static> Future for Uninterrupted<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let running = self.running.as_mut().expect("not polled after its end");
+        // Outside while it is polled: work that panics has nothing left to go on with.
+        let mut running = self.running.take().expect("not polled after its end");
         let done = running.as_mut().poll(cx);
-        if done.is_ready() {
-            self.running = None;
+        if done.is_pending() {
+            self.running = Some(running);
         }
         done
     }
@@ -35,8 +36,7 @@ impl<T: Send + 'static> Future for Uninterrupted<T> {
 
 impl<T: Send + 'static> Drop for Uninterrupted<T> {
     fn drop(&mut self) {
-        // Outside a runtime nothing can go on: what the work holds is dropped with it. A panic on
-        // its way has left the work in no state to go on from.
+        // Outside a runtime nothing can go on: what the work holds is dropped with it.
         if let Some(running) = self.running.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

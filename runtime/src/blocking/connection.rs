@@ -36,7 +36,7 @@ pub trait SyncConnection: Send + 'static {
     const GUARDS_TRANSACTIONS: bool = true;
 
     /// Lets the database refuse writes on this connection, or puts back what was before: the guard
-    /// of a `read_only` operation.
+    /// of a `read_only` operation, which stays until one that may write gets the connection.
     ///
     /// # Errors
     ///

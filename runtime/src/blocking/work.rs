@@ -8,7 +8,7 @@
 //! | abandoned while | the connection | the database |
 //! |---|---|---|
 //! | it waits for a thread | given back | untouched |
-//! | the guard is changed, or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
+//! | the guard changes, or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
 //! | the body of a transaction runs | its statements are interrupted; given back after `ROLLBACK`, or closed where an interrupt may still come | untouched, unless the body itself has committed |
 //! | the body of a `read_only` operation runs | the same without `ROLLBACK` | untouched |
 //! | the body of another operation runs | given back after its end | whatever the body does |
@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | the body panics | given back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body did |
 //! | the driver panics, or does not know whether a transaction is open | closed | rolled back; in `COMMIT`, not known |
+//! | the guard of a `read_only` operation cannot be set or taken off | closed | untouched; the body does not run |
 //! | `ROLLBACK` fails | closed | rolled back |
 //! | the body ends the transaction itself, or the database does in answer to an error | given back | not known: it may have been a `COMMIT` |
 //! | the runtime is shut down before a thread has it | given back | untouched |
@@ -100,8 +101,7 @@ impl<M: Manager> Work<M> {
         failed: &dyn Fn(&R) -> bool,
     ) -> (Ended<R, B>, bool) {
         if let Err(error) = self.guard(slot) {
-            let clean = slot.conn.set_read_only(slot.read_only).is_ok();
-            return (Ended::Refused(error, body), clean);
+            return (Ended::Refused(error, body), false);
         }
         let conn = &mut slot.conn;
         if let Err(error) = self.begin(conn) {

@@ -92,12 +92,33 @@ async fn a_driver_that_panics_at_any_stage_surfaces_and_leaves_a_usable_pool() {
         assert_eq!(world.rows(n).await, 0, "{stage:?}");
         is_usable(&world, &format!("a panic at {stage:?}")).await;
     }
-    for stage in [Stage::ReadOnlyOn, Stage::ReadOnlyOff] {
-        script.at(stage, Act::Panic);
-        let ended = AssertUnwindSafe(reads(&world)).catch_unwind().await;
-        assert!(ended.is_err(), "{stage:?}");
-        is_usable(&world, &format!("a panic at {stage:?}")).await;
+    script.at(Stage::ReadOnlyOn, Act::Panic);
+    let ended = AssertUnwindSafe(reads(&world)).catch_unwind().await;
+    assert!(ended.is_err(), "the guard is set");
+    is_usable(&world, "a panic while the guard is set").await;
+    reads(&world).await.unwrap();
+    script.at(Stage::ReadOnlyOff, Act::Panic);
+    let call = AssertUnwindSafe(transaction(&world, n));
+    assert!(call.catch_unwind().await.is_err(), "the guard is taken off");
+    is_usable(&world, "a panic while the guard is taken off").await;
+}
+
+#[tokio::test]
+async fn a_guard_is_set_once_for_calls_that_read_and_taken_off_for_one_that_writes() {
+    let (world, script) = narrow().await;
+    for _ in 0..3 {
+        reads(&world).await.unwrap();
+        reads_in_a_transaction(&world).await.unwrap();
     }
+    let counts = |script: &Script| {
+        let of = |stage| script.count(stage);
+        (of(Stage::ReadOnlyOn), of(Stage::ReadOnlyOff))
+    };
+    assert_eq!(counts(&script), (1, 0));
+    transaction(&world, 1).await.unwrap();
+    transaction(&world, 2).await.unwrap();
+    assert_eq!(counts(&script), (1, 1));
+    assert_eq!(world.rows(1).await + world.rows(2).await, 2);
 }
 
 /// The body's panic is the one that is heard.
@@ -149,12 +170,12 @@ async fn a_commit_whose_answer_is_lost_is_unknown_and_not_replayed() {
 async fn a_guard_that_cannot_be_taken_off_costs_the_connection() {
     let (world, script) = narrow().await;
     for n in 1..3 {
-        script.at(Stage::ReadOnlyOff, Act::Lose);
         let ended = match n {
             1 => reads(&world).await,
             _ => reads_in_a_transaction(&world).await,
         };
         assert!(ended.is_ok(), "{ended:?}");
+        script.at(Stage::ReadOnlyOff, Act::Lose);
         is_usable(&world, "the guard").await;
         assert_eq!(script.count(Stage::Connect), n + 1);
     }
