@@ -90,7 +90,7 @@ async fn on_postgres(server: &Arc<Server>) -> Fallible<Vec<Entry>> {
     let pool = async || pools::postgres(url, POOL).await;
     let (all, none) = (Promises::ALL, Promises::NONE);
     let hand = ByHand(pool().await?);
-    let promising = Promising(pool().await?);
+    let promising = Promising(pools::promising_postgres(url, POOL).await?);
     let backon = WithBackon(pool().await?);
     let sea = Sea::on_postgres(pool().await?);
     let diesel = WithDiesel::on_postgres(url, POOL)?;

@@ -42,11 +42,12 @@ macro_rules! transfer {
 }
 
 transfer!(at_once, isolation = serializable, timeout = "10s");
+// No more than two transfers between four accounts can be apart.
 transfer!(
     in_turn,
     isolation = serializable,
     timeout = "10s",
-    max_concurrency = 4
+    max_concurrency = 2
 );
 
 struct Dbop {
@@ -64,7 +65,7 @@ impl Dbop {
         })
     }
 
-    /// With `max_concurrency = 4`.
+    /// With `max_concurrency = 2`.
     fn in_turn(self) -> Self {
         Self {
             in_turn: true,
@@ -170,7 +171,7 @@ async fn contestants(server: &Server, connections: u32, order: Order) -> Fallibl
             all,
             dbop(UNTIL_THE_DEADLINE).await?,
         ),
-        ground.contestant("dbop, attempts = 1000, max_concurrency = 4", all, in_turn),
+        ground.contestant("dbop, attempts = 1000, max_concurrency = 2", all, in_turn),
         ground.contestant("loop, fixed delay", retries, by_hand(Delay::Fixed)),
         ground.contestant(
             "loop, exponential delay",

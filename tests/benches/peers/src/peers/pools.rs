@@ -41,7 +41,21 @@ pub(crate) async fn sqlite(file: &Path, readers: u32) -> Fallible<Pools> {
 }
 
 pub(crate) async fn postgres(url: &str, connections: u32) -> Fallible<PgPool> {
-    let options = PgConnectOptions::from_str(url)?;
+    opened(PgConnectOptions::from_str(url)?, connections).await
+}
+
+/// The same for a contestant with dbop's promises: the server ends what takes too long, and what
+/// nobody waits for any more.
+pub(crate) async fn promising_postgres(url: &str, connections: u32) -> Fallible<PgPool> {
+    let options = PgConnectOptions::from_str(url)?.options([
+        ("statement_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("client_connection_check_interval", "100ms"),
+    ]);
+    opened(options, connections).await
+}
+
+async fn opened(options: PgConnectOptions, connections: u32) -> Fallible<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(30))
