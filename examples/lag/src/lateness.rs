@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -56,4 +57,30 @@ impl Lateness {
         let at = (last as f64 * share).round() as usize;
         self.0.get(at).copied().unwrap_or_default()
     }
+}
+
+/// An event loop of one thread, and the usual kind, as small as it gets.
+pub(crate) fn event_loops() -> [Runtime; 2] {
+    let start = |mut builder: Builder| {
+        let runtime = builder.enable_all().build();
+        runtime.expect("the system has room for a runtime")
+    };
+    let mut two_threads = Builder::new_multi_thread();
+    two_threads.worker_threads(2);
+    [start(Builder::new_current_thread()), start(two_threads)]
+}
+
+/// Runs the work while a ticker measures.
+pub(crate) fn measured(
+    runtime: &Runtime,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> (Lateness, Duration) {
+    runtime.block_on(async {
+        let ticker = Ticker::start();
+        let began = Instant::now();
+        // A task like all others, so that it shares the threads with the ticker.
+        tokio::spawn(work).await.expect("the work does not panic");
+        let took = began.elapsed();
+        (ticker.stop().await, took)
+    })
 }

@@ -1,5 +1,13 @@
 //! Section 3: many tasks on few rows.
 
+/// One of the two statements of a transfer. A macro, because each database has types of its own.
+macro_rules! give {
+    ($tx:expr, $each:expr) => {{
+        let give = sqlx::query(harness::bank::GIVE).bind($each.1).bind($each.0);
+        give.execute($tx).await?;
+    }};
+}
+
 mod loops;
 mod on_postgres;
 mod on_sqlite;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dbop::{Db, Policy, Tx, transactional};
-use harness::bank::{Fallible, GIVE, Place};
+use harness::bank::{Fallible, Place};
 use harness::{Contestant, Options, Promises, interleave};
 use sqlx::{PgPool, Postgres};
 
@@ -34,8 +34,8 @@ macro_rules! transfer {
             begun: &AtomicU64,
         ) -> dbop::Result<()> {
             begun.fetch_add(1, Ordering::Relaxed);
-            sqlx::query(GIVE).bind(first.1).bind(first.0).execute(&mut *tx).await?;
-            sqlx::query(GIVE).bind(second.1).bind(second.0).execute(&mut *tx).await?;
+            give!(&mut *tx, first);
+            give!(&mut *tx, second);
             Ok(())
         }
     };
@@ -104,16 +104,8 @@ impl Transfers for Loop {
         let attempt = async || {
             let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
             let mut tx = self.pool.begin_with(begin).await?;
-            sqlx::query(GIVE)
-                .bind(first.1)
-                .bind(first.0)
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(GIVE)
-                .bind(second.1)
-                .bind(second.0)
-                .execute(&mut *tx)
-                .await?;
+            give!(&mut *tx, first);
+            give!(&mut *tx, second);
             tx.commit().await
         };
         retried(self.delay, begun, || Box::pin(attempt())).await

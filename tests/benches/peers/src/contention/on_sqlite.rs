@@ -27,16 +27,8 @@ async fn transfer(
     begun: &AtomicU64,
 ) -> dbop::Result<()> {
     begun.fetch_add(1, Ordering::Relaxed);
-    sqlx::query(GIVE)
-        .bind(first.1)
-        .bind(first.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query(GIVE)
-        .bind(second.1)
-        .bind(second.0)
-        .execute(&mut *tx)
-        .await?;
+    give!(&mut *tx, first);
+    give!(&mut *tx, second);
     Ok(())
 }
 
@@ -53,16 +45,8 @@ impl Transfers for Db<Sqlite> {
 
 async fn attempt(pool: &SqlitePool, first: (i64, i64), second: (i64, i64)) -> sqlx::Result<()> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query(GIVE)
-        .bind(first.1)
-        .bind(first.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query(GIVE)
-        .bind(second.1)
-        .bind(second.0)
-        .execute(&mut *tx)
-        .await?;
+    give!(&mut *tx, first);
+    give!(&mut *tx, second);
     tx.commit().await
 }
 

@@ -3,14 +3,18 @@
 
 #[path = "../../../../../../examples/lag/src/lateness.rs"]
 mod lateness;
+#[path = "../../../../../../examples/lag/src/queries.rs"]
+mod queries;
 mod ways;
 
-use std::time::{Duration, Instant};
-
 use harness::{Options, Ratio, Table, milliseconds};
-use lateness::{Lateness, Ticker};
-use tokio::runtime::{Builder, Runtime};
-use ways::{CONNECTIONS, QUERIES, Way, rows_for};
+use lateness::{event_loops, measured};
+use queries::{CONNECTIONS, QUERIES, rows_for};
+use tokio::runtime::Runtime;
+use ways::Way;
+
+/// Of the event loops.
+const THREADS: [&str; 2] = ["One thread", "Two threads"];
 
 const WAYS: [(Way, &str); 4] = [
     (Way::None, "no queries"),
@@ -34,7 +38,7 @@ pub(crate) fn run(options: &Options) -> String {
     let rows = rows_for(options.window(5, 25));
     let mut rng = fastrand::Rng::with_seed(options.seed);
     let mut tables = String::new();
-    for (threads, runtime) in runtimes() {
+    for (threads, runtime) in THREADS.into_iter().zip(event_loops()) {
         let mut turns = [const { Vec::<Turn>::new() }; WAYS.len()];
         let mut order: Vec<usize> = (0..WAYS.len()).collect();
         for _ in 0..options.rounds {
@@ -55,40 +59,11 @@ pub(crate) fn run(options: &Options) -> String {
     )
 }
 
-/// An event loop of one thread, and the usual kind, as small as it gets.
-fn runtimes() -> [(&'static str, Runtime); 2] {
-    let start = |mut builder: Builder| {
-        let runtime = builder.enable_all().build();
-        runtime.expect("the system has room for a runtime")
-    };
-    let mut two_threads = Builder::new_multi_thread();
-    two_threads.worker_threads(2);
-    [
-        ("One thread", start(Builder::new_current_thread())),
-        ("Two threads", start(two_threads)),
-    ]
-}
-
 fn turn(runtime: &Runtime, way: Way, rows: i64) -> Turn {
     let (lateness, took) = measured(runtime, way.run(rows));
     let at = |share| milliseconds(lateness.quantile(share));
     let ticks = lateness.ticks() as f64;
     [at(0.5), at(0.99), at(1.0), milliseconds(took), ticks]
-}
-
-/// Runs the work while a ticker measures.
-fn measured(
-    runtime: &Runtime,
-    work: impl Future<Output = ()> + Send + 'static,
-) -> (Lateness, Duration) {
-    runtime.block_on(async {
-        let ticker = Ticker::start();
-        let began = Instant::now();
-        // A task like all others, so that it shares the threads with the ticker.
-        tokio::spawn(work).await.expect("the work does not panic");
-        let took = began.elapsed();
-        (ticker.stop().await, took)
-    })
 }
 
 fn table(turns: &[Vec<Turn>; WAYS.len()]) -> Table {
