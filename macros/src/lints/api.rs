@@ -122,6 +122,11 @@ impl Api {
         }
     }
 
+    /// Whether a method of this name is given the name and the value of a pragma.
+    pub(super) fn sets_pragma(self, method: &Ident) -> bool {
+        self.is_plain() && is_any(method, &["pragma_update", "pragma_update_and_check"])
+    }
+
     /// The call that has ended where this expression has its value.
     pub(super) fn ended(self, expression: &Expr) -> Option<Ended<'_>> {
         let whole = expression;

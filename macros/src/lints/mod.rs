@@ -28,6 +28,7 @@ mod foreign_await;
 mod manual_transaction;
 mod query_in_loop;
 mod retry_without_idempotence;
+mod session_state;
 mod swallowed_error;
 mod unfiltered_write;
 mod unreplayable_argument;
@@ -65,7 +66,7 @@ pub(crate) struct Lint {
 }
 
 /// All lints, in the order of the documentation.
-pub(crate) static LINTS: [&Lint; 10] = [
+pub(crate) static LINTS: [&Lint; 11] = [
     &foreign_await::LINT,
     &blocking_call::LINT,
     &detached_task::LINT,
@@ -76,6 +77,7 @@ pub(crate) static LINTS: [&Lint; 10] = [
     &query_in_loop::LINT,
     &retry_without_idempotence::LINT,
     &manual_transaction::LINT,
+    &session_state::LINT,
 ];
 
 /// The function that is looked at.

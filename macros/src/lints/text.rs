@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Expr, Lit, LitStr, Macro, Token};
+use syn::{Expr, ExprMethodCall, Lit, LitStr, Macro, Token};
 
 use super::calls::{function, is_any, is_query, last, peel};
 use super::names::{Names, variable};
@@ -89,6 +89,10 @@ pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: boo
                 _ => Vec::new(),
             }
         }
+        Expr::MethodCall(call) if names.api.sets_pragma(&call.method) => {
+            let on_session = !has_session || names.uses(&call.receiver);
+            pragma(call).filter(|_| on_session).into_iter().collect()
+        }
         // `tx.execute("..")`; what else has such a method may be no database.
         Expr::MethodCall(call)
             if names.api.takes_text(&call.method)
@@ -100,6 +104,23 @@ pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: boo
         Expr::Macro(call) => of_macro(&call.mac),
         _ => Vec::new(),
     }
+}
+
+/// Input: `conn.pragma_update(None, "cache_size", kib)`
+///
+/// Output: `PRAGMA cache_size = {value}`, at the name.
+fn pragma(call: &ExprMethodCall) -> Option<Literal> {
+    let text = |at: usize| match call.args.iter().nth(at).map(peel) {
+        Some(Expr::Lit(lit)) => string(&lit.lit),
+        _ => None,
+    };
+    let (name, value) = (text(1)?, text(2).map(LitStr::value));
+    let value = value.unwrap_or_else(|| "{value}".to_owned());
+    let statement = format!("PRAGMA {} = {value}", name.value());
+    Some(Literal {
+        literal: LitStr::new(&statement, name.span()),
+        form: Form::Template,
+    })
 }
 
 /// Input: `query!("..", id)` or `query_as!(User, "..", id)`. sqlx joins literals with `+`.

@@ -5,8 +5,10 @@
 //! differently, text of which a part is only known at run time, and text that is no SQL at all.
 //!
 //! Two steps: [`tokens`] reads a text as tokens, [`statement`] reads those of one statement, with
-//! [`utility`] for statements that are neither queries nor changes to rows.
+//! [`utility`] for statements that are neither queries nor changes to rows, and [`session`] for what
+//! is left of a statement when its transaction has ended, and is no row.
 
+mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,12 @@ pub(crate) struct Statement {
     /// `BEGIN`, `START TRANSACTION`, `COMMIT`, `END`, `ROLLBACK`, `ABORT`, `SAVEPOINT`, `RELEASE`,
     /// `ROLLBACK TO` or `PREPARE TRANSACTION`: it begins, ends or divides a transaction.
     pub(crate) control: Option<&'static str>,
+    /// What changes the session, so that the change outlives the transaction: `SET`,
+    /// `SET SESSION CHARACTERISTICS`, `set_config(.., false)`, the name of a function that takes an
+    /// advisory lock, `CREATE TEMP TABLE` (or `VIEW`, `SEQUENCE`, `TRIGGER`), `SELECT INTO TEMP`,
+    /// `LISTEN`, `PREPARE`, `DEALLOCATE`, `DISCARD`, `DECLARE .. WITH HOLD`, `PRAGMA`, `ATTACH` or
+    /// `DETACH`.
+    pub(crate) session: Option<&'static str>,
     /// Whether `LIMIT` or `FETCH FIRST`/`NEXT` stands anywhere in it, subqueries included.
     pub(crate) limited: bool,
 }

@@ -3,9 +3,9 @@
 //! A statement counts only when its first clauses have the shape that the manuals give them: a
 //! sentence that happens to begin with `update` is none.
 
-use super::Statement;
 use super::tokens::{Cursor, Kind};
 use super::utility::{self, Explain};
+use super::{Statement, session};
 
 /// Words that end the name of a table and what belongs to it.
 const CLAUSES: [&str; 17] = [
@@ -34,6 +34,7 @@ const CLAUSES: [&str; 17] = [
 struct Part {
     writes: Option<&'static str>,
     unfiltered: Option<&'static str>,
+    session: Option<&'static str>,
     /// Whether it is one that can contain `FOR UPDATE`.
     query: bool,
 }
@@ -69,6 +70,7 @@ pub(super) fn read(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statemen
     if found.control.is_some() {
         return found;
     }
+    found.session = session::of(at);
     let statement = at;
     let reader = Reader {
         holes,
@@ -81,8 +83,10 @@ pub(super) fn read(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statemen
         let part = reader.part(at, &mut parts);
         found.writes = found.writes.or(part.writes);
         found.unfiltered = found.unfiltered.or(part.unfiltered);
+        found.session = found.session.or(part.session);
         if main && part.query {
             found.locks = locks(statement);
+            found.session = found.session.or_else(|| session::called(statement));
         }
         main = false;
     }
@@ -161,8 +165,8 @@ impl Reader {
         let mut words = at;
         words.skip();
         match keyword(at) {
-            "SELECT" if selects_into(words) => Part::change("SELECT INTO"),
-            "SELECT" | "VALUES" | "TABLE" => Part::query(),
+            "SELECT" => select(words),
+            "VALUES" | "TABLE" => Part::query(),
             "INSERT" => insert(words, "INSERT"),
             "REPLACE" => insert(words, "REPLACE"),
             "UPDATE" => self.update(words),
@@ -296,22 +300,34 @@ fn past(at: &mut Cursor<'_>, word: &str) {
     at.skip();
 }
 
-/// Whether PostgreSQL's `INTO` stands between the columns and the `FROM` of a select.
+fn select(at: Cursor<'_>) -> Part {
+    match into(at) {
+        Some(target) => Part {
+            session: session::into_temporary(target).then_some("SELECT INTO TEMP"),
+            ..Part::change("SELECT INTO")
+        },
+        None => Part::query(),
+    }
+}
+
+/// The name of a table behind PostgreSQL's `INTO`, if that stands between the columns and the
+/// `FROM` of a select.
 ///
 /// <https://www.postgresql.org/docs/current/sql-selectinto.html>
-fn selects_into(mut at: Cursor<'_>) -> bool {
+fn into(mut at: Cursor<'_>) -> Option<Cursor<'_>> {
     let ends = ["FROM", "WHERE", "UNION", "INTERSECT", "EXCEPT"];
     let mut distinct = false;
     while !at.done() && (distinct || !at.is_any(&ends) || at.tokens.is_label(at.at)) {
         if at.is("INTO") && !at.tokens.is_label(at.at) {
             at.skip();
-            return name(&mut at).is_some();
+            let target = at;
+            return name(&mut at).map(|()| target);
         }
         // IS DISTINCT FROM is no FROM.
         distinct = at.is("DISTINCT");
         at.skip();
     }
-    false
+    None
 }
 
 /// A table's name in `UPDATE` and `DELETE`.

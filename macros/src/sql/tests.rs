@@ -1,6 +1,8 @@
-//! What is read from texts all of which is known; [`certainty`] tests the others.
+//! What is read from texts all of which is known; [`certainty`] tests the others, and [`session`]
+//! what changes the session.
 
 mod certainty;
+mod session;
 
 use super::*;
 
@@ -93,13 +95,13 @@ fn what_only_reads_is_no_write() {
             "SELECT * FROM t",
             "(SELECT 1) UNION (SELECT 2)",
             "VALUES (1)",
-            "PRAGMA foreign_keys = ON",
+            "PRAGMA foreign_keys",
             "SET TRANSACTION READ ONLY",
             "SHOW x",
             "CALL f()",
             "DO $$ BEGIN DELETE FROM t; END $$",
             "COPY t TO STDOUT",
-            "PREPARE p AS DELETE FROM t",
+            "EXECUTE p",
             "DECLARE c CURSOR FOR SELECT * FROM t FOR UPDATE",
             "VACUUM INTO 'copy.db'",
             "SELECT replace(a, 'x', 'y') FROM t",
@@ -161,6 +163,21 @@ fn prose_is_nothing() {
             "with love",
             "explain yourself",
             "vacuum cleaner is broken",
+            "set sail",
+            "set the table, please",
+            "set local",
+            "listen to me",
+            "prepare for the worst",
+            "prepare dinner as",
+            "deallocate the rest of it",
+            "discard everything",
+            "declare victory with love",
+            "pragma",
+            "pragma synchronous",
+            "pragma is no = sign",
+            "attach the file as x",
+            "attach x",
+            "detach the cable",
             "",
             " ; -- x\n;",
         ],

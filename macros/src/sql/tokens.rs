@@ -147,6 +147,15 @@ impl<'a> Cursor<'a> {
         words.iter().any(|word| self.is(word))
     }
 
+    /// Whether the word stands here, or a string that is no more than the word.
+    pub(super) fn says(&self, word: &str) -> bool {
+        let written = self.tokens.written(self.at);
+        let string = written.strip_prefix(b"'");
+        let inside = string.and_then(|string| string.strip_suffix(b"'"));
+        let said = inside.unwrap_or(written);
+        !self.done() && said.eq_ignore_ascii_case(word.as_bytes())
+    }
+
     pub(super) fn is_symbol(&self, symbol: u8) -> bool {
         !self.done() && self.tokens.is_symbol(self.at, symbol)
     }

@@ -623,3 +623,85 @@ fn transactions_by_hand_are_found() {
         [] as [&str; 0]
     );
 }
+
+#[test]
+fn changes_of_the_session_are_found() {
+    let finders: [(&str, Find); 2] = [("tx", in_transaction), ("conn", in_operation)];
+    for (name, find) in finders {
+        let bodies = [
+            "query(\"SET statement_timeout = '5s'\").execute(&mut *S).await?; Ok(())",
+            "query(\"SET SESSION app.tenant = '7'\").execute(&mut *S).await?; Ok(())",
+            "(&mut *S).execute(\"SET ROLE auditor\").await?; Ok(())",
+            "query(\"SELECT pg_advisory_lock(1)\").execute(&mut *S).await?; Ok(())",
+            "let got: bool = query_scalar(\"SELECT pg_try_advisory_lock(1)\").fetch_one(&mut *S).await?; Ok(())",
+            "query_scalar!(\"SELECT set_config('app.tenant', 'a', false)\").fetch_one(&mut *S).await?; Ok(())",
+            "const SQL: &str = \"CREATE TEMP TABLE t (a int)\"; query(SQL).execute(&mut *S).await?; Ok(())",
+            "query(\"SELECT a INTO TEMP t FROM s\").execute(&mut *S).await?; Ok(())",
+            "query(&format!(\"LISTEN {channel}\")).execute(&mut *S).await?; Ok(())",
+            "query(\"PREPARE p AS SELECT 1\").execute(&mut *S).await?; Ok(())",
+            "query(\"DISCARD ALL\").execute(&mut *S).await?; Ok(())",
+            "query(\"DECLARE c CURSOR WITH HOLD FOR SELECT 1\").execute(&mut *S).await?; Ok(())",
+            "query(\"PRAGMA foreign_keys = OFF\").execute(&mut *S).await?; Ok(())",
+            "sqlx::raw_sql(\"SELECT 1; PRAGMA cache_size = 9; PRAGMA mmap_size = 9\").execute(&mut *S).await?; Ok(())",
+            "query(\"ATTACH ? AS other\").bind(path).execute(&mut *S).await?; Ok(())",
+            "sqlx::Executor::execute(&mut *S, \"DETACH other\").await?; Ok(())",
+            "let mut q = QueryBuilder::new(\"SET app.tenant = \"); q.build().execute(&mut *S).await?; Ok(())",
+        ];
+        for body in bodies {
+            let body = body.replace("*S", &format!("*{name}"));
+            assert_eq!(find(&body), ["session_state"], "{body}");
+        }
+    }
+    let several =
+        "sqlx::raw_sql(\"SET a = 1; SET b = 2; LISTEN c\").execute(&mut *conn).await?; Ok(())";
+    assert_eq!(
+        in_operation(several),
+        ["session_state", "session_state"],
+        "each kind once"
+    );
+    assert_eq!(
+        found(
+            "#[db_op] async fn f(pool: &PgPool) -> R { let mut conn = pool.acquire().await?; query(\"SET a = 1\").execute(&mut *conn).await?; Ok(()) }"
+        ),
+        ["session_state"],
+        "whose session it is, is not seen"
+    );
+}
+
+#[test]
+fn what_ends_with_the_transaction_is_no_change_of_the_session() {
+    let finders: [(&str, Find); 2] = [("tx", in_transaction), ("conn", in_operation)];
+    for (name, find) in finders {
+        let bodies = [
+            "query(\"SET LOCAL statement_timeout = '5s'\").execute(&mut *S).await?; Ok(())",
+            "query(\"SET CONSTRAINTS ALL DEFERRED\").execute(&mut *S).await?; Ok(())",
+            "query(\"UPDATE t SET a = 1 WHERE b\").execute(&mut *S).await?; Ok(())",
+            "query(\"SELECT pg_advisory_xact_lock(1), pg_advisory_unlock(2)\").execute(&mut *S).await?; Ok(())",
+            "query(\"SELECT set_config('a', $1, true)\").bind(x).execute(&mut *S).await?; Ok(())",
+            "query(\"CREATE TEMP TABLE t (a int) ON COMMIT DROP\").execute(&mut *S).await?; Ok(())",
+            "query(\"RESET ALL\").execute(&mut *S).await?; Ok(())",
+            "query(\"PRAGMA table_info(t)\").fetch_all(&mut *S).await?; Ok(())",
+            "query(\"PRAGMA user_version = 3\").execute(&mut *S).await?; Ok(())",
+            "query(\"SELECT 'SET a = 1'\").execute(&mut *S).await?; Ok(())",
+            "query(\"SELECT $1\").bind(\"SET a = 1\").execute(&mut *S).await?; Ok(())",
+            "log(\"SET a = 1\"); cache.execute(\"SET a = 1\").unwrap(); Ok(())",
+            "let mut sql = String::from(\"SET \"); sql.push_str(scope); query(&sql).execute(&mut *S).await?; Ok(())",
+        ];
+        for body in bodies {
+            let body = body.replace("*S", &format!("*{name}"));
+            assert_eq!(find(&body), [] as [&str; 0], "{body}");
+        }
+    }
+    none(
+        in_operation,
+        &[
+            "query(\"SET a = 1\").execute(&mut *other).await?; query(\"SELECT 1\").execute(&mut *conn).await?; Ok(())",
+        ],
+    );
+    none(
+        in_transaction,
+        &[
+            "tx.after_commit(async move { query(\"SET a = 1\").execute(&mut *other).await?; Ok(()) }); Ok(())",
+        ],
+    );
+}

@@ -130,7 +130,9 @@ impl Random {
             CASE SELECT INSERT INTO UPDATE SET DELETE FROM WHERE USING RETURNING LIMIT WITH \
             RECURSIVE SEARCH CYCLE MATERIALIZED EXPLAIN ANALYZE COPY TO MERGE CREATE TRIGGER \
             FUNCTION DROP TABLE GRANT ON IS COMMENT VACUUM FOR KEY SHARE FETCH FIRST ROLLBACK \
-            SAVEPOINT PREPARED ONLY OR IGNORE INDEXED BY VALUES DISTINCT TRUNCATE";
+            SAVEPOINT PREPARED ONLY OR IGNORE INDEXED BY VALUES DISTINCT TRUNCATE SESSION LOCAL \
+            set_config pg_advisory_lock FALSE TEMP LISTEN PREPARE DISCARD ALL DECLARE CURSOR HOLD \
+            PRAGMA cache_size journal_mode ATTACH DETACH";
         let fragments: Vec<_> = FRAGMENTS.split(' ').collect();
         let mut text = String::new();
         for _ in 0..self.below(40) {
@@ -184,6 +186,9 @@ fn long_texts_are_read_in_linear_time() {
         "CREATE TRIGGER BEGIN ;",
         "WITH a AS (DELETE FROM t), ",
         "DELETE FROM t;",
+        "SELECT set_config(a, b, ",
+        "pg_advisory_lock(1) ",
+        "CREATE TEMP TABLE t (",
     ] {
         let text = part.repeat(30_000);
         let started = std::time::Instant::now();

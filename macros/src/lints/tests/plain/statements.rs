@@ -310,3 +310,66 @@ fn savepoints_are_let_through() {
         [] as [&str; 0]
     );
 }
+
+#[test]
+fn changes_of_the_session_are_found() {
+    let everywhere = [
+        "conn.execute(\"PRAGMA foreign_keys = OFF\", [])?; Ok(())",
+        "conn.execute_batch(\"SELECT 1; CREATE TEMP TABLE t (a)\")?; Ok(())",
+        "conn.batch_execute(\"SET statement_timeout = 5\")?; Ok(())",
+        "conn.query_row(\"SELECT pg_advisory_lock(1)\", [], f)?; Ok(())",
+        "let mut s = conn.prepare(\"ATTACH ?1 AS other\")?; s.execute([path])?; Ok(())",
+    ];
+    for find in [
+        rusqlite_transaction,
+        rusqlite_operation,
+        diesel_transaction,
+        diesel_operation,
+        postgres_transaction,
+        postgres_operation,
+    ] {
+        all(find, "session_state", &everywhere);
+    }
+    all(
+        rusqlite_operation,
+        "session_state",
+        &[
+            "conn.pragma_update(None, \"foreign_keys\", false)?; Ok(())",
+            "conn.pragma_update(Some(MAIN), \"cache_size\", kib)?; Ok(())",
+            "conn.pragma_update_and_check(None, \"journal_mode\", \"MEMORY\", f)?; Ok(())",
+        ],
+    );
+    all(
+        diesel_transaction,
+        "session_state",
+        &["diesel::sql_query(\"PRAGMA cache_size = 9\").execute(conn)?; Ok(())"],
+    );
+    all(
+        postgres_transaction,
+        "session_state",
+        &["conn.simple_query(\"LISTEN jobs\")?; Ok(())"],
+    );
+}
+
+#[test]
+fn what_the_session_does_not_keep_is_no_change_of_it() {
+    none(
+        rusqlite_operation,
+        &[
+            "conn.pragma_update(None, \"user_version\", 3)?; Ok(())",
+            "conn.pragma_update_and_check(None, \"journal_mode\", \"WAL\", f)?; Ok(())",
+            "conn.pragma_update(None, name, 3)?; Ok(())",
+            "conn.pragma_query_value(None, \"foreign_keys\", f)?; Ok(())",
+            "conn.query_row(\"PRAGMA foreign_keys\", [], f)?; Ok(())",
+            "other.pragma_update(None, \"foreign_keys\", false)?; Ok(())",
+            "other.execute_batch(\"PRAGMA foreign_keys = OFF\")?; Ok(())",
+        ],
+    );
+    none(
+        postgres_transaction,
+        &[
+            "conn.batch_execute(\"SET LOCAL statement_timeout = 5\")?; Ok(())",
+            "conn.query_one(\"SELECT pg_advisory_xact_lock(1)\", &[])?; Ok(())",
+        ],
+    );
+}

@@ -23,4 +23,10 @@ fn pay(conn: &mut Client, id: i64) -> dbop::Result<u64> {
     Ok(conn.execute("UPDATE accounts SET cents = cents - 5 WHERE id = $1", &[&id])?)
 }
 
+#[db_op]
+fn changes_the_session(conn: &mut Client) -> dbop::Result<()> {
+    conn.batch_execute("SET lock_timeout = 100; SELECT pg_advisory_lock(7)")?;
+    Ok(())
+}
+
 fn main() {}
