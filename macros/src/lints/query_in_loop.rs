@@ -169,6 +169,6 @@ fn is_limited(call: &ExprMethodCall, site: &Site) -> bool {
     }
     texts
         .iter()
-        .flat_map(|text| text.read(None).statements)
+        .flat_map(|text| text.read(None, site.dialect).statements)
         .any(|statement| statement.limited)
 }

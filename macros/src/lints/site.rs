@@ -9,9 +9,9 @@ use super::calls::is_any;
 use super::levels::{Level, Levels};
 use super::names::{Is, Names};
 use super::report::{Finding, Reports, without_attributes};
-use super::waits;
-use super::{Lint, Subject};
+use super::{Lint, Subject, text, waits};
 use crate::function::types;
+use crate::sql::Dialect;
 
 /// Whether code runs as a part of the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +49,8 @@ pub(super) enum Around {
 
 pub(super) struct Site {
     pub(super) names: Names,
+    /// That of the texts on the session.
+    pub(super) dialect: Dialect,
     pub(super) runs: Runs,
     pub(super) repeats: Repeats,
     /// What each expression around this one does with it, the innermost last.
@@ -76,6 +78,7 @@ impl Site {
         }
         Site {
             names,
+            dialect: text::dialect(subject.function),
             runs: Runs::Here,
             repeats: Repeats::Not,
             around: Vec::new(),

@@ -6,9 +6,11 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall, Lit, LitStr, Macro, Token};
 
-use super::calls::{function, is_any, is_query, last, peel};
+use super::api::Api;
+use super::calls::{function, has_any, is_any, is_query, last, peel};
 use super::names::{Names, variable};
-use crate::sql::{self, Form, Statement};
+use crate::function::Function;
+use crate::sql::{self, Dialect, Form, Statement};
 
 /// A string literal, and how much it says of the text it becomes.
 #[derive(Clone)]
@@ -51,14 +53,39 @@ impl Literal {
         self
     }
 
-    pub(super) fn read(&self, on_session: Option<bool>) -> Sql {
+    pub(super) fn read(&self, on_session: Option<bool>, dialect: Dialect) -> Sql {
+        // Another session may be one of another database.
+        let dialect = match on_session {
+            Some(false) => Dialect::Unknown,
+            _ => dialect,
+        };
         Sql {
             place: self.literal.to_token_stream(),
             point: self.literal.span(),
-            statements: sql::read(&self.literal.value(), self.form),
+            statements: sql::read(&self.literal.value(), self.form, dialect),
             on_session,
             is_built: false,
         }
+    }
+}
+
+/// Whose SQL the texts in a function are, as far as the type of its session tells, or those of its
+/// arguments if it has none.
+pub(super) fn dialect(of: &Function) -> Dialect {
+    const POSTGRES: [&str; 3] = ["PgConnection", "PgPool", "Postgres"];
+    const SQLITE: [&str; 3] = ["Sqlite", "SqliteConnection", "SqlitePool"];
+    let session = of.session.as_ref().map(|session| &session.parameter.ty);
+    let arguments = of.arguments.iter().map(|argument| &argument.parameter.ty);
+    let types: TokenStream = match session {
+        Some(ty) => ty.to_token_stream(),
+        None => arguments.map(ToTokens::to_token_stream).collect(),
+    };
+    let is_postgres = has_any(types.clone(), &POSTGRES);
+    let is_sqlite = has_any(types, &SQLITE);
+    match (is_postgres, is_sqlite, Api::of(of)) {
+        (true, false, _) | (false, false, Api::Postgres) => Dialect::Postgres,
+        (false, true, _) | (false, false, Api::Rusqlite) => Dialect::Sqlite,
+        _ => Dialect::Unknown,
     }
 }
 

@@ -30,6 +30,15 @@ pub(crate) enum Form {
     Beginning,
 }
 
+/// Whose SQL a text is, where the types of a function tell: the comments of PostgreSQL nest, and
+/// those of SQLite do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Dialect {
+    Postgres,
+    Sqlite,
+    Unknown,
+}
+
 /// One statement of a text. What changes data inside its `WITH` is part of it.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Statement {
@@ -58,8 +67,8 @@ pub(crate) struct Statement {
 }
 
 /// Every statement of a text; those that are empty are left out.
-pub(crate) fn read(text: &str, form: Form) -> Vec<Statement> {
-    let tokens = Tokens::read(text, form == Form::Template);
+pub(crate) fn read(text: &str, form: Form, dialect: Dialect) -> Vec<Statement> {
+    let tokens = Tokens::read(text, form == Form::Template, dialect);
     let mut from = 0;
     let mut statements = Vec::new();
     for part in split(&tokens) {

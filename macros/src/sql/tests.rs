@@ -6,6 +6,11 @@ mod session;
 
 use super::*;
 
+/// Read without knowing whose SQL it is.
+fn read(text: &str, form: Form) -> Vec<Statement> {
+    super::read(text, form, Dialect::Unknown)
+}
+
 /// The only statement of a text.
 #[track_caller]
 fn one(text: &str, form: Form) -> Statement {
@@ -267,6 +272,43 @@ fn a_where_in_a_string_or_a_comment_is_none() {
             ("DELETE FROM t /* /* */ WHERE a = 1 /* x */", None),
         ],
     );
+}
+
+#[test]
+fn comments_nest_on_postgres_and_not_on_sqlite() {
+    let controls = |text: &str, dialect| {
+        let found = super::read(text, Form::Whole, dialect);
+        found.iter().find_map(|statement| statement.control)
+    };
+    const COMMIT: Option<&str> = Some("COMMIT");
+    for (text, postgres, sqlite, unknown) in [
+        ("/* x */ COMMIT", COMMIT, COMMIT, COMMIT),
+        ("/* /* */ */ COMMIT", COMMIT, None, COMMIT),
+        ("/* /* */ SELECT */ COMMIT", COMMIT, None, COMMIT),
+        ("/* /* */ COMMIT; -- */", None, COMMIT, None),
+        ("/* /* */ COMMIT; /* x */ */", None, COMMIT, None),
+        (
+            "/* note /* COMMIT; */ COMMIT; */ SELECT 1",
+            None,
+            COMMIT,
+            None,
+        ),
+        // The one that never ends is a mistake on PostgreSQL.
+        ("/* /* */ COMMIT", None, COMMIT, COMMIT),
+        ("SELECT '/*'; COMMIT; -- */", COMMIT, COMMIT, COMMIT),
+        ("-- /*\nCOMMIT -- */", COMMIT, COMMIT, COMMIT),
+        ("/* -- */ COMMIT", COMMIT, COMMIT, COMMIT),
+    ] {
+        assert_eq!(controls(text, Dialect::Postgres), postgres, "{text}");
+        assert_eq!(controls(text, Dialect::Sqlite), sqlite, "{text}");
+        assert_eq!(controls(text, Dialect::Unknown), unknown, "{text}");
+    }
+    let unfiltered = |dialect| {
+        let text = "DELETE FROM t /* /* */ WHERE a /* */ */";
+        super::read(text, Form::Whole, dialect)[0].unfiltered
+    };
+    assert_eq!(unfiltered(Dialect::Postgres), DELETE);
+    assert_eq!(unfiltered(Dialect::Sqlite), None);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::Dialect;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     /// A keyword or a name without quotes.
@@ -44,13 +46,13 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn read(text: &'a str, template: bool) -> Tokens<'a> {
+    pub(super) fn read(text: &'a str, template: bool, dialect: Dialect) -> Tokens<'a> {
         let mut lexer = Lexer {
             text,
             bytes: text.as_bytes(),
             at: 0,
             template,
-            nesting: true,
+            dialect,
             escaped: None,
             list: Vec::new(),
             open: Vec::new(),
@@ -210,8 +212,7 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     template: bool,
-    /// Whether comments nest, as PostgreSQL has it.
-    nesting: bool,
+    dialect: Dialect,
     /// The last string with backslashes: the next line can continue it.
     escaped: Option<usize>,
     list: Vec<Token>,
@@ -299,15 +300,29 @@ impl Lexer<'_> {
         self.delimited(None, Some(self.at + length));
     }
 
-    /// Comments nest in PostgreSQL and do not in SQLite. A text that never ends when they nest is
-    /// read for SQLite from there on, which also keeps the time linear.
+    /// Comments nest in PostgreSQL and do not in SQLite: `/* /* */ COMMIT; -- */` commits there, and
+    /// is a comment here.
+    ///
+    /// Where it is not known which of the two it is, they nest: statements that were put in a comment
+    /// together with the comments in them are no rarity, and one comment after two beginnings is. A
+    /// text that never ends when they nest is read for SQLite from there on, which also keeps the time
+    /// linear.
     fn block_comment(&mut self) {
-        let nested = if self.nesting { self.nested() } else { None };
-        self.nesting = nested.is_some();
-        let body = self.at + 2;
-        let plain = || Some(body + self.text.get(body..)?.find("*/")? + 2);
-        let end = nested.or_else(plain);
+        let end = match self.dialect {
+            Dialect::Postgres => self.nested(),
+            Dialect::Sqlite => self.unnested(),
+            Dialect::Unknown => self.nested().or_else(|| {
+                self.dialect = Dialect::Sqlite;
+                self.unnested()
+            }),
+        };
         self.delimited(None, end);
+    }
+
+    fn unnested(&self) -> Option<usize> {
+        let body = self.at + 2;
+        let length = self.text.get(body..)?.find("*/")?;
+        Some(body + length + 2)
     }
 
     fn nested(&self) -> Option<usize> {

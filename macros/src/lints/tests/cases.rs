@@ -705,3 +705,50 @@ fn what_ends_with_the_transaction_is_no_change_of_the_session() {
         ],
     );
 }
+
+#[test]
+fn the_types_tell_whether_comments_nest() {
+    let deletes = "\"/* /* */ DELETE FROM t; -- */\"";
+    let is_found = |code: &str| match found(code).as_slice() {
+        [] => false,
+        [lint] if lint == "unfiltered_write" => true,
+        others => panic!("{code}: {others:?}"),
+    };
+    for (parameters, is_sqlite) in [
+        ("conn: &mut Conn<'_, Sqlite>", true),
+        (
+            "conn: &mut dbop::Conn<'_, sqlx::Sqlite>, pool: &PgPool",
+            true,
+        ),
+        ("conn: &mut SqliteConnection", true),
+        ("conn: &SqlitePool", true),
+        ("conn: &Pool<Sqlite>", true),
+        ("id: i64, conn: Db<Sqlite>", true),
+        ("conn: &mut Conn<'_, Postgres>", false),
+        ("conn: &mut sqlx::PgConnection", false),
+        ("conn: &PgPool", false),
+        // Not known.
+        ("conn: &mut Conn<'_, DB>", false),
+        ("conn: &SqlitePool, other: &PgPool", false),
+        ("conn: impl Executor", false),
+    ] {
+        let code = format!(
+            "#[db_op] async fn f({parameters}) -> R {{ query({deletes}).execute(&mut *conn).await?; Ok(()) }}"
+        );
+        assert_eq!(is_found(&code), is_sqlite, "{code}");
+    }
+    for (connection, is_sqlite) in [
+        ("rusqlite::Connection", true),
+        ("diesel::SqliteConnection", true),
+        ("postgres::Client", false),
+        ("diesel::PgConnection", false),
+        ("diesel::MysqlConnection", false),
+    ] {
+        let code = format!(
+            "#[db_op] fn f(conn: &mut {connection}) -> R {{ conn.batch_execute({deletes})?; Ok(()) }}"
+        );
+        assert_eq!(is_found(&code), is_sqlite, "{code}");
+    }
+    let elsewhere = format!("query({deletes}).execute(other).await?; Ok(())");
+    none(in_operation, &[&elsewhere]);
+}

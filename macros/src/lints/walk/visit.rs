@@ -41,7 +41,7 @@ impl Walk {
         let texts = text::given_to_driver(expression, names, has_session);
         let built = built::of(expression, names, has_session);
         for text in texts {
-            self.sql(&text.read(self.on_session));
+            self.sql(&text.read(self.on_session, self.site.dialect));
         }
         if let Some(mut sql) = built {
             sql.on_session = self.on_session;
@@ -91,7 +91,7 @@ impl<'ast> Visit<'ast> for Walk {
         self.attributes(&statement.attrs);
         self.macro_call(&statement.mac);
         for text in text::of_macro(&statement.mac) {
-            self.sql(&text.read(self.on_session));
+            self.sql(&text.read(self.on_session, self.site.dialect));
         }
     }
 

@@ -152,9 +152,13 @@ impl Random {
 fn any_text_is_read_without_a_panic() {
     for seed in 1..=20_000_u64 {
         let text = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).text();
-        for form in [Form::Whole, Form::Template, Form::Beginning] {
-            let read = std::panic::catch_unwind(|| read(&text, form));
-            assert!(read.is_ok(), "seed {seed}, {form:?}: {text:?}");
+        for (form, dialect) in [
+            (Form::Whole, Dialect::Unknown),
+            (Form::Template, Dialect::Postgres),
+            (Form::Beginning, Dialect::Sqlite),
+        ] {
+            let read = std::panic::catch_unwind(|| super::super::read(&text, form, dialect));
+            assert!(read.is_ok(), "seed {seed}, {form:?}, {dialect:?}: {text:?}");
         }
     }
 }
@@ -192,9 +196,10 @@ fn long_texts_are_read_in_linear_time() {
     ] {
         let text = part.repeat(30_000);
         let started = std::time::Instant::now();
-        for form in [Form::Whole, Form::Template] {
-            read(&text, form);
+        for dialect in [Dialect::Unknown, Dialect::Postgres, Dialect::Sqlite] {
+            super::super::read(&text, Form::Whole, dialect);
         }
+        read(&text, Form::Template);
         // Far above what it takes, far below what anything quadratic would.
         assert!(started.elapsed().as_secs() < 10, "{part}");
     }
