@@ -54,6 +54,7 @@ use proc_macro::TokenStream;
 /// | `retry = never` | one attempt, no copies of arguments |
 /// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
+/// | `timeout = none` | no deadline, not even the default one; see below |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
 /// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
@@ -62,6 +63,16 @@ use proc_macro::TokenStream;
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
 /// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
 /// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
+///
+/// # The deadline
+///
+/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that handle, 30 s
+/// unless the handle was built with another. A call of a function without a session parameter, and a
+/// call on a connection of the caller's own, has no deadline, unless `dbop::defaults()` names one. A
+/// call on the session of another operation has at most the time that is left to that operation.
+///
+/// `timeout = none` lifts the deadline of the call, and no limit of the database: on PostgreSQL, each
+/// statement still has the `statement_timeout` of the `Db`.
 ///
 /// # Plain functions
 ///
@@ -112,6 +123,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `retry = never` | one attempt, no copies of arguments |
 /// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
+/// | `timeout = none` | no deadline, not even the default one; see below |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
 /// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
@@ -124,6 +136,16 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// | `once = order_id` | takes effect once for each key, with the same answer for every caller; see below |
 /// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
 /// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
+///
+/// # The deadline
+///
+/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that handle, 30 s
+/// unless the handle was built with another. A call that joins a transaction has at most the time that
+/// is left to that transaction.
+///
+/// `timeout = none` lifts the deadline of the call, and no limit of the database: on PostgreSQL, each
+/// statement still has the `statement_timeout` of the `Db`. A transaction without a deadline holds its
+/// connection and its locks for as long as its body runs.
 ///
 /// # Plain functions
 ///

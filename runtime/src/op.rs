@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use crate::isolation::Isolation;
 use crate::metrics::Counters;
 use crate::retry::Policy;
+use crate::settings::FOR_EVER;
 
 /// One annotated function: its name, place and options, and what its calls have counted.
 ///
@@ -142,6 +143,14 @@ impl Op {
     #[must_use]
     pub const fn timeout_ms(mut self, ms: u64) -> Self {
         self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    /// `timeout = none`: a call of its own has no deadline, and a joined call has that of the call it
+    /// joins.
+    #[must_use]
+    pub const fn timeout_none(mut self) -> Self {
+        self.timeout = Some(FOR_EVER);
         self
     }
 

@@ -1,7 +1,10 @@
 //! Every option of the two attributes.
 
-use dbop::{Conn, Kind, Tx, db_op, transactional};
+use std::time::Duration;
+
+use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
 use sqlx::Sqlite;
+use tokio::sync::Notify;
 
 use crate::common::{Answer, AppError, Flaky, echo, note, notes, open};
 
@@ -105,6 +108,54 @@ async fn timeout() {
     }
     let db = open().await;
     let error = database(f(&db).await.unwrap_err());
+    assert_eq!(error.kind(), Kind::Timeout);
+}
+
+#[tokio::test]
+async fn timeout_of_none_outlives_the_default_deadline() {
+    #[transactional(timeout = none)]
+    async fn waits(tx: &mut Tx<'_, Sqlite>, started: &Notify, goes_on: &Notify) -> Answer {
+        let n = echo(&mut *tx, 1).await?;
+        started.notify_one();
+        #[dbop::allow(foreign_await, reason = "it is there to outlive a deadline")]
+        goes_on.notified().await;
+        Ok(n)
+    }
+    #[transactional]
+    async fn has_the_default(tx: &mut Tx<'_, Sqlite>) -> Answer {
+        Ok(echo(&mut *tx, 2).await?)
+    }
+    let builder = Db::builder().url("sqlite::memory:");
+    let db = builder.timeout(Duration::from_millis(50));
+    let db: Db<Sqlite> = db.connect().await.unwrap();
+    let (started, goes_on) = (Notify::new(), Notify::new());
+    let late = async {
+        started.notified().await;
+        // It begins later, and its deadline passes first: the one connection is taken.
+        let error = database(has_the_default(&db).await.unwrap_err());
+        goes_on.notify_one();
+        error.kind()
+    };
+    let (waited, late) = tokio::join!(waits(&db, &started, &goes_on), late);
+    assert_eq!(waited.unwrap(), 1);
+    assert!(
+        matches!(late, Kind::Timeout | Kind::PoolExhausted),
+        "{late:?}"
+    );
+}
+
+#[tokio::test]
+async fn timeout_of_none_has_the_deadline_of_the_call_it_joins() {
+    #[db_op(timeout = none)]
+    async fn inner(conn: &mut Conn<'_, Sqlite>) -> Answer {
+        echo(&mut *conn, 1).await?;
+        std::future::pending().await
+    }
+    #[transactional(timeout = "50ms")]
+    async fn outer(tx: &mut Tx<'_, Sqlite>) -> Answer {
+        inner(&mut *tx).await
+    }
+    let error = database(outer(&open().await).await.unwrap_err());
     assert_eq!(error.kind(), Kind::Timeout);
 }
 

@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 
 use crate::function::Function;
 use crate::names::{self, Runtime};
-use crate::options::{Attribute, Isolation, Options, Retry};
+use crate::options::{Attribute, Isolation, Options, Retry, Timeout};
 
 /// Output: `static __DBOP_OP: Op = Op::transaction("f", file!(), line!()).timeout_ms(2000);`
 pub(super) fn item(
@@ -52,9 +52,9 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
                 cap_ms,
             } => quote!(retry(#attempts, #base_ms, #cap_ms)),
         }),
-        options.timeout_ms.as_ref().map(|timeout| {
-            let millis = timeout.value;
-            quote!(timeout_ms(#millis))
+        options.timeout.as_ref().map(|timeout| match timeout.value {
+            Timeout::Millis(millis) => quote!(timeout_ms(#millis)),
+            Timeout::None => quote!(timeout_none()),
         }),
         options.max_concurrency.as_ref().map(|limit| {
             // Without a type: the user's `usize` may be another one.

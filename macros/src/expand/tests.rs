@@ -47,6 +47,14 @@ pub(super) fn assert_rejected(attribute: Attribute, options: &str, function: &st
 }
 
 #[test]
+fn a_timeout_of_none_is_not_the_default_one() {
+    let function = "async fn f(conn: &mut Conn<'_, Sqlite>) -> Result<usize, E> { g(conn).await }";
+    let expansion = |options| expanded(DbOp, options, function).replace(' ', "");
+    assert!(expansion("timeout = none").contains("line!()).timeout_none();"));
+    assert!(!expansion("").contains("timeout"));
+}
+
+#[test]
 fn a_replayed_transaction() {
     assert_expands(
         Transactional,

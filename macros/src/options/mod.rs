@@ -57,6 +57,14 @@ pub(crate) enum Retry {
     },
 }
 
+/// `timeout = "2s"` or `timeout = none`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Timeout {
+    Millis(u64),
+    /// No deadline, not even the default one.
+    None,
+}
+
 /// `max_concurrency = 8` or `max_concurrency(limit = 8, when_full = reject)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Limit {
@@ -71,7 +79,7 @@ pub(crate) struct Options {
     pub(crate) read_only: Option<Given<()>>,
     pub(crate) idempotent: Option<Given<()>>,
     pub(crate) retry: Option<Given<Retry>>,
-    pub(crate) timeout_ms: Option<Given<u64>>,
+    pub(crate) timeout: Option<Given<Timeout>>,
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) db: Option<Given<Expr>>,
     pub(crate) max_concurrency: Option<Given<Limit>>,
@@ -100,9 +108,11 @@ static TABLE: [Row<Options>; 15] = [
         "retry = never` or `retry(attempts = 5, base = \"10ms\", cap = \"1s\")",
         |options, value| read_retry(value).map(|given| options.retry = given),
     ),
-    Row::new("timeout", "timeout = \"2s\"", |options, value| {
-        value.duration().map(|given| options.timeout_ms = given)
-    }),
+    Row::new(
+        "timeout",
+        "timeout = \"2s\"` or `timeout = none",
+        |options, value| read_timeout(value).map(|given| options.timeout = given),
+    ),
     Row::new("name", "name = \"orders.place\"", |options, value| {
         read_name(value).map(|given| options.name = given)
     }),
@@ -165,6 +175,27 @@ fn read_name(value: &mut Value<'_>) -> Written<LitStr> {
         )),
         _ => Ok(name),
     }
+}
+
+fn read_timeout(value: &mut Value<'_>) -> Written<Timeout> {
+    // What others call it.
+    const LIKE_NONE: [&str; 12] = [
+        "disabled",
+        "forever",
+        "infinite",
+        "infinity",
+        "max",
+        "never",
+        "nil",
+        "no",
+        "null",
+        "off",
+        "unbounded",
+        "unlimited",
+    ];
+    let given = value.duration_or("none", &LIKE_NONE)?;
+    let timeout = given.map(|given| given.value.map_or(Timeout::None, Timeout::Millis));
+    Ok(timeout.and_then(|timeout| value.given(timeout)))
 }
 
 #[derive(Default)]

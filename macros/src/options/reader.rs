@@ -183,11 +183,62 @@ impl Value<'_> {
     /// Whole milliseconds, from a string with a unit.
     pub(crate) fn duration(&mut self) -> Written<u64> {
         self.equals()?;
-        match self.parse::<Lit>("needs a duration in quotes")? {
-            Lit::Str(text) => match duration::millis(&text.value()) {
-                Ok(millis) => Ok(self.given(millis)),
-                Err(message) => Err(syn::Error::new(text.span(), message)),
+        let millis = self.millis("needs a duration in quotes")?;
+        Ok(self.given(millis))
+    }
+
+    /// The same, or `None` for the word `none`. Others that sound like it are for messages.
+    pub(crate) fn duration_or(
+        &mut self,
+        none: &str,
+        like: &[&'static str],
+    ) -> Written<Option<u64>> {
+        self.equals()?;
+        let means_none = |text: &str| {
+            let text = text.to_lowercase();
+            let words = like.iter().copied().chain([none]);
+            suggest::did_you_mean(&text, words).is_some()
+        };
+        // `true` is a literal.
+        if self.input.peek(Ident::peek_any) && !self.input.peek(Lit) {
+            let word = self.input.call(Ident::parse_any)?;
+            if word == none {
+                return Ok(self.given(None));
+            }
+            let hint = match means_none(&word.to_string()) {
+                true => format!(", did you mean `{none}`?"),
+                false => ";".to_owned(),
+            };
+            return Err(syn::Error::new(
+                word.span(),
+                format!(
+                    "`{word}` is not a value of `{}`{hint} write `{}`",
+                    self.key, self.example
+                ),
+            ));
+        }
+        let text: Option<LitStr> = self.input.fork().parse().ok();
+        match self.millis(&format!("needs a duration in quotes or `{none}`")) {
+            Ok(millis) => Ok(self.given(Some(millis))),
+            Err(error) => match text.filter(|text| means_none(&text.value())) {
+                Some(text) => Err(syn::Error::new(
+                    text.span(),
+                    format!(
+                        "`{}` is not a duration; write `{} = {none}`, without quotes",
+                        text.value(),
+                        self.key
+                    ),
+                )),
+                None => Err(error),
             },
+        }
+    }
+
+    /// What stands behind the `=` of a duration.
+    fn millis(&mut self, what: &str) -> syn::Result<u64> {
+        match self.parse::<Lit>(what)? {
+            Lit::Str(text) => duration::millis(&text.value())
+                .map_err(|message| syn::Error::new(text.span(), message)),
             Lit::Int(number) => Err(syn::Error::new(
                 number.span(),
                 format!(
@@ -197,10 +248,7 @@ impl Value<'_> {
             )),
             other => Err(syn::Error::new(
                 other.span(),
-                format!(
-                    "`{}` needs a duration in quotes, as in `{}`",
-                    self.key, self.example
-                ),
+                format!("`{}` {what}, as in `{}`", self.key, self.example),
             )),
         }
     }

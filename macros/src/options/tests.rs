@@ -23,7 +23,7 @@ fn messages(text: &str) -> Vec<String> {
 #[test]
 fn nothing_is_valid() {
     let options = valid("");
-    assert!(options.read_only.is_none() && options.retry.is_none() && options.timeout_ms.is_none());
+    assert!(options.read_only.is_none() && options.retry.is_none() && options.timeout.is_none());
 }
 
 #[test]
@@ -46,13 +46,41 @@ fn every_option_is_read() {
             cap_ms: 2_000
         }
     );
-    assert_eq!(options.timeout_ms.unwrap().value, 1_500);
+    assert_eq!(options.timeout.unwrap().value, Timeout::Millis(1_500));
     assert_eq!(options.name.unwrap().value.value(), "a.b");
     let limit = options.max_concurrency.unwrap().value;
     assert_eq!((limit.calls, limit.wait), (8, true));
     assert_eq!(options.isolation.unwrap().value, Isolation::RepeatableRead);
     assert!(matches!(options.db.unwrap().value, Expr::MethodCall(_)));
     assert_eq!(options.krate.unwrap().value.segments.len(), 2);
+}
+
+#[test]
+fn a_timeout_may_be_none_at_all() {
+    assert_eq!(
+        valid("timeout = none").timeout.unwrap().value,
+        Timeout::None
+    );
+    for word in [
+        "never",
+        "None",
+        "NONE",
+        "non",
+        "off",
+        "no",
+        "null",
+        "infinite",
+        "Forever",
+        "unlimited",
+    ] {
+        let expected = format!(
+            "`{word}` is not a value of `timeout`, did you mean `none`? write `timeout = \"2s\"` or `timeout = none`"
+        );
+        assert_eq!(messages(&format!("timeout = {word}")), [expected]);
+        let expected =
+            format!("`{word}` is not a duration; write `timeout = none`, without quotes");
+        assert_eq!(messages(&format!("timeout = \"{word}\"")), [expected]);
+    }
 }
 
 #[test]
@@ -148,11 +176,29 @@ fn values_are_checked_one_by_one() {
     for (text, part) in [
         (
             "timeout",
-            "`timeout` needs a value; write `timeout = \"2s\"`",
+            "`timeout` needs a value; write `timeout = \"2s\"` or `timeout = none`",
         ),
-        ("timeout =", "`timeout` needs a duration in quotes"),
+        (
+            "timeout =",
+            "`timeout` needs a duration in quotes or `none`; write `timeout = \"2s\"` or `timeout = none`",
+        ),
         ("timeout = \"2\"", "has no unit"),
-        ("timeout = true", "`timeout` needs a duration in quotes"),
+        (
+            "timeout = true",
+            "`timeout` needs a duration in quotes or `none`, as in",
+        ),
+        (
+            "timeout = SECOND",
+            "`SECOND` is not a value of `timeout`; write `timeout = \"2s\"` or `timeout = none`",
+        ),
+        (
+            "timeout = Duration::MAX, nested",
+            "`Duration` is not a value of `timeout`; write",
+        ),
+        (
+            "retry(base = none)",
+            "`base` needs a duration in quotes, as in",
+        ),
         ("name = \" \"", "must not be empty"),
         ("name = 3", "`name` needs a string"),
         (

@@ -25,6 +25,11 @@ fn deferrable(conn: &mut Connection) -> Answer {
     Ok(echo(conn, 2)?)
 }
 
+#[transactional(timeout = none)]
+fn without_deadline(conn: &mut Connection) -> Answer {
+    Ok(echo(conn, 5)?)
+}
+
 #[db_op(read_only, max_concurrency(limit = 1, when_full = reject))]
 fn guarded(conn: &Connection) -> dbop::Result<usize> {
     // Known only to the database.
@@ -52,6 +57,7 @@ async fn options() {
     assert_eq!(flaky.attempts(), 2);
     assert_eq!(deferrable(&db).await.unwrap(), 2);
     assert_eq!(without_connection(&Flaky::default()).await.unwrap(), 3);
+    assert_eq!(without_deadline(&db).await.unwrap(), 5);
     let busy = once_only(&db, &Flaky::default()).await;
     assert!(matches!(busy, Err(AppError::Busy)));
     assert!(guarded(&db).await.is_err());

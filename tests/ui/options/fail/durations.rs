@@ -59,6 +59,36 @@ async fn constant(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
     Ok(())
 }
 
+#[db_op(timeout = std::time::Duration::MAX)]
+async fn path(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[db_op(timeout = never)]
+async fn another_word_for_none(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[db_op(timeout = nome)]
+async fn a_slip(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[db_op(timeout = "none")]
+async fn a_word_in_quotes(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[db_op(timeout = none, timeout = "2s")]
+async fn both(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
+#[db_op(retry(cap = none))]
+async fn none_elsewhere(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
+    Ok(())
+}
+
 #[db_op(retry(base = "1", cap = "1 s"))]
 async fn nested(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
     Ok(())
