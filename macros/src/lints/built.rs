@@ -5,7 +5,7 @@ use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
 
 use super::api::Api;
 use super::calls::{function, is_any, last, peel, root, starts_upper, starts_with};
-use super::names::{Names, variable};
+use super::names::{Is, Names, variable};
 use super::report::last_token;
 use super::text::Sql;
 use crate::sql::Statement;
@@ -93,7 +93,8 @@ fn is_table(call: &ExprCall, names: &Names) -> bool {
     match peel(argument) {
         Expr::Path(path) => {
             let is_name = |name: &Ident| !starts_upper(name);
-            let is_variable = variable(argument).is_some_and(|name| names.get(name).is_some());
+            let kind = variable(argument).and_then(|name| names.get(name));
+            let is_variable = kind.is_some_and(|kind| *kind != Is::Own);
             !is_variable && last(&path.path).is_some_and(is_name)
         }
         _ => false,

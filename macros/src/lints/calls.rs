@@ -71,6 +71,13 @@ pub(super) fn ends_with(path: &Path, words: &[&str]) -> bool {
             .all(|(segment, word)| segment.ident == *word)
 }
 
+/// Whether the path says that it leads to something of the user's own crate.
+pub(super) fn is_of_this_crate(path: &Path) -> bool {
+    const ROOTS: [&str; 4] = ["crate", "self", "super", "Self"];
+    let first = path.segments.first().map(|segment| &segment.ident);
+    first.is_some_and(|first| is_any(first, &ROOTS))
+}
+
 /// sqlx's methods that run a statement, on a query or on an executor.
 pub(super) fn runs_statement(method: &Ident) -> bool {
     const NAMES: [&str; 7] = [

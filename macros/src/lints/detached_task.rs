@@ -1,9 +1,11 @@
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::{Expr, ExprMethodCall, Path};
+use syn::{Expr, ExprCall, ExprMethodCall, Path, Stmt};
 
-use super::calls::{function, is_any, peel};
+use super::api::constructs;
+use super::calls::{function, is_any, last, peel, starts_upper};
 use super::levels::Level;
+use super::names::{Is, Names, variable};
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::{Lint, Pass};
@@ -62,8 +64,11 @@ async fn order(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
     },
 };
 
-/// Crates and modules that have a function `spawn` like tokio's.
-const EXECUTORS: [&str; 9] = [
+/// Crates that have a function `spawn`, in one of their modules or in none.
+const CRATES: [&str; 6] = ["actix_rt", "async_std", "rayon", "smol", "std", "tokio"];
+
+/// Modules that have one like tokio's, whatever crate they are of.
+const MODULES: [&str; 8] = [
     "actix_rt",
     "async_runtime",
     "async_std",
@@ -71,9 +76,11 @@ const EXECUTORS: [&str; 9] = [
     "rt",
     "smol",
     "task",
-    "thread",
     "tokio",
 ];
+
+/// Names that it has in any module.
+const SPAWN: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
 
 struct DetachedTask {
     /// What to do instead.
@@ -88,16 +95,16 @@ impl Pass for DetachedTask {
         }
         match expression {
             Expr::Call(call) => {
-                let is_future = call.args.first().is_some_and(is_future);
-                let spawns = |path: &&Path| spawns(path) || is_future && path.is_ident("spawn");
-                if let Some(path) = function(call).filter(spawns) {
+                if let Some(path) = function(call).filter(|path| spawns(path, call, &site.names)) {
                     // A task that borrows the session ends within it.
                     if !call.args.iter().any(|argument| site.names.uses(argument)) {
                         self.report(path, last_token(path), site);
                     }
                 }
             }
-            Expr::MethodCall(call) if is_spawn(call) && !site.names.uses(expression) => {
+            Expr::MethodCall(call)
+                if is_spawn(call, &site.names) && !site.names.uses(expression) =>
+            {
                 self.report(&call.method, call.method.span(), site);
             }
             _ => {}
@@ -111,26 +118,87 @@ impl DetachedTask {
     }
 }
 
-/// Whatever they are called on.
-const SPAWN: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
-
-fn spawns(path: &Path) -> bool {
+/// Whether the call starts a task. Where the path does not lead to a crate that is known, the
+/// application may have a module or a function of that name, and the argument decides.
+fn spawns(path: &Path, call: &ExprCall, names: &Names) -> bool {
     let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
-    let (name, module) = (words.next(), words.next());
-    name.is_some_and(|name| is_any(name, &SPAWN))
-        || name.is_some_and(|name| name == "spawn")
-            && module.is_some_and(|module| is_any(module, &EXECUTORS))
+    let (Some(name), module, Some(work)) = (words.next(), words.next(), call.args.first()) else {
+        return false;
+    };
+    let of_thread = module.is_some_and(|module| module == "thread");
+    let of_module = of_thread || module.is_none_or(|module| is_any(module, &MODULES));
+    let is_certain = is_any(name, &SPAWN);
+    let is_named_so = is_certain || of_module && name == "spawn";
+    if !is_named_so {
+        return false;
+    }
+    let of_crate = |path: &Path| is_any(&path.segments[0].ident, &CRATES);
+    let is_alone = call.args.len() == 1;
+    if names.is_own(path) {
+        is_work(work)
+    } else if is_certain || module.is_some() && of_crate(path) {
+        true
+    } else if of_thread {
+        is_alone && (is_stored_work(work, names) || is_function(work, names))
+    } else {
+        is_alone && may_be_future(work, names)
+    }
 }
 
 /// `handle.spawn(future)`, `tasks.spawn(..)`. A process is spawned without an argument.
-fn is_spawn(call: &ExprMethodCall) -> bool {
+fn is_spawn(call: &ExprMethodCall, names: &Names) -> bool {
     is_any(&call.method, &SPAWN)
-        || call.method == "spawn" && call.args.len() == 1 && is_future(&call.args[0])
+        || call.method == "spawn" && call.args.len() == 1 && may_be_future(&call.args[0], names)
 }
 
-fn is_future(value: &Expr) -> bool {
-    matches!(
-        peel(value),
-        Expr::Async(_) | Expr::Call(_) | Expr::Closure(_) | Expr::MethodCall(_)
-    )
+/// A closure or an async block where it stands, and what is made of one: `Box::pin(async { .. })`,
+/// `async { .. }.instrument(span)`.
+fn is_work(value: &Expr) -> bool {
+    match peel(value) {
+        Expr::Async(_) | Expr::Closure(_) => true,
+        Expr::Block(block) => match block.block.stmts.last() {
+            Some(Stmt::Expr(last, None)) => is_work(last),
+            _ => false,
+        },
+        Expr::Call(call) => call.args.len() == 1 && is_work(&call.args[0]),
+        Expr::MethodCall(call) => is_work(&call.receiver),
+        _ => false,
+    }
+}
+
+/// The same in a variable.
+fn is_stored_work(value: &Expr, names: &Names) -> bool {
+    is_work(value) || names.of_variable(value) == Some(&Is::Work)
+}
+
+/// What an async function gives, as far as one sees: no new value of a type, and no part or copy of
+/// another.
+fn may_be_future(value: &Expr, names: &Names) -> bool {
+    const DATA: [&str; 8] = [
+        "as_ref",
+        "as_str",
+        "clone",
+        "into",
+        "len",
+        "to_owned",
+        "to_string",
+        "to_vec",
+    ];
+    match peel(value) {
+        Expr::Call(call) if !is_work(value) => !function(call).is_some_and(constructs),
+        Expr::MethodCall(call) => !is_any(&call.method, &DATA),
+        other => is_stored_work(other, names),
+    }
+}
+
+/// The name of a function, which is no variable.
+fn is_function(value: &Expr, names: &Names) -> bool {
+    let is_variable = |name| names.get(name).is_some_and(|kind| *kind != Is::Own);
+    match peel(value) {
+        Expr::Path(path) => {
+            let is_lower = last(&path.path).is_some_and(|name| !starts_upper(name));
+            is_lower && !variable(value).is_some_and(is_variable)
+        }
+        _ => false,
+    }
 }

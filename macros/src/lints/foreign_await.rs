@@ -1,6 +1,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Expr, ExprMethodCall, Macro, Member};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprMethodCall, Macro, Member, Token};
 
 use super::calls::{async_block, function, is_any, last, makes_query, peel, root, runs_statement};
 use super::levels::Level;
@@ -102,8 +103,10 @@ impl Pass for ForeignAwait {
         let (Expr::Await(awaited), Runs::Here) = (expression, site.runs) else {
             return;
         };
-        if let Some(futures) = joined(&awaited.base) {
-            futures.for_each(|future| check(future, future, site));
+        if let Some(futures) = joined(&awaited.base, site) {
+            futures
+                .iter()
+                .for_each(|future| check(future, future, site));
         } else {
             check(&awaited.base, awaited, site);
         }
@@ -132,8 +135,9 @@ impl Pass for ForeignAwait {
     }
 }
 
-/// The arguments of `future::join(a, b)`, all of which are awaited.
-fn joined(future: &Expr) -> Option<impl Iterator<Item = &Expr>> {
+/// The arguments of `future::join(a, b)`, all of which are awaited. A function of the user's own may
+/// have that name, too: it is in another module, or has an argument that is no future.
+fn joined<'a>(future: &'a Expr, site: &Site) -> Option<&'a Punctuated<Expr, Token![,]>> {
     const NAMES: [&str; 8] = [
         "join",
         "join3",
@@ -144,12 +148,23 @@ fn joined(future: &Expr) -> Option<impl Iterator<Item = &Expr>> {
         "try_join4",
         "try_join5",
     ];
+    const MODULES: [&str; 4] = ["future", "futures", "futures_lite", "futures_util"];
     let Expr::Call(call) = peel(future) else {
         return None;
     };
-    let name = function(call).and_then(last)?;
-    let joins = is_any(name, &NAMES) && call.args.len() > 1;
-    joins.then(|| call.args.iter())
+    let path = function(call).filter(|path| !site.names.is_own(path))?;
+    let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
+    let (name, module) = (words.next()?, words.next());
+    let is_no_future = |value: &Expr| match peel(value) {
+        Expr::Lit(_) => true,
+        Expr::Reference(lent) if lent.mutability.is_none() => true,
+        other => site.names.is_handle(other),
+    };
+    let joins = is_any(name, &NAMES)
+        && module.is_none_or(|module| is_any(module, &MODULES))
+        && call.args.len() > 1
+        && !call.args.iter().any(is_no_future);
+    joins.then_some(&call.args)
 }
 
 fn is_ours(future: &Expr, site: &Site) -> bool {

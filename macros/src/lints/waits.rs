@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use syn::{Expr, ExprMethodCall, Path};
 
-use super::calls::{ends_with, first_function, is_any, last, starts_with};
+use super::calls::{ends_with, first_function, is_any, is_of_this_crate, last, starts_with};
 
 /// What a call waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +29,7 @@ pub(super) fn function(path: &Path) -> Option<Waits> {
         &["std", "net", "UdpSocket"],
     ];
     let is_ureq = || path.segments.len() == 2 && starts_with(path, &["ureq"]);
-    if ends_with(path, &["thread", "sleep"])
+    if ends_with(path, &["thread", "sleep"]) && !is_of_this_crate(path)
         || OUTSIDE.iter().any(|words| starts_with(path, words))
         || is_ureq()
     {

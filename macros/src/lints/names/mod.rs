@@ -10,10 +10,12 @@ mod plain;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Pat, Stmt};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Pat, Path, Stmt};
 
 use super::api::Api;
-use super::calls::{awaited_name, function, has_any, is_any, last, peel, root, runs_statement};
+use super::calls::{
+    awaited_name, function, has_any, is_any, is_of_this_crate, last, peel, root, runs_statement,
+};
 use super::parts::Parts;
 use super::text::Literal;
 
@@ -39,6 +41,10 @@ pub(super) enum Is {
     Remote,
     /// Chunks of many things.
     Chunks,
+    /// A closure or a future, which somebody may run later.
+    Work,
+    /// A function or a module of the user's own, as the body says.
+    Own,
     /// A text, where the body says which.
     Text(Vec<Literal>),
 }
@@ -216,9 +222,17 @@ impl Names {
     /// What the variable stands for that the value is, of those that pass it on by name only.
     fn same_kind(&self, value: &Expr) -> Is {
         match self.of_variable(value) {
-            Some(kind @ (Is::Pool | Is::Remote)) => kind.clone(),
+            Some(kind @ (Is::Pool | Is::Remote | Is::Work)) => kind.clone(),
+            _ if matches!(peel(value), Expr::Async(_) | Expr::Closure(_)) => Is::Work,
             _ => Is::Plain,
         }
+    }
+
+    /// Whether the path certainly leads to something of the user's own: `crate::thread::spawn`, and
+    /// `thread::spawn` behind `use crate::thread;` in the body.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        let first = path.segments.first().map(|segment| &segment.ident);
+        is_of_this_crate(path) || first.is_some_and(|first| self.get(first) == Some(&Is::Own))
     }
 
     /// The session itself: `tx`, `&mut *tx`, `tx.conn()`, `tx.begin().await?`.

@@ -5,11 +5,11 @@ use syn::visit::{self, Visit};
 use syn::{
     Arm, Attribute, Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprCall, ExprClosure,
     ExprForLoop, ExprIf, ExprLet, ExprLoop, ExprMacro, ExprMatch, ExprMethodCall, ExprWhile,
-    FieldValue, Item, Local, Pat, Stmt, StmtMacro, Type,
+    FieldValue, Ident, Item, Local, Pat, Stmt, StmtMacro, Type, UseTree,
 };
 
 use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_sync, until};
-use crate::lints::calls::{function, last, peel};
+use crate::lints::calls::{function, is_any, last, peel};
 use crate::lints::names::Is;
 use crate::lints::site::{Around, Repeats, Runs};
 use crate::lints::{built, text};
@@ -47,6 +47,32 @@ impl Walk {
             sql.on_session = self.on_session;
             self.sql(&sql);
         }
+    }
+
+    /// `use crate::workers::{thread, spawn as start};`
+    fn used(&mut self, tree: &UseTree) {
+        match tree {
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.used(tree)),
+            UseTree::Path(path) if is_any(&path.ident, &["crate", "self", "super"]) => {
+                self.used_of_own(&path.ident, &path.tree);
+            }
+            UseTree::Path(_) | UseTree::Name(_) | UseTree::Rename(_) | UseTree::Glob(_) => {}
+        }
+    }
+
+    fn used_of_own(&mut self, module: &Ident, tree: &UseTree) {
+        let name = match tree {
+            UseTree::Group(group) => {
+                let trees = group.items.iter();
+                return trees.for_each(|tree| self.used_of_own(module, tree));
+            }
+            UseTree::Path(path) => return self.used_of_own(&path.ident, &path.tree),
+            UseTree::Glob(_) => return,
+            UseTree::Name(name) if name.ident == "self" => module,
+            UseTree::Name(name) => &name.ident,
+            UseTree::Rename(name) => &name.rename,
+        };
+        self.site.names.bind_name(name, Is::Own);
     }
 
     /// The value of a `let`.
@@ -95,15 +121,21 @@ impl<'ast> Visit<'ast> for Walk {
         }
     }
 
-    /// Another function's body is another matter; a text is known by its name.
+    /// Another function's body is another matter; what is known by its name here is known by that.
     fn visit_item(&mut self, item: &'ast Item) {
-        let (name, value) = match item {
-            Item::Const(item) => (&item.ident, &*item.expr),
-            Item::Static(item) => (&item.ident, &*item.expr),
-            _ => return,
+        let names = &mut self.site.names;
+        let mut text = |name, value| {
+            let texts = text::texts(value, names);
+            names.bind_name(name, Is::Text(texts));
         };
-        let texts = text::texts(value, &self.site.names);
-        self.site.names.bind_name(name, Is::Text(texts));
+        match item {
+            Item::Const(item) => text(&item.ident, &item.expr),
+            Item::Static(item) => text(&item.ident, &item.expr),
+            Item::Fn(item) => names.bind_name(&item.sig.ident, Is::Own),
+            Item::Mod(item) => names.bind_name(&item.ident, Is::Own),
+            Item::Use(item) if item.leading_colon.is_none() => self.used(&item.tree),
+            _ => {}
+        }
     }
 
     fn visit_local(&mut self, local: &'ast Local) {

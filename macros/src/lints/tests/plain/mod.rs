@@ -144,6 +144,8 @@ fn detached_tasks_are_found() {
             "thread::spawn(move || std::thread::sleep(second)); Ok(())",
             "let handle = std::thread::spawn(move || send(1)); Ok(())",
             "rayon::spawn(move || send(1)); Ok(())",
+            "use std::thread; thread::spawn(run); Ok(())",
+            "let work = move || send(1); thread::spawn(work); Ok(())",
             "tokio::spawn(async move { send(1).await }); Ok(())",
             "tokio::task::spawn_blocking(move || send(1)); Ok(())",
             "tokio::runtime::Handle::current().spawn(async move { send(1).await }); Ok(())",
@@ -158,6 +160,10 @@ fn detached_tasks_are_found() {
             "rayon::scope(|s| s.spawn(|_| work(1))); Ok(())",
             "Command::new(\"ls\").spawn()?; Ok(())",
             "world.spawn(1); Ok(())",
+            "let id = thread::spawn(conn, title)?; Ok(())",
+            "let id = thread::spawn(title.to_owned())?; Ok(())",
+            "crate::thread::spawn(new_title(1)); Ok(())",
+            "use crate::workers::thread; thread::spawn(run); Ok(())",
         ],
     );
     none(

@@ -119,6 +119,7 @@ fn writes_without_where_are_found() {
             "diesel::delete(users::table).execute(conn)?; Ok(())",
             "diesel::delete(users).execute(conn)?; Ok(())",
             "diesel::delete(schema::users::dsl::users).execute(&mut *conn)?; Ok(())",
+            "use crate::schema::users; diesel::delete(users).execute(conn)?; Ok(())",
             "diesel::update(users::table).set(a.eq(1)).execute(conn)?; Ok(())",
             "diesel::update(users).set(a.eq(1)).returning(id).get_results::<i64>(conn)?; Ok(())",
             "delete(users::table).execute(conn)?; Ok(())",

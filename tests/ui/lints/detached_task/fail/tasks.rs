@@ -2,9 +2,13 @@
 //! when the transaction rolls back.
 #![allow(unused)]
 
+use std::thread;
+
 use dbop::{Tx, transactional};
 use sqlx::{PgPool, Postgres, Sqlite};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
+
+fn work() {}
 
 async fn send_receipt(order: i64) {
     println!("{order}");
@@ -45,6 +49,16 @@ async fn spawns_on_a_handle(tx: &mut Tx<'_, Sqlite>, order: i64) -> dbop::Result
 async fn spawns_threads(tx: &mut Tx<'_, Sqlite>, order: i64) -> dbop::Result<()> {
     std::thread::spawn(move || println!("{order}"));
     tokio::task::spawn_blocking(move || println!("{order}"));
+    Ok(())
+}
+
+#[transactional]
+async fn spawns_by_a_short_path(tx: &mut Tx<'_, Sqlite>, order: i64) -> dbop::Result<()> {
+    task::spawn(send_receipt(order));
+    thread::spawn(move || println!("{order}"));
+    thread::spawn(work);
+    let later = move || println!("{order}");
+    thread::spawn(later);
     Ok(())
 }
 

@@ -62,6 +62,52 @@ async fn names_with_the_word(tx: &mut Tx<'_, Sqlite>, spawner: &Spawner) -> anyh
     Ok(())
 }
 
+// A forum has threads, and a planner has tasks.
+mod thread {
+    use dbop::{Tx, transactional};
+    use sqlx::Sqlite;
+
+    #[transactional]
+    pub(crate) async fn spawn(tx: &mut Tx<'_, Sqlite>, title: &str) -> dbop::Result<i64> {
+        let insert = sqlx::query_scalar("INSERT INTO threads (title) VALUES (?) RETURNING id");
+        Ok(insert.bind(title).fetch_one(&mut *tx).await?)
+    }
+}
+
+mod work {
+    pub(crate) mod task {
+        pub(crate) fn spawn(title: impl AsRef<str>) -> i64 {
+            title.as_ref().len() as i64
+        }
+    }
+
+    pub(crate) mod thread {
+        pub(crate) fn spawn(run: fn() -> i64) -> i64 {
+            run()
+        }
+    }
+}
+
+#[transactional]
+async fn modules_of_that_name(tx: &mut Tx<'_, Sqlite>, title: String) -> dbop::Result<()> {
+    use crate::work::task;
+    let id = thread::spawn(&mut *tx, &title).await? + crate::thread::spawn(&mut *tx, "a").await?;
+    store(
+        tx,
+        id + task::spawn("b") + task::spawn(title.trim()) + task::spawn(title),
+    )
+    .await
+}
+
+#[transactional]
+async fn a_module_that_the_body_names(tx: &mut Tx<'_, Sqlite>) -> dbop::Result<()> {
+    use self::work::thread;
+    fn one() -> i64 {
+        1
+    }
+    store(tx, thread::spawn(one) + crate::work::thread::spawn(one)).await
+}
+
 #[transactional]
 async fn a_process(tx: &mut Tx<'_, Sqlite>, order: i64) -> anyhow::Result<()> {
     let _child = Command::new("true").spawn()?;

@@ -87,6 +87,52 @@ async fn savepoints(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<bool> {
     Ok(tx.savepoint(attempt).await.is_ok())
 }
 
+// The names of combinators are free for operations.
+mod team {
+    use dbop::{Tx, transactional};
+    use sqlx::Sqlite;
+
+    #[transactional]
+    pub(crate) async fn join(tx: &mut Tx<'_, Sqlite>, team: i64, user: i64) -> dbop::Result<()> {
+        sqlx::query("INSERT INTO members (team, user) VALUES (?, ?)")
+            .bind(team)
+            .bind(user)
+            .execute(&mut *tx)
+            .await?;
+        Ok(())
+    }
+}
+
+struct Teams;
+
+impl Teams {
+    #[transactional]
+    async fn join(&self, tx: &mut Tx<'_, Sqlite>, team: i64, user: i64) -> dbop::Result<()> {
+        team::join(&mut *tx, team, user).await?;
+        crate::team::join(&mut *tx, team, user).await
+    }
+
+    #[transactional]
+    async fn join_both(&self, tx: &mut Tx<'_, Sqlite>, user: i64) -> dbop::Result<()> {
+        use team::join;
+        self.join(&mut *tx, 1, user).await?;
+        Self::join(self, &mut *tx, 2, user).await?;
+        join(&mut *tx, 3, user).await?;
+        let both = futures_util::future::join(join(&mut *tx, 4, user), async { user }).await;
+        both.0
+    }
+}
+
+async fn try_join(repository: Repository<'_, '_>, user: i64) -> dbop::Result<usize> {
+    let names = { repository }.names().await?;
+    Ok(names.len() + usize::from(user > 0))
+}
+
+#[transactional]
+async fn a_helper_of_that_name(tx: &mut Tx<'_, Sqlite>, user: i64) -> dbop::Result<usize> {
+    crate::try_join(Repository { tx }, user).await
+}
+
 // What another function's body does is its own affair.
 #[transactional]
 async fn functions_inside(tx: &mut Tx<'_, Postgres>) -> dbop::Result<()> {
