@@ -229,6 +229,8 @@ impl State {
             }
             // Nobody is there any more, or the two sides disagree about where they are.
             E::Database(_) | E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
+                let unread = Some(echo().class()).filter(|class| class.ended_while_idle());
+                self.first_not_applied = first.and(unread);
                 self.broken = true;
                 self.poison(0, echo());
             }

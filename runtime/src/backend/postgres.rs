@@ -158,10 +158,11 @@ impl Driver for Postgres {
 
     /// An ERROR in answer to `COMMIT` means that it was rolled back. Where the session ended
     /// instead (class 08, 57P0x, a lost connection), or the server itself says that it does not
-    /// know (40003), nothing is certain.
+    /// know (40003), nothing is certain, unless the session had ended before the `COMMIT` was read.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
-        let certain = classify::sqlx(error).category != Category::Ambiguous;
-        if certain && Self::has_answered(error) {
+        let class = classify::sqlx(error);
+        let answered = class.category != Category::Ambiguous && Self::has_answered(error);
+        if answered || class.ended_while_idle() {
             Outcome::RolledBack
         } else {
             Outcome::Unknown

@@ -81,7 +81,7 @@ pub trait SyncConnection: Send + 'static {
 
     /// What became of a transaction whose COMMIT failed like this.
     fn outcome_of_failed_commit(class: Class) -> Outcome {
-        let lost = class.kind.ends_session();
+        let lost = class.kind.ends_session() && !class.ended_while_idle();
         let torn = matches!(
             class.kind,
             Kind::Io | Kind::Corrupt | Kind::TransactionState

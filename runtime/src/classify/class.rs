@@ -254,6 +254,17 @@ pub struct Class {
     pub retry: Retry,
 }
 
+impl Class {
+    /// Whether the server ended a session because nothing came over it for too long. The statement
+    /// that is answered with this arrived too late: the server has not run it.
+    ///
+    /// The kind alone does not tell: a transaction that lasted too long may end in the middle of a
+    /// statement, which is why such a statement is [`Retry::IfIdempotent`].
+    pub(crate) const fn ended_while_idle(self) -> bool {
+        matches!(self.kind, Kind::SessionTimeout) && !matches!(self.retry, Retry::IfIdempotent)
+    }
+}
+
 /// One constructor a category, so that a table says `data(TooLong)`.
 macro_rules! never {
     ($( $name:ident => $Category:ident, )*) => {

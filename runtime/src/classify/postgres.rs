@@ -179,8 +179,11 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         // Class 24: invalid cursor state.
         "24000" => programming(ObjectState), // invalid_cursor_state
 
-        // Class 25: invalid transaction state. 25P03 and 25P04 end the session; an idle
-        // transaction is one whose body waits for something else, and would do so again.
+        // Class 25: invalid transaction state. 25P03 and 25P04 end the session. The server looks
+        // at 25P03 before it runs what it has just read, so what was sent last was not run; it is
+        // not tried again, because a body that keeps its transaction waiting would do so again.
+        // 25P04 may come up after the last moment at which it could still stop a COMMIT, and is
+        // reported after that (`CommitTransaction` and `ProcessInterrupts` in the server's source).
         "25000" => programming(TransactionState),   // invalid_transaction_state
         "25001" => programming(TransactionState),   // active_sql_transaction
         "25002" => programming(TransactionState),   // branch_transaction_already_active
@@ -325,14 +328,15 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "55P04" => programming(TransactionState), // unsafe_new_enum_value_usage
 
         // Class 57: operator intervention. 57P01 and 57P02 can strike while a statement or a
-        // COMMIT runs; 57P03 refuses a new session.
+        // COMMIT runs; 57P03 refuses a new session. 57P05 ends a session that was idle outside a
+        // transaction, before the server runs what it has just read.
         "57000" => cancelled(Interrupted),        // operator_intervention
         "57014" => query_canceled(message),       // query_canceled
         "57P01" => maybe_applied(ShuttingDown),   // admin_shutdown
         "57P02" => maybe_applied(ShuttingDown),   // crash_shutdown
         "57P03" => no_effect(StartingUp),         // cannot_connect_now
         "57P04" => programming(UndefinedObject),  // database_dropped
-        "57P05" => maybe_applied(SessionTimeout), // idle_session_timeout
+        "57P05" => no_effect(SessionTimeout),     // idle_session_timeout
 
         // Class 58: system error, external to PostgreSQL itself.
         "58000" => internal(Io), // system_error

@@ -1,10 +1,10 @@
 //! Sessions that the server ends, and errors by which it says that it does not know.
 
-use dbop::{Conn, Db, Outcome, Tx, db_op, transactional};
-use dbop_tests::Fresh;
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop_tests::{Fresh, eventually};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool};
 
-use super::common::notes::{self, Runs, Trouble, note_op, soon, stored};
+use super::common::notes::{self, Runs, Trouble, insert, note_op, soon, stored};
 use super::replay::until_somebody_waits;
 use super::{Database, outside};
 
@@ -127,4 +127,64 @@ async fn an_error_that_says_it_is_not_known_leaves_the_effect_unknown() {
     let error = call_it(&*db, &runs).await.unwrap_err();
     assert_eq!(error.database().outcome(), Outcome::RolledBack);
     assert_eq!(runs.count(), 5);
+}
+
+/// Waits until the server has ended this session.
+async fn gone(fresh: &Fresh<Database>, session: i32) {
+    let watch = PgPool::connect_lazy(&fresh.url).expect("a URL");
+    let there = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $1)";
+    eventually("the server ends the session", || async {
+        let there = sqlx::query_scalar::<_, bool>(there).bind(session);
+        !there.fetch_one(&watch).await.expect("an answer")
+    })
+    .await;
+    watch.close().await;
+}
+
+const PID: &str = "SELECT pg_backend_pid()";
+
+#[transactional(allow(foreign_await))]
+async fn idles_before_commit(
+    tx: &mut Tx<'_, Database>,
+    fresh: &Fresh<Database>,
+    runs: &Runs,
+) -> Result<(), Trouble> {
+    runs.next();
+    insert(&mut *tx, 1).await?;
+    let session = sqlx::query_scalar(PID).fetch_one(&mut *tx).await?;
+    let soon = "SET LOCAL idle_in_transaction_session_timeout = 50";
+    tx.execute(soon).await?;
+    gone(fresh, session).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_that_comes_after_its_idle_session_was_ended_has_not_run() {
+    let db = notes::open_narrow().await;
+    let runs = Runs::default();
+    let call = idles_before_commit(&*db, &db, &runs);
+    let error = soon("the call", call).await.unwrap_err();
+    let error = error.database();
+    assert_eq!(error.category(), Category::Programming);
+    assert_eq!(error.kind(), Kind::SessionTimeout);
+    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(runs.count(), 1);
+    assert!(stored(&db).await.is_empty());
+    soon("the next call", note_op(&*db, 2)).await.unwrap();
+}
+
+#[db_op]
+async fn which(conn: &mut Conn<'_, Database>) -> Result<i32, Trouble> {
+    Ok(sqlx::query_scalar(PID).fetch_one(&mut *conn).await?)
+}
+
+#[tokio::test]
+async fn a_first_statement_on_a_session_that_was_ended_for_idling_runs_on_another() {
+    let fresh = notes::open_narrow().await;
+    let url = format!("{}?options=-c%20idle_session_timeout%3D50", fresh.url);
+    let db = Db::builder().url(url).pool_size(1).connect().await.unwrap();
+    let session = which(&db).await.unwrap();
+    gone(&fresh, session).await;
+    soon("the call", note_op(&db, 1)).await.unwrap();
+    assert_eq!(stored(&fresh).await, [1]);
 }

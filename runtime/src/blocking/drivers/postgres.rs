@@ -37,13 +37,17 @@ impl SyncConnection for Client {
     }
 
     /// FATAL and PANIC end the session whatever their code is, and then nobody has said whether it
-    /// was committed.
+    /// was committed, unless the session had ended before the `COMMIT` was read.
     fn commit(&mut self) -> Result<()> {
         self.batch_execute("COMMIT").map_err(|error| {
             let severity = error.as_db_error().and_then(DbError::parsed_severity);
             let ended = matches!(severity, Some(Severity::Fatal | Severity::Panic));
             let error = crate::error::Error::from(error);
-            if ended { lost(error) } else { error }
+            if ended && !error.class().ended_while_idle() {
+                lost(error)
+            } else {
+                error
+            }
         })
     }
 
@@ -110,5 +114,22 @@ pub(super) fn describe(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result
         (Some(error), _) => write!(f, "{} ({})", error.message(), error.code().code()),
         (None, Some(source)) => write!(f, "{error}: {source}"),
         (None, None) => write!(f, "{error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Outcome;
+
+    #[test]
+    fn a_commit_is_rolled_back_where_the_session_had_ended_for_idling() {
+        let outcome = |code| Client::outcome_of_failed_commit(classify::postgres(code, ""));
+        for code in ["25P03", "57P05", "40001", "23505"] {
+            assert_eq!(outcome(code), Outcome::RolledBack, "{code}");
+        }
+        for code in ["25P04", "57P01", "57P02", "08006", "40003"] {
+            assert_eq!(outcome(code), Outcome::Unknown, "{code}");
+        }
     }
 }

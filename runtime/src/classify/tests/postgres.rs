@@ -28,6 +28,7 @@ fn exactly_these_sqlstates_had_no_effect() {
             "53300", // not connected
             "55P03", // not locked
             "57P03", // not connected
+            "57P05", // idle, so never read
         ]
     );
 }
@@ -40,7 +41,7 @@ fn exactly_these_sqlstates_may_have_had_an_effect() {
             "08000", "08003", "08006", "08007", // lost
             "25P04", // ended by the server
             "40003", // unknown
-            "57P01", "57P02", "57P05", // ended by the server
+            "57P01", "57P02", // ended by the server
         ]
     );
 }
@@ -66,6 +67,23 @@ fn exactly_these_sqlstates_end_the_session() {
             "08000", "08001", "08003", "08004", "08006", "25P03", "25P04", "57P01", "57P02",
             "57P05"
         ]
+    );
+}
+
+#[test]
+fn exactly_these_sqlstates_end_a_session_that_was_idle() {
+    let idle: Vec<_> = all()
+        .filter(|(_, class)| class.ended_while_idle())
+        .map(|(code, _)| code)
+        .collect();
+    assert_eq!(idle, ["25P03", "57P05"]);
+}
+
+#[test]
+fn a_transaction_that_lasted_too_long_may_have_been_committed_all_the_same() {
+    assert_eq!(
+        postgres("25P04", "terminating connection due to transaction timeout"),
+        transient(Kind::SessionTimeout, Retry::IfIdempotent)
     );
 }
 
