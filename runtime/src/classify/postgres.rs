@@ -399,20 +399,31 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
     })
 }
 
+/// What PgBouncer reports under the code of a malformed message, first match wins
+/// (<https://www.pgbouncer.org/config.html>, and `disconnect_client` and `disconnect_server` in its
+/// source). A client that waits for a server, and one that is idle, has had nothing passed on.
+#[rustfmt::skip] // a table: one line a message
+const PGBOUNCER: &[(&str, Class)] = &[
+    ("query_wait_timeout",          no_effect(Connection)),
+    ("server_login_retry",          no_effect(Connection)),
+    ("no more connections allowed", no_effect(TooManyConnections)),
+    ("client connections exceeded", no_effect(TooManyConnections)),
+    ("server conn crashed",         maybe_applied(Connection)),
+    ("server shutting down",        maybe_applied(ShuttingDown)),
+    ("query timeout",               maybe_applied(Timeout)),
+    ("query_timeout",               maybe_applied(Timeout)),
+    ("client_idle_timeout",         no_effect(SessionTimeout)),     // as 57P05
+    ("idle transaction timeout",    programming(SessionTimeout)),   // as 25P03
+    ("transaction timeout",         maybe_applied(SessionTimeout)), // as 25P04
+];
+
 /// 08P01 of PostgreSQL itself is a malformed message: a fault of the driver. PgBouncer puts its own
-/// troubles under the same code (`query_wait_timeout` and `server_login_retry` in its manual; what
-/// it refuses never reached a server).
+/// troubles under the same code.
 fn protocol_violation(message: &str) -> Class {
-    let says = |words| message.contains(words);
-    if says("query_wait_timeout") || says("server_login_retry") {
-        no_effect(Connection)
-    } else if says("no more connections allowed") {
-        no_effect(TooManyConnections)
-    } else if says("server conn crashed") {
-        maybe_applied(Connection)
-    } else {
-        internal(Protocol)
-    }
+    PGBOUNCER
+        .iter()
+        .find(|(words, _)| message.contains(words))
+        .map_or(internal(Protocol), |(_, class)| *class)
 }
 
 /// A prepared statement whose result columns changed under it: refused before it ran, and prepared

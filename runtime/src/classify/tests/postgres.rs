@@ -179,18 +179,57 @@ fn a_protocol_violation_is_never_retried_unless_pgbouncer_says_what_it_means() {
         class("bind message supplies 1 parameters, but prepared statement \"\" requires 2"),
         never(Category::Internal, Kind::Protocol)
     );
-    assert_eq!(
-        class("query_wait_timeout"),
-        transient(Kind::Connection, Retry::Always)
-    );
-    assert_eq!(
-        class("no more connections allowed (max_client_conn)"),
-        transient(Kind::TooManyConnections, Retry::Always)
-    );
-    assert_eq!(
-        class("server conn crashed?"),
-        transient(Kind::Connection, Retry::IfIdempotent)
-    );
+    let crowded = transient(Kind::TooManyConnections, Retry::Always);
+    for (message, expected) in [
+        (
+            "query_wait_timeout",
+            transient(Kind::Connection, Retry::Always),
+        ),
+        (
+            "server login has been failing, cached error: x (server_login_retry)",
+            transient(Kind::Connection, Retry::Always),
+        ),
+        ("no more connections allowed (max_client_conn)", crowded),
+        (
+            "client connections exceeded (max_db_client_connections)",
+            crowded,
+        ),
+        (
+            "client connections exceeded (max_user_client_connections)",
+            crowded,
+        ),
+        (
+            "server conn crashed?",
+            transient(Kind::Connection, Retry::IfIdempotent),
+        ),
+        (
+            "server shutting down",
+            transient(Kind::ShuttingDown, Retry::IfIdempotent),
+        ),
+        (
+            "query timeout",
+            transient(Kind::Timeout, Retry::IfIdempotent),
+        ),
+        (
+            "query_timeout",
+            transient(Kind::Timeout, Retry::IfIdempotent),
+        ),
+        // As 57P05, 25P03 and 25P04 of the server.
+        (
+            "client_idle_timeout",
+            transient(Kind::SessionTimeout, Retry::Always),
+        ),
+        (
+            "idle transaction timeout",
+            never(Category::Programming, Kind::SessionTimeout),
+        ),
+        (
+            "transaction timeout",
+            transient(Kind::SessionTimeout, Retry::IfIdempotent),
+        ),
+    ] {
+        assert_eq!(class(message), expected, "{message}");
+    }
 }
 
 #[test]
