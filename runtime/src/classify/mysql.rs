@@ -7,6 +7,9 @@
 //! The error number decides: the SQLSTATE is `HY000` for a deadlock's cousin 1205 and for a full
 //! disk alike. `Always` rests on a transactional engine such as InnoDB, which rolls back the
 //! failed statement; with MyISAM and its kin a failed statement may stay applied in part.
+//!
+//! Where Connector/J, Django, Rails, Spring, SQLAlchemy, diesel, sea-orm, sqlx or Vitess name a
+//! number and agree, its category here is theirs.
 
 use super::class::{
     Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
@@ -59,13 +62,13 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1615 => no_effect(StalePlan),     // ER_NEED_REPREPARE: refused before it ran
         1637 => no_effect(Overloaded),    // ER_TOO_MANY_CONCURRENT_TRXS: no undo slot to begin writing with
 
-        // Timeouts and cancels of a running statement, which is rolled back.
-        3024 => no_effect(Timeout),        // ER_QUERY_TIMEOUT: `max_execution_time`, SELECT only
-        1969 => no_effect(Timeout),        // ER_STATEMENT_TIMEOUT: MariaDB's `max_statement_time`
-        1317 => cancelled(QueryCanceled),  // ER_QUERY_INTERRUPTED: KILL QUERY
-        1028 => cancelled(QueryCanceled),  // ER_FILSORT_ABORT
-        1927 => cancelled(Connection),     // ER_CONNECTION_KILLED: KILL, MariaDB
-        3169 => cancelled(Connection),     // ER_SESSION_WAS_KILLED: KILL, MySQL
+        // Limits and cancels that strike in the middle of a statement: unlike those above, they can
+        // leave a MyISAM table changed in part. MySQL's own limit is for SELECT only, but not that
+        // of other servers with its protocol.
+        3024 => maybe_applied(Timeout),   // ER_QUERY_TIMEOUT: `max_execution_time`
+        1969 => maybe_applied(Timeout),   // ER_STATEMENT_TIMEOUT: MariaDB's `max_statement_time`
+        1028 => sort_aborted(message),    // ER_FILSORT_ABORT
+        1317 => cancelled(QueryCanceled), // ER_QUERY_INTERRUPTED: KILL QUERY
 
         // The connection cannot be made: nothing was sent.
         1040 => no_effect(TooManyConnections), // ER_CON_COUNT_ERROR
@@ -74,14 +77,15 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1047 => unknown_command(message),      // ER_UNKNOWN_COM_ERROR
         2002 => no_effect(Connection),         // CR_CONNECTION_ERROR
         2003 => no_effect(Connection),         // CR_CONN_HOST_ERROR
-        2005 => programming(Configuration),    // CR_UNKNOWN_HOST
+        2005 => unknown_host(message),         // CR_UNKNOWN_HOST
         2012 => internal(Protocol),            // CR_SERVER_HANDSHAKE_ERR
         2026 => internal(Connection),          // CR_SSL_CONNECTION_ERROR
         1043 => internal(Protocol),            // ER_HANDSHAKE_ERROR
-        1129 => permission(Authentication),    // ER_HOST_IS_BLOCKED
+        1129 => resource(LimitExceeded),       // ER_HOST_IS_BLOCKED: `max_connect_errors`
         1130 => permission(Authentication),    // ER_HOST_NOT_PRIVILEGED
 
-        // The connection is lost: the statement, or the COMMIT, may have run.
+        // The connection is lost: the statement, or the COMMIT, may have run. KILL is how an operator
+        // or a shutdown ends a session, as `pg_terminate_backend` does.
         1053 => maybe_applied(ShuttingDown),   // ER_SERVER_SHUTDOWN
         3032 => maybe_applied(ShuttingDown),   // ER_SERVER_OFFLINE_MODE
         1152 => maybe_applied(Connection),     // ER_ABORTING_CONNECTION
@@ -93,7 +97,13 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1161 => maybe_applied(Connection),     // ER_NET_WRITE_INTERRUPTED
         2006 => maybe_applied(Connection),     // CR_SERVER_GONE_ERROR
         2013 => maybe_applied(Connection),     // CR_SERVER_LOST
+        2045 => maybe_applied(Connection),     // CR_SHARED_MEMORY_CONNECT_SET_ERROR
+        2048 => maybe_applied(Connection),     // CR_INVALID_CONN_HANDLE
         2055 => maybe_applied(Connection),     // CR_SERVER_LOST_EXTENDED
+        1927 => maybe_applied(Connection),     // ER_CONNECTION_KILLED: KILL, MariaDB
+        3169 => maybe_applied(Connection),     // ER_SESSION_WAS_KILLED: KILL, MySQL
+        3168 => maybe_applied(StartingUp),     // ER_SERVER_ISNT_AVAILABLE
+        1297 => maybe_applied(Overloaded),     // ER_GET_TEMPORARY_ERRMSG: an NDB cluster
         4031 => client_interaction_timeout(message), // ER_CLIENT_INTERACTION_TIMEOUT, MySQL
         1155 => internal(Protocol),            // ER_NET_FCNTL_ERROR
         1156 => internal(Protocol),            // ER_NET_PACKETS_OUT_OF_ORDER
@@ -111,15 +121,20 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1062 => integrity(Unique),     // ER_DUP_ENTRY
         1169 => integrity(Unique),     // ER_DUP_UNIQUE
         1586 => integrity(Unique),     // ER_DUP_ENTRY_WITH_KEY_NAME
-        1761 => integrity(Unique),     // ER_FOREIGN_DUPLICATE_KEY_WITH_CHILD_INFO
-        1762 => integrity(Unique),     // ER_FOREIGN_DUPLICATE_KEY_WITHOUT_CHILD_INFO
+        1569 => integrity(Unique),     // ER_DUP_ENTRY_AUTOINCREMENT_CASE
         1859 => integrity(Unique),     // ER_DUP_UNKNOWN_IN_INDEX
         1216 => integrity(ForeignKey), // ER_NO_REFERENCED_ROW
         1217 => integrity(ForeignKey), // ER_ROW_IS_REFERENCED
         1451 => integrity(ForeignKey), // ER_ROW_IS_REFERENCED_2
         1452 => integrity(ForeignKey), // ER_NO_REFERENCED_ROW_2
+        1557 => integrity(ForeignKey), // ER_FOREIGN_DUPLICATE_KEY: a cascade would make a duplicate
+        1761 => integrity(ForeignKey), // ER_FOREIGN_DUPLICATE_KEY_WITH_CHILD_INFO, the same
+        1762 => integrity(ForeignKey), // ER_FOREIGN_DUPLICATE_KEY_WITHOUT_CHILD_INFO, the same
+        1215 => integrity(ForeignKey), // ER_CANNOT_ADD_FOREIGN
+        1830 => integrity(ForeignKey), // ER_FK_COLUMN_NOT_NULL
+        1834 => integrity(ForeignKey), // ER_FK_CANNOT_DELETE_PARENT
         1048 => integrity(NotNull),    // ER_BAD_NULL_ERROR
-        1263 => integrity(NotNull),    // ER_WARN_NULL_TO_NOTNULL
+        3673 => integrity(NotNull),    // ER_BAD_NULL_ERROR_NOT_IGNORED
         1364 => integrity(NotNull),    // ER_NO_DEFAULT_FOR_FIELD
         3819 => integrity(Check),      // ER_CHECK_CONSTRAINT_VIOLATED, MySQL
         4025 => constraint_failed(message), // ER_CONSTRAINT_FAILED, MariaDB
@@ -154,6 +169,9 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1008 => programming(UndefinedObject),   // ER_DB_DROP_EXISTS
         1049 => programming(UndefinedObject),   // ER_BAD_DB_ERROR
         1091 => programming(UndefinedObject),   // ER_CANT_DROP_FIELD_OR_KEY
+        1141 => programming(UndefinedObject),   // ER_NONEXISTING_GRANT
+        1147 => programming(UndefinedObject),   // ER_NONEXISTING_TABLE_GRANT
+        1176 => programming(UndefinedObject),   // ER_KEY_DOES_NOT_EXITS
         1243 => programming(UndefinedObject),   // ER_UNKNOWN_STMT_HANDLER
         1007 => programming(DuplicateObject),   // ER_DB_CREATE_EXISTS
         1050 => programming(DuplicateObject),   // ER_TABLE_EXISTS_ERROR
@@ -162,9 +180,14 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1066 => programming(DuplicateObject),   // ER_NONUNIQ_TABLE
         1304 => programming(DuplicateObject),   // ER_SP_ALREADY_EXISTS
         1052 => programming(AmbiguousName),     // ER_NON_UNIQ_ERROR
+        1005 => cannot_create_table(message),   // ER_CANT_CREATE_TABLE
+        1822 => programming(InvalidDefinition), // ER_FK_NO_INDEX_PARENT
+        3780 => programming(InvalidDefinition), // ER_FK_INCOMPATIBLE_COLUMNS
         1210 => programming(InvalidArgument),   // ER_WRONG_ARGUMENTS
         1267 => programming(TypeMismatch),      // ER_CANT_AGGREGATE_2COLLATIONS
         1235 => programming(Unsupported),       // ER_NOT_SUPPORTED_YET
+        1286 => programming(Unsupported),       // ER_UNKNOWN_STORAGE_ENGINE
+        1289 => programming(Unsupported),       // ER_FEATURE_DISABLED
         1295 => programming(Unsupported),       // ER_UNSUPPORTED_PS
         1046 => programming(Configuration),     // ER_NO_DB_ERROR
         1193 => programming(Configuration),     // ER_UNKNOWN_SYSTEM_VARIABLE
@@ -180,7 +203,8 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1422 => programming(TransactionState),   // ER_COMMIT_NOT_ALLOWED_IN_SF_OR_TRG
         1568 => programming(TransactionState),   // ER_CANT_CHANGE_TX_CHARACTERISTICS
         1402 => programming(TransactionAborted), // ER_XA_RBROLLBACK
-        1223 => programming(ReadOnly),           // ER_CANT_UPDATE_WITH_READLOCK
+        1223 => programming(TransactionState),   // ER_CANT_UPDATE_WITH_READLOCK: this session's own lock
+        1036 => programming(ReadOnly),           // ER_OPEN_AS_READONLY
         1290 => option_prevents(message),        // ER_OPTION_PREVENTS_STATEMENT
         1792 => programming(ReadOnly),           // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
         1836 => programming(ReadOnly),           // ER_READ_ONLY_MODE
@@ -189,6 +213,7 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         // Values.
         1162 => data(TooLong),           // ER_TOO_LONG_STRING
         1406 => data(TooLong),           // ER_DATA_TOO_LONG
+        1263 => data(NotNull),           // ER_WARN_NULL_TO_NOTNULL
         1264 => data(OutOfRange),        // ER_WARN_DATA_OUT_OF_RANGE
         1690 => data(OutOfRange),        // ER_DATA_OUT_OF_RANGE
         1265 => data(InvalidText),       // WARN_DATA_TRUNCATED
@@ -202,14 +227,21 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1441 => data(InvalidDatetime),   // ER_DATETIME_FUNCTION_OVERFLOW
         3140 => data(InvalidJson),       // ER_INVALID_JSON_TEXT
         3141 => data(InvalidJson),       // ER_INVALID_JSON_TEXT_IN_PARAM
+        3142 => data(InvalidJson),       // ER_INVALID_JSON_BINARY_DATA
         3143 => data(InvalidJson),       // ER_INVALID_JSON_PATH
         3144 => data(InvalidJson),       // ER_INVALID_JSON_CHARSET
+        3146 => data(InvalidJson),       // ER_INVALID_TYPE_FOR_JSON
+        3147 => data(InvalidJson),       // ER_INVALID_CAST_TO_JSON
+        3157 => data(InvalidJson),       // ER_JSON_DOCUMENT_TOO_DEEP
+        3150 => data(TooLong),           // ER_JSON_VALUE_TOO_BIG
 
         // Who may do what.
         1044 => permission(Privilege),      // ER_DBACCESS_DENIED_ERROR
         1045 => permission(Authentication), // ER_ACCESS_DENIED_ERROR
+        1095 => permission(Privilege),      // ER_KILL_DENIED_ERROR
         1142 => permission(Privilege),      // ER_TABLEACCESS_DENIED_ERROR
         1143 => permission(Privilege),      // ER_COLUMNACCESS_DENIED_ERROR
+        1211 => permission(Privilege),      // ER_NO_PERMISSION_TO_CREATE_USERS
         1227 => permission(Privilege),      // ER_SPECIFIC_ACCESS_DENIED_ERROR
         1251 => permission(Authentication), // ER_NOT_SUPPORTED_AUTH_MODE
         1370 => permission(Privilege),      // ER_PROCACCESS_DENIED_ERROR
@@ -269,10 +301,39 @@ fn user_limit(message: &str) -> Class {
     }
 }
 
-/// MariaDB has the number for a trigger that does not exist.
+/// A sort ends for a limit or because somebody has cancelled it, with that error's own words.
+fn sort_aborted(message: &str) -> Class {
+    let says = |words| message.contains(words);
+    if says("execution time exceeded") || says("max_statement_time exceeded") {
+        maybe_applied(Timeout)
+    } else {
+        cancelled(QueryCanceled)
+    }
+}
+
+/// The number in the message is what `getaddrinfo` has returned; -3 is `EAI_AGAIN` in glibc and
+/// musl.
+fn unknown_host(message: &str) -> Class {
+    if message.ends_with("(-3)") {
+        no_effect(Connection)
+    } else {
+        programming(Configuration)
+    }
+}
+
+fn cannot_create_table(message: &str) -> Class {
+    if message.contains("errno: 150") {
+        programming(InvalidDefinition) // of a foreign key
+    } else {
+        internal(Io)
+    }
+}
+
+/// The server ends a session over which nothing came for too long (`wait_timeout`): what came then
+/// was not run. MariaDB has the number for a trigger that does not exist.
 fn client_interaction_timeout(message: &str) -> Class {
     if message.contains("inactivity") {
-        maybe_applied(SessionTimeout)
+        no_effect(SessionTimeout)
     } else {
         programming(UndefinedObject)
     }

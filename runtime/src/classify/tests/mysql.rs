@@ -31,8 +31,8 @@ fn exactly_these_numbers_had_no_effect() {
     assert_eq!(
         retried(all(), Retry::Always),
         [
-            "1020", "1040", "1203", "1205", "1213", "1412", "1613", "1614", "1615", "1637", "1969",
-            "2002", "2003", "3024", "3058", "3101", "3572"
+            "1020", "1040", "1203", "1205", "1213", "1412", "1613", "1614", "1615", "1637", "2002",
+            "2003", "3058", "3101", "3572"
         ]
     );
 }
@@ -42,8 +42,8 @@ fn exactly_these_numbers_may_have_had_an_effect() {
     assert_eq!(
         retried(all(), Retry::IfIdempotent),
         [
-            "1053", "1152", "1154", "1158", "1159", "1160", "1161", "1180", "1184", "1401", "2006",
-            "2013", "2055", "3032"
+            "1053", "1152", "1154", "1158", "1159", "1160", "1161", "1180", "1184", "1297", "1401",
+            "1927", "1969", "2006", "2013", "2045", "2048", "2055", "3024", "3032", "3168", "3169"
         ]
     );
 }
@@ -54,6 +54,133 @@ fn a_lock_wait_timeout_is_a_lock_although_its_sqlstate_says_nothing() {
         mysql(1205, "HY000", "Lock wait timeout exceeded"),
         transient(Kind::Lock, Retry::Always)
     );
+}
+
+#[test]
+fn a_statement_that_was_ended_by_its_limit_may_stay_applied_in_part() {
+    let timeout = transient(Kind::Timeout, Retry::IfIdempotent);
+    for (errno, message) in [
+        (
+            1969,
+            "Query execution was interrupted (max_statement_time exceeded)",
+        ),
+        (
+            3024,
+            "Query execution was interrupted, maximum statement execution time exceeded",
+        ),
+        (
+            1028,
+            "Sort aborted: Query execution was interrupted, maximum statement execution time exceeded",
+        ),
+        (
+            1028,
+            "Sort aborted: Query execution was interrupted (max_statement_time exceeded)",
+        ),
+    ] {
+        assert_eq!(mysql(errno, "HY000", message), timeout, "{message}");
+    }
+}
+
+#[test]
+fn a_statement_that_somebody_has_cancelled_is_not_run_again() {
+    let wish = never(Category::Cancelled, Kind::QueryCanceled);
+    let message = "Query execution was interrupted";
+    assert_eq!(mysql(1317, "70100", message), wish);
+    assert_eq!(
+        mysql(
+            1028,
+            "HY000",
+            "Sort aborted: Query execution was interrupted"
+        ),
+        wish
+    );
+}
+
+#[test]
+fn a_session_that_was_killed_is_a_lost_connection() {
+    let lost = transient(Kind::Connection, Retry::IfIdempotent);
+    assert_eq!(mysql(1927, "70100", "Connection was killed"), lost);
+    assert_eq!(mysql(3169, "HY000", "The session was killed"), lost);
+}
+
+#[test]
+fn a_session_that_was_ended_for_idling_has_not_run_what_came_then() {
+    let message = "The client was disconnected by the server because of inactivity. See \
+        wait_timeout and interactive_timeout for configuring this behavior.";
+    assert!(mysql(4031, "HY000", message).ended_while_idle());
+}
+
+#[test]
+fn a_name_server_that_is_away_passes_and_an_unknown_host_does_not() {
+    assert_eq!(
+        mysql(2005, "HY000", "Unknown MySQL server host 'db' (-3)"),
+        transient(Kind::Connection, Retry::Always)
+    );
+    assert_eq!(
+        mysql(2005, "HY000", "Unknown MySQL server host 'db' (-2)"),
+        never(Category::Programming, Kind::Configuration)
+    );
+}
+
+#[test]
+fn constraints_are_told_apart() {
+    for (errno, kind) in [
+        (1062, Kind::Unique),
+        (1569, Kind::Unique),
+        (1048, Kind::NotNull),
+        (3673, Kind::NotNull),
+        (1215, Kind::ForeignKey),
+        (1451, Kind::ForeignKey),
+        (1557, Kind::ForeignKey),
+        (1761, Kind::ForeignKey),
+        (1762, Kind::ForeignKey),
+        (1830, Kind::ForeignKey),
+        (1834, Kind::ForeignKey),
+        (3819, Kind::Check),
+    ] {
+        assert_eq!(
+            mysql(errno, "HY000", ""),
+            never(Category::Integrity, kind),
+            "{errno}"
+        );
+    }
+}
+
+#[test]
+fn these_numbers_are_in_the_category_in_which_others_have_them() {
+    for (errno, category, kind) in [
+        (1036, Category::Programming, Kind::ReadOnly),
+        (1095, Category::Permission, Kind::Privilege),
+        (1129, Category::Resource, Kind::LimitExceeded),
+        (1141, Category::Programming, Kind::UndefinedObject),
+        (1176, Category::Programming, Kind::UndefinedObject),
+        (1211, Category::Permission, Kind::Privilege),
+        (1223, Category::Programming, Kind::TransactionState),
+        (1263, Category::Data, Kind::NotNull),
+        (1289, Category::Programming, Kind::Unsupported),
+        (1822, Category::Programming, Kind::InvalidDefinition),
+        (3147, Category::Data, Kind::InvalidJson),
+        (3150, Category::Data, Kind::TooLong),
+        (3780, Category::Programming, Kind::InvalidDefinition),
+    ] {
+        assert_eq!(mysql(errno, "HY000", ""), never(category, kind), "{errno}");
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_created_for_its_foreign_key_is_badly_defined() {
+    let class = |errno| {
+        mysql(
+            1005,
+            "HY000",
+            &format!("Can't create table (errno: {errno})"),
+        )
+    };
+    assert_eq!(
+        class("150 \"Foreign key constraint is incorrectly formed\""),
+        never(Category::Programming, Kind::InvalidDefinition)
+    );
+    assert_eq!(class("13"), never(Category::Internal, Kind::Io));
 }
 
 #[test]
@@ -85,7 +212,7 @@ fn numbers_that_the_two_servers_use_differently_are_told_apart() {
             "HY000",
             "The client was disconnected by the server because of inactivity."
         ),
-        transient(Kind::SessionTimeout, Retry::IfIdempotent)
+        transient(Kind::SessionTimeout, Retry::Always)
     );
     assert_eq!(
         mysql(4031, "HY000", "Referenced trigger 't' does not exist").retry,
