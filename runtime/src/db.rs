@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::{Instant, timeout_at};
 
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, Options};
 use crate::breaker::{Breaker, Circuit};
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
 use crate::lanes::Lanes;
 use crate::once::CleanUp;
+use crate::pool;
 use crate::retry::{Budget, Policy};
 use crate::settings::{FOR_EVER, Limits, Settings};
 use crate::timer::Timer;
@@ -203,6 +205,12 @@ impl fmt::Debug for Url {
 
 impl<DB: Backend> Builder<DB> {
     /// Where the database is; `sqlite:path` or `postgres://user:password@host/database`.
+    ///
+    /// A relative path of a SQLite file is made absolute by [`connect`](Self::connect): the handle
+    /// stays with its file when the process goes to another folder. `?mode=rwc` makes the file if it is
+    /// not there, in [`connect`](Self::connect) and not later. Where the file is removed, or another
+    /// is moved to its place, calls that need a new connection fail with [`Kind::Configuration`] from
+    /// then on; where the system does not number its files, as Windows does not, that is not noticed.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(Url(url.into()));
         self
@@ -332,6 +340,11 @@ impl<DB: Backend> Builder<DB> {
         };
         let settings = &self.settings;
         let plans = DB::plans(url, settings)?;
+        let now = Instant::now();
+        let until = now + settings.acquire_timeout;
+        if let Some(options) = &plans.create {
+            create::<DB>(options, until).await?;
+        }
         let db = Db {
             inner: Arc::new(Inner {
                 write: Lanes::open(&plans.write, settings, false),
@@ -339,13 +352,25 @@ impl<DB: Backend> Builder<DB> {
                 defaults: Defaults::of(settings),
             }),
         };
-        let now = Instant::now();
-        let until = now + settings.acquire_timeout;
         let mut timer = Timer::default();
         let lease = db.inner.write.acquire(now, until, &mut timer).await?;
         lease.release().await;
         Ok(db)
     }
+}
+
+/// Opens a connection that makes the database.
+async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()> {
+    let connecting = timeout_at(until, options.connect()).await;
+    let made = match connecting.map_err(|_| pool::unopened())? {
+        Ok(conn) => conn.close().await,
+        Err(error) => Err(error),
+    };
+    made.map_err(|error| {
+        let error = Error::from(error);
+        let advice = DB::advice(error.kind(), options);
+        error.advise(advice)
+    })
 }
 
 fn not_connected(mut error: Error) -> Error {

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::backend::{Backend, Plan};
+use crate::backend::{Backend, Origin, Plan};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
@@ -36,6 +36,7 @@ pub(crate) struct Lane<DB: Backend> {
     uses: Option<Uses>,
     /// Stops what runs on the pool's connection, where it has only one.
     pub(crate) stop: Option<Arc<AtomicBool>>,
+    origin: Origin,
 }
 
 impl<DB: Backend> Drop for Lane<DB> {
@@ -47,11 +48,12 @@ impl<DB: Backend> Drop for Lane<DB> {
 impl<DB: Backend> Lane<DB> {
     pub(crate) fn open(plan: &Plan<DB>, size: u32, settings: &Settings) -> Arc<Self> {
         let stop = (size == 1 && DB::CAN_STOP).then(Arc::default);
-        let on_connect = stop.clone();
+        let on_connect = (stop.clone(), plan.origin.clone());
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
-                let stop = on_connect.clone();
+                let (stop, origin) = on_connect.clone();
                 Box::pin(async move {
+                    origin.opened()?;
                     match stop {
                         Some(stop) => DB::stop_on(conn, stop).await,
                         None => Ok(()),
@@ -86,6 +88,7 @@ impl<DB: Backend> Lane<DB> {
             refusal: Mutex::new(None),
             uses: (!plan.keep_forever).then(|| Uses::new(size)),
             stop,
+            origin: plan.origin.clone(),
         })
     }
 
@@ -141,8 +144,15 @@ impl<DB: Backend> Lane<DB> {
         };
         match acquired {
             Ok(conn) => Ok(Lease::of_lane(conn, self)),
-            Err(sqlx::Error::PoolTimedOut) => Err(self.timed_out(&answered)),
-            Err(error) => Err(explain::<DB>(&self.pool, error.into())),
+            Err(error) => Err(self.why_none(error, &answered)),
+        }
+    }
+
+    fn why_none(&self, error: sqlx::Error, answered: &AtomicBool) -> Error {
+        match (self.origin.check(), error) {
+            (Err(moved), _) => moved,
+            (_, sqlx::Error::PoolTimedOut) => self.timed_out(answered),
+            (_, error) => explain::<DB>(&self.pool, error.into()),
         }
     }
 
@@ -158,6 +168,10 @@ impl<DB: Backend> Lane<DB> {
     }
 
     async fn ask(&self, answered: &AtomicBool) -> Option<Error> {
+        // The pool goes on trying to open a connection that it was told is not the right one.
+        if let Err(moved) = self.origin.check() {
+            return Some(moved);
+        }
         let mut last = self.refusal.lock().await;
         let fresh = last
             .as_ref()

@@ -16,10 +16,13 @@ use crate::isolation::Isolation;
 use crate::settings::Settings;
 use crate::statement::Statement;
 
+mod origin;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+
+pub(crate) use origin::Origin;
 
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
@@ -67,6 +70,9 @@ pub struct Plans<DB: Database> {
     pub(crate) write: Plan<DB>,
     /// `None`: reads share the write pool.
     pub(crate) read: Option<Plan<DB>>,
+    /// With these the database is made first, as there is none yet. The pools make none: they would
+    /// make an empty one in the place of one that was removed meanwhile.
+    pub(crate) create: Option<Options<DB>>,
 }
 
 /// How one pool is to be made.
@@ -78,6 +84,8 @@ pub(crate) struct Plan<DB: Database> {
     pub(crate) apart: bool,
     /// Its one connection holds the database: never let it go.
     pub(crate) keep_forever: bool,
+    /// Of the whole handle.
+    pub(crate) origin: Origin,
 }
 
 /// The scheme of a URL. `None` if it has none: then what stands there may be anything, a password

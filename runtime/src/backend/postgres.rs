@@ -18,7 +18,7 @@ use sqlx::{
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
-use super::{Begin, Liveness, Plan, Plans, wrong_scheme};
+use super::{Begin, Liveness, Origin, Plan, Plans, wrong_scheme};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
@@ -225,10 +225,12 @@ impl Driver for Postgres {
             size: settings.connections(),
             apart: false,
             keep_forever: false,
+            origin: Origin::default(),
         };
         Ok(Plans {
             write: plan(options),
             read: Some(plan(readers)),
+            create: None,
         })
     }
 

@@ -1,6 +1,5 @@
 //! SQLite: one writer, many readers, and a transaction that an error may or may not have ended.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,12 +12,16 @@ use sqlx::{ConnectOptions, Describe, Either, Executor, Row, SqlSafeStr, SqlStr, 
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
-use super::{Begin, Liveness, Plan, Plans, wrong_scheme};
+use super::{Begin, Liveness, Origin, Plan, Plans};
 use crate::classify::{self, Kind};
-use crate::error::{Error, Outcome, Result};
+use crate::error::{Outcome, Result};
 use crate::isolation::Isolation;
 use crate::settings::Settings;
 use crate::statement::Statement;
+
+mod url;
+
+use url::Named;
 
 type Manager = <Sqlite as sqlx::Database>::TransactionManager;
 
@@ -31,8 +34,6 @@ const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
 /// Each reader is a thread; more of them than this read no faster.
 const MOST_READERS: u32 = 256;
-
-const URL_FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
 impl Driver for Sqlite {
     const SYSTEM: &'static str = "sqlite";
@@ -220,41 +221,44 @@ impl Driver for Sqlite {
     }
 
     fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
-        if !url.starts_with("sqlite:") {
-            return Err(wrong_scheme(url, "Sqlite", URL_FORM));
-        }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| Error::from(error).advise(URL_FORM))?
+        let Named {
+            options,
+            file,
+            create,
+        } = Named::by(url)?;
+        let options = options
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .log_statements(settings.statement_log_level());
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            let write = Plan {
-                options,
-                size: 1,
-                apart: true,
-                keep_forever: true,
-            };
-            return Ok(Plans { write, read: None });
+        let origin = file.clone().map(Origin::file).unwrap_or_default();
+        let plan = |options, size| Plan {
+            options,
+            size,
+            apart: true,
+            keep_forever: file.is_none(),
+            origin: origin.clone(),
+        };
+        let Some(file) = &file else {
+            return Ok(Plans {
+                write: plan(options, 1),
+                read: None,
+                create: None,
+            });
+        };
+        let mut options = options.journal_mode(SqliteJournalMode::Wal);
+        let mut first = None;
+        if create {
+            first = (!file.exists()).then(|| options.clone());
+            options = options.create_if_missing(false);
         }
-        let options = options.journal_mode(SqliteJournalMode::Wal);
         let readers = options
             .clone()
             .create_if_missing(false)
             .pragma("query_only", "ON");
         Ok(Plans {
-            write: Plan {
-                options,
-                size: 1,
-                apart: true,
-                keep_forever: false,
-            },
-            read: Some(Plan {
-                options: readers,
-                size: settings.connections().min(MOST_READERS),
-                apart: true,
-                keep_forever: false,
-            }),
+            write: plan(options, 1),
+            read: Some(plan(readers, settings.connections().min(MOST_READERS))),
+            create: first,
         })
     }
 

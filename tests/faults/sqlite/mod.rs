@@ -11,6 +11,7 @@ mod full_disk;
 mod killed;
 mod lanes;
 mod money;
+mod moved;
 mod once;
 mod process;
 mod rival;

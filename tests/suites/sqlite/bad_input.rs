@@ -51,6 +51,26 @@ async fn a_folder_is_no_database() {
 }
 
 #[tokio::test]
+async fn a_url_without_a_file_is_refused_and_says_what_to_write() {
+    for url in [
+        "sqlite:",
+        "sqlite://",
+        "sqlite:?mode=rwc",
+        "sqlite://?mode=rwc",
+        "sqlite:file:",
+        "sqlite:file:?mode=rwc",
+        "sqlite:file://?mode=rwc",
+    ] {
+        let says = [
+            "names no file",
+            "sqlite:path/to/file.db?mode=rwc",
+            "sqlite::memory:",
+        ];
+        refuses(url, Kind::Configuration, &says, &[]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_url_shows_the_form_of_a_good_one() {
     for url in [
         "sqlite:a.db?mode=wrong",
