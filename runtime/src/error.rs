@@ -301,7 +301,7 @@ impl Error {
             operation: inner.map_or(operation.into(), |inner| inner.operation),
             attempts,
             outcome: if unknown { Outcome::Unknown } else { outcome },
-            joined,
+            joined: joined && !unknown,
         });
     }
 
@@ -514,6 +514,15 @@ mod tests {
         error.finish("inner", 2, Outcome::Unknown, false);
         error.finish("outer", 1, Outcome::RolledBack, false);
         assert_eq!(error.operation(), Some("inner"));
+        assert_eq!(error.outcome(), Outcome::Unknown);
+    }
+
+    #[test]
+    fn an_unknown_effect_stays_unknown_through_a_call_that_joined_another() {
+        let mut error = of(Category::Ambiguous, Kind::CompletionUnknown);
+        error.finish("inner", 2, Outcome::Unknown, false);
+        error.finish("joined", 1, Outcome::RolledBack, true);
+        error.finish("outer", 1, Outcome::RolledBack, false);
         assert_eq!(error.outcome(), Outcome::Unknown);
     }
 

@@ -28,8 +28,18 @@ pub(crate) struct TxState {
     /// The raw connection was handed out when the database may have ended the transaction already,
     /// or it was found ended past us: by a COMMIT, for all we know, and what came after may stand.
     pub(crate) escaped: bool,
+    /// Of the `once` operations whose bodies run in it, the outer ones first.
+    pub(crate) markers: Vec<OpenMarker>,
     pub(crate) hooks: Hooks,
     pub(crate) idle: Idle,
+}
+
+/// A marker that was set in the transaction, and has no answer yet.
+#[derive(Debug)]
+pub(crate) struct OpenMarker {
+    pub(crate) depth: u32,
+    pub(crate) operation: &'static str,
+    pub(crate) key: String,
 }
 
 #[derive(Debug)]
@@ -81,6 +91,7 @@ impl TxState {
             rollback_only: Vec::new(),
             unseen: false,
             escaped: false,
+            markers: Vec::new(),
             hooks: Hooks::default(),
             idle,
         }
@@ -137,6 +148,7 @@ impl TxState {
     pub(crate) fn undone(&mut self, depth: u32) {
         self.poison.take_if(|poison| poison.depth >= depth);
         self.rollback_only.retain(|reason| reason.depth < depth);
+        self.markers.retain(|marker| marker.depth < depth);
     }
 }
 

@@ -26,8 +26,9 @@ use crate::classify::{Category, Class, Kind, Retry};
 use crate::db_error::DbError;
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
-use crate::state::View;
+use crate::state::{State, View};
 use crate::statement;
+use crate::tx_state::OpenMarker;
 
 /// The table of the markers, for messages.
 pub(crate) const TABLE: &str = "dbop_once";
@@ -92,6 +93,13 @@ impl Marker {
         let set = [op.name, &self.key, &self.fingerprint];
         if let Some(row) = statement::ask::<DB>(conn, state, DB::ONCE_SET, &set).await? {
             self.set_at = DB::text(&row, 0)?;
+            if let Some(tx) = &mut state.tx {
+                tx.markers.push(OpenMarker {
+                    depth: tx.depth,
+                    operation: op.name,
+                    key: self.key.clone(),
+                });
+            }
             return Ok(Claim::Won(()));
         }
         let marker = [op.name, &self.key];
@@ -105,7 +113,8 @@ impl Marker {
                 Err((Self::reused(), Outcome::RolledBack))
             }
             Some(result) => Ok(result),
-            None => Err((Self::unanswered(), Outcome::Unknown)),
+            None if self.is_open(state, op) => Err((inside_itself(), Outcome::RolledBack)),
+            None => Err((unanswered(op), Outcome::Unknown)),
         };
         Ok(Claim::Settled(Answer { result, own }))
     }
@@ -120,12 +129,25 @@ impl Marker {
         let View { conn, state } = view;
         let marker = [op.name, &self.key, result];
         match statement::ask::<DB>(conn, state, STORE, &marker).await? {
-            Some(_) => Ok(()),
+            Some(_) => {
+                if let Some(tx) = &mut state.tx {
+                    tx.markers.pop();
+                }
+                Ok(())
+            }
             None => Err(Error::programming(
                 Kind::TransactionState,
                 format!("the body has removed or answered its own marker in `{TABLE}`"),
             )),
         }
+    }
+
+    /// Whether the call that has set this marker is one that this one is part of. A transaction sees its
+    /// own markers, and of others' only those that are committed.
+    fn is_open(&self, state: &State, op: &'static Op) -> bool {
+        let markers = state.tx.as_ref().map(|tx| &*tx.markers);
+        let mut markers = markers.unwrap_or_default().iter();
+        markers.any(|marker| marker.operation == op.name && marker.key == self.key)
     }
 
     fn reused() -> Error {
@@ -140,19 +162,32 @@ impl Marker {
              give each piece of work a key of its own, and functions a `name` of their own",
         )
     }
+}
 
-    fn unanswered() -> Error {
-        let class = Class {
-            category: Category::Ambiguous,
-            kind: Kind::CompletionUnknown,
-            retry: Retry::Never,
-        };
-        let message = format!(
-            "the marker of its key in `{TABLE}` has no result: the operation was called inside \
-             itself with one key, or its transaction was committed past dbop"
-        );
-        Error::new(class, message)
-    }
+/// The body that is to leave the result waits for this call.
+fn inside_itself() -> Error {
+    Error::programming(
+        Kind::TransactionState,
+        "it was called inside itself with the same key, whose result is there only when the outer \
+         call has ended; give the inner call a key of its own, or move what both do to a function \
+         without `once`",
+    )
+}
+
+/// What an earlier transaction did with this key is not known, whatever becomes of the one that asks.
+fn unanswered(op: &'static Op) -> Error {
+    let class = Class {
+        category: Category::Ambiguous,
+        kind: Kind::CompletionUnknown,
+        retry: Retry::Never,
+    };
+    let message = format!(
+        "the marker of its key in `{TABLE}` has no result, because its transaction was committed \
+         past dbop; see what that has done, and delete the marker if it is to be done again"
+    );
+    let mut error = Error::new(class, message);
+    error.finish(op.name, 1, Outcome::Unknown, false);
+    error
 }
 
 /// Deleted between the two statements, because it was a week old: the key is free now.

@@ -1,6 +1,6 @@
 //! `once = key` inside a transaction: the marker and the body share a savepoint.
 
-use dbop::{Kind, Tx, transactional};
+use dbop::{Category, Kind, Outcome, Tx, transactional};
 use sqlx::Executor;
 
 use super::Database;
@@ -70,13 +70,85 @@ async fn pay_inside_itself(
     Ok(())
 }
 
+fn is_a_mistake_that_did_nothing(error: &dbop::Error) {
+    let text = error.to_string();
+    assert!(text.contains("called inside itself"), "{text}");
+    assert!(text.contains("a key of its own"), "{text}");
+    assert_eq!(error.category(), Category::Programming, "{text}");
+    assert_eq!(error.kind(), Kind::TransactionState, "{text}");
+    assert_eq!(error.outcome(), Outcome::RolledBack, "{text}");
+}
+
 #[tokio::test]
 async fn a_call_inside_itself_with_the_same_key_is_an_error_and_no_hang() {
     let db = open().await;
-    let error = pay_inside_itself(&*db, 1, 1).await.unwrap_err();
+    for depth in 1..=3 {
+        let error = pay_inside_itself(&*db, 1, depth).await.unwrap_err();
+        is_a_mistake_that_did_nothing(error.database());
+        assert_eq!(rows(&db, "dbop_once").await, 0);
+    }
+    pay_inside_itself(&*db, 1, 0).await.unwrap();
+}
+
+#[transactional]
+async fn joins_one_inside_itself(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
+    for _ in 0..2 {
+        let error = pay_inside_itself(&mut *tx, 1, 2).await.unwrap_err();
+        is_a_mistake_that_did_nothing(error.database());
+    }
+    // What was undone does not count as running.
+    pay_inside_itself(&mut *tx, 1, 0).await?;
+    pay_inside_itself(&mut *tx, 1, 0).await
+}
+
+#[tokio::test]
+async fn a_joined_call_inside_itself_is_undone_alone() {
+    let db = open().await;
+    joins_one_inside_itself(&*db).await.unwrap();
+    assert_eq!(rows(&db, "dbop_once").await, 1);
+}
+
+#[transactional(once = id)]
+async fn pay_with_another_key_inside(
+    tx: &mut Tx<'_, Database>,
+    id: i64,
+    #[once(skip)] runs: &Runs,
+) -> Result<Receipt, Trouble> {
+    pay(&mut *tx, id, 5.0, runs).await
+}
+
+#[tokio::test]
+async fn one_key_for_two_operations_of_which_one_runs_inside_the_other_is_no_mistake() {
+    let (db, runs) = (open().await, Runs::default());
+    for _ in 0..2 {
+        pay_with_another_key_inside(&*db, 1, &runs).await.unwrap();
+        assert_eq!((runs.count(), rows(&db, "payments").await), (1, 1));
+    }
+    assert_eq!(rows(&db, "dbop_once").await, 2);
+}
+
+/// As it is found after a transaction that was committed past dbop.
+const UNANSWERED: &str = "UPDATE dbop_once SET result = NULL";
+
+fn is_not_known(error: &dbop::Error) {
     let text = error.to_string();
-    assert!(text.contains("called inside itself"), "{text}");
-    assert_eq!(rows(&db, "dbop_once").await, 0);
+    assert!(text.contains("committed past dbop"), "{text}");
+    assert!(!text.contains("inside itself"), "{text}");
+    assert_eq!(error.category(), Category::Ambiguous, "{text}");
+    assert_eq!(error.kind(), Kind::CompletionUnknown, "{text}");
+    assert_eq!(error.outcome(), Outcome::Unknown, "{text}");
+}
+
+#[tokio::test]
+async fn a_committed_marker_without_an_answer_is_not_known_joined_or_not() {
+    let (db, runs) = (open().await, Runs::default());
+    pay(&*db, 7, 5.0, &runs).await.unwrap();
+    db.pool().execute(UNANSWERED).await.unwrap();
+    let error = pay(&*db, 7, 5.0, &runs).await.unwrap_err();
+    is_not_known(error.database());
+    let error = pay_later(&*db, 7, &runs).await.unwrap_err();
+    is_not_known(error.database());
+    assert_eq!((runs.count(), rows(&db, "payments").await), (1, 1));
 }
 
 #[transactional(timeout = "20s")]
