@@ -66,8 +66,8 @@
 //! # Where things are
 //!
 //! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
-//! what bodies get; [`blocking`] is for sync code; [`Error`], [`DbError`] and [`classify`] say what
-//! went wrong; [`metrics`] says what happened.
+//! what bodies get; [`AdvisoryLock`] is held across calls, on PostgreSQL; [`blocking`] is for sync
+//! code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what happened.
 //!
 //! # Features
 //!
@@ -79,6 +79,8 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
 
+#[cfg(feature = "postgres")]
+mod advisory;
 mod backend;
 pub mod blocking;
 mod breaker;
@@ -115,6 +117,8 @@ mod tx_state;
 mod uninterrupted;
 mod uses;
 
+#[cfg(feature = "postgres")]
+pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use backend::Backend;
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingDb;

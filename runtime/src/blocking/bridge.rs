@@ -52,7 +52,7 @@ pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
 }
 
 /// The runtime of code that has none. It is never dropped: connections outlive a call.
-fn background() -> &'static Handle {
+pub(crate) fn background() -> &'static Handle {
     static BACKGROUND: LazyLock<Handle> = LazyLock::new(|| {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()

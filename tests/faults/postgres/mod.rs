@@ -3,6 +3,7 @@
 pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
+mod advisory;
 mod breaker;
 mod breaker_probes;
 mod cancellation;

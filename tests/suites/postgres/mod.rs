@@ -3,6 +3,7 @@
 pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
+mod advisory;
 mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;
