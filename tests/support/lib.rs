@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::ops::Deref;
 use std::task::Poll;
+use std::time::Duration;
 
 use dbop::{Backend, Builder, Db};
 
@@ -36,6 +37,15 @@ impl<DB: Backend> Deref for Fresh<DB> {
 /// How a suite wants its handle to be.
 pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
 
+/// For a handle whose network falls silent: it soon gives up a connection on which nobody answers.
+pub fn impatient<DB: Backend>(builder: Builder<DB>) -> Builder<DB> {
+    builder
+}
+
+/// The longest time that a handle takes to give up a connection on which nobody answers, on a
+/// machine that does something else as well.
+pub const GIVEN_UP: Duration = Duration::from_secs(20);
+
 /// A number that the environment may give: `DBOP_TEST_SOAK_SECONDS`, `DBOP_TEST_SEED`.
 ///
 /// # Panics
@@ -65,10 +75,10 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
     let begun = std::time::Instant::now();
     while !condition().await {
         assert!(
-            begun.elapsed() < std::time::Duration::from_secs(10),
+            begun.elapsed() < Duration::from_secs(10),
             "this never came about: {what}"
         );
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -1,10 +1,13 @@
 //! A TCP proxy in front of a Postgres server that can fail, and that reads what both sides send.
 
 mod cut;
+mod failure;
+mod idle;
 mod messages;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -12,8 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use cut::Cuts;
+use cut::{Cut, Cuts};
 pub use cut::{Passed, Place};
+pub use failure::Failure;
+use idle::Idle;
 use messages::Splitter;
 pub use messages::{Message, Side};
 
@@ -23,8 +28,6 @@ pub struct Proxy {
     /// The server's URL, through this proxy.
     pub url: String,
     shared: Arc<Shared>,
-    /// Changes when every open connection is to be cut.
-    cut: watch::Sender<u32>,
     accepting: JoinHandle<()>,
 }
 
@@ -32,10 +35,15 @@ pub struct Proxy {
 struct Shared {
     server: String,
     accepted: AtomicU32,
-    /// How many of the next connections are closed at once.
-    to_close: AtomicU32,
-    /// How many of the next connections are left without an answer.
-    to_ignore: AtomicU32,
+    /// How many connections are passed on.
+    open: AtomicU32,
+    /// How many of the next connections fail, and how.
+    to_fail: Mutex<(u32, Failure)>,
+    /// Changes when every open connection is to fail; says how.
+    fail: watch::Sender<Failure>,
+    /// Changes when the server is to see the end of the silent connections.
+    notice: watch::Sender<()>,
+    idle_limit: watch::Sender<Option<Duration>>,
     /// The next message that begins so is passed on, and its connection closed when the server
     /// answers.
     to_lose: Mutex<Option<&'static str>>,
@@ -57,29 +65,63 @@ impl Proxy {
         let shared = Arc::new(Shared {
             server: server.to_owned(),
             accepted: AtomicU32::new(0),
-            to_close: AtomicU32::new(0),
-            to_ignore: AtomicU32::new(0),
+            open: AtomicU32::new(0),
+            to_fail: Mutex::new((0, Failure::Closed)),
+            fail: watch::Sender::new(Failure::Closed),
+            notice: watch::Sender::new(()),
+            idle_limit: watch::Sender::new(None),
             to_lose: Mutex::default(),
             cuts: Cuts::default(),
             sent: Mutex::default(),
         });
-        let (cut, _) = watch::channel(0);
         Self {
             url: format!("{front}@{address}/{database}"),
-            accepting: tokio::spawn(accept(listener, Arc::clone(&shared), cut.clone())),
+            accepting: tokio::spawn(accept(listener, Arc::clone(&shared))),
             shared,
-            cut,
         }
+    }
+
+    /// The next so many connections are accepted, and fail at once.
+    ///
+    /// # Panics
+    ///
+    /// If one of the proxy's tasks has.
+    pub fn fail_next(&self, connections: u32, failure: Failure) {
+        *self.shared.to_fail.lock().expect("no task panics") = (connections, failure);
     }
 
     /// The next so many connections are accepted and closed.
     pub fn close_next(&self, connections: u32) {
-        self.shared.to_close.store(connections, SeqCst);
+        self.fail_next(connections, Failure::Closed);
     }
 
-    /// The next so many connections are accepted and never answered.
-    pub fn ignore_next(&self, connections: u32) {
-        self.shared.to_ignore.store(connections, SeqCst);
+    /// Every open connection fails. One that is silent already can still be closed.
+    pub fn fail_open(&self, failure: Failure) {
+        self.shared.fail.send_replace(failure);
+    }
+
+    /// The network fails: every open connection does, and every later one until
+    /// [`restore`](Self::restore).
+    pub fn fail(&self, failure: Failure) {
+        self.fail_next(u32::MAX, failure);
+        self.fail_open(failure);
+    }
+
+    /// From now on new connections are passed on again. Those that have failed stay as they are:
+    /// nobody tells the sides of a silent connection that it is of no use any more.
+    pub fn restore(&self) {
+        self.fail_next(0, Failure::Closed);
+    }
+
+    /// The server, but not the client, sees the end of every connection that is silent now.
+    pub fn let_server_notice(&self) {
+        self.shared.notice.send_replace(());
+    }
+
+    /// Closes each connection that has been idle for so long, outside of a transaction, as a pooler
+    /// does (`client_idle_timeout` of PgBouncer).
+    pub fn close_idle_after(&self, limit: impl Into<Option<Duration>>) {
+        self.shared.idle_limit.send_replace(limit.into());
     }
 
     /// The next simple query that begins with `text` reaches the server, but the answer does not
@@ -94,30 +136,36 @@ impl Proxy {
 
     /// Closes every open connection.
     pub fn cut(&self) {
-        self.cut.send_modify(|count| *count += 1);
+        self.fail_open(Failure::Closed);
     }
 
-    /// Cuts the connection over which, counted from now on, message `number` goes, the first one
-    /// being 0, whichever side sends it. Other connections are left alone. What the server was sent
-    /// before reaches it, with an orderly end.
+    /// Lets the connection fail over which, counted from now on, message `number` goes, the first
+    /// one being 0, whichever side sends it. Other connections are left alone. What the server was
+    /// sent before reaches it. It sees the end of a silent connection only after
+    /// [`let_server_notice`](Self::let_server_notice).
+    pub fn fail_at(&self, number: usize, place: Place, failure: Failure) {
+        self.shared.cuts.plan(number, place, failure);
+    }
+
+    /// Cuts the connection at this message, as [`fail_at`](Self::fail_at) counts.
     pub fn cut_at(&self, number: usize, place: Place) {
-        self.shared.cuts.plan(number, place);
+        self.fail_at(number, place, Failure::Closed);
     }
 
-    /// If the connection has been cut: the messages counted, the last being the one it was cut at.
+    /// If the connection has failed at its message: the messages counted, the last being that one.
     #[must_use]
     pub fn was_cut(&self) -> Option<Vec<Passed>> {
         self.shared.cuts.met()
     }
 
-    /// The messages counted since a cut was planned, up to that cut.
+    /// The messages counted since a failure was planned, up to that failure.
     #[must_use]
     pub fn passed(&self) -> Vec<Passed> {
         self.shared.cuts.passed()
     }
 
-    /// Whether the server, too, has let go of the connection that was cut, and with it undone or
-    /// done whatever it was told.
+    /// Whether the server, too, has let go of the connection that failed at its message, and with it
+    /// undone or done whatever it was told.
     #[must_use]
     pub fn cut_is_over(&self) -> bool {
         self.shared.cuts.is_over()
@@ -127,6 +175,12 @@ impl Proxy {
     #[must_use]
     pub fn accepted(&self) -> u32 {
         self.shared.accepted.load(SeqCst)
+    }
+
+    /// Connections that are passed on now.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.shared.open.load(SeqCst)
     }
 
     /// What clients have sent since this was last asked.
@@ -147,25 +201,35 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, cut: watch::Sender<u32>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.accepted.fetch_add(1, SeqCst);
-        if take_one(&shared.to_close) {
-            drop(client);
-        } else if take_one(&shared.to_ignore) {
-            let mut cut = cut.subscribe();
-            tokio::spawn(async move {
-                let _client = client;
-                // Ends when the proxy goes away.
-                drop(cut.changed().await);
-            });
-        } else {
-            tokio::spawn(pass(client, Arc::clone(&shared), cut.subscribe()));
+        match shared.next_failure() {
+            None => drop(tokio::spawn(pass(client, Arc::clone(&shared)))),
+            Some(Failure::Closed) => drop(client),
+            Some(silence) => {
+                let mut closing = Closing(shared.fail.subscribe());
+                tokio::spawn(async move {
+                    let (mut client, _to_client) = client.into_split();
+                    tokio::select! {
+                        () = failure::until_closed(&mut client, silence) => {}
+                        () = closing.closes() => {}
+                    }
+                });
+            }
         }
     }
 }
 
 impl Shared {
+    /// How the connection that was just accepted fails, if it does.
+    fn next_failure(&self) -> Option<Failure> {
+        let mut to_fail = self.to_fail.lock().expect("no task panics");
+        let (left, failure) = &mut *to_fail;
+        *left = left.checked_sub(1)?;
+        Some(*failure)
+    }
+
     /// Whether the answer to this message is to be lost; it is the only one.
     fn loses(&self, message: &Message) -> bool {
         let mut to_lose = self.to_lose.lock().expect("no task panics");
@@ -175,19 +239,53 @@ impl Shared {
     }
 }
 
-fn take_one(left: &AtomicU32) -> bool {
-    left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
-        .is_ok()
+/// Counts a connection while it lives.
+struct Open<'a>(&'a AtomicU32);
+
+impl<'a> Open<'a> {
+    fn new(open: &'a AtomicU32) -> Self {
+        open.fetch_add(1, SeqCst);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Hears how every open connection is to fail.
+struct Closing(watch::Receiver<Failure>);
+
+impl Closing {
+    async fn fails(&mut self) -> Failure {
+        match self.0.changed().await {
+            Ok(()) => *self.0.borrow_and_update(),
+            // The proxy is gone.
+            Err(_) => Failure::Closed,
+        }
+    }
+
+    async fn closes(&mut self) {
+        while self.fails().await != Failure::Closed {}
+    }
 }
 
 /// Why the bytes of a connection are no longer passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum End {
+    /// One side has closed it.
     Closed,
-    Cut,
+    /// All connections fail.
+    Failed(Failure),
+    /// It fails at its message.
+    Cut(Cut),
 }
 
-async fn pass(client: TcpStream, shared: Arc<Shared>, mut cut: watch::Receiver<u32>) {
+async fn pass(client: TcpStream, shared: Arc<Shared>) {
+    let mut closing = Closing(shared.fail.subscribe());
+    let open = Open::new(&shared.open);
     let Ok(server) = TcpStream::connect(&shared.server).await else {
         return;
     };
@@ -196,25 +294,50 @@ async fn pass(client: TcpStream, shared: Arc<Shared>, mut cut: watch::Receiver<u
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let (losing, bare_answer) = (AtomicBool::new(false), AtomicBool::new(false));
+    let idle = Idle::new();
     let direction = |side| Direction {
         side,
         splitter: Splitter::new(side, &bare_answer),
         shared: &shared,
         losing: &losing,
+        idle: &idle,
     };
     let end = tokio::select! {
+        // First, so that nothing is passed on that was sent after the connection had failed.
+        biased;
+        failure = closing.fails() => End::Failed(failure),
         end = direction(Side::Client).pass(&mut from_client, &mut to_server) => end,
         end = direction(Side::Server).pass(&mut from_server, &mut to_client) => end,
-        _ = cut.changed() => End::Closed,
+        () = idle.reaches(shared.idle_limit.subscribe()) => End::Closed,
     };
-    if end == End::Cut {
-        drop((from_client, to_client));
-        // Closed while there is something to read, the connection would be reset, and what was
-        // written last might be lost.
-        let _ = to_server.shutdown().await;
-        let mut buffer = [0; 1024];
-        while let Ok(1..) = from_server.read(&mut buffer).await {}
-        shared.cuts.ended();
+    drop(open);
+    let (failure, cut) = match end {
+        End::Closed | End::Failed(Failure::Closed) => return,
+        End::Failed(failure) => (failure, None),
+        End::Cut(cut) => (cut.failure, Some(cut)),
+    };
+    let mut notice = shared.notice.subscribe();
+    let at_client = async {
+        match failure {
+            Failure::Closed => drop((from_client, to_client)),
+            silence => failure::until_closed(&mut from_client, silence).await,
+        }
+    };
+    let at_server = async {
+        if failure != Failure::Closed {
+            tokio::select! {
+                () = failure::until_closed(&mut from_server, failure) => {}
+                _ = notice.changed() => {}
+            }
+        }
+        failure::end(&mut from_server, &mut to_server).await;
+        if let Some(cut) = cut {
+            shared.cuts.ended(cut);
+        }
+    };
+    tokio::select! {
+        () = closing.closes() => {}
+        _ = async { tokio::join!(at_client, at_server) } => {}
     }
 }
 
@@ -225,6 +348,7 @@ struct Direction<'a> {
     shared: &'a Shared,
     /// The server's next bytes are to be lost.
     losing: &'a AtomicBool,
+    idle: &'a Idle,
 }
 
 impl Direction<'_> {
@@ -250,10 +374,12 @@ impl Direction<'_> {
     fn read(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<End>) {
         let mut to_pass = Vec::new();
         for (message, bytes) in self.splitter.read(bytes) {
-            let place = self.shared.cuts.step(self.side, &message);
+            let cut = self.shared.cuts.step(self.side, &message);
+            let place = cut.map(|cut| cut.place);
             if place == Some(Place::Before) {
-                return (to_pass, Some(End::Cut));
+                return (to_pass, cut.map(End::Cut));
             }
+            self.idle.hears(self.side, &message);
             if self.side == Side::Client {
                 if self.shared.loses(&message) {
                     self.losing.store(true, SeqCst);
@@ -266,7 +392,7 @@ impl Direction<'_> {
             }
             to_pass.extend(bytes);
             if place == Some(Place::After) {
-                return (to_pass, Some(End::Cut));
+                return (to_pass, cut.map(End::Cut));
             }
         }
         (to_pass, None)

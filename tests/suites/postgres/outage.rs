@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dbop::{Conn, Db, Kind, Outcome, db_op};
-use dbop_tests::proxy::Proxy;
+use dbop_tests::proxy::{self, Proxy};
 use sqlx::{PgPool, Postgres};
 use tokio::time::timeout;
 
@@ -152,7 +152,7 @@ async fn a_server_that_accepts_and_never_answers_is_given_up_at_the_deadline() {
     let fresh = bank::open().await;
     let proxy = Proxy::before(&fresh.url).await;
     let db = Db::<Postgres>::connect(&proxy.url).await.unwrap();
-    proxy.ignore_next(u32::MAX);
+    proxy.fail_next(u32::MAX, proxy::Failure::Freeze);
     let pool = PgPool::connect_lazy(&proxy.url).unwrap();
     for (what, call) in [
         ("of the handle", timeout(NEVER, read_soon(&db)).await),
@@ -163,7 +163,7 @@ async fn a_server_that_accepts_and_never_answers_is_given_up_at_the_deadline() {
         assert!(named, "{what}: {error}");
         assert_eq!(error.outcome(), Outcome::RolledBack);
     }
-    proxy.ignore_next(0);
+    proxy.restore();
     proxy.cut();
     assert_eq!(
         timeout(NEVER, read(&db))
