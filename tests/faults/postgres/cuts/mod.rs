@@ -1,19 +1,21 @@
-//! A connection that is cut at any message of a call, before or after it arrives: nothing is
-//! applied twice, nothing by half, and every answer is true.
+//! A connection that fails at any message of a call, before or after it arrives: nothing is applied
+//! twice, nothing by half, and every answer is true. Here both sides see the end of the connection;
+//! in [`silent`] neither does.
 
-mod operations;
+pub(crate) mod operations;
+mod silent;
 
 use std::time::Duration;
 
 use dbop::{Db, DbError, Outcome};
-use dbop_tests::proxy::{Passed, Place, Proxy, Side};
+use dbop_tests::proxy::{Failure, Passed, Place, Proxy, Side};
 use dbop_tests::{Fresh, eventually};
 use sqlx::{Connection, Executor, PgConnection, Postgres};
 use tokio::time::timeout;
 
 #[derive(Debug, thiserror::Error, DbError)]
 #[error(transparent)]
-struct Trouble(#[from] dbop::Error);
+pub(crate) struct Trouble(#[from] pub(crate) dbop::Error);
 
 /// What an operation promises wherever its connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +70,8 @@ enum Start {
     Cold,
 }
 
-/// Both tables count: a key that was applied twice, or by half, shows.
-const SCHEMA: &str = "CREATE TABLE counters (n BIGINT NOT NULL);
-    INSERT INTO counters VALUES (0);
+/// Each effect is counted, and no count is unique: a key that was applied twice, or by half, shows.
+pub(crate) const SCHEMA: &str = "CREATE TABLE counts (key BIGINT NOT NULL);
     CREATE TABLE effects (key BIGINT NOT NULL);
     CREATE TABLE unique_effects (key BIGINT PRIMARY KEY)";
 
@@ -80,6 +81,17 @@ const HASTY: &str = "DO $$ BEGIN
         CREATE ROLE hasty LOGIN PASSWORD 'SCRAM-SHA-256$1:MDEyMzQ1Njc4OWFiY2RlZg==$aNbXaptnDGxp0LdTWyYG44WsMvNI/gPx1rHwHQpJAKc=:8+m539kUFZmaK154O2sEDjAmL1zHpTwvJAaUdDtNKMo=';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
     GRANT ALL ON ALL TABLES IN SCHEMA public TO hasty";
+
+/// A new database with these tables, and the URL by which that role reaches it.
+pub(crate) async fn open() -> (Fresh<Postgres>, String) {
+    let fresh = dbop_tests::postgres::fresh_with(|builder| builder.pool_size(1)).await;
+    for sql in [SCHEMA, Db::<Postgres>::ONCE_SCHEMA, HASTY] {
+        fresh.pool().execute(sql).await.expect("the schema");
+    }
+    let (_, place) = fresh.url.rsplit_once('@').expect("a user in the URL");
+    let hasty = format!("postgres://hasty:hasty@{place}");
+    (fresh, hasty)
+}
 
 struct Bench {
     _fresh: Fresh<Postgres>,
@@ -124,6 +136,18 @@ async fn cut_everywhere(
     unreachable!("a call has an end")
 }
 
+/// Closes the one connection of the pool.
+async fn close_the_only_one(db: &Db<Postgres>, proxy: &Proxy) {
+    let conn = db.pool().acquire().await.expect("it has one");
+    proxy.cut_at(usize::MAX, Place::Before);
+    conn.detach().close().await.expect("it is idle");
+    eventually("the proxy has seen the last of it", async || {
+        let passed = proxy.passed();
+        passed.last().is_some_and(|last| last.message.kind == b'X')
+    })
+    .await;
+}
+
 /// What comes after this message finds an open connection.
 fn ends_opening(last: Option<&Passed>) -> bool {
     last.is_some_and(|last| (last.from, last.message.kind) == (Side::Server, b'Z'))
@@ -131,14 +155,9 @@ fn ends_opening(last: Option<&Passed>) -> bool {
 
 impl Bench {
     async fn open() -> Self {
-        let fresh = dbop_tests::postgres::fresh_with(|builder| builder.pool_size(1)).await;
-        fresh.pool().execute(SCHEMA).await.expect("the schema");
-        let markers = Db::<Postgres>::ONCE_SCHEMA;
-        fresh.pool().execute(markers).await.expect("their table");
-        fresh.pool().execute(HASTY).await.expect("the role");
-        let (_, place) = fresh.url.rsplit_once('@').expect("a user in the URL");
+        let (fresh, hasty) = open().await;
         Self {
-            proxy: Proxy::before(&format!("postgres://hasty:hasty@{place}")).await,
+            proxy: Proxy::before(&hasty).await,
             outside: dbop_tests::postgres::outside(&fresh).await,
             _fresh: fresh,
             key: 0,
@@ -160,14 +179,7 @@ impl Bench {
 
     async fn connect_without_connections(&self) -> Db<Postgres> {
         let db = self.connect().await;
-        let conn = db.pool().acquire().await.expect("it has one");
-        self.proxy.cut_at(usize::MAX, Place::Before);
-        conn.detach().close().await.expect("it is idle");
-        eventually("the proxy has seen the last of it", async || {
-            let passed = self.proxy.passed();
-            passed.last().is_some_and(|last| last.message.kind == b'X')
-        })
-        .await;
+        close_the_only_one(&db, &self.proxy).await;
         db
     }
 
@@ -195,7 +207,6 @@ impl Bench {
         number: usize,
         place: Place,
     ) -> Option<Vec<Passed>> {
-        let before = self.count().await;
         self.key += 1;
         self.proxy.cut_at(number, place);
         let limit = Duration::from_secs(20);
@@ -209,8 +220,9 @@ impl Bench {
         )
         .await;
         let cut = self.proxy.was_cut();
-        let at = At(number, place, cut.as_deref());
-        let applied = self.applied(before, &at).await;
+        let at = At(number, place, Failure::Closed, cut.as_deref());
+        let applied = applied(&mut self.outside, self.key).await;
+        let applied = applied.unwrap_or_else(|wrong| panic!("{wrong}: {at:?}"));
         let in_doubt = match promise {
             Promise::OnceUnlessInDoubt(doubt) if cut.is_some() => {
                 doubt.is_open(&self.uncut, number + usize::from(place == Place::After))
@@ -220,22 +232,21 @@ impl Bench {
         check(promise, in_doubt, told, applied, &at);
         cut
     }
+}
 
-    async fn count(&mut self) -> i64 {
-        let count = sqlx::query_scalar("SELECT n FROM counters");
-        count.fetch_one(&mut self.outside).await.expect("a count")
-    }
-
-    /// How often the last call has been applied.
-    async fn applied(&mut self, count_before: i64, at: &At<'_>) -> i64 {
-        let rows = "SELECT (SELECT count(*) FROM effects WHERE key = $1)
-            + (SELECT count(*) FROM unique_effects WHERE key = $1)";
-        let rows = sqlx::query_scalar(rows).bind(self.key);
-        let rows: i64 = rows.fetch_one(&mut self.outside).await.expect("a number");
-        let counted = self.count().await - count_before;
-        assert_eq!(rows, counted, "half of it was applied: {at:?}");
-        assert!((0..=1).contains(&rows), "applied {rows} times: {at:?}");
-        rows
+/// How often the call with this key has been applied, or what is wrong with that.
+async fn applied(outside: &mut PgConnection, key: i64) -> Result<i64, String> {
+    let rows = "SELECT (SELECT count(*) FROM effects WHERE key = $1)
+        + (SELECT count(*) FROM unique_effects WHERE key = $1),
+        (SELECT count(*) FROM counts WHERE key = $1)";
+    let rows = sqlx::query_as::<_, (i64, i64)>(rows).bind(key);
+    let rows = rows.fetch_one(outside).await;
+    match rows.expect("two numbers") {
+        (effects, counted) if effects != counted => Err(format!(
+            "half of it was applied, {effects} effects and {counted} counts"
+        )),
+        (effects @ 0..=1, _) => Ok(effects),
+        (effects, _) => Err(format!("applied {effects} times")),
     }
 }
 
@@ -252,13 +263,13 @@ fn has_been_given_back(messages: &[Passed]) -> bool {
     ])
 }
 
-/// Where the connection was cut; the messages if it was.
-struct At<'a>(usize, Place, Option<&'a [Passed]>);
+/// Where the connection was to fail, and how; the messages if it did.
+struct At<'a>(usize, Place, Failure, Option<&'a [Passed]>);
 
 impl std::fmt::Debug for At<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(number, place, messages) = self;
-        write!(f, "{place:?} message {number} of")?;
+        let Self(number, place, failure, messages) = self;
+        write!(f, "{failure:?} {place:?} message {number} of")?;
         for passed in messages.unwrap_or_default() {
             let side = match passed.from {
                 Side::Client => '>',

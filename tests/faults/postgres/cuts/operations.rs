@@ -12,59 +12,69 @@ use tokio::time::timeout;
 use super::{Bench, Doubt, Promise, Start, Trouble, cut_everywhere};
 
 const IN_ONE: &str = "WITH effect AS (INSERT INTO effects VALUES ($1))
-    UPDATE counters SET n = n + 1";
+    INSERT INTO counts VALUES ($1)";
 const IN_ONE_IF_NEW: &str = "WITH effect AS (
         INSERT INTO unique_effects VALUES ($1) ON CONFLICT DO NOTHING RETURNING key
-    ) UPDATE counters SET n = n + (SELECT count(*) FROM effect)";
+    ) INSERT INTO counts SELECT key FROM effect";
 
 #[transactional]
-async fn transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     tx.execute(sqlx::query("INSERT INTO effects VALUES ($1)").bind(key))
         .await?;
-    let count = sqlx::query("UPDATE counters SET n = n + $1 WHERE true").bind(1_i64);
-    tx.execute(count).await?;
+    tx.execute(sqlx::query("INSERT INTO counts VALUES ($1)").bind(key))
+        .await?;
     Ok(())
 }
 
 #[transactional(idempotent)]
-async fn idempotent_transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn idempotent_transaction(
+    tx: &mut Tx<'_, Postgres>,
+    key: i64,
+) -> Result<(), Trouble> {
     let insert = "INSERT INTO unique_effects VALUES ($1) ON CONFLICT DO NOTHING";
     let inserted = tx.execute(sqlx::query(insert).bind(key)).await?;
-    let new = i64::try_from(inserted.rows_affected()).expect("one row");
-    let count = sqlx::query("UPDATE counters SET n = n + $1 WHERE true").bind(new);
-    tx.execute(count).await?;
+    let count = sqlx::query("INSERT INTO counts SELECT $1 WHERE $2").bind(key);
+    tx.execute(count.bind(inserted.rows_affected() == 1))
+        .await?;
     Ok(())
 }
 
 #[db_op]
-async fn operation(conn: &mut Conn<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn operation(conn: &mut Conn<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     conn.execute(sqlx::query(IN_ONE).bind(key)).await?;
     Ok(())
 }
 
 #[db_op(idempotent)]
-async fn idempotent_operation(conn: &mut Conn<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn idempotent_operation(
+    conn: &mut Conn<'_, Postgres>,
+    key: i64,
+) -> Result<(), Trouble> {
     conn.execute(sqlx::query(IN_ONE_IF_NEW).bind(key)).await?;
     Ok(())
 }
 
 /// Nothing in the tables keeps it from being applied twice.
 #[transactional(once = key)]
-async fn once(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn once(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     transaction(&mut *tx, key).await
 }
 
-const SAME: &str = "SELECT $1 FROM counters";
+/// There are no negative keys.
+const SAME: &str = "SELECT $1 + count(*) FROM unique_effects WHERE key = -1";
 
 #[db_op(read_only)]
-async fn read(conn: &mut Conn<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn read(conn: &mut Conn<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     let same = sqlx::query_scalar::<_, i64>(SAME).bind(key);
     assert_eq!(same.fetch_one(&mut *conn).await?, key);
     Ok(())
 }
 
 #[transactional(read_only)]
-async fn read_in_transaction(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
+pub(crate) async fn read_in_transaction(
+    tx: &mut Tx<'_, Postgres>,
+    key: i64,
+) -> Result<(), Trouble> {
     let same = sqlx::query_scalar::<_, i64>(SAME).bind(key);
     assert_eq!(same.fetch_one(&mut *tx).await?, key);
     Ok(())
