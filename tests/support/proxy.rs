@@ -44,9 +44,8 @@ struct Shared {
     /// Changes when the server is to see the end of the silent connections.
     notice: watch::Sender<()>,
     idle_limit: watch::Sender<Option<Duration>>,
-    /// The next message that begins so is passed on, and its connection closed when the server
-    /// answers.
-    to_lose: Mutex<Option<&'static str>>,
+    /// The next simple query that begins so is passed on, and its connection fails at the answer.
+    to_lose: Mutex<Option<(&'static str, Loss)>>,
     cuts: Cuts,
     sent: Mutex<Vec<Message>>,
 }
@@ -126,12 +125,19 @@ impl Proxy {
 
     /// The next simple query that begins with `text` reaches the server, but the answer does not
     /// come back: the connection is closed in its place.
+    pub fn lose_answer_to(&self, text: &'static str) {
+        self.fail_at_answer_to(text, Place::Before, Failure::Closed);
+    }
+
+    /// The next simple query that begins with `text` reaches the server, and its connection fails
+    /// before the answer, or after all of it.
     ///
     /// # Panics
     ///
     /// If one of the proxy's tasks has.
-    pub fn lose_answer_to(&self, text: &'static str) {
-        *self.shared.to_lose.lock().expect("no task panics") = Some(text);
+    pub fn fail_at_answer_to(&self, text: &'static str, place: Place, failure: Failure) {
+        let loss = Loss { place, failure };
+        *self.shared.to_lose.lock().expect("no task panics") = Some((text, loss));
     }
 
     /// Closes every open connection.
@@ -230,13 +236,20 @@ impl Shared {
         Some(*failure)
     }
 
-    /// Whether the answer to this message is to be lost; it is the only one.
-    fn loses(&self, message: &Message) -> bool {
+    /// How the connection fails at the answer to this message, if it does; no other will.
+    fn loses(&self, message: &Message) -> Option<Loss> {
         let mut to_lose = self.to_lose.lock().expect("no task panics");
-        to_lose
-            .take_if(|text| message.kind == b'Q' && message.text.starts_with(*text))
-            .is_some()
+        let (_, loss) =
+            to_lose.take_if(|(text, _)| message.kind == b'Q' && message.text.starts_with(*text))?;
+        Some(loss)
     }
+}
+
+/// How a connection fails at an answer.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    place: Place,
+    failure: Failure,
 }
 
 /// Counts a connection while it lives.
@@ -277,7 +290,7 @@ impl Closing {
 enum End {
     /// One side has closed it.
     Closed,
-    /// All connections fail.
+    /// All connections fail, or this one at an answer.
     Failed(Failure),
     /// It fails at its message.
     Cut(Cut),
@@ -293,7 +306,7 @@ async fn pass(client: TcpStream, shared: Arc<Shared>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let (losing, bare_answer) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (losing, bare_answer) = (Mutex::default(), AtomicBool::new(false));
     let idle = Idle::new();
     let direction = |side| Direction {
         side,
@@ -346,8 +359,8 @@ struct Direction<'a> {
     side: Side,
     splitter: Splitter<'a>,
     shared: &'a Shared,
-    /// The server's next bytes are to be lost.
-    losing: &'a AtomicBool,
+    /// How it fails at the server's next answer.
+    losing: &'a Mutex<Option<Loss>>,
     idle: &'a Idle,
 }
 
@@ -355,9 +368,6 @@ impl Direction<'_> {
     async fn pass(mut self, from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) -> End {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
-            if self.side == Side::Server && self.losing.load(SeqCst) {
-                return End::Closed;
-            }
             let (bytes, end) = self.read(&buffer[..n]);
             if to.write_all(&bytes).await.is_err() {
                 // Perhaps it was the server that ended it, after all of this was read.
@@ -374,27 +384,40 @@ impl Direction<'_> {
     fn read(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<End>) {
         let mut to_pass = Vec::new();
         for (message, bytes) in self.splitter.read(bytes) {
-            let cut = self.shared.cuts.step(self.side, &message);
-            let place = cut.map(|cut| cut.place);
-            if place == Some(Place::Before) {
-                return (to_pass, cut.map(End::Cut));
+            let end = self.end_at(&message);
+            if let Some((Place::Before, end)) = end {
+                return (to_pass, Some(end));
             }
             self.idle.hears(self.side, &message);
             if self.side == Side::Client {
-                if self.shared.loses(&message) {
-                    self.losing.store(true, SeqCst);
-                }
-                self.shared
-                    .sent
-                    .lock()
-                    .expect("no task panics")
-                    .push(message);
+                let mut sent = self.shared.sent.lock().expect("no task panics");
+                sent.push(message);
             }
             to_pass.extend(bytes);
-            if place == Some(Place::After) {
-                return (to_pass, cut.map(End::Cut));
+            if let Some((_, end)) = end {
+                return (to_pass, Some(end));
             }
         }
         (to_pass, None)
+    }
+
+    /// Whether the connection fails at this message.
+    fn end_at(&self, message: &Message) -> Option<(Place, End)> {
+        if let Some(cut) = self.shared.cuts.step(self.side, message) {
+            return Some((cut.place, End::Cut(cut)));
+        }
+        let mut losing = self.losing.lock().expect("no task panics");
+        match self.side {
+            Side::Client => {
+                *losing = losing.or_else(|| self.shared.loses(message));
+                None
+            }
+            Side::Server => {
+                let Loss { place, failure } = (*losing)?;
+                // The last message of an answer says that the server is ready for the next query.
+                let here = place == Place::Before || message.kind == b'Z';
+                here.then_some((place, End::Failed(failure)))
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
 mod advisory;
+mod black_holes;
 mod breaker;
 mod breaker_probes;
 mod cancellation;
@@ -16,6 +17,7 @@ mod late_calls;
 mod meddler;
 mod once;
 mod servers;
+mod slots;
 mod tried;
 
 pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};

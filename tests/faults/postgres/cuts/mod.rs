@@ -251,7 +251,7 @@ async fn applied(outside: &mut PgConnection, key: i64) -> Result<i64, String> {
 }
 
 /// A connection that is given back is tried by sqlx: `Sync`, and `ReadyForQuery` at once.
-fn has_been_given_back(messages: &[Passed]) -> bool {
+pub(crate) fn has_been_given_back(messages: &[Passed]) -> bool {
     let kinds: Vec<_> = messages
         .iter()
         .map(|passed| (passed.from, passed.message.kind))
