@@ -7,7 +7,8 @@ use dbop_tests::blocking::postgres::{Session, World, exec, number, open, open_at
 use dbop_tests::blocking::{Configure, Gate, postgres::Manager};
 use dbop_tests::cluster::Cluster;
 use dbop_tests::proxy::{Place, Proxy};
-use dbop_tests::{Trouble, eventually};
+use dbop_tests::{GIVEN_UP, Trouble, eventually};
+use futures_util::future::try_join_all;
 use tokio::time::timeout;
 
 const NARROW: Configure<Manager> = |builder| builder.pool_size(1).retry_budget(1.0, 1000.0);
@@ -42,6 +43,73 @@ async fn a_session_that_is_terminated_in_the_body_is_replayed_on_another() {
     ended.unwrap();
     assert_eq!((runs.passed(), world.rows(1).await), (2, 2));
     assert_ne!(pid(&world).await.unwrap(), victim);
+}
+
+/// Says which session it has when all of them are in use.
+#[db_op(idempotent)]
+fn meet(conn: &mut Session, all: &Gate) -> dbop::Result<i64> {
+    let pid = number(conn, "SELECT pg_backend_pid()::bigint")?;
+    all.pass();
+    Ok(pid)
+}
+
+/// Has one attempt.
+#[transactional(retry = never)]
+fn at_once(conn: &mut Session, n: i64, runs: &Gate) -> dbop::Result<()> {
+    runs.pass();
+    exec(conn, &format!("INSERT INTO notes VALUES ({n}, {n})"))
+}
+
+#[db_op(read_only)]
+fn reads(conn: &mut Session) -> dbop::Result<i64> {
+    number(conn, "SELECT count(*) FROM notes")
+}
+
+/// Opens all four connections of the pool, and ends their sessions when they are idle.
+async fn with_dead_idle_sessions(world: &World) {
+    let all = Gate::default();
+    let opener = async {
+        all.has(4).await;
+        all.open();
+    };
+    let (pids, ()) = tokio::join!(try_join_all((0..4).map(|_| meet(world, &all))), opener);
+    let pids: Vec<_> = pids.unwrap().iter().map(ToString::to_string).collect();
+    let pids = pids.join(", ");
+    world
+        .run(&format!(
+            "SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid"
+        ))
+        .await;
+    let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid IN ({pids})");
+    eventually("they end", async || world.seen(&gone).await == 0).await;
+}
+
+#[tokio::test]
+async fn after_idle_sessions_were_terminated_no_call_fails() {
+    let world = open(|builder| builder.pool_size(4)).await;
+    let (mut n, runs) = (0, Gate::opened());
+    for together in [1, 4, 12, 1, 4, 12] {
+        with_dead_idle_sessions(&world).await;
+        let calls = (0..together).map(|_| {
+            n += 1;
+            at_once(&world, n, &runs)
+        });
+        let all = timeout(GIVEN_UP, try_join_all(calls)).await;
+        let told = all.expect("they have 30 s");
+        told.unwrap_or_else(|error| panic!("of {together} calls: {error}"));
+        assert_eq!(
+            runs.passed(),
+            u32::try_from(n).unwrap(),
+            "no body ran twice"
+        );
+        assert_eq!(world.seen("SELECT count(*) FROM notes").await, n);
+
+        with_dead_idle_sessions(&world).await;
+        let all = timeout(GIVEN_UP, try_join_all((0..together).map(|_| reads(&world))));
+        let told = all.await.expect("they have 30 s");
+        let told = told.unwrap_or_else(|error| panic!("of {together} reads: {error}"));
+        assert!(told.iter().all(|counted| *counted == n), "{told:?}");
+    }
 }
 
 #[db_op]

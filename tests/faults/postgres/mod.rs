@@ -12,6 +12,7 @@ mod cancelled_statements;
 #[path = "../common/mod.rs"]
 mod common;
 mod cuts;
+mod dead_idle;
 mod histories;
 mod late_calls;
 mod meddler;
