@@ -19,6 +19,7 @@ mod meddler;
 mod once;
 mod servers;
 mod slots;
+mod soaks;
 mod tried;
 
 pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
-use dbop_tests::Fresh;
+use dbop_tests::{Fresh, poll_at_most, seed, setting};
 use futures_util::future::join_all;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
 use tokio::time::{sleep, timeout};
@@ -223,7 +223,7 @@ async fn child_that_writes_too() {
         stop.store(true, SeqCst);
     });
     say("ready");
-    let (mut id, mut random) = (1_000_000, fastrand::Rng::new());
+    let (mut id, mut random) = (10_000_000_000, fastrand::Rng::new());
     while !told.load(SeqCst) {
         id += 1;
         conn.execute("BEGIN IMMEDIATE").await.expect("the lock");
@@ -238,37 +238,84 @@ async fn child_that_writes_too() {
     }
 }
 
-async fn pay_until(db: Db<Sqlite>, task: i64, until: Instant) -> Vec<i64> {
-    let mut random = fastrand::Rng::new();
-    let mut applied = Vec::new();
-    let mut id = task * 10_000;
+/// What one task knows of its transfers.
+#[derive(Debug, Default)]
+struct Told {
+    applied: HashSet<i64>,
+    /// Nobody waited for the answer.
+    dropped: HashSet<i64>,
+}
+
+async fn pay_until(db: Db<Sqlite>, task: u64, seed: u64, until: Instant, cancels: bool) -> Told {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_add(task));
+    let mut told = Told::default();
+    let mut id = i64::try_from(task).expect("small") * 100_000_000;
     while Instant::now() < until {
         id += 1;
         let call = transfer(&db, Order::random(id, &mut random));
-        call.await.expect("no call fails because of the rival");
-        applied.push(id);
+        let ended = match random.u8(..) {
+            0..64 if cancels => poll_at_most(random.u32(1..30), call).await,
+            64..128 if cancels => {
+                let moment = Duration::from_micros(random.u64(0..20_000));
+                timeout(moment, call).await.ok()
+            }
+            _ => Some(timeout(NEVER, call).await.expect("a call hangs")),
+        };
+        match ended {
+            Some(ended) => {
+                ended.expect("no call fails because of the rival");
+                told.applied.insert(id);
+            }
+            None => drop(told.dropped.insert(id)),
+        }
     }
-    applied
+    told
+}
+
+async fn beside_another_process(cancels: bool) {
+    let seed = seed();
+    let db = open().await;
+    let mut rival = start("child_that_writes_too", &db);
+    rival.expect("ready").await;
+    let time = Duration::from_secs(setting("DBOP_TEST_SOAK_SECONDS").unwrap_or(2));
+    let until = Instant::now() + time;
+    let workers =
+        (1..=16).map(|task| tokio::spawn(pay_until(db.db.clone(), task, seed, until, cancels)));
+    let workers: Vec<_> = workers.collect();
+    let mut told = Told::default();
+    for worker in workers {
+        let ended = timeout(time + NEVER, worker).await;
+        let one = ended.expect("a worker hangs").unwrap();
+        told.applied.extend(one.applied);
+        told.dropped.extend(one.dropped);
+    }
+    rival.go_on();
+    let theirs = rival.end().await;
+    // Some commits whose callers have gone away are under way.
+    timeout(NEVER, db.close()).await.expect("an end");
+    let (ours, dropped) = (told.applied.len(), told.dropped.len());
+    println!(
+        "{ours} of ours, {dropped} dropped, {} of the rival's",
+        theirs.len()
+    );
+    assert!(ours > 0 && !theirs.is_empty(), "both have written");
+    assert_eq!(dropped > 0, cancels);
+    let mut applied = told.applied;
+    applied.extend(theirs.iter().map(|id| id.parse::<i64>().unwrap()));
+    let stored = money::audit(&db.url).await;
+    let lost = applied.difference(&stored).count();
+    assert_eq!(lost, 0, "said to be applied, and are not");
+    let not_said = stored.difference(&applied);
+    let nobodys = not_said.filter(|id| !told.dropped.contains(id)).count();
+    assert_eq!(nobodys, 0, "stored, and nobody has said so");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_beside_another_process_the_sum_stays_right_and_no_call_fails() {
-    let db = open().await;
-    let mut rival = start("child_that_writes_too", &db);
-    rival.expect("ready").await;
-    let until = Instant::now() + Duration::from_secs(2);
-    let workers = (1..=16).map(|task| tokio::spawn(pay_until(db.db.clone(), task, until)));
-    let workers: Vec<_> = workers.collect();
-    let mut applied = HashSet::new();
-    for worker in workers {
-        let ended = timeout(NEVER, worker).await.expect("a worker hangs");
-        applied.extend(ended.unwrap());
-    }
-    let ours = applied.len();
-    rival.go_on();
-    let theirs = rival.end().await;
-    println!("{ours} of ours, {} of the rival's", theirs.len());
-    assert!(ours > 0 && !theirs.is_empty(), "both have written");
-    applied.extend(theirs.iter().map(|id| id.parse::<i64>().unwrap()));
-    assert_eq!(money::audit(&db.url).await, applied);
+    beside_another_process(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_go_away_beside_another_process_leave_a_transfer_whole_or_not_at_all() {
+    beside_another_process(true).await;
 }

@@ -18,8 +18,8 @@ use tokio::time::sleep;
 
 use bank::{Load, TASKS, TIMEOUT, Told};
 
-/// Two servers under load at once would be slow for no reason of their own.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// Two loads at once would be slow for no reason of their own.
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// For a fault that is not felt each time.
 fn patience() -> Duration {
