@@ -117,8 +117,8 @@ impl Proxy {
         self.shared.notice.send_replace(());
     }
 
-    /// Closes each connection that has been idle for so long, outside of a transaction, as a pooler
-    /// does (`client_idle_timeout` of PgBouncer).
+    /// Closes each connection that has been idle for so long since its last statement, outside of a
+    /// transaction, as a pooler does (`client_idle_timeout` of PgBouncer). `None`: no more.
     pub fn close_idle_after(&self, limit: impl Into<Option<Duration>>) {
         self.shared.idle_limit.send_replace(limit.into());
     }

@@ -1,6 +1,7 @@
 //! Ends connections that idle for too long, as a pooler in front of the server does.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,25 +9,33 @@ use tokio::time::{Instant, sleep_until};
 
 use super::messages::{Message, Side};
 
-/// Since when a connection idles. It does so from the moment the server says that it waits for the
-/// next statement, outside of any transaction, until the client sends something.
+/// Since when a connection idles. It does so from the moment the server has answered a statement and
+/// waits for the next one, outside of any transaction, until the client sends something. A
+/// connection that was just opened is not idle yet.
 #[derive(Debug)]
-pub(super) struct Idle(watch::Sender<Option<Instant>>);
+pub(super) struct Idle {
+    since: watch::Sender<Option<Instant>>,
+    used: AtomicBool,
+}
 
 impl Idle {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(None))
+        Self {
+            since: watch::Sender::new(None),
+            used: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn hears(&self, from: Side, message: &Message) {
         let waits = from == Side::Server && message.kind == b'Z' && message.text == "I";
-        // A client's message is the end of idling, and so is any message of the server's.
-        self.0.send_replace(waits.then(Instant::now));
+        // The server says so for the first time when the connection has been opened.
+        let idles = waits && self.used.fetch_or(waits, SeqCst);
+        self.since.send_replace(idles.then(Instant::now));
     }
 
     /// Returns when the connection has been idle for as long as the limit, whenever that is set.
     pub(super) async fn reaches(&self, mut limit: watch::Receiver<Option<Duration>>) {
-        let mut since = self.0.subscribe();
+        let mut since = self.since.subscribe();
         loop {
             let times = limit.borrow_and_update().zip(*since.borrow_and_update());
             let reached = async {
@@ -36,6 +45,8 @@ impl Idle {
                 }
             };
             tokio::select! {
+                // First, so that what was used at the last moment is not idle.
+                biased;
                 _ = limit.changed() => {}
                 _ = since.changed() => {}
                 () = reached => return,
