@@ -11,8 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::backend::{Backend, Plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::holders::Holders;
 use crate::lease::Lease;
+use crate::op::Op;
 use crate::pool::{self, Lane};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -45,7 +47,7 @@ impl<DB: Backend> Lanes<DB> {
             true => (plan.size, 1),
             false => (1, plan.size),
         };
-        let lane = |_| Lane::open(plan, size, settings);
+        let lane = |_| Lane::open(plan, size, settings, read_only);
         let count = usize::try_from(lanes).unwrap_or(usize::MAX);
         Self {
             each: (0..lanes).map(lane).collect(),
@@ -57,9 +59,10 @@ impl<DB: Backend> Lanes<DB> {
         }
     }
 
-    /// A connection by `until` at the latest, if it is `now`.
+    /// A connection for `op` by `until` at the latest, if it is `now`.
     pub(crate) async fn acquire(
         &self,
+        op: &'static Op,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
@@ -72,7 +75,7 @@ impl<DB: Backend> Lanes<DB> {
             }
         };
         // One await for both, since each would have room for the whole of it.
-        let lease = lane.acquire(now, until, timer).await?;
+        let lease = lane.acquire(op, now, until, timer).await?;
         Ok(lease.in_turn(turn))
     }
 
@@ -82,13 +85,24 @@ impl<DB: Backend> Lanes<DB> {
             Ok(permit) => permit,
             Err(_) => match timer.until(until, permits.acquire_owned()).await {
                 Ok(Ok(permit)) => permit,
-                _ => {
-                    let size = u32::try_from(self.each.len()).unwrap_or(u32::MAX);
-                    return Err(pool::exhausted(size, false));
-                }
+                _ => return Err(self.exhausted()),
             },
         };
         Ok(self.turns.take(permit))
+    }
+
+    /// All lanes were in use for as long as a call could wait.
+    fn exhausted(&self) -> Error {
+        let holders = Holders::default();
+        for lane in &self.each {
+            lane.holders.copy_to(&holders);
+        }
+        pool::exhausted(self.size(), false, Some(&holders))
+    }
+
+    /// The connections that the pools may have together.
+    pub(crate) fn size(&self) -> u32 {
+        self.each.iter().map(|lane| lane.size()).sum()
     }
 
     /// Any of the pools.

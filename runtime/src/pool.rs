@@ -1,7 +1,8 @@
 //! Taking connections from a pool, and saying why there is none.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -10,52 +11,92 @@ use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::backend::{Backend, Origin, Plan};
+use crate::backend::{Backend, DatabaseFile, Plan};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Result};
+use crate::holders::Holders;
 use crate::lease::Lease;
+use crate::op::Op;
+use crate::returns::Returns;
 use crate::settings::Settings;
-use crate::stops;
+use crate::signals::{self, Signals};
 use crate::timer::Timer;
-use crate::uses::{TRUSTED_IDLE, Uses};
+use crate::uses::Uses;
 
 /// After this long without a connection it is asked why.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long one answer to that question holds for all who wait.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);
 
+const EXHAUSTED: Class = Class {
+    category: Category::Resource,
+    kind: Kind::PoolExhausted,
+    retry: Retry::Always,
+};
+
 /// One pool of a [`Db`](crate::Db).
 #[derive(Debug)]
 pub(crate) struct Lane<DB: Backend> {
     pub(crate) pool: Pool<DB>,
-    /// Connections that calls hold, or that are being cleaned after one. The pool's own count
-    /// includes those still being opened.
-    pub(crate) held: AtomicU32,
+    /// Who has connections, or had those that are being cleaned. The pool's own count includes
+    /// connections that are still being opened.
+    pub(crate) holders: Arc<Holders>,
     refusal: Mutex<Option<(Instant, Class, String)>>,
     /// `None`: its connections are never tried.
-    uses: Option<Uses>,
-    /// Stops what runs on the pool's connection, where it has only one.
-    pub(crate) stop: Option<Arc<AtomicBool>>,
-    origin: Origin,
+    uses: Option<Arc<Uses>>,
+    /// Of the pool's connection, where it has only one.
+    pub(crate) signals: Option<Arc<Signals>>,
+    /// How long whatever a connection is asked for its own sake may take; `None`: as long as it
+    /// takes.
+    pub(crate) patience: Option<Duration>,
+    /// Connections on their way back, where that has a limit.
+    pub(crate) returns: Option<Arc<Returns>>,
+    /// Its sessions were opened read-only.
+    pub(crate) read_only: bool,
+    /// Its one connection holds the database.
+    pub(crate) keep_forever: bool,
+    file: DatabaseFile,
 }
 
 impl<DB: Backend> Drop for Lane<DB> {
     fn drop(&mut self) {
-        stops::forget(&self.pool);
+        signals::forget(&self.pool);
     }
 }
 
+/// What is known of a connection when a call gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was used before, and may have been lost while it was idle.
+    Idle,
+    /// It was opened for this call.
+    New,
+}
+
+tokio::task_local! {
+    /// Set by the pool's hook for a new connection, for whoever waits for one.
+    static ORIGIN: Cell<Origin>;
+}
+
 impl<DB: Backend> Lane<DB> {
-    pub(crate) fn open(plan: &Plan<DB>, size: u32, settings: &Settings) -> Arc<Self> {
-        let stop = (size == 1 && DB::CAN_STOP).then(Arc::default);
-        let on_connect = (stop.clone(), plan.origin.clone());
+    pub(crate) fn open(
+        plan: &Plan<DB>,
+        size: u32,
+        settings: &Settings,
+        read_only: bool,
+    ) -> Arc<Self> {
+        let signals = (size == 1 && DB::HAS_SIGNALS).then(Arc::<Signals>::default);
+        let patience = DB::REMOTE.then_some(settings.validation_timeout);
+        let on_connect = (signals.clone(), plan.file.clone());
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
-                let (stop, origin) = on_connect.clone();
+                // Nobody waits where the pool opens a connection by itself.
+                let _ = ORIGIN.try_with(|origin| origin.set(Origin::New));
+                let (signals, file) = on_connect.clone();
                 Box::pin(async move {
-                    origin.opened()?;
-                    match stop {
-                        Some(stop) => DB::stop_on(conn, stop).await,
+                    file.opened()?;
+                    match signals {
+                        Some(signals) => DB::connect_signals(conn, signals, true).await,
                         None => Ok(()),
                     }
                 })
@@ -63,51 +104,56 @@ impl<DB: Backend> Lane<DB> {
             .max_connections(size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false);
-        let options = if plan.keep_forever {
+        let (options, uses) = if plan.keep_forever {
             // Not tried either: a caller that goes away meanwhile takes the connection along.
-            options.idle_timeout(None).max_lifetime(None)
+            (options.idle_timeout(None).max_lifetime(None), None)
         } else {
-            options
-                .max_lifetime(settings.recycle)
-                .before_acquire(|conn, meta| {
-                    Box::pin(async move {
-                        if meta.idle_for > TRUSTED_IDLE {
-                            conn.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
+            let uses = Arc::new(Uses::new(size));
+            let options = options.max_lifetime(settings.recycle);
+            (trying_idle(options, &uses, patience), Some(uses))
         };
         let pool = options.connect_lazy_with(plan.options.clone());
-        if let Some(stop) = &stop {
-            stops::remember(&pool, stop);
+        if let Some(signals) = &signals {
+            signals::remember(&pool, signals);
         }
         Arc::new(Self {
             pool,
-            held: AtomicU32::new(0),
+            holders: Arc::default(),
             refusal: Mutex::new(None),
-            uses: (!plan.keep_forever).then(|| Uses::new(size)),
-            stop,
-            origin: plan.origin.clone(),
+            uses,
+            signals,
+            patience,
+            returns: patience.map(Returns::new),
+            read_only,
+            keep_forever: plan.keep_forever,
+            file: plan.file.clone(),
         })
     }
 
-    /// A connection by `until` at the latest, if it is `now`.
+    /// A connection for `op` by `until` at the latest, if it is `now`.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
+        op: &'static Op,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
-        let lease = match self.take_idle(now) {
-            Some(conn) => Lease::of_lane(conn, self),
+        let (conn, origin) = match self.take_idle(now) {
+            Some(conn) => (conn, Origin::Idle),
             // In a box: each call would have room for it.
             None => Box::pin(self.wait_for_one(now, until, timer)).await?,
         };
         if let Some(uses) = &self.uses {
             uses.begins(now);
         }
-        Ok(lease)
+        Ok(Lease::of_lane(conn, self, origin, op))
+    }
+
+    /// A connection was found dead, so those that are idle now are tried before they are used.
+    pub(crate) fn doubt_idle(&self) {
+        if let Some(uses) = &self.uses {
+            uses.doubt(Instant::now());
+        }
     }
 
     /// A connection that is there and need not be tried; the pool would set a timer first, and listen
@@ -127,8 +173,12 @@ impl<DB: Backend> Lane<DB> {
         now: Instant,
         until: Instant,
         timer: &mut Timer,
-    ) -> Result<Lease<DB>> {
-        let mut waiting = std::pin::pin!(self.pool.acquire());
+    ) -> Result<(PoolConnection<DB>, Origin)> {
+        let acquiring = async {
+            let conn = self.pool.acquire().await?;
+            Ok((conn, ORIGIN.with(Cell::get)))
+        };
+        let mut waiting = std::pin::pin!(ORIGIN.scope(Cell::new(Origin::Idle), acquiring));
         let answered = AtomicBool::new(false);
         let patience = until.min(now + PATIENCE);
         let acquired = match timer.until(patience, &mut waiting).await {
@@ -143,15 +193,15 @@ impl<DB: Backend> Lane<DB> {
             }
         };
         match acquired {
-            Ok(conn) => Ok(Lease::of_lane(conn, self)),
-            Err(error) => Err(self.why_none(error, &answered)),
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.why_none(error, &answered, now)),
         }
     }
 
-    fn why_none(&self, error: sqlx::Error, answered: &AtomicBool) -> Error {
-        match (self.origin.check(), error) {
+    fn why_none(&self, error: sqlx::Error, answered: &AtomicBool, asked: Instant) -> Error {
+        match (self.file.check(), error) {
             (Err(moved), _) => moved,
-            (_, sqlx::Error::PoolTimedOut) => self.timed_out(answered),
+            (_, sqlx::Error::PoolTimedOut) => self.timed_out(answered, asked),
             (_, error) => explain::<DB>(&self.pool, error.into()),
         }
     }
@@ -159,7 +209,7 @@ impl<DB: Backend> Lane<DB> {
     /// Resolves when the server refuses a connection for which the pool has room.
     async fn refused(&self, answered: &AtomicBool) -> Error {
         loop {
-            let has_room = self.held.load(Ordering::Relaxed) < self.size();
+            let has_room = self.holders.count() < self.size();
             if has_room && let Some(refusal) = self.ask(answered).await {
                 return refusal;
             }
@@ -169,7 +219,7 @@ impl<DB: Backend> Lane<DB> {
 
     async fn ask(&self, answered: &AtomicBool) -> Option<Error> {
         // The pool goes on trying to open a connection that it was told is not the right one.
-        if let Err(moved) = self.origin.check() {
+        if let Err(moved) = self.file.check() {
             return Some(moved);
         }
         let mut last = self.refusal.lock().await;
@@ -188,24 +238,60 @@ impl<DB: Backend> Lane<DB> {
         Some(explain::<DB>(&self.pool, error))
     }
 
-    fn timed_out(&self, answered: &AtomicBool) -> Error {
-        let held = self.held.load(Ordering::Relaxed);
-        // The application takes connections from it past us, too.
-        let lent = answered.load(Ordering::Relaxed) && self.pool.size() >= self.size();
-        if held >= self.size() || lent {
-            return exhausted(self.size(), DB::ONE_WRITER);
+    /// Why nobody had a connection to give since `asked`.
+    fn timed_out(&self, answered: &AtomicBool, asked: Instant) -> Error {
+        let size = self.size();
+        if self.holders.count() >= size {
+            return exhausted(size, DB::ONE_WRITER, Some(&self.holders));
         }
-        explain::<DB>(&self.pool, unopened())
+        // The application takes connections from the pool past us, too, and some may be on their way
+        // back.
+        if answered.load(Ordering::Relaxed) && self.pool.size() >= size {
+            return taken(size);
+        }
+        unopened(&DB::place(&self.pool.connect_options()), asked.elapsed())
     }
 
-    fn size(&self) -> u32 {
+    /// The connections that the pool may have.
+    pub(crate) fn size(&self) -> u32 {
         self.pool.options().get_max_connections()
     }
 }
 
-/// A connection from the caller's own pool by `until` at the latest.
+/// Lets a pool try a connection that was idle for long, or since before another was found dead.
+fn trying_idle<DB: Backend>(
+    options: PoolOptions<DB>,
+    uses: &Arc<Uses>,
+    patience: Option<Duration>,
+) -> PoolOptions<DB> {
+    let uses = Arc::clone(uses);
+    options.before_acquire(move |conn, meta| {
+        let uses = Arc::clone(&uses);
+        Box::pin(async move {
+            if uses.is_doubtful(Instant::now(), meta.idle_for) {
+                let tried = within(patience, conn.ping()).await;
+                if !matches!(tried, Some(Ok(()))) {
+                    uses.doubt(Instant::now());
+                }
+                tried.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            }
+            Ok(true)
+        })
+    })
+}
+
+/// The work's output, unless it takes longer than that.
+pub(crate) async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => timeout(limit, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// A connection for `op` from the caller's own pool by `until` at the latest.
 pub(crate) async fn acquire_from<DB: Backend>(
     pool: &Pool<DB>,
+    op: &'static Op,
     now: Instant,
     until: Instant,
     timer: &mut Timer,
@@ -215,26 +301,26 @@ pub(crate) async fn acquire_from<DB: Backend>(
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut waiting = std::pin::pin!(pool.acquire());
     match timer.until(patience, &mut waiting).await {
-        Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
-        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Box::pin(why_none(pool, until)).await),
+        Ok(Ok(conn)) => Lease::of_caller(conn, pool, op, until).await,
+        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Box::pin(why_none(pool, now, until)).await),
         Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
         Err(_) => {
-            let reason = Box::pin(why_none(pool, until)).await;
+            let reason = Box::pin(why_none(pool, now, until)).await;
             match timer.until(until, waiting).await {
-                Ok(Ok(conn)) => Lease::of_caller(conn, pool, until).await,
+                Ok(Ok(conn)) => Lease::of_caller(conn, pool, op, until).await,
                 _ => Err(reason),
             }
         }
     }
 }
 
-/// Why a caller's pool gave no connection. Who holds its connections is not known here, so the
-/// server is asked.
-async fn why_none<DB: Backend>(pool: &Pool<DB>, until: Instant) -> Error {
+/// Why a caller's pool gave no connection since `asked`. Who holds its connections is not known
+/// here, so the server is asked.
+async fn why_none<DB: Backend>(pool: &Pool<DB>, asked: Instant, until: Instant) -> Error {
     match timeout_at(until, connect_once(pool)).await {
-        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false),
+        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false, None),
         Ok(Some(Err(refusal))) => explain::<DB>(pool, refusal.into()),
-        Ok(None) | Err(_) => explain::<DB>(pool, unopened()),
+        Ok(None) | Err(_) => unopened(&DB::place(&pool.connect_options()), asked.elapsed()),
     }
 }
 
@@ -243,8 +329,9 @@ async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> 
     let options = pool.connect_options();
     match timeout(ANSWER_HOLDS, options.connect()).await {
         Ok(Ok(conn)) => {
-            // It is only closed politely; whether that succeeds says nothing about the question.
-            drop(conn.close().await);
+            // The connection is only closed politely; whether that succeeds says nothing about the
+            // question.
+            let _ = timeout(ANSWER_HOLDS, conn.close()).await;
             Some(Ok(()))
         }
         Ok(Err(error)) => Some(Err(error)),
@@ -252,35 +339,49 @@ async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> 
     }
 }
 
-pub(crate) fn unopened() -> Error {
+/// No connection to the database at `place` came about in the time that was waited, and nobody said
+/// why.
+pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
     Error::new(
         Class {
             category: Category::Transient,
-            kind: Kind::Connection,
+            kind: Kind::Timeout,
             retry: Retry::Always,
         },
-        "no connection could be opened in time",
+        format!(
+            "the time was up after {:.3} s of waiting for a connection to {place}, which had not \
+             been opened yet; give the call more time, or see why that takes so long",
+            waited.as_secs_f64()
+        ),
     )
 }
 
-pub(crate) fn exhausted(size: u32, one_writer: bool) -> Error {
-    let class = Class {
-        category: Category::Resource,
-        kind: Kind::PoolExhausted,
-        retry: Retry::Always,
-    };
+/// All connections were in use, by these calls as far as that is known.
+pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) -> Error {
+    let by = holders.map(Holders::to_string).unwrap_or_default();
     let message = if one_writer {
-        "others were using the one connection that writes for as long as this call could wait; \
-         shorten the transactions, and see whether another process holds the file's lock"
-            .to_owned()
+        format!(
+            "others were using the one connection that writes{by} for as long as this call could \
+             wait; shorten the transactions, and see whether another process holds the file's lock"
+        )
     } else {
         format!(
-            "all connections of the pool were in use ({size} of {size}) for as long as this call \
-             could wait; shorten the transactions, call nothing from inside one that needs a \
+            "all connections of the pool were in use{by} ({size} of {size}) for as long as this \
+             call could wait; shorten the transactions, call nothing from inside one that needs a \
              second connection, or raise `pool_size`"
         )
     };
-    Error::new(class, message)
+    Error::new(EXHAUSTED, message)
+}
+
+/// All connections are open, and operations hold fewer.
+fn taken(size: u32) -> Error {
+    let message = format!(
+        "all {size} connections of the pool were taken for as long as this call could wait, not \
+         all of them by operations: the application has borrowed some itself, or they are being \
+         given back to a server that does not answer"
+    );
+    Error::new(EXHAUSTED, message)
 }
 
 /// What can be done about a connection that could not be opened.

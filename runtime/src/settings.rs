@@ -13,6 +13,9 @@ use crate::retry::Policy;
 /// Long enough for a time limit that is none, short enough for any clock to add.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How long a connection may take over what it is asked for its own sake, where nothing is set.
+pub(crate) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A time that is kept in many places, so a small one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Millis(u32);
@@ -46,6 +49,8 @@ pub struct Settings {
     pub(crate) max_overflow: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) recycle: Duration,
+    pub(crate) validation_timeout: Duration,
+    pub(crate) close_timeout: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
     pub(crate) timeout: Duration,
@@ -63,6 +68,8 @@ impl Default for Settings {
             max_overflow: 0,
             acquire_timeout: Duration::from_secs(10),
             recycle: Duration::from_secs(30 * 60),
+            validation_timeout: VALIDATION_TIMEOUT,
+            close_timeout: Duration::from_secs(30),
             statement_timeout: Duration::from_secs(30),
             idle_in_transaction_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(30),

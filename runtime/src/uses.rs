@@ -1,4 +1,4 @@
-//! [`Uses`]: whether a connection that is idle now was in use a moment ago.
+//! [`Uses`]: whether a connection that is idle now may be used untried.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -19,6 +19,9 @@ pub(crate) struct Uses {
     /// The last ones, in milliseconds since then; a ring.
     taken: Box<[AtomicU64]>,
     next: AtomicUsize,
+    /// The first millisecond after a connection was last found dead. What was idle before is doubtful: whatever ended one connection, a failover or a firewall, has
+    /// often ended the others.
+    doubted: AtomicU64,
 }
 
 impl Uses {
@@ -28,7 +31,19 @@ impl Uses {
             opened: Instant::now(),
             taken: (0..most).map(|_| AtomicU64::new(0)).collect(),
             next: AtomicUsize::new(0),
+            doubted: AtomicU64::new(0),
         }
+    }
+
+    /// A connection was found dead: those that are idle `now` are doubtful until they have been used.
+    pub(crate) fn doubt(&self, now: Instant) {
+        self.doubted.fetch_max(self.millis(now) + 1, Relaxed);
+    }
+
+    /// Whether a connection that has been idle `now` for so long is to be tried before it is used.
+    pub(crate) fn is_doubtful(&self, now: Instant, idle_for: Duration) -> bool {
+        let idle_since = now.checked_sub(idle_for).unwrap_or(self.opened);
+        idle_for > TRUSTED_IDLE || self.millis(idle_since) < self.doubted.load(Relaxed)
     }
 
     /// A connection was taken.
@@ -45,7 +60,8 @@ impl Uses {
             return false;
         }
         let first = self.taken[(taken - open) % self.taken.len()].load(Relaxed);
-        self.millis(now).saturating_sub(first) < TRUSTED_IDLE.as_millis() as u64
+        let is_recent = self.millis(now).saturating_sub(first) < TRUSTED_IDLE.as_millis() as u64;
+        is_recent && first >= self.doubted.load(Relaxed)
     }
 
     fn millis(&self, now: Instant) -> u64 {
@@ -86,6 +102,26 @@ mod tests {
         assert!(!uses.trusts_idle(later, 3));
         uses.begins(later);
         assert!(uses.trusts_idle(later, 3));
+    }
+
+    #[test]
+    fn after_one_is_found_dead_those_idle_then_are_doubtful_until_they_were_used() {
+        let uses = Uses::new(2);
+        let start = uses.opened + MOMENT;
+        uses.begins(start);
+        uses.begins(start);
+        assert!(uses.trusts_idle(start, 2));
+        assert!(!uses.is_doubtful(start, Duration::ZERO));
+        let found = start + 10 * MOMENT;
+        uses.doubt(found);
+        assert!(!uses.trusts_idle(found, 2), "nobody has tried them");
+        let later = found + 10 * MOMENT;
+        assert!(uses.is_doubtful(later, 11 * MOMENT));
+        assert!(!uses.is_doubtful(later, 5 * MOMENT), "given back since");
+        uses.begins(later);
+        assert!(!uses.trusts_idle(later, 2), "one of them was not taken");
+        uses.begins(later);
+        assert!(uses.trusts_idle(later, 2));
     }
 
     /// First in, first out, with any of them held for any time: what is trusted was in use.

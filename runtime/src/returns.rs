@@ -1,0 +1,232 @@
+//! [`Returns`]: connections on their way back to a pool, none of which may take for ever.
+//!
+//! A driver asks the server before it takes a connection back, and waits for as long as the answer
+//! takes. A timer for each would cost more than the rest of giving back, so one task looks at all of
+//! them, and only while there are any.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+/// Of one pool.
+#[derive(Debug)]
+pub(crate) struct Returns {
+    /// Between two looks.
+    pause: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Vec<Pending>,
+    /// Looks taken so far.
+    looks: u64,
+    next: u64,
+    is_watched: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    number: u64,
+    /// The looks that had been taken when this began.
+    since: u64,
+    task: AbortHandle,
+}
+
+/// In how many parts the time limit is looked at.
+const LOOKS: u32 = 4;
+
+impl Returns {
+    /// Nothing may take longer than `limit` and a quarter.
+    pub(crate) fn new(limit: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            pause: limit / LOOKS,
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `returning` in a task, and drops it where it stands if that takes too long.
+    // Inlined, because the future is large, and each function that it passes through copies it.
+    #[inline]
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        returning: impl Future<Output = ()> + Send + 'static,
+    ) {
+        // Held until the task is noted, because it may be over before that.
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        let done = Done {
+            returns: Arc::clone(self),
+            number,
+        };
+        let task = runtime.spawn(Followed::by(returning, done));
+        let since = state.looks;
+        state.pending.push(Pending {
+            number,
+            since,
+            task: task.abort_handle(),
+        });
+        if !state.is_watched {
+            state.is_watched = true;
+            let watch = Watch(Arc::clone(self));
+            drop(runtime.spawn(async move { watch.run().await }));
+        }
+    }
+
+    /// Ends what has taken too long; `false` if nothing is left to look at.
+    fn look(&self) -> bool {
+        let mut state = self.state();
+        state.looks += 1;
+        let looks = state.looks;
+        for pending in &state.pending {
+            if looks - pending.since > u64::from(LOOKS) {
+                pending.task.abort();
+            }
+        }
+        !state.pending.is_empty()
+    }
+}
+
+pin_project! {
+    /// Work, and what is dropped after it. A type of its own, because an `async` block would hold the
+    /// work twice: as what it has captured, and as what it awaits.
+    pub(crate) struct Followed<F, A> {
+        #[pin]
+        work: F,
+        after: Option<A>,
+    }
+}
+
+impl<F: Future, A> Followed<F, A> {
+    pub(crate) fn by(work: F, after: A) -> Self {
+        Self {
+            work,
+            after: Some(after),
+        }
+    }
+}
+
+impl<F: Future, A> Future for Followed<F, A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let done = this.work.poll(cx);
+        if done.is_ready() {
+            *this.after = None;
+        }
+        done.map(drop)
+    }
+}
+
+/// Takes a task off the list when it has ended, however it has.
+struct Done {
+    returns: Arc<Returns>,
+    number: u64,
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        let mut state = self.returns.state();
+        let is_this = |pending: &Pending| pending.number == self.number;
+        if let Some(index) = state.pending.iter().position(is_this) {
+            state.pending.swap_remove(index);
+        }
+    }
+}
+
+/// The task that looks. It may end with its runtime, and another one begins then.
+struct Watch(Arc<Returns>);
+
+impl Watch {
+    async fn run(self) {
+        loop {
+            sleep(self.0.pause).await;
+            if !self.0.look() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.state().is_watched = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use super::*;
+
+    struct Counted(Arc<AtomicU32>);
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_is_dropped_and_what_does_not_is_left_alone() {
+        let returns = Returns::new(Duration::from_secs(4));
+        let (dropped, done) = (Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
+        for seconds in [1, 3, 100] {
+            let (lost, done) = (Counted(Arc::clone(&dropped)), Arc::clone(&done));
+            returns.spawn(&Handle::current(), async move {
+                sleep(Duration::from_secs(seconds)).await;
+                done.fetch_add(1, SeqCst);
+                drop(lost);
+            });
+        }
+        sleep(Duration::from_millis(3_900)).await;
+        assert_eq!(dropped.load(SeqCst), 2);
+        sleep(Duration::from_millis(1_200)).await;
+        assert_eq!((dropped.load(SeqCst), done.load(SeqCst)), (3, 2));
+        assert!(returns.state().pending.is_empty());
+        sleep(Duration::from_secs(2)).await;
+        assert!(!returns.state().is_watched, "there is nothing to look at");
+    }
+
+    #[test]
+    fn a_runtime_that_ends_takes_no_later_one_along() {
+        let returns = Returns::new(Duration::from_millis(40));
+        let dropped = Arc::<AtomicU32>::default();
+        for round in 1..=3 {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .expect("a runtime");
+            let lost = Counted(Arc::clone(&dropped));
+            runtime.block_on(async {
+                returns.spawn(&Handle::current(), async move {
+                    let _lost = lost;
+                    pending().await
+                });
+                returns.spawn(&Handle::current(), ready(()));
+                if round == 3 {
+                    while dropped.load(SeqCst) < 3 {
+                        sleep(Duration::from_millis(5)).await;
+                    }
+                }
+            });
+            drop(runtime);
+            assert_eq!(dropped.load(SeqCst), round);
+        }
+    }
+}
