@@ -5,6 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::future::BoxFuture;
+use tokio::runtime::Handle;
+
+use crate::background::background;
 
 /// Runs in place while it is awaited, and is handed to a task when it is dropped before its end:
 /// the usual case pays no spawn. Its output is dropped there.
@@ -36,11 +39,14 @@ impl<T: Send + 'static> Future for Uninterrupted<T> {
 
 impl<T: Send + 'static> Drop for Uninterrupted<T> {
     fn drop(&mut self) {
-        // Outside a runtime nothing can go on: what the work holds is dropped with it.
-        if let Some(running) = self.running.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            drop(runtime.spawn(running));
+        if let Some(running) = self.running.take() {
+            // The thread that drops it may be none of a runtime's.
+            let here = Handle::try_current();
+            drop(
+                here.as_ref()
+                    .unwrap_or_else(|_| background())
+                    .spawn(running),
+            );
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::sync::LazyLock;
 
-use tokio::runtime::{self, Handle};
+use tokio::runtime::Handle;
 
+use crate::background::background;
 use crate::call::OpResult;
 use crate::classify::Kind;
 use crate::error::Error;
@@ -49,23 +49,6 @@ pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
              would block; `.await` the operation, or wait for it on a thread of your own",
         )),
     }
-}
-
-/// The runtime of code that has none. It is never dropped: connections outlive a call.
-pub(crate) fn background() -> &'static Handle {
-    static BACKGROUND: LazyLock<Handle> = LazyLock::new(|| {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("the system has no room for an event queue");
-        let handle = runtime.handle().clone();
-        std::thread::Builder::new()
-            .name("dbop-runtime".to_owned())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))
-            .expect("the system has no room for a thread");
-        handle
-    });
-    &BACKGROUND
 }
 
 thread_local! {
