@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -14,15 +13,17 @@ use crate::classify::{Class, Kind};
 use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
 use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::sql::Dialect;
 use crate::statement::Statement;
 
-mod origin;
+mod database_file;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub(crate) use origin::Origin;
+pub(crate) use database_file::DatabaseFile;
 
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
@@ -49,16 +50,16 @@ pub struct Begin {
     pub(crate) deferrable: bool,
     /// The session was not opened by dbop.
     pub(crate) foreign: bool,
-    /// The call's time, where it is shorter than what the session was opened with.
-    pub(crate) shorter: Option<Duration>,
+    /// How long a statement may run, where that is not what the session was opened with.
+    pub(crate) statement_timeout: Option<Duration>,
 }
 
-/// Whether a transaction is still open on its connection.
+/// Whether the transaction that dbop began is still open on its connection.
 #[derive(Debug)]
 pub enum Liveness {
     /// It is.
     Open,
-    /// The database has ended it; the connection is clean.
+    /// It has ended, and another one may have begun.
     Ended,
     /// The question failed.
     Failed(sqlx::Error),
@@ -85,7 +86,7 @@ pub(crate) struct Plan<DB: Database> {
     /// Its one connection holds the database: never let it go.
     pub(crate) keep_forever: bool,
     /// Of the whole handle.
-    pub(crate) origin: Origin,
+    pub(crate) file: DatabaseFile,
 }
 
 /// The scheme of a URL. `None` if it has none: then what stands there may be anything, a password
@@ -112,7 +113,7 @@ pub(crate) fn begin_sql(
     isolation: Option<Isolation>,
     read_only: bool,
     deferrable: bool,
-    shorter: Option<Duration>,
+    statement_timeout: Option<Duration>,
 ) -> String {
     use std::fmt::Write;
 
@@ -126,8 +127,8 @@ pub(crate) fn begin_sql(
     if deferrable {
         sql.push_str(" DEFERRABLE");
     }
-    if let Some(shorter) = shorter {
-        let ms = crate::settings::milliseconds(shorter);
+    if let Some(limit) = statement_timeout {
+        let ms = crate::settings::milliseconds(limit);
         // A lock is given up a little earlier than the statement, so that the error says that it
         // was a lock.
         let lock = (ms * 4 / 5).max(1);
@@ -155,9 +156,9 @@ where
 
 pub(crate) mod sealed {
     use super::{
-        Arc, AtomicBool, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Duration,
+        Arc, Begin, BoxFuture, BoxStream, Class, Database, Debug, Describe, Dialect, Duration,
         Either, Future, Isolation, Kind, Liveness, Options, Outcome, Plans, Result, Settings,
-        SqlStr, Statement,
+        Signals, SqlStr, Statement,
     };
 
     /// What [`Backend`](super::Backend) asks of a driver, out of reach of other crates.
@@ -169,13 +170,9 @@ pub(crate) mod sealed {
         const DEFAULT_ISOLATION: Isolation;
         /// Any error of the database aborts the transaction, or the savepoint it happened in.
         const ERROR_ABORTS: bool;
-        /// Statements that make a session read-only and writable again, for a pool whose sessions
-        /// were not opened read-only.
-        const READ_ONLY_ON: &'static str;
-        /// See [`READ_ONLY_ON`](Self::READ_ONLY_ON).
+        /// Makes a session writable again that [`make_read_only`](Self::make_read_only) has changed.
         const READ_ONLY_OFF: &'static str;
-        /// [`READ_ONLY_ON`](Self::READ_ONLY_ON) is needed in a transaction too, because `BEGIN`
-        /// cannot say it.
+        /// A session has to be made read-only for a transaction, too, because `BEGIN` cannot say it.
         const GUARDS_TRANSACTIONS: bool;
 
         /// How long after a connection was lost the database has noticed that, and has ended what
@@ -183,8 +180,18 @@ pub(crate) mod sealed {
         const UNTIL_ENDED: Duration;
         /// One connection at a time may write.
         const ONE_WRITER: bool;
-        /// A statement that runs can be stopped, by [`stop_on`](Self::stop_on).
-        const CAN_STOP: bool;
+        /// How the text of a statement is read.
+        const DIALECT: Dialect;
+        /// Answers come over a network, which may stop without a word: whatever waits for one has a
+        /// time limit.
+        const REMOTE: bool;
+        /// A statement whose rows nobody reads any more runs to its end all the same, and
+        /// [`drain`](Self::drain) tells how it ended.
+        const FINISHES_UNREAD: bool;
+        /// A statement that only reads by its text changes nothing, whatever functions it calls.
+        const SELECTS_ONLY_READ: bool;
+        /// A connection takes [`Signals`], and with them orders to stop the statement that runs.
+        const HAS_SIGNALS: bool;
         /// Makes the table that keeps the markers of `once` operations, if there is none.
         const ONCE_SCHEMA: &'static str;
         /// Sets a marker, and says when, in the same words for every session.
@@ -244,8 +251,45 @@ pub(crate) mod sealed {
         /// The one message that begins a transaction.
         fn begin_sql(conn: &Self::Connection, begin: &Begin) -> SqlStr;
 
-        /// Asks whether the transaction is still open.
+        /// Asks whether the transaction that [`begin_sql`](Self::begin_sql) began is still open.
         fn liveness(conn: &mut Self::Connection) -> impl Future<Output = Liveness> + Send;
+
+        /// Throws away the rows of a statement that was let go before its end, and says how the
+        /// statement ended.
+        fn drain(conn: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+        /// What is known of a limit that was set on a caller's own connection.
+        type RawLimit: Debug + Send + Sync;
+
+        /// Limits what runs on a caller's own connection from now on to this time.
+        fn limit_raw(
+            conn: &mut Self::Connection,
+            limit: Duration,
+        ) -> impl Future<Output = sqlx::Result<Self::RawLimit>> + Send;
+
+        /// The statement that runs is to stop now, if the database does not end it by itself.
+        fn stop_at_limit(limit: &Self::RawLimit);
+
+        /// Waits for the end of a statement that was cut off, and lifts the limit.
+        fn lift_limit(
+            conn: &mut Self::Connection,
+            limit: Self::RawLimit,
+        ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+        /// Makes a session read-only, and says whether it was so before.
+        fn make_read_only(
+            conn: &mut Self::Connection,
+        ) -> impl Future<Output = sqlx::Result<bool>> + Send;
+
+        /// Sets how long each statement outside a transaction may run from now on, where the
+        /// database has such a limit.
+        fn limit_statements(
+            conn: &mut Self::Connection,
+            limit: Duration,
+        ) -> impl Future<Output = sqlx::Result<()>> + Send {
+            let _ = (conn, limit);
+            std::future::ready(Ok(()))
+        }
 
         /// What an error means for a call that may write (`writes`), where its code alone does
         /// not say.
@@ -277,10 +321,12 @@ pub(crate) mod sealed {
             conn: &mut Self::Connection,
         ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-        /// Makes a new connection stop the statement it runs when `stop` becomes true.
-        fn stop_on(
+        /// Makes a connection obey these signals, and report its ends of transactions if the
+        /// connection is one of ours: the application may have set handlers of its own for those.
+        fn connect_signals(
             conn: &mut Self::Connection,
-            stop: Arc<AtomicBool>,
+            signals: Arc<Signals>,
+            ours: bool,
         ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
         /// Undoes whatever was left open or running on a connection. `false` if it has to be
@@ -291,10 +337,27 @@ pub(crate) mod sealed {
         /// it has to be closed for that.
         fn leave_transaction(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
+        /// Undoes what calls may have left in the session of a connection of ours on which nothing
+        /// runs: a transaction, settings, locks, subscriptions, temporary tables. `false` if the
+        /// connection has to be closed for that. `read_only`: the session was opened so.
+        fn reset_session(
+            conn: &mut Self::Connection,
+            read_only: bool,
+        ) -> impl Future<Output = bool> + Send;
+
+        /// Whether closing a connection with these options may destroy the database.
+        fn is_in_memory(options: &Options<Self>) -> bool {
+            let _ = options;
+            false
+        }
+
         /// How the pools for this URL are to be made.
         fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>>;
 
-        /// What to do about a connection that cannot be opened, naming the place it was to be
+        /// Where connections with these options lead, without a password.
+        fn place(options: &Options<Self>) -> String;
+
+        /// What to do about a connection that was refused, naming the place it was to be
         /// opened to but never the password.
         fn advice(kind: Kind, options: &Options<Self>) -> String;
     }

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -18,12 +17,18 @@ use sqlx::{
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
-use super::{Begin, Liveness, Origin, Plan, Plans, wrong_scheme};
+use super::{Begin, DatabaseFile, Liveness, Plan, Plans, wrong_scheme};
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome, Result};
 use crate::isolation::Isolation;
 use crate::settings::{Settings, milliseconds};
+use crate::signals::Signals;
+use crate::sql::Dialect;
 use crate::statement::Statement;
+
+/// Set in every transaction that dbop begins, until that transaction ends: so the transaction is known
+/// from another one that a statement of the body has begun.
+const MARKER: &str = "SET LOCAL dbop.transaction = 'open'";
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
 
@@ -33,13 +38,19 @@ impl Driver for Postgres {
     const SYSTEM: &'static str = "postgresql";
     const DEFAULT_ISOLATION: Isolation = Isolation::ReadCommitted;
     const ERROR_ABORTS: bool = true;
-    const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
     const GUARDS_TRANSACTIONS: bool = false;
     // Twice and a half `client_connection_check_interval`.
     const UNTIL_ENDED: Duration = Duration::from_millis(250);
     const ONE_WRITER: bool = false;
-    const CAN_STOP: bool = false;
+    const DIALECT: Dialect = Dialect {
+        comments_nest: true,
+    };
+    const REMOTE: bool = true;
+    const FINISHES_UNREAD: bool = true;
+    const SELECTS_ONLY_READ: bool = false;
+    // Closing the connection stops what runs on it.
+    const HAS_SIGNALS: bool = false;
     // The lock, because two sessions that make one table at the same time get a unique violation
     // on the catalog, `IF NOT EXISTS` or not.
     const ONCE_SCHEMA: &'static str =
@@ -112,10 +123,10 @@ impl Driver for Postgres {
             begin.isolation,
             begin.read_only,
             begin.deferrable,
-            begin.shorter,
+            begin.statement_timeout,
         );
-        if let Some(shorter) = begin.shorter {
-            let ms = milliseconds(shorter);
+        if let Some(limit) = begin.statement_timeout {
+            let ms = milliseconds(limit);
             let version = conn.server_version_num().unwrap_or_default();
             if begin.foreign && version >= 140_000 {
                 // What a session of ours has from the start: a statement whose caller goes away
@@ -126,20 +137,65 @@ impl Driver for Postgres {
                 let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
             }
         }
-        match sql.as_str() {
-            "BEGIN" => "BEGIN".into_sql_str(),
-            _ => AssertSqlSafe(sql).into_sql_str(),
+        if sql == "BEGIN" {
+            const PLAIN: &str = "BEGIN; SET LOCAL dbop.transaction = 'open'";
+            return PLAIN.into_sql_str();
+        }
+        let _ = write!(sql, "; {MARKER}");
+        AssertSqlSafe(sql).into_sql_str()
+    }
+
+    async fn liveness(conn: &mut PgConnection) -> Liveness {
+        let ask = sqlx::raw_sql("SELECT current_setting('dbop.transaction', true)");
+        let answer = match ask.fetch_one(conn).await {
+            Ok(row) => row.try_get::<Option<String>, _>(0),
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(Some(marker)) if marker == "open" => Liveness::Open,
+            Ok(_) => Liveness::Ended,
+            Err(error) => Liveness::Failed(error),
         }
     }
 
-    /// `SAVEPOINT` is refused in an aborted transaction (25P02), and outside one (25P01), which a
-    /// `SELECT` would not notice; in one message, they cost one round trip.
-    async fn liveness(conn: &mut PgConnection) -> Liveness {
-        let ask = "SAVEPOINT dbop_alive; RELEASE SAVEPOINT dbop_alive";
-        match conn.execute(ask).await {
-            Ok(_) => Liveness::Open,
-            Err(error) => Liveness::Failed(error),
-        }
+    /// Whatever is sent next, the driver first reads what is left of the answer before.
+    async fn drain(conn: &mut PgConnection) -> sqlx::Result<()> {
+        conn.ping().await
+    }
+
+    async fn make_read_only(conn: &mut PgConnection) -> sqlx::Result<bool> {
+        let sql = "SHOW default_transaction_read_only;
+            SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+        let before = sqlx::raw_sql(sql).fetch_one(conn).await?;
+        Ok(before.try_get::<String, _>(0)? == "on")
+    }
+
+    /// The `statement_timeout` before: a number with its unit, or 0.
+    type RawLimit = String;
+
+    /// By `SHOW`, which is no query: a transaction of the caller's may yet have to choose its isolation.
+    async fn limit_raw(conn: &mut PgConnection, limit: Duration) -> sqlx::Result<String> {
+        let sql = format!(
+            "SHOW statement_timeout; SET statement_timeout = {}",
+            milliseconds(limit)
+        );
+        let before = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;
+        before.try_get(0)
+    }
+
+    /// The server does that.
+    fn stop_at_limit(_: &String) {}
+
+    async fn lift_limit(conn: &mut PgConnection, before: String) -> sqlx::Result<()> {
+        // Reads what is left of the answer to a statement that was cut off, whose error is not news.
+        let _ = conn.ping().await;
+        let sql = format!("SET statement_timeout = '{before}'");
+        conn.execute(AssertSqlSafe(sql)).await.map(drop)
+    }
+
+    async fn limit_statements(conn: &mut PgConnection, limit: Duration) -> sqlx::Result<()> {
+        let sql = format!("SET statement_timeout = {}", milliseconds(limit));
+        conn.execute(AssertSqlSafe(sql)).await.map(drop)
     }
 
     /// A call that may write and is told that it may not (25006) has reached a server that was
@@ -184,8 +240,7 @@ impl Driver for Postgres {
         conn.clear_cached_statements().await
     }
 
-    /// Closing the connection does that.
-    async fn stop_on(_: &mut PgConnection, _: Arc<AtomicBool>) -> sqlx::Result<()> {
+    async fn connect_signals(_: &mut PgConnection, _: Arc<Signals>, _: bool) -> sqlx::Result<()> {
         Ok(())
     }
 
@@ -199,6 +254,15 @@ impl Driver for Postgres {
     /// aborted one it fails.
     async fn leave_transaction(conn: &mut PgConnection) -> bool {
         Manager::get_transaction_depth(conn) == 0 && conn.execute("BEGIN; ROLLBACK").await.is_ok()
+    }
+
+    /// One message. A session's own settings are those that it was opened with, so `RESET` finds
+    /// them again; roles are not among the settings that `RESET ALL` knows
+    /// (<https://www.postgresql.org/docs/current/sql-reset.html>).
+    async fn reset_session(conn: &mut PgConnection, _: bool) -> bool {
+        const RESET: &str = "BEGIN; ROLLBACK; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
+            CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+        Manager::get_transaction_depth(conn) == 0 && conn.execute(RESET).await.is_ok()
     }
 
     fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
@@ -225,7 +289,7 @@ impl Driver for Postgres {
             size: settings.connections(),
             apart: false,
             keep_forever: false,
-            origin: Origin::default(),
+            file: DatabaseFile::default(),
         };
         Ok(Plans {
             write: plan(options),
@@ -234,8 +298,12 @@ impl Driver for Postgres {
         })
     }
 
+    fn place(options: &PgConnectOptions) -> String {
+        format!("{}:{}", options.get_host(), options.get_port())
+    }
+
     fn advice(kind: Kind, options: &PgConnectOptions) -> String {
-        let place = format!("{}:{}", options.get_host(), options.get_port());
+        let place = Self::place(options);
         let user = options.get_username();
         match kind {
             Kind::Authentication => {

@@ -1,22 +1,27 @@
 //! SQLite: one writer, many readers, and a transaction that an error may or may not have ended.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
+use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteRow};
 use sqlx::sqlite::{SqliteConnection, SqliteStatement, SqliteTypeInfo};
-use sqlx::{ConnectOptions, Describe, Either, Executor, Row, SqlSafeStr, SqlStr, Sqlite};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Describe, Either, Executor, Row, SqlSafeStr, SqlStr, Sqlite,
+};
 use sqlx_core::transaction::TransactionManager;
 
 use super::sealed::Driver;
-use super::{Begin, Liveness, Origin, Plan, Plans};
+use super::{Begin, DatabaseFile, Liveness, Plan, Plans};
 use crate::classify::{self, Kind};
 use crate::error::{Outcome, Result};
 use crate::isolation::Isolation;
 use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::sql::Dialect;
 use crate::statement::Statement;
 
 mod url;
@@ -35,16 +40,62 @@ const STEPS_BETWEEN_LOOKS: i32 = 1000;
 /// Each reader is a thread; more of them than this read no faster.
 const MOST_READERS: u32 = 256;
 
+/// What stops the statement on a caller's own connection.
+#[derive(Debug)]
+pub struct RawLimit {
+    signals: Arc<Signals>,
+    is_ours: bool,
+}
+
+/// The signals of the connections of our pools. A connection is known again by the name of a collation
+/// that it has: nothing else of a connection can be set and read and means nothing to its user.
+static MARKED: Mutex<Vec<(u64, Weak<Signals>)>> = Mutex::new(Vec::new());
+
+const MARK: &str = "dbop_connection_";
+
+/// The name of a collation for a connection with these signals.
+fn mark(signals: &Arc<Signals>) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut all = MARKED.lock().unwrap_or_else(PoisonError::into_inner);
+    // A lane has one connection at a time, so an earlier one with these signals is gone.
+    let this = Arc::downgrade(signals);
+    all.retain(|(_, each)| each.strong_count() > 0 && !each.ptr_eq(&this));
+    all.push((number, this));
+    format!("{MARK}{number}")
+}
+
+/// The signals that a connection has, if it is one of our pools'.
+async fn marked(conn: &mut SqliteConnection) -> sqlx::Result<Option<Arc<Signals>>> {
+    let sql =
+        "SELECT substr(name, 17) FROM pragma_collation_list WHERE name LIKE 'dbop_connection_%'";
+    let number = sqlx::query_scalar::<_, String>(sql)
+        .fetch_optional(conn)
+        .await?;
+    let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
+        return Ok(None);
+    };
+    let all = MARKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = all.iter().find(|(each, _)| *each == number);
+    Ok(found.and_then(|(_, signals)| signals.upgrade()))
+}
+
 impl Driver for Sqlite {
     const SYSTEM: &'static str = "sqlite";
     const DEFAULT_ISOLATION: Isolation = Isolation::Serializable;
     const ERROR_ABORTS: bool = false;
-    const READ_ONLY_ON: &'static str = "PRAGMA query_only = ON";
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
     const GUARDS_TRANSACTIONS: bool = true;
     const UNTIL_ENDED: Duration = Duration::ZERO;
     const ONE_WRITER: bool = true;
-    const CAN_STOP: bool = true;
+    const DIALECT: Dialect = Dialect {
+        comments_nest: false,
+    };
+    const REMOTE: bool = false;
+    // It is reset at the row that was read last, and that commits what it has done so far.
+    const FINISHES_UNREAD: bool = false;
+    const SELECTS_ONLY_READ: bool = true;
+    const HAS_SIGNALS: bool = true;
     const ONCE_SCHEMA: &'static str = "CREATE TABLE IF NOT EXISTS dbop_once (
             op TEXT NOT NULL,
             key TEXT NOT NULL,
@@ -145,6 +196,52 @@ impl Driver for Sqlite {
         }
     }
 
+    async fn drain(_: &mut SqliteConnection) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    async fn make_read_only(conn: &mut SqliteConnection) -> sqlx::Result<bool> {
+        let sql = "PRAGMA query_only; PRAGMA query_only = ON";
+        let mut before = None;
+        let mut rows = sqlx::raw_sql(sql).fetch(conn);
+        while let Some(row) = rows.try_next().await? {
+            before.get_or_insert(row.try_get(0)?);
+        }
+        Ok(before.unwrap_or(false))
+    }
+
+    type RawLimit = RawLimit;
+
+    async fn limit_raw(conn: &mut SqliteConnection, _: Duration) -> sqlx::Result<RawLimit> {
+        if let Some(signals) = marked(conn).await? {
+            // One of our pools', whose handlers are there, and could not be put back.
+            return Ok(RawLimit {
+                signals,
+                is_ours: true,
+            });
+        }
+        let signals = Arc::<Signals>::default();
+        Self::connect_signals(conn, Arc::clone(&signals), false).await?;
+        Ok(RawLimit {
+            signals,
+            is_ours: false,
+        })
+    }
+
+    fn stop_at_limit(limit: &RawLimit) {
+        limit.signals.stop();
+    }
+
+    async fn lift_limit(conn: &mut SqliteConnection, limit: RawLimit) -> sqlx::Result<()> {
+        // Had from the connection, so that nothing runs on it any more.
+        let mut handle = conn.lock_handle().await?;
+        limit.signals.clear_stop();
+        if !limit.is_ours {
+            handle.remove_progress_handler();
+        }
+        Ok(())
+    }
+
     /// A `COMMIT` that SQLite refuses leaves the transaction open or rolls it back, except that
     /// after an I/O error the journal may or may not have reached the disk.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
@@ -183,14 +280,27 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    async fn stop_on(conn: &mut SqliteConnection, stop: Arc<AtomicBool>) -> sqlx::Result<()> {
+    async fn connect_signals(
+        conn: &mut SqliteConnection,
+        signals: Arc<Signals>,
+        ours: bool,
+    ) -> sqlx::Result<()> {
+        // One lock for all handlers: a second one right after the first may never be had.
         let mut handle = conn.lock_handle().await?;
-        // It may have been meant for a connection before this one, of a runtime that is gone.
-        stop.store(false, Ordering::Relaxed);
-        // `swap`, so that what runs next, the rollback, is not stopped as well.
-        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || {
-            !stop.swap(false, Ordering::Relaxed)
-        });
+        // An order to stop may have been meant for a connection before this one, of a runtime that
+        // is gone.
+        signals.clear_stop();
+        if ours {
+            handle.create_collation(&mark(&signals), str::cmp)?;
+            let (of_commit, of_rollback) = (Arc::clone(&signals), Arc::clone(&signals));
+            handle.set_commit_hook(move || {
+                of_commit.committed();
+                true
+            });
+            handle.set_rollback_hook(move || of_rollback.rolled_back());
+            signals.will_report_ends();
+        }
+        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || !signals.take_stop());
         Ok(())
     }
 
@@ -220,6 +330,52 @@ impl Driver for Sqlite {
         }
     }
 
+    /// Puts back the settings that decide what a statement means, takes other files off, and drops
+    /// temporary tables. What only decides how fast a statement is stays.
+    async fn reset_session(conn: &mut SqliteConnection, read_only: bool) -> bool {
+        // Without foreign keys, which a table that is dropped may break, until all are gone.
+        const RESET: &str = "PRAGMA query_only = OFF; PRAGMA foreign_keys = OFF;
+            PRAGMA defer_foreign_keys = OFF; PRAGMA ignore_check_constraints = OFF;
+            PRAGMA recursive_triggers = OFF; PRAGMA case_sensitive_like = OFF;
+            PRAGMA legacy_alter_table = OFF; PRAGMA reverse_unordered_selects = OFF;
+            PRAGMA writable_schema = OFF; PRAGMA read_uncommitted = OFF;
+            PRAGMA full_column_names = OFF; PRAGMA short_column_names = ON;
+            PRAGMA count_changes = OFF; PRAGMA busy_timeout = 250;
+            PRAGMA locking_mode = NORMAL; PRAGMA max_page_count = 4294967294";
+        // Names quoted by SQLite itself. What goes with another object need not be there any more. Only
+        // a database in memory has no journal mode of its file.
+        const LEFT: &str = "SELECT 'DETACH ' || format('\"%w\"', name)
+                FROM pragma_database_list WHERE name NOT IN ('main', 'temp')
+            UNION ALL SELECT 'DROP ' || type || ' IF EXISTS temp.' || format('\"%w\"', name)
+                FROM sqlite_temp_master
+                WHERE type IN ('trigger', 'view', 'table') AND substr(name, 1, 7) <> 'sqlite_'
+            UNION ALL SELECT 'PRAGMA main.journal_mode = MEMORY'
+                FROM pragma_database_list WHERE name = 'main' AND file = ''";
+        if !Self::leave_transaction(conn).await || conn.execute(RESET).await.is_err() {
+            return false;
+        }
+        let Ok(left) = sqlx::query_scalar::<_, String>(LEFT)
+            .fetch_all(&mut *conn)
+            .await
+        else {
+            return false;
+        };
+        for undo in left {
+            if conn.execute(AssertSqlSafe(undo)).await.is_err() {
+                return false;
+            }
+        }
+        let again = match read_only {
+            true => "PRAGMA foreign_keys = ON; PRAGMA query_only = ON",
+            false => "PRAGMA foreign_keys = ON",
+        };
+        conn.execute(again).await.is_ok()
+    }
+
+    fn is_in_memory(options: &SqliteConnectOptions) -> bool {
+        !options.get_filename().exists()
+    }
+
     fn plans(url: &str, settings: &Settings) -> Result<Plans<Self>> {
         let Named {
             options,
@@ -230,13 +386,13 @@ impl Driver for Sqlite {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .log_statements(settings.statement_log_level());
-        let origin = file.clone().map(Origin::file).unwrap_or_default();
+        let database_file = file.clone().map(DatabaseFile::file).unwrap_or_default();
         let plan = |options, size| Plan {
             options,
             size,
             apart: true,
             keep_forever: file.is_none(),
-            origin: origin.clone(),
+            file: database_file.clone(),
         };
         let Some(file) = &file else {
             return Ok(Plans {
@@ -260,6 +416,10 @@ impl Driver for Sqlite {
             read: Some(plan(readers, settings.connections().min(MOST_READERS))),
             create: first,
         })
+    }
+
+    fn place(options: &SqliteConnectOptions) -> String {
+        format!("`{}`", options.get_filename().display())
     }
 
     fn advice(_: Kind, options: &SqliteConnectOptions) -> String {

@@ -1,4 +1,4 @@
-//! [`Origin`]: the file in which a handle has found its database.
+//! [`DatabaseFile`]: the file in which a handle has found its database.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// A file is known by its device and its inode, which stay its own for as long as any connection has
 /// it open. On systems that have no such numbers nothing is checked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origin(Option<Arc<Found>>);
+pub(crate) struct DatabaseFile(Option<Arc<Found>>);
 
 #[derive(Debug)]
 struct Found {
@@ -26,7 +26,7 @@ struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(u64, u64);
 
-impl Origin {
+impl DatabaseFile {
     /// The database is in this file.
     #[cfg(feature = "sqlite")]
     pub(crate) fn file(path: PathBuf) -> Self {
