@@ -4,7 +4,7 @@
 use sqlx::SqlStr;
 use tokio::time::Instant;
 
-use crate::backend::Liveness;
+use crate::backend::{Backend, Liveness};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::echo::Echo;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::lease::Left;
 use crate::op::Op;
 use crate::retry::Effect;
 use crate::settings::Millis;
-use crate::sql;
+use crate::sql::{self, Traces};
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
 
 /// A connection and what has been seen on it, lent for a while.
@@ -32,8 +32,13 @@ impl<DB: sqlx::Database> View<'_, DB> {
     /// The connection, to be used past us.
     pub(crate) fn raw(&mut self) -> &mut DB::Connection {
         self.state.opaque = true;
+        if self.state.guard == Guard::Pending {
+            // What is sent past us from here on may write.
+            self.state.guard = Guard::TooLate;
+        }
+        self.state.traces = self.state.traces.max(Traces::Unseen);
         if let Some(tx) = &mut self.state.tx {
-            tx.escape();
+            tx.hand_out();
         }
         self.conn
     }
@@ -61,15 +66,25 @@ pub(crate) struct State {
     /// Of the first statement: it failed with this class of error, and that proves that it was
     /// not applied.
     first_not_applied: Option<Class>,
-    /// Outside a transaction: a statement that writes was let go before its end.
-    abandoned_write: Option<Echo>,
+    /// Outside a transaction: a statement was let go before its end, and it goes on to that end.
+    unread: Option<Unread>,
+    /// Outside a transaction: a statement that was let go has failed, or what it did is not known.
+    let_go: Option<Echo>,
     /// Something went past us, through the raw connection, or by a statement that may begin or end
     /// a transaction.
     pub(crate) opaque: bool,
+    /// What is left in the session when its call has ended.
+    pub(crate) traces: Traces,
     /// The connection is of no more use.
     pub(crate) broken: bool,
     /// Nothing may be written here.
     pub(crate) read_only: bool,
+    /// The whole session is that of a `read_only` call, and not only that of one that has joined it.
+    pub(crate) cannot_write: bool,
+    /// A statement may have lifted what keeps the session from writing.
+    guard_lifted: bool,
+    /// What keeps the session from writing, where that is set only when it is needed.
+    pub(crate) guard: Guard,
     /// The transaction, if there is one.
     pub(crate) tx: Option<TxState>,
 }
@@ -88,10 +103,15 @@ impl State {
             started: 0,
             running: false,
             first_not_applied: None,
-            abandoned_write: None,
+            unread: None,
+            let_go: None,
             opaque: false,
+            traces: Traces::None,
             broken: false,
             read_only: op.read_only,
+            cannot_write: op.read_only,
+            guard_lifted: false,
+            guard: Guard::NotNeeded,
             tx,
         }
     }
@@ -146,10 +166,15 @@ impl State {
                 tx.suspect = None;
                 tx.unseen = false;
             }
-            Liveness::Ended => tx.escaped |= tx.unseen,
+            Liveness::Ended => tx.found_ended(),
             Liveness::Failed(error) => {
                 let echo = Echo::of(&error);
-                tx.escaped |= tx.unseen && echo.class().kind == Kind::TransactionState;
+                match echo.class().kind {
+                    Kind::TransactionState => tx.found_ended(),
+                    // It has failed, and so it had not been committed.
+                    Kind::TransactionAborted => {}
+                    _ => tx.is_not_answered(),
+                }
                 tx.poison = None;
                 tx.poison(0, echo);
                 self.broken |= ends_session(&error);
@@ -159,7 +184,7 @@ impl State {
 
     /// The error with which any further statement is refused now, if any.
     pub(crate) fn refusal(&self, now: Instant) -> Option<sqlx::Error> {
-        if let Some(echo) = self.aborted_by().or(self.abandoned_write.as_ref()) {
+        if let Some(echo) = self.aborted_by().or(self.let_go.as_ref()) {
             return Some(echo.to_sqlx());
         }
         if now >= self.deadline {
@@ -171,19 +196,22 @@ impl State {
     /// A statement of the body is about to be sent. Returns its text where that can matter when it
     /// fails: for the first statement of a session without a transaction.
     pub(crate) fn sending(&mut self, text: &SqlStr, facts: Facts, now: Instant) -> Option<SqlStr> {
-        self.begun(facts, now);
-        (self.started == 1 && self.tx.is_none()).then(|| text.clone())
-    }
-
-    fn begun(&mut self, facts: Facts, now: Instant) {
         self.started += 1;
         self.asking(now);
+        self.note(facts);
         if facts.may_end_transaction {
             self.opaque = true;
             if let Some(tx) = &mut self.tx {
-                tx.unseen = true;
+                tx.text_may_end_it(facts.ends_transaction);
             }
         }
+        (self.started == 1 && self.tx.is_none()).then(|| text.clone())
+    }
+
+    /// What a text leaves in its session, whether it is run or only prepared.
+    pub(crate) fn note(&mut self, facts: Facts) {
+        self.traces = self.traces.max(facts.traces);
+        self.guard_lifted |= facts.may_lift_guard;
     }
 
     /// A statement is about to be sent, perhaps one of dbop's own.
@@ -207,18 +235,22 @@ impl State {
         }
     }
 
-    /// What was sent last has failed; `gone`: and its session with it.
-    pub(crate) fn failed(&mut self, error: &sqlx::Error, first: Option<&SqlStr>, gone: bool) {
+    /// What was sent last has failed; `first`: it was the first statement of a session without a
+    /// transaction, with this text.
+    pub(crate) fn failed<DB: Backend>(&mut self, error: &sqlx::Error, first: Option<&SqlStr>) {
         use sqlx::Error as E;
         self.completed();
         let echo = || Echo::of(error);
+        let class = echo().class();
+        if self.started == 1
+            && let Some(first) = first
+            && (never_arrived(error, class)
+                || (DB::has_answered(error) && refuses_all_of::<DB>(first, class)))
+        {
+            self.first_not_applied = Some(class);
+        }
         match error {
-            E::Database(_) if !gone => {
-                let class = echo().class();
-                let proves = |first: &SqlStr| sql::failure_proves_nothing_applied(first.as_str());
-                if self.started == 1 && first.is_some_and(proves) && is_certain(class) {
-                    self.first_not_applied = Some(class);
-                }
+            E::Database(_) if !DB::ends_session(error) => {
                 match &mut self.tx {
                     Some(tx) if !tx.error_aborts => tx.suspect = Some(echo()),
                     // After a serialization failure the snapshot is stale, savepoint or not.
@@ -229,8 +261,6 @@ impl State {
             }
             // Nobody is there any more, or the two sides disagree about where they are.
             E::Database(_) | E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
-                let unread = Some(echo().class()).filter(|class| class.ended_while_idle());
-                self.first_not_applied = first.and(unread);
                 self.broken = true;
                 self.poison(0, echo());
             }
@@ -255,8 +285,79 @@ impl State {
         }
     }
 
-    /// A write was cut off half-way: what it did is not known.
-    pub(crate) fn abandon_write(&mut self) {
+    /// A statement was let go before its end; `first` as in [`failed`](Self::failed). `answered`: the
+    /// database has begun to answer it. Before that, the driver may not have sent all of it.
+    pub(crate) fn let_go<DB: Backend>(
+        &mut self,
+        facts: Facts,
+        first: Option<SqlStr>,
+        answered: bool,
+    ) {
+        let has_an_end = answered || !facts.writes;
+        if DB::FINISHES_UNREAD && self.tx.is_none() && (self.cannot_write || has_an_end) {
+            let unread = Unread { first };
+            self.unread = (!self.cannot_write).then_some(unread);
+        } else if facts.writes {
+            self.abandon(
+                "a statement that writes was dropped before its end, so whether it was applied is \
+                 not known; read its rows to the end",
+            );
+        }
+    }
+
+    /// Whether the session is to be kept from writing before a statement like this.
+    pub(crate) fn needs_guard(&self, facts: Facts) -> bool {
+        self.guard == Guard::Pending && !facts.provably_reads()
+    }
+
+    /// Whether a statement whose rows are let go goes on to its end, which matters.
+    pub(crate) fn finishes_unread<DB: Backend>(&self) -> bool {
+        DB::FINISHES_UNREAD && self.tx.is_none() && !self.cannot_write
+    }
+
+    /// Whether a statement was let go and has yet to be seen to its end.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.is_some()
+    }
+
+    /// The statement that was let go is now to be seen to its end. Until that is done, what it did is
+    /// not known.
+    pub(crate) fn begin_drain(&mut self) -> Option<Unread> {
+        let unread = self.unread.take()?;
+        self.abandon_unread();
+        Some(unread)
+    }
+
+    /// What a statement did whose rows were let go is not known.
+    pub(crate) fn abandon_unread(&mut self) {
+        self.abandon(
+            "the rows of a statement were let go before their end, and the statement has not ended \
+             soon after, so whether it was applied is not known; read the rows to their end or \
+             `LIMIT` them, and declare an operation that writes nothing `read_only`",
+        );
+    }
+
+    /// The statement that was let go has ended well.
+    pub(crate) fn drained(&mut self) {
+        self.let_go = None;
+        self.completed();
+    }
+
+    /// The statement that was let go has failed, although nobody saw that.
+    pub(crate) fn failed_unread<DB: Backend>(&mut self, error: &sqlx::Error, unread: &Unread) {
+        // A session that has ended since says nothing about a statement that had been answered.
+        let answer = unread.first.as_ref().filter(|_| DB::has_answered(error));
+        self.failed::<DB>(error, answer);
+        self.let_go_of_failure(error);
+    }
+
+    /// A statement has failed when its rows had been let go.
+    pub(crate) fn let_go_of_failure(&mut self, error: &sqlx::Error) {
+        self.let_go = Some(Echo::of(error));
+    }
+
+    /// What a statement did that was cut off half-way is not known.
+    pub(crate) fn abandon(&mut self, message: &'static str) {
         let (category, kind, retry) = match self.tx {
             Some(_) => (
                 Category::Programming,
@@ -275,19 +376,18 @@ impl State {
                 kind,
                 retry,
             },
-            "a statement that writes was dropped before its end, so whether it was applied is \
-             not known; read its rows to the end",
+            message,
         );
         let echo = Echo::of(&error.into());
         match self.tx {
             Some(_) => self.poison(self.depth(), echo),
-            None => self.abandoned_write = Some(echo),
+            None => self.let_go = Some(echo),
         }
     }
 
     /// Outside a transaction: what makes an `Ok` of the body wrong.
     pub(crate) fn contradiction(&self) -> Option<Error> {
-        let echo = self.abandoned_write.as_ref()?;
+        let echo = self.let_go.as_ref()?;
         Some(Error::new(echo.class(), echo.message().to_owned()))
     }
 
@@ -306,11 +406,21 @@ impl State {
     /// the class of error its body returned.
     pub(crate) fn effect(&self, returned: Class) -> Effect {
         let refused = self.started == 1 && self.first_not_applied == Some(returned);
-        if self.read_only || self.untouched() || (refused && !self.opaque) {
+        if self.is_guarded() || self.untouched() || (refused && !self.opaque) {
             Effect::None
         } else {
             Effect::Possible
         }
+    }
+
+    /// The only statement so far was not answered, and no transaction had begun before.
+    pub(crate) fn first_answer_is_missing(&self) -> bool {
+        self.started <= 1 && self.tx.is_none()
+    }
+
+    /// Whether nothing can have been written: the call only reads, and the database sees to that.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.read_only && self.guard != Guard::TooLate && !self.guard_lifted
     }
 
     /// No statement was begun on it.
@@ -324,9 +434,47 @@ pub(crate) fn ended_unseen() -> Echo {
     let error = Error::programming(
         Kind::TransactionAborted,
         "the transaction was ended past dbop, through its raw connection or by a statement of its \
-         own",
+         own (or the statement was `RESET ALL` or `DISCARD ALL`, after which dbop does not know the \
+         transaction again)",
     );
     Echo::of(&error.into())
+}
+
+/// The guard of a `read_only` call on a connection whose session was not opened read-only. Where the
+/// text of every statement is seen, those that provably read go without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Something else keeps the session from writing, or it may write.
+    NotNeeded,
+    /// Not set: only statements that provably read were sent.
+    Pending,
+    /// Set, and to be lifted before the connection is given back.
+    Set,
+    /// Not set, and the raw connection was handed out.
+    TooLate,
+}
+
+/// A statement of a session without a transaction whose rows were let go before their end.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// Its text, if it was the first.
+    first: Option<SqlStr>,
+}
+
+/// Whether an error proves that the statement was not even read by the server: the connection had
+/// been closed for writing, so that the end of the message was never sent; or the server says that it
+/// has ended the session for being idle (57P05), which a session is not once it has read something.
+fn never_arrived(error: &sqlx::Error, class: Class) -> bool {
+    match error {
+        sqlx::Error::Io(io) => io.kind() == std::io::ErrorKind::BrokenPipe,
+        sqlx::Error::Database(_) => class.ended_while_idle(),
+        _ => false,
+    }
+}
+
+/// Whether an error proves that nothing of this text was applied.
+fn refuses_all_of<DB: Backend>(text: &SqlStr, class: Class) -> bool {
+    is_certain(class) && sql::failure_proves_nothing_applied(text.as_str(), DB::DIALECT)
 }
 
 /// An error that only a statement which was undone can have: not one where the server itself does
@@ -341,20 +489,65 @@ fn is_certain(class: Class) -> bool {
 pub(crate) struct Facts {
     pub(crate) writes: bool,
     pub(crate) may_end_transaction: bool,
+    pub(crate) ends_transaction: bool,
+    pub(crate) may_lift_guard: bool,
+    pub(crate) traces: Traces,
 }
 
 impl Facts {
+    /// The statement only reads, whatever is in the database.
+    pub(crate) const fn provably_reads(self) -> bool {
+        !self.writes && !self.may_end_transaction
+    }
+
     /// Of dbop's own statements.
     pub(crate) const NONE: Self = Self {
         writes: false,
         may_end_transaction: false,
+        ends_transaction: false,
+        may_lift_guard: false,
+        traces: Traces::None,
     };
 
-    pub(crate) fn of(text: &str) -> Self {
-        let seen = sql::see(text);
+    pub(crate) fn of<DB: Backend>(text: &str) -> Self {
+        let seen = sql::see(text, DB::DIALECT);
         Self {
             writes: seen.writes,
             may_end_transaction: !seen.one_atomic,
+            ends_transaction: seen.ends_transaction,
+            may_lift_guard: seen.changes_settings,
+            traces: seen.traces,
+        }
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use std::io::{Error as Io, ErrorKind};
+
+    use sqlx::{Postgres, SqlSafeStr};
+
+    use super::*;
+
+    static OP: Op = Op::operation("plain", "here", 1);
+
+    /// Whether a session may have had an effect whose first statement has failed like this.
+    fn effect_after(error: ErrorKind) -> Effect {
+        let now = Instant::now();
+        let mut state = State::new(&OP, now, Millis::MAX, None);
+        let text = "INSERT INTO t VALUES (1)".into_sql_str();
+        let facts = Facts::of::<Postgres>(text.as_str());
+        let first = state.sending(&text, facts, now);
+        let error = sqlx::Error::Io(Io::from(error));
+        state.failed::<Postgres>(&error, first.as_ref());
+        state.effect(Echo::of(&error).class())
+    }
+
+    #[test]
+    fn a_first_statement_that_could_not_be_sent_has_had_no_effect() {
+        assert_eq!(effect_after(ErrorKind::BrokenPipe), Effect::None);
+        for received in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+            assert_eq!(effect_after(received), Effect::Possible, "{received}");
         }
     }
 }

@@ -1,8 +1,10 @@
 //! One statement on its way to the driver: what [`Conn`](crate::Conn) and [`Tx`](crate::Tx) do
 //! when they are used as a sqlx `Executor`.
 
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
@@ -11,11 +13,14 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Describe, Either, Execute, SqlSafeStr, SqlStr};
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::backend::Backend;
+use crate::classify::Kind;
 use crate::echo::Echo;
-use crate::state::{Facts, State, View, ended_unseen};
+use crate::error::Error;
+use crate::state::{Facts, Guard, State, View, ended_unseen};
+use crate::tx_state::TxState;
 
 /// A query taken apart, so that its text can be read before the driver gets it.
 #[derive(Debug)]
@@ -28,12 +33,21 @@ pub struct Statement<DB: Database> {
 
 impl<DB: Database> Statement<DB> {
     fn of<'q>(mut query: impl Execute<'q, DB>) -> Result<Self, sqlx::Error> {
-        Ok(Self {
+        let statement = Self {
             arguments: query.take_arguments().map_err(sqlx::Error::Encode)?,
             persistent: query.persistent(),
             prepared: query.statement().cloned(),
             sql: query.sql(),
-        })
+        };
+        match memchr::memchr(0, statement.sql.as_str().as_bytes()) {
+            None => Ok(statement),
+            // The one driver never comes to its end, and the other loses its place in the protocol.
+            Some(_) => Err(Error::programming(
+                Kind::Syntax,
+                "the text of a statement has a NUL character in it; bind what it is a part of",
+            )
+            .into()),
+        }
     }
 }
 
@@ -71,15 +85,18 @@ pub(crate) fn fetch_many<'e, 'q, DB: Backend>(
         Ok(statement) => statement,
         Err(error) => return refused(error),
     };
-    if view.state.suspicion().is_some() {
+    let facts = Facts::of::<DB>(statement.sql.as_str());
+    if is_unsettled(view.state) || view.state.needs_guard(facts) {
         let ask_first = async move {
             let View { conn, state } = view;
-            settle_suspicion::<DB>(conn, state).await?;
-            Ok::<_, sqlx::Error>(Watched::<DB>::send(conn, state, statement, Instant::now()))
+            settle::<DB>(conn, state).await?;
+            guard::<DB>(conn, state, facts).await?;
+            let now = Instant::now();
+            Ok::<_, sqlx::Error>(Watched::<DB>::send(conn, state, statement, facts, now))
         };
         return stream::once(ask_first).try_flatten().boxed();
     }
-    Watched::<DB>::send(view.conn, view.state, statement, now).boxed()
+    Watched::<DB>::send(view.conn, view.state, statement, facts, now).boxed()
 }
 
 pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
@@ -94,14 +111,15 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
             return Err(error);
         }
         let statement = statement?;
-        settle_suspicion::<DB>(conn, state).await?;
-        let facts = Facts::of(statement.sql.as_str());
+        settle::<DB>(conn, state).await?;
+        let facts = Facts::of::<DB>(statement.sql.as_str());
+        guard::<DB>(conn, state, facts).await?;
         if facts.writes {
-            return first_row_of_all(Watched::<DB>::send(conn, state, statement, now)).await;
+            return first_row_of_all(Watched::<DB>::send(conn, state, statement, facts, now)).await;
         }
-        let mut watch = Watch::start(state, &statement.sql, facts, now);
+        let mut watch = Watch::<DB>::start(state, &statement.sql, facts, now);
         let row = DB::fetch_optional(conn, statement).await;
-        watch.end::<DB>(row.as_ref().err());
+        watch.end(row.as_ref().err());
         row
     })
 }
@@ -128,9 +146,11 @@ pub(crate) fn prepare_with<'e, DB: Backend>(
         let View { conn, state } = view;
         let now = Instant::now();
         before_statement::<DB>(conn, state, now).await?;
-        let mut watch = Watch::asking(state, now);
+        // Some pragmas of SQLite take effect when they are prepared.
+        state.note(Facts::of::<DB>(sql.as_str()));
+        let mut watch = Watch::<DB>::asking(state, now);
         let prepared = DB::prepare_with(conn, sql, parameters).await;
-        watch.end::<DB>(prepared.as_ref().err());
+        watch.end(prepared.as_ref().err());
         prepared
     })
 }
@@ -143,9 +163,10 @@ pub(crate) fn describe<DB: Backend>(
         let View { conn, state } = view;
         let now = Instant::now();
         before_statement::<DB>(conn, state, now).await?;
-        let mut watch = Watch::asking(state, now);
+        state.note(Facts::of::<DB>(sql.as_str()));
+        let mut watch = Watch::<DB>::asking(state, now);
         let description = DB::describe(conn, sql).await;
-        watch.end::<DB>(description.as_ref().err());
+        watch.end(description.as_ref().err());
         description
     })
 }
@@ -158,13 +179,13 @@ pub(crate) async fn run<DB: Backend>(
 ) -> sqlx::Result<()> {
     let now = Instant::now();
     before_statement::<DB>(conn, state, now).await?;
-    let mut watch = Watch::asking(state, now);
+    let mut watch = Watch::<DB>::asking(state, now);
     let done = DB::run(conn, sql).await;
-    watch.end::<DB>(done.as_ref().err());
+    watch.end(done.as_ref().err());
     done.map(drop)
 }
 
-/// The same for one that every transaction may run, `now`.
+/// Like [`run`], for a statement that every transaction may run, `now`.
 pub(crate) async fn run_again<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -172,9 +193,9 @@ pub(crate) async fn run_again<DB: Backend>(
     now: Instant,
 ) -> sqlx::Result<()> {
     before_statement::<DB>(conn, state, now).await?;
-    let mut watch = Watch::asking(state, now);
+    let mut watch = Watch::<DB>::asking(state, now);
     let done = DB::run_again(conn, sql).await;
-    watch.end::<DB>(done.as_ref().err());
+    watch.end(done.as_ref().err());
     done.map(drop)
 }
 
@@ -194,7 +215,7 @@ pub(crate) async fn ask<DB: Backend>(
         persistent: true,
     };
     first_row_of_all(Watched::<DB> {
-        watch: Watch::asking(state, now),
+        watch: Watch::<DB>::asking(state, now),
         rows: DB::fetch_many(conn, statement),
     })
     .await
@@ -207,8 +228,9 @@ fn refusal<DB: Backend>(
     now: Instant,
 ) -> Option<sqlx::Error> {
     let left = state.tx.is_some() && DB::TransactionManager::get_transaction_depth(conn) == 0;
-    if left {
-        // The driver has it from a `begin` past us that was dropped half-way.
+    let ended = |tx: &TxState| tx.poison.is_none() && tx.has_ended_unseen();
+    if left || state.tx.as_ref().is_some_and(ended) {
+        // By a text of the body's, or by a `begin` past us that was dropped half-way.
         state.poison(0, ended_unseen());
     }
     state.refusal(now)
@@ -223,7 +245,78 @@ pub(crate) async fn before_statement<DB: Backend>(
     if let Some(error) = refusal::<DB>(conn, state, now) {
         return Err(error);
     }
+    settle::<DB>(conn, state).await
+}
+
+/// Whether something has to be known before another statement is sent.
+fn is_unsettled(state: &State) -> bool {
+    state.suspicion().is_some() || state.is_unread()
+}
+
+/// Keeps the session of a `read_only` call from writing, before its first statement that might.
+async fn guard<DB: Backend>(
+    conn: &mut DB::Connection,
+    state: &mut State,
+    facts: Facts,
+) -> sqlx::Result<()> {
+    if state.needs_guard(facts) {
+        state.guard = Guard::Set;
+        state.asking(Instant::now());
+        // In a box, because it is rare, and every statement would have room for it.
+        let was_set = Box::pin(DB::make_read_only(conn)).await?;
+        state.completed();
+        if was_set {
+            // By whoever opened the session, and so not ours to lift.
+            state.guard = Guard::NotNeeded;
+        }
+    }
+    Ok(())
+}
+
+/// Finds out what has to be known before another statement is sent.
+async fn settle<DB: Backend>(conn: &mut DB::Connection, state: &mut State) -> sqlx::Result<()> {
+    if state.is_unread() {
+        // In a box, because it is rare, and every statement would have room for it.
+        Box::pin(drain::<DB>(conn, state)).await?;
+    }
     settle_suspicion::<DB>(conn, state).await
+}
+
+/// How long the rest of a statement's rows is waited for that nobody reads.
+const DRAIN: Duration = Duration::from_millis(50);
+
+/// Sees the statement to its end whose rows were let go before that, if there is one. `Err` if it has
+/// failed, or goes on for too long; every later statement is refused then.
+pub(crate) async fn drain<DB: Backend>(
+    conn: &mut DB::Connection,
+    state: &mut State,
+) -> sqlx::Result<()> {
+    let Some(unread) = state.begin_drain() else {
+        return Ok(());
+    };
+    match drain_soon::<DB>(conn).await {
+        Some(Ok(())) => state.drained(),
+        Some(Err(error)) => state.failed_unread::<DB>(&error, &unread),
+        None => {}
+    }
+    match state.refusal(Instant::now()) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// What [`DRAIN`] allows. Rows that come without a pause keep a runtime of one thread from looking at
+/// its timers, so the clock is looked at here as well.
+async fn drain_soon<DB: Backend>(conn: &mut DB::Connection) -> Option<sqlx::Result<()>> {
+    let mut draining = std::pin::pin!(DB::drain(conn));
+    let mut timer = std::pin::pin!(sleep(DRAIN));
+    let begun = Instant::now();
+    std::future::poll_fn(|cx| match draining.as_mut().poll(cx) {
+        Poll::Ready(drained) => Poll::Ready(Some(drained)),
+        Poll::Pending if begun.elapsed() >= DRAIN => Poll::Ready(None),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// After an error that may have ended the transaction: asks, and refuses if it has.
@@ -244,15 +337,20 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
     state: &mut State,
     reason: Echo,
 ) -> sqlx::Result<()> {
-    if let Some(tx) = &mut state.tx
-        && tx.poison.is_none()
-    {
-        // Aborted until the answer is there: a question that is dropped half-way leaves it so.
-        tx.poison(0, reason);
-        state.asking(Instant::now());
-        let liveness = DB::liveness(conn).await;
-        state.completed();
-        state.learn(liveness, DB::ends_session);
+    if let Some(tx) = &mut state.tx {
+        let earlier = tx.poison.take();
+        if earlier.is_none() || tx.unseen {
+            // Aborted until the answer is there: a question that is dropped half-way leaves it so.
+            tx.poison(0, reason);
+            state.asking(Instant::now());
+            let liveness = DB::liveness(conn).await;
+            state.completed();
+            state.learn(liveness, DB::ends_session);
+        }
+        if let (Some(tx), Some(earlier)) = (&mut state.tx, earlier) {
+            // What is open still is as aborted as it was.
+            tx.poison = Some(earlier);
+        }
     }
     match state.aborted_by() {
         Some(echo) => Err(echo.to_sqlx()),
@@ -261,22 +359,27 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
 }
 
 /// Writes what becomes of one statement into the [`State`], also when it is dropped.
-struct Watch<'e> {
+struct Watch<'e, DB: Backend> {
     state: &'e mut State,
     facts: Facts,
     /// Its text, where that can matter.
     first: Option<SqlStr>,
+    /// The database has begun to answer.
+    answered: bool,
     over: bool,
+    _database: PhantomData<fn() -> DB>,
 }
 
-impl<'e> Watch<'e> {
+impl<'e, DB: Backend> Watch<'e, DB> {
     fn start(state: &'e mut State, text: &SqlStr, facts: Facts, now: Instant) -> Self {
         let first = state.sending(text, facts, now);
         Self {
             state,
             facts,
             first,
+            answered: false,
             over: false,
+            _database: PhantomData,
         }
     }
 
@@ -287,34 +390,34 @@ impl<'e> Watch<'e> {
             state,
             facts: Facts::NONE,
             first: None,
+            answered: false,
             over: false,
+            _database: PhantomData,
         }
     }
 
-    fn end<DB: Backend>(&mut self, error: Option<&sqlx::Error>) {
+    fn end(&mut self, error: Option<&sqlx::Error>) {
         self.over = true;
         match error {
             None => self.state.completed(),
-            Some(error) => {
-                let gone = DB::ends_session(error);
-                self.state.failed(error, self.first.as_ref(), gone);
-            }
+            Some(error) => self.state.failed::<DB>(error, self.first.as_ref()),
         }
     }
 }
 
-impl Drop for Watch<'_> {
+impl<DB: Backend> Drop for Watch<'_, DB> {
     fn drop(&mut self) {
-        if !self.over && self.facts.writes {
-            self.state.abandon_write();
+        if !self.over {
+            self.state
+                .let_go::<DB>(self.facts, self.first.take(), self.answered);
         }
     }
 }
 
 /// The driver's stream of results under a [`Watch`].
-struct Watched<'e, DB: Database> {
+struct Watched<'e, DB: Backend> {
     rows: Rows<'e, DB>,
-    watch: Watch<'e>,
+    watch: Watch<'e, DB>,
 }
 
 impl<'e, DB: Backend> Watched<'e, DB> {
@@ -322,13 +425,40 @@ impl<'e, DB: Backend> Watched<'e, DB> {
         conn: &'e mut DB::Connection,
         state: &'e mut State,
         statement: Statement<DB>,
+        facts: Facts,
         now: Instant,
     ) -> Self {
-        let facts = Facts::of(statement.sql.as_str());
         Self {
             watch: Watch::start(state, &statement.sql, facts, now),
             rows: DB::fetch_many(conn, statement),
         }
+    }
+}
+
+/// Rows that are read when they are let go, to see how their statement ends.
+const LAST_ROWS: usize = 1_000;
+
+/// The rows that nobody reads may be all there, and then it is known how the statement has ended. What
+/// is still on its way is for [`drain`].
+impl<DB: Backend> Drop for Watched<'_, DB> {
+    fn drop(&mut self) {
+        if self.watch.over || !self.watch.answered || !self.watch.state.finishes_unread::<DB>() {
+            return;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..LAST_ROWS {
+            match self.rows.as_mut().poll_next(&mut cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => {
+                    self.watch.end(Some(&error));
+                    return self.watch.state.let_go_of_failure(&error);
+                }
+                Poll::Ready(None) => return self.watch.end(None),
+                Poll::Pending => return,
+            }
+        }
+        self.watch.over = true;
+        self.watch.state.abandon_unread();
     }
 }
 
@@ -338,9 +468,10 @@ impl<DB: Backend> Stream for Watched<'_, DB> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let step = self.rows.as_mut().poll_next(cx);
         match &step {
-            Poll::Ready(None) => self.watch.end::<DB>(None),
-            Poll::Ready(Some(Err(error))) => self.watch.end::<DB>(Some(error)),
-            _ => {}
+            Poll::Ready(None) => self.watch.end(None),
+            Poll::Ready(Some(Err(error))) => self.watch.end(Some(error)),
+            Poll::Ready(Some(Ok(_))) => self.watch.answered = true,
+            Poll::Pending => {}
         }
         step
     }

@@ -43,7 +43,13 @@ impl<DB: Backend> Tx<'_, DB> {
     /// The driver's connection, for helpers that take one.
     ///
     /// dbop does not see what goes through it, so the transaction asks the server for its state
-    /// before it commits. Do not begin, commit or roll back through it.
+    /// before it commits, and what may be left in the session is undone as after
+    /// [`Conn::conn`](crate::Conn::conn).
+    ///
+    /// Do not begin, commit or roll back through it. A transaction that was ended so is noticed at the
+    /// end of the body, and the call fails with [`Outcome::Unknown`]. On Postgres that is not possible
+    /// if another transaction was begun through the connection and has failed since: the call then
+    /// says [`Outcome::RolledBack`], although the first may be in the database.
     pub fn conn(&mut self) -> &mut DB::Connection {
         self.view.raw()
     }

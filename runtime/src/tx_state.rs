@@ -1,11 +1,15 @@
 //! [`TxState`]: what has been seen of an open transaction, and whether it may still be committed.
 
+use std::sync::Arc;
+
 use crate::classify::Class;
 use crate::echo::Echo;
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
 use crate::isolation::Isolation;
+use crate::signals::{Ends, Signals};
+use crate::state::ended_unseen;
 
 /// The part of [`State`] that only a transaction has.
 #[derive(Debug)]
@@ -27,7 +31,12 @@ pub(crate) struct TxState {
     pub(crate) unseen: bool,
     /// The raw connection was handed out when the database may have ended the transaction already,
     /// or it was found ended past us: by a COMMIT, for all we know, and what came after may stand.
-    pub(crate) escaped: bool,
+    escaped: bool,
+    /// The raw connection was handed out: what went through it may have ended the transaction.
+    handed_out: bool,
+    /// Where the connection reports the ends of transactions: how many there had been when this one
+    /// began.
+    began_at: Option<(Arc<Signals>, Ends)>,
     /// Of the `once` operations whose bodies run in it, the outer ones first.
     pub(crate) markers: Vec<OpenMarker>,
     pub(crate) hooks: Hooks,
@@ -81,7 +90,12 @@ impl FailedJoin {
 }
 
 impl TxState {
-    pub(crate) fn new(isolation: Isolation, error_aborts: bool, idle: Idle) -> Self {
+    pub(crate) fn new(
+        isolation: Isolation,
+        error_aborts: bool,
+        idle: Idle,
+        began_at: Option<(Arc<Signals>, Ends)>,
+    ) -> Self {
         Self {
             isolation,
             error_aborts,
@@ -91,6 +105,8 @@ impl TxState {
             rollback_only: Vec::new(),
             unseen: false,
             escaped: false,
+            handed_out: false,
+            began_at,
             markers: Vec::new(),
             hooks: Hooks::default(),
             idle,
@@ -98,11 +114,59 @@ impl TxState {
     }
 
     /// The raw connection is handed out.
-    pub(crate) fn escape(&mut self) {
+    pub(crate) fn hand_out(&mut self) {
+        self.handed_out = true;
         // Where any error aborts, the server refuses what comes after it. Elsewhere what comes
         // after the end of the transaction commits by itself.
         self.escaped |= !self.error_aborts && (self.suspect.is_some() || self.poison.is_some());
         self.unseen = true;
+    }
+
+    /// A text is sent that may end the transaction, as far as it can be read; `ends`: it can, and
+    /// does.
+    pub(crate) fn text_may_end_it(&mut self, ends: bool) {
+        self.unseen = true;
+        // Another transaction may be open when the text has run, and what came before is in the
+        // database.
+        self.escaped |= ends;
+    }
+
+    /// Nobody has answered whether the transaction is still open.
+    pub(crate) fn is_not_answered(&mut self) {
+        self.escaped |= self.handed_out;
+    }
+
+    /// The transaction was found ended past dbop.
+    pub(crate) fn found_ended(&mut self) {
+        self.escaped |= self.unseen;
+    }
+
+    /// Whether something of the body may be in the database although its transaction was rolled
+    /// back; `running`: a statement may run on, and what it ends is not known yet.
+    pub(crate) fn may_have_escaped(&self, running: bool) -> bool {
+        let may_end = running && (self.escaped || self.handed_out);
+        match self.ended() {
+            Some(ended) => ended.commits > 0 || may_end,
+            None => self.escaped || may_end,
+        }
+    }
+
+    /// What has ended since the transaction began; `None` where the connection does not report that.
+    fn ended(&self) -> Option<Ends> {
+        let (signals, before) = self.began_at.as_ref()?;
+        let now = signals.ends()?;
+        Some(Ends {
+            commits: now.commits.wrapping_sub(before.commits),
+            rollbacks: now.rollbacks.wrapping_sub(before.rollbacks),
+        })
+    }
+
+    /// Whether the connection has reported that this transaction has ended, and no error of a
+    /// statement is known that may have ended it.
+    pub(crate) fn has_ended_unseen(&self) -> bool {
+        let ended = self.ended();
+        self.suspect.is_none()
+            && ended.is_some_and(|ended| ended.commits > 0 || ended.rollbacks > 0)
     }
 
     /// See [`State::poison`](crate::state::State::poison).
@@ -129,6 +193,12 @@ impl TxState {
     pub(crate) fn must_undo(&self, depth: u32) -> Undo {
         if let Some(poison) = &self.poison {
             return Undo::WithError(aborted(&poison.echo));
+        }
+        // Where nobody reports that, and any open transaction answers for this one, the text has to be
+        // believed.
+        let ended_by_text = self.escaped && !self.error_aborts && self.began_at.is_none();
+        if ended_by_text || self.has_ended_unseen() {
+            return Undo::WithError(aborted(&ended_unseen()));
         }
         let mut reasons = self
             .rollback_only
