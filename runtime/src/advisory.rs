@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::backend::sealed::Driver;
-use crate::blocking::background;
+use crate::background::background;
+use crate::call::Ended;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Db;
 use crate::error::{Error, Outcome, Result};
@@ -236,7 +237,8 @@ impl Db<Postgres> {
         // In the runtime that always runs: a guard may be dropped when the caller's does not, or is
         // gone, and the lock is to be free then.
         drop(background().spawn(keep(request, granted)));
-        let grip = answer.await.unwrap_or_else(|_| Err(pool::unopened()));
+        let gone = |_| Err(not_there("the task that keeps the lock has ended"));
+        let grip = answer.await.unwrap_or_else(gone);
         Ok(grip
             .map_err(finished)?
             .map(|grip| AdvisoryLock { key, grip }))
@@ -408,11 +410,15 @@ impl Request {
 
     /// The pool waits while a server refuses connections, and then says nothing of that.
     async fn connect(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>> {
-        let error = match pool.acquire().await {
+        let asked = Instant::now();
+        let error: Error = match pool.acquire().await {
             Ok(conn) => return Ok(conn),
             Err(sqlx::Error::PoolTimedOut) => match timeout(ANSWER, self.options.connect()).await {
                 Ok(Err(error)) => error.into(),
-                _ => pool::unopened(),
+                _ => {
+                    let place = <Postgres as Driver>::place(&self.options);
+                    return Err(pool::unopened(&place, asked.elapsed()));
+                }
             },
             Err(error) => error.into(),
         };
@@ -577,12 +583,12 @@ fn lost(key: &AdvisoryKey) -> Error {
              held the lock since; see whether what was done meanwhile still holds"
         ),
     );
-    error.finish("advisory_lock", 1, Outcome::Unknown, false);
+    error.finish(Ended::outermost("advisory_lock", 1, Outcome::Unknown));
     error
 }
 
 /// The lock was not taken.
 fn finished(mut error: Error) -> Error {
-    error.finish("advisory_lock", 1, Outcome::RolledBack, false);
+    error.finish(Ended::outermost("advisory_lock", 1, Outcome::RolledBack));
     error
 }

@@ -1,7 +1,7 @@
 //! [`Db`]: the handle an application keeps, and its builder.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection};
@@ -9,10 +9,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{self, Backend, Options};
 use crate::breaker::{Breaker, Circuit};
+use crate::call::Ended;
 use crate::classify::Kind;
 use crate::error::{Error, Outcome, Result};
 use crate::lanes::Lanes;
 use crate::once::CleanUp;
+use crate::op::Op;
 use crate::pool;
 use crate::retry::{Budget, Policy};
 use crate::settings::{FOR_EVER, Limits, Settings};
@@ -42,12 +44,15 @@ struct Inner<DB: Backend> {
     write: Lanes<DB>,
     read: Option<Lanes<DB>>,
     defaults: Defaults,
+    close_timeout: Duration,
 }
 
 /// What a call takes from its database where the operation says nothing.
 #[derive(Debug)]
 pub(crate) struct Defaults {
     pub(crate) timeout: Duration,
+    /// The same for a call that has no session of ours; `None`: it has no deadline.
+    pub(crate) timeout_without_session: Option<Duration>,
     pub(crate) acquire_timeout: Duration,
     /// The sessions' own statement timeout, if dbop has set one.
     pub(crate) statement_timeout: Option<Duration>,
@@ -64,6 +69,7 @@ impl Defaults {
         let (per_call, per_second) = settings.retry_budget;
         Self {
             timeout: settings.timeout,
+            timeout_without_session: None,
             acquire_timeout: settings.acquire_timeout,
             statement_timeout: Some(settings.statement_timeout),
             retry: settings.retry,
@@ -76,12 +82,81 @@ impl Defaults {
 
     /// For calls on a pool or connection that is not a [`Db`]'s: shared by all of the process.
     pub(crate) fn elsewhere() -> &'static Self {
-        static ELSEWHERE: std::sync::LazyLock<Defaults> = std::sync::LazyLock::new(|| Defaults {
+        ELSEWHERE.get_or_init(|| ProcessDefaults::default().into_defaults())
+    }
+}
+
+static ELSEWHERE: OnceLock<Defaults> = OnceLock::new();
+
+/// Defaults of this process for operations that run without a [`Db`]: those without a session
+/// parameter, and calls on a `sqlx::Pool` or a connection of the application's own. They are set once,
+/// before the first such call.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// fn main() -> dbop::Result<()> {
+///     dbop::defaults().timeout(Duration::from_secs(60)).set()?;
+///     Ok(())
+/// }
+/// ```
+pub fn defaults() -> ProcessDefaults {
+    ProcessDefaults::default()
+}
+
+/// See [`defaults`].
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "nothing changes until `set`"]
+pub struct ProcessDefaults {
+    timeout: Option<Duration>,
+    retry: Option<Policy>,
+}
+
+impl ProcessDefaults {
+    /// How long a call may take, retries included, if its operation names no `timeout`. Without this,
+    /// a call on a `sqlx::Pool` may take 30 s, and a call that gets no session from dbop has no
+    /// deadline: an operation without a session parameter, or one on a connection of its caller's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    pub fn retry(mut self, policy: Policy) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// Makes these the defaults of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Configuration`] if they were set before, or if a call has already used the defaults
+    /// that hold otherwise: calls of one process would have different ones.
+    pub fn set(self) -> Result<()> {
+        ELSEWHERE.set(self.into_defaults()).map_err(|_| {
+            Error::programming(
+                Kind::Configuration,
+                "the defaults of the process were set before, or a call has already used them; set \
+                 them once, at the beginning of `main`",
+            )
+        })
+    }
+
+    fn into_defaults(self) -> Defaults {
+        let mut settings = Settings::default();
+        if let Some(timeout) = self.timeout {
+            settings.timeout = timeout;
+        }
+        if let Some(policy) = self.retry {
+            settings.retry = policy;
+        }
+        Defaults {
+            timeout_without_session: self.timeout,
             statement_timeout: None,
             circuit: None,
-            ..Defaults::of(&Settings::default())
-        });
-        &ELSEWHERE
+            ..Defaults::of(&settings)
+        }
     }
 }
 
@@ -133,12 +208,19 @@ impl<DB: Backend> Db<DB> {
 
     /// Closes every connection and waits until they are gone. Calls that are running finish
     /// first; later ones fail with [`Kind::PoolClosed`].
+    ///
+    /// Returns after [`close_timeout`](Builder::close_timeout) at the latest. The connections of
+    /// calls that are still running then are closed when those calls end.
     pub async fn close(&self) {
         let write = self.inner.write.close();
-        if let Some(read) = &self.inner.read {
-            read.close().await;
-        }
-        write.await;
+        let read = self.inner.read.as_ref().map(Lanes::close);
+        let closing = async move {
+            if let Some(read) = read {
+                read.await;
+            }
+            write.await;
+        };
+        let _ = tokio::time::timeout(self.inner.close_timeout, closing).await;
     }
 
     pub(crate) fn lanes(&self, read_only: bool) -> &Lanes<DB> {
@@ -256,7 +338,23 @@ impl<DB: Backend> Builder<DB> {
         self
     }
 
-    /// Postgres: how long one statement may run. 30 s. A call with less time sends less.
+    /// How long the server may take over what a connection is asked for its own sake: whether an
+    /// idle connection is alive, to undo what a call has left, to take the connection back, to say
+    /// goodbye. 5 s. After that the connection is closed without a goodbye, and its place in the
+    /// pool is free. (SQLite asks nobody over a network, and has no such limit.)
+    pub fn validation_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.validation_timeout = timeout.min(FOR_EVER);
+        self
+    }
+
+    /// How long [`Db::close`] waits for calls that are running. 30 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.close_timeout = timeout.min(FOR_EVER);
+        self
+    }
+
+    /// Postgres: how long one statement may run. 30 s. A call with less time sends less, and so does
+    /// an operation that names a longer `timeout` of its own send more.
     ///
     /// This, the next one and `client_connection_check_interval` are start-up parameters of the
     /// session and take the place of those in the URL's `options`. Behind PgBouncer, name them in
@@ -350,19 +448,26 @@ impl<DB: Backend> Builder<DB> {
                 write: Lanes::open(&plans.write, settings, false),
                 read: plans.read.map(|plan| Lanes::open(&plan, settings, true)),
                 defaults: Defaults::of(settings),
+                close_timeout: settings.close_timeout,
             }),
         };
         let mut timer = Timer::default();
-        let lease = db.inner.write.acquire(now, until, &mut timer).await?;
+        let lanes = &db.inner.write;
+        let lease = lanes.acquire(&CONNECT, now, until, &mut timer).await?;
         lease.release().await;
         Ok(db)
     }
 }
 
+/// What opens a database, among those who hold its connections.
+static CONNECT: Op = Op::operation("connect", file!(), line!());
+
 /// Opens a connection that makes the database.
 async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()> {
+    let asked = Instant::now();
     let connecting = timeout_at(until, options.connect()).await;
-    let made = match connecting.map_err(|_| pool::unopened())? {
+    let late = |_| pool::unopened(&DB::place(options), asked.elapsed());
+    let made = match connecting.map_err(late)? {
         Ok(conn) => conn.close().await,
         Err(error) => Err(error),
     };
@@ -374,6 +479,26 @@ async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()
 }
 
 fn not_connected(mut error: Error) -> Error {
-    error.finish("connect", 1, Outcome::RolledBack, false);
+    error.finish(Ended::outermost(CONNECT.name, 1, Outcome::RolledBack));
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No other unit test makes a call.
+    #[test]
+    fn the_defaults_of_the_process_are_set_once() {
+        let minute = Duration::from_secs(60);
+        defaults()
+            .timeout(minute)
+            .set()
+            .expect("nobody has used them");
+        assert_eq!(Defaults::elsewhere().timeout, minute);
+        assert_eq!(Defaults::elsewhere().timeout_without_session, Some(minute));
+        let error = defaults().set().unwrap_err();
+        assert_eq!(error.kind(), Kind::Configuration);
+        assert!(error.to_string().contains("`main`"), "{error}");
+    }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::call::Ended;
 use crate::classify::{self, Category, Class, Kind, Retry};
 use crate::echo::Echo;
 
@@ -76,6 +77,8 @@ enum Cause {
     Driver(Box<dyn StdError + Send + Sync>),
     Message(Cow<'static, str>),
 }
+
+const RAISE_TIMEOUT: &str = "raise it with `timeout = \"..\"` if the work needs longer";
 
 impl Error {
     /// An error of dbop's own, with the words a developer reads.
@@ -160,11 +163,14 @@ impl Error {
                 kind: Kind::Timeout,
                 retry: Retry::IfIdempotent,
             },
-            format!(
-                "the deadline passed while waiting for {waiting_for}; \
-                 raise it with `timeout = \"..\"` if the work needs longer"
-            ),
+            format!("the deadline passed while waiting for {waiting_for}; {RAISE_TIMEOUT}"),
         )
+    }
+
+    /// Whether the database has ended a statement at a limit of its own.
+    fn is_own_limit(&self) -> bool {
+        let Class { kind, retry, .. } = self.class();
+        (kind, retry) == (Kind::Timeout, Retry::Always)
     }
 
     /// The same error where the call knows more about it than the error itself says.
@@ -283,16 +289,21 @@ impl Error {
         }
     }
 
-    /// Writes down what a call knows at its end; `joined`: a call whose outcome is for an outer one
-    /// to say. A call inside another has the nearer name, so that stays; and if it was one of its
-    /// own whose effect is not known, that stays too.
-    pub(crate) fn finish(
-        &mut self,
-        operation: &'static str,
-        attempts: u32,
-        outcome: Outcome,
-        joined: bool,
-    ) {
+    /// Writes down what a call knows at its end. A call inside another has the nearer name, so that
+    /// stays; and if it was one of its own whose effect is not known, that stays too.
+    pub(crate) fn finish(&mut self, ended: Ended) {
+        let Ended {
+            operation,
+            attempts,
+            outcome,
+            joined,
+            limited,
+        } = ended;
+        if limited && self.0.call.is_none() && self.is_own_limit() {
+            // Where the database was faster than the call's own clock, the call is as late.
+            self.0.class = Self::deadline("a statement").class();
+            self.0.advice = Some(RAISE_TIMEOUT.into());
+        }
         let inner = self.0.call.take();
         let unknown = inner
             .as_ref()
@@ -445,6 +456,13 @@ mod tests {
         Error::new(class, "table accounts, value 4711")
     }
 
+    fn ended(operation: &'static str, attempts: u32, outcome: Outcome, joined: bool) -> Ended {
+        Ended {
+            joined,
+            ..Ended::outermost(operation, attempts, outcome)
+        }
+    }
+
     #[test]
     fn what_a_user_is_shown_holds_nothing_of_the_cause() {
         for category in [
@@ -499,7 +517,7 @@ mod tests {
     #[test]
     fn an_error_of_ours_survives_the_way_through_sqlx() {
         let mut error = Error::deadline("a test");
-        error.finish("op", 3, Outcome::RolledBack, false);
+        error.finish(ended("op", 3, Outcome::RolledBack, false));
         let through = sqlx::Error::from(error);
         assert_eq!(classify::sqlx(&through).kind, Kind::Timeout);
         let back = Error::from(through);
@@ -511,8 +529,8 @@ mod tests {
     #[test]
     fn the_nearest_operation_keeps_its_name_and_an_unknown_effect_stays_unknown() {
         let mut error = of(Category::Ambiguous, Kind::CompletionUnknown);
-        error.finish("inner", 2, Outcome::Unknown, false);
-        error.finish("outer", 1, Outcome::RolledBack, false);
+        error.finish(ended("inner", 2, Outcome::Unknown, false));
+        error.finish(ended("outer", 1, Outcome::RolledBack, false));
         assert_eq!(error.operation(), Some("inner"));
         assert_eq!(error.outcome(), Outcome::Unknown);
     }
@@ -520,17 +538,17 @@ mod tests {
     #[test]
     fn an_unknown_effect_stays_unknown_through_a_call_that_joined_another() {
         let mut error = of(Category::Ambiguous, Kind::CompletionUnknown);
-        error.finish("inner", 2, Outcome::Unknown, false);
-        error.finish("joined", 1, Outcome::RolledBack, true);
-        error.finish("outer", 1, Outcome::RolledBack, false);
+        error.finish(ended("inner", 2, Outcome::Unknown, false));
+        error.finish(ended("joined", 1, Outcome::RolledBack, true));
+        error.finish(ended("outer", 1, Outcome::RolledBack, false));
         assert_eq!(error.outcome(), Outcome::Unknown);
     }
 
     #[test]
     fn what_a_joined_call_did_is_for_the_outer_one_to_say() {
         let mut error = of(Category::Application, Kind::Application);
-        error.finish("inner", 1, Outcome::Unknown, true);
-        error.finish("outer", 1, Outcome::RolledBack, false);
+        error.finish(ended("inner", 1, Outcome::Unknown, true));
+        error.finish(ended("outer", 1, Outcome::RolledBack, false));
         assert_eq!(error.outcome(), Outcome::RolledBack);
     }
 

@@ -66,8 +66,9 @@
 //! # Where things are
 //!
 //! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
-//! what bodies get; [`AdvisoryLock`] is held across calls, on PostgreSQL; [`blocking`] is for sync
-//! code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what happened.
+//! what bodies get; `AdvisoryLock` is a lock of PostgreSQL that is held across calls; [`blocking`] is
+//! for sync code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what
+//! happened; [`defaults`] is for calls without a [`Db`].
 //!
 //! # Features
 //!
@@ -82,6 +83,7 @@ compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`
 #[cfg(feature = "postgres")]
 mod advisory;
 mod backend;
+mod background;
 pub mod blocking;
 mod breaker;
 mod call;
@@ -91,6 +93,7 @@ mod db;
 mod db_error;
 mod echo;
 mod error;
+mod holders;
 mod hooks;
 mod idle;
 mod isolation;
@@ -104,13 +107,14 @@ mod op;
 mod pool;
 mod replay;
 mod retry;
+mod returns;
 mod savepoint;
 mod scope;
 mod settings;
+mod signals;
 mod sql;
 mod state;
 mod statement;
-mod stops;
 mod timer;
 mod tx;
 mod tx_state;
@@ -125,7 +129,7 @@ pub use blocking::BlockingDb;
 pub use breaker::Breaker;
 pub use classify::{Category, Class, Kind, Retry};
 pub use conn::Conn;
-pub use db::{Builder, Db};
+pub use db::{Builder, Db, ProcessDefaults, defaults};
 pub use db_error::{Cause, DbError};
 pub use dbop_macros::{DbError, db_op, transactional};
 // No lint attribute may stand in this file: these make rustc's of the same names ambiguous here.

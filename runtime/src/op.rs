@@ -23,6 +23,8 @@ pub struct Op {
     pub(crate) nested: bool,
     pub(crate) once: bool,
     pub(crate) deferrable: bool,
+    /// The body gets the driver's connection itself.
+    pub(crate) lends_connection: bool,
     pub(crate) isolation: Option<Isolation>,
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
@@ -70,6 +72,7 @@ impl Op {
             nested: false,
             once: false,
             deferrable: false,
+            lends_connection: false,
             isolation: None,
             retry: Retries::Default,
             timeout: None,
@@ -110,6 +113,13 @@ impl Op {
     #[must_use]
     pub const fn deferrable(mut self) -> Self {
         self.deferrable = true;
+        self
+    }
+
+    /// The session parameter is, or may be, the driver's connection.
+    #[must_use]
+    pub const fn lends_connection(mut self) -> Self {
+        self.lends_connection = true;
         self
     }
 
@@ -162,6 +172,12 @@ impl Op {
             wait,
         });
         self
+    }
+
+    /// Whether statements can be read before they are sent, so that those that provably read need no
+    /// guard of their own.
+    pub(crate) const fn guards_late(&self) -> bool {
+        self.read_only && !self.lends_connection
     }
 
     /// Whether the body may run a second time even if its first run may have been applied.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::classify::{Category, Class, Kind};
+use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::Outcome;
 use crate::op::Op;
 
@@ -17,7 +17,8 @@ use crate::op::Op;
 pub struct Policy {
     /// Attempts, the first included, when the failure is a conflict with another session.
     pub attempts: u32,
-    /// Attempts, the first included, when the failure is the connection or the server.
+    /// Attempts, the first included, when the failure is the connection or the server, or an error of
+    /// the application's own that says `#[db_error(category = transient)]`.
     pub outage_attempts: u32,
     /// The upper bound of the first wait.
     pub base: Duration,
@@ -80,7 +81,7 @@ pub(crate) fn next_wait(
     deadline: Instant,
 ) -> Option<Duration> {
     let (class, effect) = failed;
-    let may_pass = class.category == Category::Transient
+    let may_pass = (class.category == Category::Transient && !is_own_limit(class))
         || (class.category == Category::Ambiguous && op.repeatable());
     let harmless = effect == Effect::None || op.repeatable();
     if !may_pass || !harmless {
@@ -104,6 +105,13 @@ pub(crate) fn next_wait(
         return None;
     }
     Some(wait)
+}
+
+/// Whether the database has ended a statement, or the pool a wait, at a limit that the next attempt
+/// would have as well. A deadline of ours is told from these by what it leaves open: whether what it
+/// cut off had an effect.
+const fn is_own_limit(class: Class) -> bool {
+    matches!((class.kind, class.retry), (Kind::Timeout, Retry::Always))
 }
 
 /// Faults of the server or the way to it; everything else that is transient is a conflict between
@@ -186,7 +194,6 @@ impl Default for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Retry;
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();
@@ -217,6 +224,17 @@ mod tests {
         assert!(retried(&PLAIN, OUTAGE, Effect::None, 1));
         assert!(!retried(&PLAIN, APPLICATION, Effect::None, 1));
         assert!(!retried(&IDEMPOTENT, APPLICATION, Effect::None, 1));
+    }
+
+    #[test]
+    fn what_was_ended_by_its_own_limit_is_not_run_again() {
+        let limit =
+            crate::classify::postgres("57014", "canceling statement due to statement timeout");
+        assert!(!retried(&PLAIN, limit, Effect::None, 1));
+        assert!(!retried(&IDEMPOTENT, limit, Effect::None, 1));
+        // The deadline of a call inside may have been spent on waiting for another's lock.
+        let deadline = crate::Error::deadline("a test").class();
+        assert!(retried(&PLAIN, deadline, Effect::None, 1));
     }
 
     #[test]

@@ -19,10 +19,12 @@ use window::Window;
 
 /// When the circuit breaker of a [`Db`](crate::Db) opens, and for how long.
 ///
-/// It counts whether the server can be reached and answers: connections that are refused or lost,
-/// and answers to `BEGIN` and `COMMIT` that take longer than `slow`. What a server that works says
-/// (constraints, conflicts, the application's own errors) never opens it, nor does a pool whose
-/// connections are all held by callers of this process.
+/// It counts whether the server can be reached and answers: new connections that are refused, get no
+/// answer, or are lost before their first answer; and answers to `BEGIN` and `COMMIT` that take longer
+/// than `slow`. A connection that is lost later does not count: whatever ended the connection, a
+/// failover or a firewall or an administrator, the server may be there. What a server that works says
+/// (constraints, conflicts, the application's own errors) never opens the circuit, nor does a pool
+/// whose connections are all held by callers of this process.
 ///
 /// It is asked before anything else, by outermost calls only, and before each of their attempts.
 /// While it is open, they fail at once with [`Kind::CircuitOpen`], which says for how long.
@@ -112,8 +114,8 @@ enum State {
 pub(crate) enum Failure {
     /// It gave no connection.
     Refused,
-    /// It lost one, or was slow.
-    Other,
+    /// Its answer took too long.
+    Slow,
 }
 
 impl Circuit {
@@ -193,7 +195,7 @@ impl Circuit {
                 match found {
                     Ok(()) => *refusals = 0,
                     Err(Failure::Refused) => *refusals += 1,
-                    Err(Failure::Other) => {}
+                    Err(Failure::Slow) => {}
                 }
                 let (failed, all) = window.count();
                 let share = f64::from(failed) >= f64::from(all) * settings.failure_share;
@@ -300,14 +302,14 @@ impl Pass {
         if took < self.circuit.settings.slow {
             self.succeeded();
         } else {
-            self.failed(Failure::Other);
+            self.failed(Failure::Slow);
         }
     }
 
     /// The server has not answered for so long: nothing is known yet if that is short.
     pub(crate) fn unanswered_for(&mut self, waited: Duration) {
         if waited >= self.circuit.settings.slow {
-            self.failed(Failure::Other);
+            self.failed(Failure::Slow);
         }
     }
 

@@ -69,10 +69,10 @@ async fn half_of_twenty_outcomes_open_it() {
         pass(&circuit).succeeded();
     }
     for _ in 0..9 {
-        fail(&circuit, Failure::Other);
+        fail(&circuit, Failure::Slow);
     }
     assert!(!is_refused(&circuit), "these are nineteen");
-    fail(&circuit, Failure::Other);
+    fail(&circuit, Failure::Slow);
     assert!(is_refused(&circuit));
 }
 
@@ -84,7 +84,7 @@ async fn less_than_half_do_not_open_it() {
             pass(&circuit).succeeded();
         }
         for _ in 0..10 {
-            fail(&circuit, Failure::Other);
+            fail(&circuit, Failure::Slow);
         }
     }
     assert!(!is_refused(&circuit));
@@ -94,15 +94,15 @@ async fn less_than_half_do_not_open_it() {
 async fn what_is_older_than_the_window_does_not_count() {
     let circuit = circuit();
     for _ in 0..19 {
-        fail(&circuit, Failure::Other);
+        fail(&circuit, Failure::Slow);
     }
     advance(Duration::from_secs(11)).await;
     for _ in 0..19 {
-        fail(&circuit, Failure::Other);
+        fail(&circuit, Failure::Slow);
     }
     assert!(!is_refused(&circuit));
     advance(Duration::from_secs(5)).await;
-    fail(&circuit, Failure::Other);
+    fail(&circuit, Failure::Slow);
     assert!(is_refused(&circuit), "these nineteen are five seconds old");
 }
 
@@ -113,7 +113,7 @@ async fn nothing_found_out_counts_as_nothing() {
         drop(pass(&circuit));
     }
     for _ in 0..19 {
-        fail(&circuit, Failure::Other);
+        fail(&circuit, Failure::Slow);
     }
     assert!(!is_refused(&circuit));
 }
@@ -222,7 +222,7 @@ async fn a_failed_probe_opens_it_for_twice_as_long_up_to_the_cap() {
 #[tokio::test(start_paused = true)]
 async fn after_it_has_closed_it_opens_for_the_short_time_again() {
     let circuit = half_open().await;
-    fail(&circuit, Failure::Other);
+    fail(&circuit, Failure::Slow);
     advance(Duration::from_secs(12)).await;
     for _ in 0..3 {
         pass(&circuit).succeeded();
@@ -263,7 +263,7 @@ async fn an_attempt_that_loses_its_connection_after_it_began_counts_as_both() {
         assert!(!is_refused(&circuit), "{nth}");
         let mut pass = pass(&circuit);
         pass.answered_in(Duration::ZERO);
-        pass.failed(Failure::Other);
+        pass.failed(Failure::Slow);
     }
     assert!(is_refused(&circuit), "ten of twenty");
 }

@@ -4,12 +4,13 @@ use super::Rest;
 use super::body::{Body, Ran};
 use super::join::Join;
 use super::own::{self, Own};
+use super::raw::Raw;
 use crate::backend::Backend;
 use crate::conn::Conn;
 use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::replay::Attempted;
-use crate::state::{State, View};
+use crate::state::View;
 use crate::tx::Tx;
 use crate::tx_state::FailedJoin;
 
@@ -31,10 +32,7 @@ pub(super) enum Session<'a, DB: Backend> {
     /// The caller's, under dbop.
     Joined(Join<'a, DB>),
     /// The caller's, of which dbop knows nothing.
-    Raw {
-        conn: &'a mut DB::Connection,
-        state: Box<State>,
-    },
+    Raw(Raw<'a, DB>),
 }
 
 /// What becomes of an attempt.
@@ -70,7 +68,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         match &mut self.session {
             Session::Own { own, .. } => own.view(),
             Session::Joined(join) => join.view(),
-            Session::Raw { conn, state } => View { conn, state },
+            Session::Raw(raw) => raw.view(),
         }
     }
 
@@ -114,21 +112,13 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 });
                 join.end(core, failed, late)
             }
-            Session::Raw { conn, mut state } => {
-                let view = View::<DB> {
-                    conn,
-                    state: &mut state,
-                };
-                let outcome = match class {
-                    None => Outcome::Committed,
-                    Some(class) => {
-                        let (deadline, timer) = (core.deadline(), &mut core.timer);
-                        own::effect_of_statements(view, class, deadline, timer)
-                            .await
-                            .outcome()
-                    }
-                };
-                End::Keep(core.conclude(outcome))
+            Session::Raw(raw) => {
+                let (outcome, contradiction) = raw.end(core, class, late).await;
+                let outcome = core.conclude(outcome);
+                match contradiction {
+                    Some(error) => End::Replace(error, outcome),
+                    None => End::Keep(outcome),
+                }
             }
         };
         let outcome = match end {

@@ -32,6 +32,7 @@ use crate::blocking::{
 use crate::classify::{Class, Kind};
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
+use crate::pool::Origin;
 use crate::replay::Attempted;
 use crate::retry::Effect;
 
@@ -111,21 +112,21 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             ));
         }
         let defaults = self.db.defaults();
-        if self.core.enter(defaults)? {
-            self.core.wait_for_place(defaults).await?;
-        }
+        self.core
+            .is_admitted(defaults, Some(defaults.timeout))
+            .await?;
         loop {
             self.core.pass(defaults)?;
             self.core.attempts += 1;
             let asked = Instant::now();
             let until = self.core.deadline().min(asked + defaults.acquire_timeout);
-            let (writes, timer) = (!self.core.op.read_only, &mut self.core.timer);
-            let acquired = self.db.acquire(writes, until, timer).await;
+            let (op, timer) = (self.core.op, &mut self.core.timer);
+            let acquired = self.db.acquire(op, until, timer).await;
             let error = match acquired {
                 Ok(lease) => return Ok(lease),
                 Err(error) => error,
             };
-            self.core.unopened(&error, asked, until);
+            self.core.unopened(&error, asked);
             if !self
                 .core
                 .try_again(defaults, error.class(), Effect::None)
@@ -194,14 +195,12 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         core.try_again(defaults, error.class(), Effect::None).await
     }
 
-    /// Tells the circuit breaker what an attempt has shown whose body was run.
+    /// Tells the circuit breaker, and the pool, what an attempt has shown whose body was run.
     fn report(&mut self, failure: Option<Class>) {
         match failure.map(|class| class.kind) {
             None => self.core.worked(),
-            // The server ends a session that idles in a transaction; that is the body's doing.
-            Some(Kind::SessionTimeout) => {}
             Some(kind) if kind.ends_session() || kind == Kind::CompletionUnknown => {
-                self.core.lost_connection();
+                self.db.doubt_idle();
             }
             // What a body returns may have nothing to do with the database.
             Some(_) => {}
@@ -231,16 +230,22 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
         let Self { call, lease } = self;
         let (mut lease, mut body) = (lease, body);
         loop {
-            let asked = Instant::now();
+            let origin = lease.origin();
             let (error, unused) = match call.attempt(lease, body).await {
                 Ended::Refused(error, body) => (error, body),
                 Ended::Done(result, outcome) => return call.end(result, outcome).await,
                 Ended::Panicked(panic) => resume_unwind(panic),
                 Ended::Abandoned => unreachable!("this caller still waits"),
             };
-            let until = call.core.deadline();
-            call.core.unopened(&error, asked, until);
-            if !call.again_after_refusal(&error).await {
+            let was_lost = error.kind().ends_session();
+            if was_lost {
+                call.db.doubt_idle();
+                call.core.lost_at_begin(origin);
+            }
+            // A connection that was lost while it was idle says nothing about the server.
+            let was_dead = was_lost && origin == Origin::Idle;
+            let draws_again = was_dead && call.core.may_draw_again(call.db.size());
+            if !draws_again && !call.again_after_refusal(&error).await {
                 return call.refuse(error);
             }
             // Not by another turn of the caller's loop: there is none where nothing is replayed, and

@@ -9,6 +9,7 @@ use crate::breaker::{Failure, Pass};
 use crate::classify::{Class, Kind};
 use crate::db::Defaults;
 use crate::error::{Error, Result};
+use crate::pool::Origin;
 use crate::state::State;
 
 impl CallCore {
@@ -22,18 +23,27 @@ impl CallCore {
         Ok(())
     }
 
-    /// Tells it that no session could be opened, which was tried from `asked` on
-    /// and at most until `until`.
-    pub(super) fn unopened(&mut self, error: &Error, asked: Instant, until: Instant) {
+    /// Tells it that no connection could be had, which was tried from `asked` on.
+    pub(super) fn unopened(&mut self, error: &Error, asked: Instant) {
         let Some(pass) = &mut self.pass else { return };
         match error.kind() {
             // Nobody has said anything.
-            Kind::Connection if Instant::now() >= until => pass.unanswered_for(asked.elapsed()),
+            Kind::Timeout => pass.unanswered_for(asked.elapsed()),
             // A server that has no connection left works, for those that have one.
             Kind::Connection | Kind::ShuttingDown | Kind::StartingUp => {
                 pass.failed(Failure::Refused);
             }
             _ => {}
+        }
+    }
+
+    /// Tells it that a connection was lost before the first answer on it. One that had been idle may
+    /// have been lost long ago, which says nothing about the server of today.
+    pub(super) fn lost_at_begin(&mut self, origin: Origin) {
+        if let Some(pass) = &mut self.pass
+            && origin == Origin::New
+        {
+            pass.failed(Failure::Refused);
         }
     }
 
@@ -51,13 +61,6 @@ impl CallCore {
         }
     }
 
-    /// Tells it that the server went away.
-    pub(super) fn lost_connection(&mut self) {
-        if let Some(pass) = &mut self.pass {
-            pass.failed(Failure::Other);
-        }
-    }
-
     /// Tells it that the server works.
     #[cfg(feature = "blocking")]
     pub(super) fn worked(&mut self) {
@@ -67,17 +70,22 @@ impl CallCore {
     }
 
     /// Tells it what the statements of an attempt have shown.
-    pub(super) fn ran(&mut self, state: &State, failure: Option<Class>) {
-        let Some(pass) = &mut self.pass else { return };
-        // The server ends a session that idles in a transaction; that is the body's doing.
-        let idled = failure.is_some_and(|class| class.kind == Kind::SessionTimeout);
+    pub(super) fn ran(&mut self, state: &State, origin: Origin, failure: Option<Class>) {
+        if state.broken {
+            // Where the server has said that it ends the session, it is there.
+            let unsaid = failure.is_some_and(|class| class.kind == Kind::Connection);
+            if unsaid && state.first_answer_is_missing() {
+                self.lost_at_begin(origin);
+            }
+            return;
+        }
         // What went past dbop shows only in what the body returns.
-        let ends = failure.is_some_and(|class| class.kind.ends_session());
-        let lost = state.broken || (state.opaque && ends);
         let says_nothing = state.opaque && failure.is_some();
-        if lost && !idled {
-            self.lost_connection();
-        } else if !state.untouched() && !state.mid_statement() && !says_nothing {
+        if let Some(pass) = &mut self.pass
+            && !state.untouched()
+            && !state.mid_statement()
+            && !says_nothing
+        {
             pass.succeeded();
         }
     }

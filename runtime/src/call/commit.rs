@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
 
+use super::core::Running;
 use super::own::Own;
 use crate::backend::Backend;
 use crate::classify::{Category, Class, Kind, Retry};
@@ -21,14 +22,22 @@ use crate::uninterrupted::Uninterrupted;
 /// How long past the deadline the answer is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-/// What became of it. The hooks of the last two run unless another attempt follows.
+/// What became of it.
 pub(super) enum Committed {
     /// Committed after so long; the hooks have run.
     Yes(Duration),
     /// Rolled back.
-    No(Error, Due),
-    /// The answer was lost.
-    Unknown(Error, Due),
+    No(Failed),
+    /// The answer was lost, or not given for so long.
+    Unknown(Failed, Option<Duration>),
+}
+
+/// A `COMMIT` that may be followed by another attempt.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) due: Due,
+    /// The call's place among those that may run at once, for that attempt.
+    pub(super) place: Option<Running>,
 }
 
 pub(super) fn commit<DB: Backend>(
@@ -36,32 +45,59 @@ pub(super) fn commit<DB: Backend>(
     deadline: Instant,
     mut timer: Timer,
     op: &'static Op,
+    place: Option<Running>,
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
         let left = own.state.left();
+        // What only reads has nothing to commit, so its answer is not worth a longer wait, and a lost
+        // one leaves nothing open.
+        let writes = !own.only_reads();
+        let grace = if writes { GRACE } else { Duration::ZERO };
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
         let committing = DB::TransactionManager::commit(lease.conn());
-        let answer = timer.until(deadline + GRACE, committing).await;
+        let answer = timer.until(deadline + grace, committing).await;
         match answer {
             Ok(Ok(())) => {
                 let took = asked.elapsed();
                 lease.left = left;
                 lease.release().await;
+                // Another call's from now on, which may be one of a hook.
+                drop(place);
                 Due::new(hooks, Outcome::Committed, op).run().await;
                 Committed::Yes(took)
             }
             Ok(Err(error)) if DB::outcome_of_failed_commit(&error) == Outcome::RolledBack => {
                 lease.release().await;
-                Committed::No(error.into(), Due::new(hooks, Outcome::RolledBack, op))
+                Committed::No(Failed {
+                    error: error.into(),
+                    due: Due::new(hooks, Outcome::RolledBack, op),
+                    place,
+                })
             }
             answer => {
+                lease.was_lost();
                 drop(lease);
-                let error = match answer {
-                    Ok(Err(error)) => error.into(),
-                    _ => Error::deadline("the answer to COMMIT"),
+                let (error, unanswered) = match answer {
+                    Ok(Err(error)) => (error.into(), None),
+                    _ => (
+                        Error::deadline("the answer to COMMIT"),
+                        Some(asked.elapsed()),
+                    ),
                 };
-                Committed::Unknown(lost(error), Due::new(hooks, Outcome::Unknown, op))
+                if !writes {
+                    return Committed::No(Failed {
+                        error,
+                        due: Due::new(hooks, Outcome::RolledBack, op),
+                        place,
+                    });
+                }
+                let failed = Failed {
+                    error: lost(error),
+                    due: Due::new(hooks, Outcome::Unknown, op),
+                    place,
+                };
+                Committed::Unknown(failed, unanswered)
             }
         }
     })

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tracing::{Span, field};
 
 use super::body::Body;
-use super::result::ResultOf;
+use super::result::{Ended, ResultOf};
 use crate::breaker::{Circuit, Pass};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
@@ -34,7 +35,7 @@ pub(crate) struct CallCore {
     pub(super) single: bool,
     /// It runs inside another call, which does the counting.
     pub(super) joined: bool,
-    /// Its deadline is its own, and not that of the call that it has joined.
+    /// It has a deadline, and that is its own and not that of the call that it has joined.
     pub(super) hurries: bool,
     /// For whatever it waits for.
     pub(super) timer: Timer,
@@ -53,6 +54,14 @@ pub(crate) struct CallCore {
     place: Option<Running>,
     /// Of the circuit breaker, for this attempt.
     pub(super) pass: Option<Pass>,
+    /// Connections that were found dead, and replaced at once.
+    drawn_again: u32,
+    /// The last attempt has let go of a statement that may be running still.
+    pub(super) left_running: bool,
+    /// A body that declares that it only reads may have lifted what keeps it from writing.
+    pub(super) unguarded: bool,
+    /// The database was told to end a statement at the call's deadline.
+    pub(super) limited: bool,
     most_attempts: u32,
     /// A poll of its body that takes longer is reported.
     pub(super) longest_poll: Millis,
@@ -82,6 +91,10 @@ impl CallCore {
             once: None,
             place: None,
             pass: None,
+            drawn_again: 0,
+            left_running: false,
+            unguarded: false,
+            limited: false,
             most_attempts: 1,
             longest_poll: Millis::MAX,
             span: span(op, system),
@@ -90,14 +103,16 @@ impl CallCore {
 
     /// What an outermost call does once: its deadline, its share of the retry budget, its place
     /// among the calls that may run at once. `true`: it has to [wait](Self::wait_for_place) for that.
-    pub(super) fn enter(&mut self, defaults: &Defaults) -> Result<bool> {
+    /// `timeout` is how long the call may take if its operation does not say; `None`: no deadline.
+    fn enter(&mut self, defaults: &Defaults, timeout: Option<Duration>) -> Result<bool> {
         if self.started.is_some() {
             return Ok(false);
         }
         let started = Instant::now();
         self.started = Some(started);
-        let timeout = self.op.timeout.unwrap_or(defaults.timeout);
+        let timeout = self.op.timeout.or(timeout).unwrap_or(FOR_EVER);
         self.until = Some(started + timeout.min(FOR_EVER));
+        self.hurries = timeout < FOR_EVER;
         let policy = self.op.policy(defaults.retry);
         self.most_attempts = policy.attempts.max(policy.outage_attempts);
         self.longest_poll = Millis::new(defaults.limits.poll);
@@ -110,7 +125,24 @@ impl CallCore {
         Ok(self.place.is_none())
     }
 
-    pub(super) async fn wait_for_place(&mut self, defaults: &Defaults) -> Result<()> {
+    /// [Enters](Self::enter) the call, and waits for its place. A refused call lets other tasks run before it fails. A loop of refused calls would otherwise
+    /// never leave its thread, and the probe that closes the circuit needs the thread as well.
+    pub(super) async fn is_admitted(
+        &mut self,
+        defaults: &Defaults,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        match self.enter(defaults, timeout) {
+            Ok(true) => self.wait_for_place(defaults).await,
+            Ok(false) => Ok(()),
+            Err(refused) => {
+                yield_now().await;
+                Err(refused)
+            }
+        }
+    }
+
+    async fn wait_for_place(&mut self, defaults: &Defaults) -> Result<()> {
         if let Some(limit) = &self.op.limit {
             // A probe that stands in a queue of ours would keep the circuit from closing.
             self.pass = None;
@@ -134,6 +166,16 @@ impl CallCore {
     #[cfg(feature = "blocking")]
     pub(super) fn running(&self) -> Option<Running> {
         self.place.clone()
+    }
+
+    /// Its place, to be given up by whoever ends its session.
+    pub(super) fn take_place(&mut self) -> Option<Running> {
+        self.place.take()
+    }
+
+    /// Its place, for another attempt.
+    pub(super) fn keep_place(&mut self, place: Option<Running>) {
+        self.place = place;
     }
 
     /// The body that was to be given a session was not.
@@ -171,6 +213,10 @@ impl CallCore {
         if self.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
             return false;
         }
+        // Replayed as one that only reads, it might write a second time.
+        if self.unguarded && effect == Effect::Possible {
+            return false;
+        }
         let wait = retry::next_wait(
             self.op,
             defaults.retry,
@@ -183,9 +229,11 @@ impl CallCore {
         if effect == Effect::Possible && !self.op.read_only {
             self.unknown = true;
             // What was sent over a lost connection may be running still, and so may what a call
-            // inside gave up at its own deadline: neither must land after what the next attempt
+            // inside gave up at its own deadline, or what the body itself has let go: none of that must land after what the next attempt
             // does. A marker sees to that by itself.
-            let lost = retry::is_outage(class.kind) || class.kind == Kind::Timeout;
+            let lost = retry::is_outage(class.kind)
+                || class.kind == Kind::Timeout
+                || std::mem::take(&mut self.left_running);
             if lost && !self.op.once {
                 wait = wait.max(self.until_ended.get());
             }
@@ -196,6 +244,17 @@ impl CallCore {
         self.stale_plans = class.kind == Kind::StalePlan;
         self.pause(class, wait).await;
         self.pass(defaults).is_ok()
+    }
+
+    /// The connection of this attempt was found dead. Whether there is another one, which is no
+    /// further attempt; as often as there may be such connections.
+    pub(super) fn may_draw_again(&mut self, connections: u32) -> bool {
+        let may = self.drawn_again < connections;
+        if may {
+            self.drawn_again += 1;
+            self.attempts -= 1;
+        }
+        may
     }
 
     /// Somebody else has a lock and lets go of it soon. That is a queue to stand in, and no attempt;
@@ -237,8 +296,9 @@ impl CallCore {
         }
     }
 
-    /// No other attempt follows.
+    /// No other attempt follows. The place is another call's from now on, which may be one of a hook.
     pub(super) async fn run_due(&mut self) {
+        self.place = None;
         if let Some(due) = self.due.take() {
             due.run().await;
         }
@@ -281,21 +341,25 @@ impl CallCore {
             self.failed_with(failure.class.kind);
         }
         let outcome = self.conclude(outcome);
-        (of.finish)(
-            &mut result,
-            self.op.name,
-            self.attempts,
-            outcome,
-            self.joined,
-        );
+        (of.finish)(&mut result, self.ended(outcome));
         result
+    }
+
+    pub(super) fn ended(&self, outcome: Outcome) -> Ended {
+        Ended {
+            operation: self.op.name,
+            attempts: self.attempts,
+            outcome,
+            joined: self.joined,
+            limited: self.limited,
+        }
     }
 
     /// No attempt could begin.
     pub(super) fn refused(&mut self, mut error: Error) -> Error {
         let outcome = self.conclude(Outcome::RolledBack);
         self.failed_with(error.kind());
-        error.finish(self.op.name, self.attempts, outcome, self.joined);
+        error.finish(self.ended(outcome));
         error
     }
 

@@ -12,6 +12,7 @@ use crate::error::{Error, Outcome, Result};
 use crate::once::{self, Claim, Marker};
 use crate::op::Op;
 use crate::savepoint::Savepoint;
+use crate::settings::FOR_EVER;
 use crate::state::{State, View};
 use crate::statement;
 use crate::tx_state::{FailedJoin, Undo};
@@ -67,7 +68,7 @@ impl CallCore {
             was_clean: matches!(undo(view.state), Undo::No),
         };
         let deadline = match op.timeout {
-            Some(timeout) => outer.deadline.min(Instant::now() + timeout),
+            Some(timeout) => outer.deadline.min(Instant::now() + timeout.min(FOR_EVER)),
             None => outer.deadline,
         };
         self.until = Some(deadline);

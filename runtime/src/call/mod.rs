@@ -35,6 +35,7 @@ mod core;
 mod join;
 mod open;
 mod own;
+mod raw;
 mod result;
 mod unscoped;
 
@@ -46,6 +47,7 @@ pub use body::Body;
 pub(crate) use commit::lost;
 #[cfg(feature = "blocking")]
 pub(crate) use core::Running;
+pub(crate) use result::Ended;
 pub use result::OpResult;
 pub use unscoped::{Unscoped, UnscopedAttempt};
 
@@ -55,10 +57,10 @@ use crate::error::{Error, Outcome};
 use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::Op;
 use crate::scope::{Scope, Source};
-use crate::state::State;
 use attempt::Session;
 use core::CallCore;
 use open::Place;
+use raw::Raw;
 use result::{KeptOf, ResultOf};
 
 /// A call of `#[db_op]` or `#[transactional]` with a session.
@@ -204,16 +206,10 @@ async fn open_session<'a, DB: Backend>(
         Source::Joined(_) => unreachable!("it has joined"),
         Source::Raw(conn) => {
             let defaults = Defaults::elsewhere();
-            if core.enter(defaults)? {
-                core.wait_for_place(defaults).await?;
-            }
-            core.attempts += 1;
-            core.single = true;
-            let mut state = State::new(core.op, core.deadline(), core.longest_poll, None);
-            // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
-            state.read_only = false;
-            let state = Box::new(state);
-            return Ok(Claim::Won(Session::Raw { conn, state }));
+            core.is_admitted(defaults, defaults.timeout_without_session)
+                .await?;
+            let raw = Box::pin(Raw::open(conn, core)).await?;
+            return Ok(Claim::Won(Session::Raw(raw)));
         }
         Source::Db(db) => (Place::Lanes(db.lanes(core.op.read_only)), db.defaults()),
         Source::Pool(pool) => (Place::Pool(pool), Defaults::elsewhere()),

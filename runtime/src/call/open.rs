@@ -16,9 +16,11 @@ use crate::idle::Idle;
 use crate::lanes::Lanes;
 use crate::lease::{Lease, Left};
 use crate::once::{self, Claim};
+use crate::op::Op;
 use crate::pool;
 use crate::retry::Effect;
-use crate::state::State;
+use crate::sql::Traces;
+use crate::state::{Guard, State};
 use crate::timer::Timer;
 use crate::tx_state::TxState;
 
@@ -29,35 +31,49 @@ pub(super) enum Place<'a, DB: Backend> {
 }
 
 impl<DB: Backend> Place<'_, DB> {
-    /// A connection by `until` at the latest, if it is `now`.
-    async fn acquire(&self, now: Instant, until: Instant, timer: &mut Timer) -> Result<Lease<DB>> {
+    /// A connection for `op` by `until` at the latest, if it is `now`.
+    async fn acquire(
+        &self,
+        op: &'static Op,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
         match self {
-            Self::Lanes(lanes) => lanes.acquire(now, until, timer).await,
+            Self::Lanes(lanes) => lanes.acquire(op, now, until, timer).await,
             // In a box, or each call on a `Db` would have room for it.
-            Self::Pool(pool) => Box::pin(pool::acquire_from(pool, now, until, timer)).await,
+            Self::Pool(pool) => Box::pin(pool::acquire_from(pool, op, now, until, timer)).await,
         }
     }
 
     fn is_read_only(&self) -> bool {
         matches!(self, Self::Lanes(lanes) if lanes.read_only)
     }
+
+    /// The connections that there may be.
+    fn size(&self) -> u32 {
+        match self {
+            Self::Lanes(lanes) => lanes.size(),
+            Self::Pool(pool) => pool.options().get_max_connections(),
+        }
+    }
 }
 
 impl CallCore {
     /// A session of its own, as soon as there is one. Nothing can have been applied when opening
-    /// one fails, so every transient failure is tried again.
+    /// one fails, so every transient failure is tried again. A connection that was lost while it was
+    /// idle, or that the server was told to end, says nothing about the next one. So another one is
+    /// taken, which is no further attempt.
     pub(super) async fn open<DB: Backend>(
         &mut self,
         place: &Place<'_, DB>,
         defaults: &Defaults,
     ) -> Result<Claim<Box<Own<DB>>>> {
-        if self.enter(defaults)? {
-            self.wait_for_place(defaults).await?;
-        }
+        self.is_admitted(defaults, Some(defaults.timeout)).await?;
         let mut turns = 0;
         let mut queued_for = None;
         let mut table_made = false;
-        loop {
+        'attempt: loop {
             // Who stands in a queue has been let through.
             if queued_for.is_none() {
                 self.pass(defaults)?;
@@ -67,19 +83,25 @@ impl CallCore {
             let until = self.deadline().min(asked + defaults.acquire_timeout);
             // One await after the other, because the larger would have room for the smaller, too.
             let opened = 'opened: {
-                let lease = match place.acquire(asked, until, &mut self.timer).await {
+                let (op, timer) = (self.op, &mut self.timer);
+                let lease = match place.acquire(op, asked, until, timer).await {
                     Ok(lease) => lease,
-                    Err(error) => break 'opened Err(error),
+                    Err(error) => {
+                        self.unopened(&error, asked);
+                        break 'opened Err(error);
+                    }
                 };
-                self.open_on(lease, place.is_read_only(), defaults).await
+                match self.open_on(lease, place.is_read_only(), defaults).await {
+                    Err(Unopened::WasEnded(_)) if self.may_draw_again(place.size()) => {
+                        continue 'attempt;
+                    }
+                    opened => opened.map_err(Unopened::into_error),
+                }
             };
             let opened = match opened {
                 Ok(own) if self.once.is_some() => Box::pin(self.claim(own)).await,
                 Ok(own) => return Ok(Claim::Won(own)),
-                Err(error) => {
-                    self.unopened(&error, asked, until);
-                    Err(error)
-                }
+                Err(error) => Err(error),
             };
             let mut error = match opened {
                 Ok(claim) => return Ok(claim),
@@ -131,7 +153,7 @@ impl CallCore {
                 Ok(Claim::Settled(answer))
             }
             Err(error) => {
-                self.ran(&own.state, Some(error.class()));
+                own.report(self, Some(error.class()));
                 own::undo(own, self, late).await;
                 Err(error)
             }
@@ -147,7 +169,7 @@ impl CallCore {
     ) -> Result<()> {
         let (now, deadline) = (Instant::now(), self.deadline());
         let until = deadline.min(now + defaults.acquire_timeout);
-        let mut lease = place.acquire(now, until, &mut self.timer).await?;
+        let mut lease = place.acquire(self.op, now, until, &mut self.timer).await?;
         lease.left = Left::Unfinished;
         let making = DB::run(lease.conn(), DB::ONCE_SCHEMA.into_sql_str());
         let made = self.timer.until(deadline, making).await;
@@ -180,17 +202,23 @@ impl CallCore {
         mut lease: Lease<DB>,
         guarded: bool,
         defaults: &Defaults,
-    ) -> Result<Box<Own<DB>>> {
+    ) -> Result<Box<Own<DB>>, Unopened> {
         if self.op.once && defaults.markers.is_due() {
             Box::pin(self.clean_up(&mut lease, defaults)).await;
         }
-        let guard =
+        let unguarded =
             self.op.read_only && !guarded && (DB::GUARDS_TRANSACTIONS || !self.op.transaction);
-        if !(self.op.transaction || guard || self.stale_plans) {
-            let state = self.state::<DB>(None, defaults.limits.idle);
+        // Where nothing that provably reads can write, a guard is set only for what may.
+        let late = unguarded && DB::SELECTS_ONLY_READ && self.op.guards_late();
+        let guard = unguarded && !late;
+        let longer = self.longer(defaults);
+        if !(self.op.transaction || guard || self.stale_plans || longer.is_some()) {
+            let state = self.state(&lease, late, None, defaults.limits.idle);
             return Ok(Box::new(Own::new(lease, state)));
         }
         let asked = Instant::now();
+        self.limited = longer.is_some()
+            || (self.op.transaction && self.statement_timeout(defaults, asked).is_some());
         // Out of this call for a while, because the work borrows the rest.
         let mut timer = std::mem::take(&mut self.timer);
         let preparing = self.prepare(&mut lease, defaults, guard, asked);
@@ -200,27 +228,33 @@ impl CallCore {
         match &begun {
             Ok(Ok(())) if !self.op.transaction => {}
             Ok(Ok(())) => self.answered(answered - asked),
-            // The connection was refused or lost, which is told with the error.
-            Ok(Err(error)) if !DB::has_answered(error) => {}
+            Ok(Err(error)) if !DB::has_answered(error) => {
+                lease.was_lost();
+                // Where the server has said that it ends the session, it is there.
+                if !matches!(error, sqlx::Error::Database(_)) {
+                    self.lost_at_begin(lease.origin);
+                }
+            }
             Ok(Err(_)) => self.answered(answered - asked),
-            Err(_) => self.unanswered(answered - asked),
+            Err(_) => {
+                lease.was_lost();
+                self.unanswered(answered - asked);
+            }
         }
         let failure = match begun {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Error::from(error)),
-            Err(_) => Some(Error::deadline("the transaction to begin")),
+            Ok(Ok(())) => {
+                let state = self.state(&lease, late, Some(answered), defaults.limits.idle);
+                return Ok(Box::new(Own::new(lease, state)));
+            }
+            Ok(Err(error)) if !DB::has_answered(&error) && lease.may_have_ended(&error) => {
+                Unopened::WasEnded(error.into())
+            }
+            Ok(Err(error)) => Unopened::Failed(error.into()),
+            Err(_) => Unopened::Failed(Error::deadline("the transaction to begin")),
         };
-        match failure {
-            None => {
-                let state = self.state::<DB>(Some(answered), defaults.limits.idle);
-                Ok(Box::new(Own::new(lease, state)))
-            }
-            Some(error) => {
-                // Discarded whatever the error was: one left behind would meet the next borrower.
-                lease.give_back(self.deadline(), &mut self.timer).await;
-                Err(error)
-            }
-        }
+        // Discarded whatever the error was: one left behind would meet the next borrower.
+        lease.give_back(self.deadline(), &mut self.timer).await;
+        Err(failure)
     }
 
     /// Makes the connection what the operation asks for. It is unfinished until that is done.
@@ -241,7 +275,13 @@ impl CallCore {
         }
         if guard {
             lease.guarded = true;
-            DB::run(lease.conn(), DB::READ_ONLY_ON.into_sql_str()).await?;
+            let was_set = DB::make_read_only(lease.conn()).await?;
+            // What was so before is not ours to lift.
+            lease.guarded = !was_set;
+        }
+        if let Some(limit) = self.longer(defaults) {
+            lease.traces = Traces::State;
+            DB::limit_statements(lease.conn(), limit).await?;
         }
         if op.transaction {
             lease.left = Left::Unfinished;
@@ -250,7 +290,7 @@ impl CallCore {
                 read_only: op.read_only,
                 deferrable: op.deferrable,
                 foreign: defaults.statement_timeout.is_none(),
-                shorter: self.shorter(defaults, now),
+                statement_timeout: self.statement_timeout(defaults, now),
             };
             let sql = DB::begin_sql(lease.conn(), &begin);
             DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
@@ -258,26 +298,63 @@ impl CallCore {
         Ok(())
     }
 
-    /// The time left, where that is clearly less than what the session allows a statement anyway.
-    fn shorter(&self, defaults: &Defaults, now: Instant) -> Option<Duration> {
+    /// The time left, where that is not what the session allows a statement anyway: clearly less, or
+    /// more because the operation has asked for more.
+    fn statement_timeout(&self, defaults: &Defaults, now: Instant) -> Option<Duration> {
         const NOT_WORTH_A_SETTING: Duration = Duration::from_secs(1);
         let left = self.deadline().saturating_duration_since(now);
         match defaults.statement_timeout {
+            Some(of_session) if left > of_session => self.op.timeout.map(|_| left),
             Some(of_session) if left + NOT_WORTH_A_SETTING >= of_session => None,
             _ => Some(left),
         }
     }
 
+    /// The time that a session without a transaction is to allow a statement, where the operation
+    /// has asked for more than the session allows. (For less, the call's own deadline is enough, and
+    /// costs no statement.)
+    fn longer(&self, defaults: &Defaults) -> Option<Duration> {
+        let asked = self.op.timeout.filter(|_| !self.op.transaction)?;
+        let of_session = defaults.statement_timeout?;
+        (asked > of_session).then(|| self.deadline().saturating_duration_since(Instant::now()))
+    }
+
     /// Of a session that has just been opened; its transaction has `begun` then.
-    fn state<DB: Backend>(&self, begun: Option<Instant>, longest_idle: Duration) -> State {
+    fn state<DB: Backend>(
+        &self,
+        lease: &Lease<DB>,
+        guards_late: bool,
+        begun: Option<Instant>,
+        longest_idle: Duration,
+    ) -> State {
         let op = self.op;
         let tx = begun.filter(|_| op.transaction).map(|begun| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
             let idle = Idle::new(op, longest_idle, begun);
-            TxState::new(isolation, DB::ERROR_ABORTS, idle)
+            TxState::new(isolation, DB::ERROR_ABORTS, idle, lease.ends())
         });
-        State::new(op, self.deadline(), self.longest_poll, tx)
+        let mut state = State::new(op, self.deadline(), self.longest_poll, tx);
+        state.traces = lease.traces;
+        if guards_late {
+            state.guard = Guard::Pending;
+        }
+        state
+    }
+}
+
+/// Why a connection has not become a session.
+enum Unopened {
+    /// Somebody had ended it, which says nothing about the next.
+    WasEnded(Error),
+    Failed(Error),
+}
+
+impl Unopened {
+    fn into_error(self) -> Error {
+        match self {
+            Self::WasEnded(error) | Self::Failed(error) => error,
+        }
     }
 }
 

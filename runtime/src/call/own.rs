@@ -12,8 +12,9 @@ use crate::db::Defaults;
 use crate::error::{Error, Outcome};
 use crate::hooks::{Due, Hooks};
 use crate::lease::{Lease, Left};
+use crate::pool::Origin;
 use crate::retry::Effect;
-use crate::state::{State, View, ended_unseen};
+use crate::state::{Guard, State, View, ended_unseen};
 use crate::statement;
 use crate::timer::Timer;
 use crate::tx_state::Undo;
@@ -44,14 +45,39 @@ impl<DB: Backend> Own<DB> {
     /// What is left to do with the connection, and the hooks.
     pub(super) fn take(mut self) -> (Lease<DB>, Hooks) {
         let hooks = self.take_hooks();
-        (self.lease.take().expect("held until its end"), hooks)
+        let mut lease = self.lease.take().expect("held until its end");
+        lease.traces = self.state.traces;
+        lease.guarded |= self.state.guard == Guard::Set;
+        (lease, hooks)
+    }
+
+    /// Whether the database keeps the body from writing.
+    pub(super) fn only_reads(&self) -> bool {
+        self.state.is_guarded()
     }
 
     /// What a rolled back transaction may have left behind all the same.
-    fn effect(&self) -> Effect {
+    /// `cut_off`: what went past dbop may be running still.
+    fn effect(&self, cut_off: bool) -> Effect {
+        let running = self.state.mid_statement() || (cut_off && self.state.opaque);
         match &self.state.tx {
-            Some(tx) if tx.escaped => Effect::Possible,
+            Some(tx) if tx.may_have_escaped(running) => Effect::Possible,
             _ => Effect::None,
+        }
+    }
+
+    /// Tells the circuit breaker, and the pool, what the statements have shown.
+    pub(super) fn report(&mut self, core: &mut CallCore, failure: Option<Class>) {
+        let ends = failure.is_some_and(|class| class.kind.ends_session());
+        let lost = self.state.broken || (self.state.opaque && ends);
+        let lease = self.lease.as_mut().expect("held until its end");
+        core.ran(&self.state, lease.origin, failure);
+        // Replayed, it might write a second time.
+        core.unguarded |= self.state.read_only && !self.state.is_guarded();
+        core.left_running |= self.state.mid_statement();
+        if lost {
+            self.state.broken = true;
+            lease.was_lost();
         }
     }
 
@@ -68,12 +94,17 @@ impl<DB: Backend> Drop for Own<DB> {
             return;
         };
         self.state.stop_idling(Instant::now());
+        lease.traces = self.state.traces;
+        lease.guarded |= self.state.guard == Guard::Set;
         let State { opaque, broken, .. } = self.state;
+        if broken {
+            lease.was_lost();
+        }
         // What went past dbop may be running still.
-        if self.state.tx.is_some() || broken || opaque || self.state.mid_statement() {
+        if self.state.tx.is_some() || opaque || self.state.mid_statement() {
             lease.left = Left::Unfinished;
         }
-        let outcome = self.effect().outcome();
+        let outcome = self.effect(true).outcome();
         let mut due = Due::new(self.take_hooks(), outcome, self.state.op);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !due.is_empty() => drop(runtime.spawn(async move {
@@ -116,8 +147,17 @@ pub(super) async fn end_operation<DB: Backend>(
     failure: Option<Class>,
     late: bool,
 ) -> End {
+    if failure.is_none() && own.state.is_unread() {
+        // What becomes of the rest is for the contradiction to say.
+        let View { conn, state } = own.view();
+        let drained = Box::pin(statement::drain::<DB>(conn, state));
+        let _ = core
+            .timer
+            .until(core.until.expect("the call has entered"), drained)
+            .await;
+    }
+    own.report(core, failure);
     let state = &own.state;
-    core.ran(state, failure);
     let contradiction = state.contradiction().filter(|_| failure.is_none());
     let class = failure.or(contradiction.as_ref().map(Error::class));
     let refined = class.map(|class| DB::refine(class, !core.op.read_only));
@@ -136,14 +176,25 @@ pub(super) async fn end_operation<DB: Backend>(
         }
         None => None,
     };
+    let no_answer = own.state.broken && own.state.first_answer_is_missing();
     let (mut lease, _) = own.take();
     lease.left = left;
+    let was_dead = no_answer && lease.origin == Origin::Idle;
+    let siblings = lease.pool_size().filter(|_| was_dead);
     // Only where another attempt may follow does anyone have to wait for it.
     give_back(lease, core, late || class.is_none()).await;
 
     let (Some(class), Some(effect)) = (refined, effect) else {
         return End::Keep(core.conclude(Outcome::Committed));
     };
+    if let Some(siblings) = siblings
+        && effect == Effect::None
+        && !core.is_last()
+        && core.may_draw_again(siblings)
+    {
+        // It had been lost while it was idle, which is no attempt at all.
+        return End::Again;
+    }
     // A body that fails without having touched its session failed at something else, and whether
     // that can be repeated is not known here.
     let repeat = if untouched { Effect::Possible } else { effect };
@@ -174,7 +225,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     kept: Option<String>,
 ) -> End {
     own.state.stop_idling(Instant::now());
-    core.ran(&own.state, failure);
+    own.report(core, failure);
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {
             // Was what the body did past dbop still inside the transaction?
@@ -185,7 +236,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     match verdict(&mut own, core).await {
         Undo::No => {}
         Undo::Quietly => {
-            let outcome = core.conclude(own.effect().outcome());
+            let outcome = core.conclude(own.effect(false).outcome());
             core.due = undo(own, core, false).await.for_later();
             core.run_due().await;
             return End::Keep(outcome);
@@ -212,21 +263,26 @@ pub(super) async fn end_transaction<DB: Backend>(
         core.deadline(),
         std::mem::take(&mut core.timer),
         core.op,
+        core.take_place(),
     )
     .await;
     core.committing = false;
-    let (error, due, effect) = match committed {
+    let (failure, effect) = match committed {
         Committed::Yes(took) => {
             core.answered(took);
             return End::Keep(core.conclude(Outcome::Committed));
         }
-        Committed::No(error, due) => (error, due, Effect::None),
-        Committed::Unknown(error, due) => {
-            core.lost_connection();
-            (error, due, Effect::Possible)
+        Committed::No(failure) => (failure, Effect::None),
+        Committed::Unknown(failure, unanswered) => {
+            if let Some(waited) = unanswered {
+                core.unanswered(waited);
+            }
+            (failure, Effect::Possible)
         }
     };
+    let commit::Failed { error, due, place } = failure;
     core.due = due.for_later();
+    core.keep_place(place);
     failed(core, defaults, (error.class(), Some(error)), effect).await
 }
 
@@ -240,8 +296,10 @@ async fn verdict<DB: Backend>(own: &mut Own<DB>, core: &mut CallCore) -> Undo {
     }
     // A helper's `begin` that is dropped at the wrong moment rolls back ours, and what comes after
     // commits by itself.
-    if let Some(tx) = &mut state.tx {
-        tx.escaped |= tx.unseen && depth == 0;
+    if let Some(tx) = &mut state.tx
+        && depth == 0
+    {
+        tx.found_ended();
     }
     if ask || state.suspicion().is_some() {
         let deadline = core.deadline();
@@ -254,6 +312,9 @@ async fn verdict<DB: Backend>(own: &mut Own<DB>, core: &mut CallCore) -> Undo {
         });
         // A question that fails leaves its error in the state.
         if core.timer.until(deadline, asking).await.is_err() {
+            if let Some(tx) = &mut own.state.tx {
+                tx.is_not_answered();
+            }
             return Undo::WithError(Error::deadline("the transaction to be ready to commit"));
         }
     }
@@ -270,7 +331,7 @@ async fn roll_back<DB: Backend>(
 ) -> End {
     let (class, error) = failed_with;
     let refined = DB::refine(class, !core.op.read_only);
-    let effect = own.effect();
+    let effect = own.effect(late);
     // What went past the transaction is covered by no marker.
     core.single |= core.op.once && effect == Effect::Possible;
     let at_once = late || is_spoiled(refined);
@@ -320,7 +381,7 @@ pub(super) async fn undo<DB: Backend>(
     } else {
         Left::Unfinished
     };
-    let outcome = own.effect().outcome();
+    let outcome = own.effect(at_once).outcome();
     let (mut lease, hooks) = own.take();
     let due = Due::new(hooks, outcome, op);
     lease.left = left;

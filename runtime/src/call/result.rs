@@ -21,7 +21,36 @@ pub trait OpResult: Sized {
     fn failure(&self) -> Option<Failure<'_>>;
 
     /// Writes what the call knows at its end into the error, if it can hold that.
-    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome, joined: bool);
+    fn finish(&mut self, ended: Ended);
+}
+
+/// What a call knows when it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    pub(crate) operation: &'static str,
+    pub(crate) attempts: u32,
+    pub(crate) outcome: Outcome,
+    /// Its outcome is for an outer call to say.
+    pub(crate) joined: bool,
+    /// The database was told to end a statement at the call's deadline.
+    pub(crate) limited: bool,
+}
+
+impl Ended {
+    /// Of a call that is no part of another one.
+    pub(crate) const fn outermost(
+        operation: &'static str,
+        attempts: u32,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            operation,
+            attempts,
+            outcome,
+            joined: false,
+            limited: false,
+        }
+    }
 }
 
 /// An error as the runtime looks at it.
@@ -36,7 +65,7 @@ pub struct Failure<'a> {
 pub(super) struct ResultOf<R> {
     pub(super) refused: fn(Error) -> R,
     pub(super) failure: fn(&R) -> Option<Failure<'_>>,
-    pub(super) finish: fn(&mut R, &'static str, u32, Outcome, bool),
+    pub(super) finish: fn(&mut R, Ended),
     pub(super) once: Option<KeptOf<R>>,
 }
 
@@ -76,11 +105,11 @@ impl<T, E: DbError> OpResult for Result<T, E> {
         })
     }
 
-    fn finish(&mut self, operation: &'static str, attempts: u32, outcome: Outcome, joined: bool) {
+    fn finish(&mut self, ended: Ended) {
         if let Err(error) = self
             && let Some(error) = error.error_mut()
         {
-            error.finish(operation, attempts, outcome, joined);
+            error.finish(ended);
         }
     }
 }

@@ -53,11 +53,8 @@ impl<R> Unscoped<R> {
             return None;
         }
         let defaults = Defaults::elsewhere();
-        let entered = match self.core.enter(defaults) {
-            Ok(true) => self.core.wait_for_place(defaults).await,
-            entered => entered.map(drop),
-        };
-        if let Err(error) = entered {
+        let timeout = defaults.timeout_without_session;
+        if let Err(error) = self.core.is_admitted(defaults, timeout).await {
             self.result = Some((self.of.refused)(self.core.refused(error)));
             return None;
         }
@@ -107,7 +104,7 @@ impl<R> UnscopedAttempt<'_, R> {
             }
         };
         let outcome = core.conclude(outcome);
-        (of.finish)(&mut result, core.op.name, core.attempts, outcome, false);
+        (of.finish)(&mut result, core.ended(outcome));
         *self.result = Some(result);
     }
 }

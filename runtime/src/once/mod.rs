@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub use key::OnceKey;
 
 use crate::backend::Backend;
-use crate::call::OpResult;
+use crate::call::{Ended, OpResult};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db_error::DbError;
 use crate::error::{Error, Outcome, Result};
@@ -186,7 +186,7 @@ fn unanswered(op: &'static Op) -> Error {
          past dbop; see what that has done, and delete the marker if it is to be done again"
     );
     let mut error = Error::new(class, message);
-    error.finish(op.name, 1, Outcome::Unknown, false);
+    error.finish(Ended::outermost(op.name, 1, Outcome::Unknown));
     error
 }
 
