@@ -81,8 +81,6 @@ mod trusting;
 #[cfg(feature = "blocking")]
 mod work;
 
-#[cfg(feature = "postgres")]
-pub(crate) use bridge::background;
 pub use bridge::block_on;
 #[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};

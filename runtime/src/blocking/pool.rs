@@ -21,7 +21,9 @@ use crate::breaker::Breaker;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
 use crate::error::{Error, Result};
-use crate::pool::{exhausted, unopened};
+use crate::holders::{Holders, Holding};
+use crate::op::Op;
+use crate::pool::{Origin, exhausted, unopened};
 use crate::retry::Policy;
 use crate::settings::{FOR_EVER, Settings};
 use crate::timer::Timer;
@@ -85,6 +87,7 @@ struct Inner<M: Manager> {
     places: Arc<Semaphore>,
     /// Whose turn it is to write, where one connection writes at a time.
     writer: Option<Arc<Semaphore>>,
+    holders: Arc<Holders>,
     defaults: Defaults,
 }
 
@@ -113,26 +116,40 @@ impl<M: Manager> BlockingDb<M> {
         &self.inner.defaults
     }
 
-    /// A connection by `until` at the latest.
+    /// The connections that there may be.
+    pub(crate) fn size(&self) -> u32 {
+        self.inner.size
+    }
+
+    /// A connection was found dead, so those that are idle now are tried before they are used.
+    pub(crate) fn doubt_idle(&self) {
+        self.inner.pool().manager().doubt_idle();
+    }
+
+    /// A connection for `op` by `until` at the latest.
     pub(crate) async fn acquire(
         &self,
-        writes: bool,
+        op: &'static Op,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<M>> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
-            Some(writer) if writes => Some(inner.wait_for(writer, true, until, timer).await?),
+            Some(writer) if !op.read_only => {
+                Some(inner.wait_for(writer, true, until, timer).await?)
+            }
             _ => None,
         };
         let place = inner.wait_for(&inner.places, false, until, timer).await?;
         let pool = inner.pool().clone();
+        let holding = inner.holders.hold(op);
         // Dropped half-way, the pool would close the connection, and with it a database in memory.
         let opening = async move {
             let object = pool.get().await.map_err(unavailable::<M>)?;
             Ok(Lease {
                 object: Some(object),
                 keep: true,
+                _holding: holding,
                 _place: place,
                 _turn: turn,
             })
@@ -140,8 +157,9 @@ impl<M: Manager> BlockingDb<M> {
         let opening = Uninterrupted::new(Closing {
             opening: Some(opening),
         });
+        let asked = Instant::now();
         let lease = timer.until(until, opening).await;
-        lease.unwrap_or_else(|_| Err(unopened()))
+        lease.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))
     }
 }
 
@@ -214,7 +232,7 @@ impl<M: Manager> Inner<M> {
         match timer.until(until, Arc::clone(queue).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(exhausted(self.size, one_writer)),
+            Err(_) => Err(exhausted(self.size, one_writer, Some(&self.holders))),
         }
     }
 
@@ -251,11 +269,21 @@ pub(crate) struct Lease<M: Manager> {
     /// Given back when this is dropped, and closed otherwise.
     pub(super) keep: bool,
     // Given up when the connection is back.
+    _holding: Holding,
     _place: OwnedSemaphorePermit,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl<M: Manager> Lease<M> {
+    /// Whether the connection was opened for this call.
+    pub(crate) fn origin(&self) -> Origin {
+        let object = self.object.as_ref().expect("held until it is dropped");
+        match Object::metrics(object).recycled {
+            Some(_) => Origin::Idle,
+            None => Origin::New,
+        }
+    }
+
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut Slot<M::Connection>) -> R) -> R {
         let object = self.object.as_ref().expect("held until it is dropped");
         let mut slot = object
@@ -307,6 +335,13 @@ impl<M: Manager> BlockingBuilder<M> {
         self
     }
 
+    /// How long a connection that was idle may take to show that it is alive, before it is closed
+    /// and another one is opened. 5 s. (No limit on SQLite, which asks nobody over a network.)
+    pub fn validation_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.validation_timeout = timeout.min(FOR_EVER);
+        self
+    }
+
     /// How long a whole call may take, retries included, if the operation names no `timeout`.
     /// 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -338,7 +373,10 @@ impl<M: Manager> BlockingBuilder<M> {
     pub fn build(self) -> BlockingDb<M> {
         let size = self.settings.pool_size;
         let most = usize::try_from(size).unwrap_or(usize::MAX);
-        let manager = Trusting::new(self.manager);
+        // A database that is a file asks nobody over a network.
+        let patience = self.settings.validation_timeout;
+        let patience = (!M::Connection::ONE_WRITER).then_some(patience);
+        let manager = Trusting::new(self.manager, patience);
         let pool = Pool::builder(manager)
             .max_size(most)
             // The one that was used last has its pages and statements at hand.
@@ -352,6 +390,7 @@ impl<M: Manager> BlockingBuilder<M> {
                 size,
                 places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
                 writer,
+                holders: Arc::default(),
                 defaults: Defaults::of(&self.settings),
             }),
         }
