@@ -256,7 +256,9 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 ///
 /// The variant that carries `dbop::Error`, `sqlx::Error` or the error of a synchronous driver answers
 /// for what the database said; all others count as the application's own errors, which are never
-/// retried. The conversions that `#[from]` does not write are generated. A struct with one such field
+/// retried. A variant that says `category = transient` is: it counts as an outage, so a call has three
+/// attempts (`outage_attempts` of the retry policy) and takes them from the retry budget; what may have
+/// been applied is not repeated, as after any other failure. The conversions that `#[from]` does not write are generated. A struct with one such field
 /// works the same way.
 ///
 /// # Options

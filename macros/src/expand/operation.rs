@@ -5,7 +5,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::function::Function;
+use crate::function::{Function, Session};
 use crate::names::{self, Runtime};
 use crate::options::{Attribute, Isolation, Options, Retry, Timeout};
 
@@ -33,7 +33,13 @@ pub(super) fn item(
         Attribute::DbOp => quote!(operation),
         Attribute::Transactional => quote!(transaction),
     };
-    let settings = settings(options, runtime);
+    let mut settings = settings(options, runtime);
+    // Such a body's statements are not seen, so a `read_only` one is guarded from its beginning.
+    let is_raw = |session: &Session| session.may_be_raw();
+    let lends = !function.is_plain() && function.session.as_ref().is_some_and(is_raw);
+    if lends && options.read_only.is_some() {
+        settings.push(quote!(lends_connection()));
+    }
     quote_spanned!(names::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
 }
 

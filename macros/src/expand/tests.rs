@@ -47,6 +47,18 @@ pub(super) fn assert_rejected(attribute: Attribute, options: &str, function: &st
 }
 
 #[test]
+fn an_operation_that_only_reads_on_the_drivers_connection_says_so() {
+    let says_so = |options, session: &str| {
+        let function = format!("async fn f({session}) -> Result<usize, E> {{ g(conn).await }}");
+        expanded(DbOp, options, &function).contains("lends_connection")
+    };
+    assert!(says_so("read_only", "conn: &mut SqliteConnection"));
+    assert!(says_so("read_only", "#[session] conn: &mut Session"));
+    assert!(!says_so("", "conn: &mut SqliteConnection"));
+    assert!(!says_so("read_only", "conn: &mut Conn<'_, Sqlite>"));
+}
+
+#[test]
 fn a_timeout_of_none_is_not_the_default_one() {
     let function = "async fn f(conn: &mut Conn<'_, Sqlite>) -> Result<usize, E> { g(conn).await }";
     let expansion = |options| expanded(DbOp, options, function).replace(' ', "");
@@ -122,7 +134,7 @@ fn one_attempt_keeps_arguments_where_they_are() {
         "retry = never, db = self.db, read_only",
         "async fn f<'a>(mut self, mut conn: &'a mut PgConnection, (a, b): (u8, &mut u8)) -> Result<impl Sized, E> { body }",
         "async fn f(mut self, (a, b): (u8, &mut u8)) -> Result<impl Sized, E> {
-            static __DBOP_OP: P::Op = P::Op::operation(\"f\", P::core::file!(), P::core::line!()).read_only().retry_never();
+            static __DBOP_OP: P::Op = P::Op::operation(\"f\", P::core::file!(), P::core::line!()).read_only().retry_never().lends_connection();
             let __db = &(self.db);
             let mut __call = P::Call::<_, P::Postgres, Result<_, E>>::operation(&__DBOP_OP, P::core::convert::identity({ use P::AsScope as _; __db.as_scope() }));
             if let P::core::option::Option::Some(mut __attempt) = __call.begin().await {

@@ -20,6 +20,16 @@ pub(crate) struct Session {
     pub(crate) database: TokenStream,
 }
 
+impl Session {
+    /// Whether the body gets the driver's connection, or a type that may stand for it.
+    pub(crate) fn may_be_raw(&self) -> bool {
+        !matches!(
+            unmarked(&self.parameter.ty),
+            Some(Known::Tx(_) | Known::Conn(_))
+        )
+    }
+}
+
 /// What a type is when its name is one of those a session has.
 enum Known<'t> {
     Tx(&'t Type),
