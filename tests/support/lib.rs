@@ -40,6 +40,8 @@ pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
 /// For a handle whose network falls silent: it soon gives up a connection on which nobody answers.
 pub fn impatient<DB: Backend>(builder: Builder<DB>) -> Builder<DB> {
     builder
+        .validation_timeout(Duration::from_secs(1))
+        .close_timeout(Duration::from_secs(10))
 }
 
 /// The longest time that a handle takes to give up a connection on which nobody answers, on a

@@ -1,74 +1,21 @@
 //! Rows of a statement that writes, not read to their end.
 
-use dbop::{Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Outcome, Tx, db_op, transactional};
 use futures_util::TryStreamExt;
 use sqlx::Executor;
 
 use super::Database;
-use super::notes::{self, Runs, Trouble, insert, note_op, soon, stored};
+use super::notes::{self, Trouble, insert, note_op, soon, stored};
 
 /// May run twice.
-const THREE: &str = "INSERT INTO notes VALUES (1), (2), (3) ON CONFLICT DO NOTHING RETURNING id";
+pub(crate) const THREE: &str =
+    "INSERT INTO notes VALUES (1), (2), (3) ON CONFLICT DO NOTHING RETURNING id";
 
-async fn read_one<'e>(executor: impl Executor<'e, Database = Database>) -> sqlx::Result<i64> {
+pub(crate) async fn read_one<'e>(
+    executor: impl Executor<'e, Database = Database>,
+) -> sqlx::Result<i64> {
     let mut ids = sqlx::query_scalar(THREE).fetch(executor);
     Ok(ids.try_next().await?.expect("three rows"))
-}
-
-#[db_op]
-async fn half_read(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<i64, Trouble> {
-    runs.next();
-    Ok(read_one(&mut *conn).await?)
-}
-
-#[tokio::test]
-async fn an_operation_that_lets_go_of_a_write_half_way_does_not_say_ok() {
-    let db = notes::open_narrow().await;
-    let runs = Runs::default();
-    let error = half_read(&*db, &runs).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::CompletionUnknown);
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
-    assert_eq!(runs.count(), 1, "it may have been applied");
-    soon("the next call", note_op(&*db, 9)).await.unwrap();
-    assert!(stored(&db).await.contains(&9));
-}
-
-#[db_op]
-async fn goes_on_after_half(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
-    read_one(&mut *conn).await?;
-    insert(&mut *conn, 7).await.unwrap_err();
-    let read = sqlx::query("SELECT 1").fetch_optional(&mut *conn).await;
-    assert!(read.is_err(), "the connection has a statement on it");
-    Ok(())
-}
-
-#[tokio::test]
-async fn after_a_write_that_was_let_go_every_statement_is_refused() {
-    let db = notes::open_narrow().await;
-    let error = goes_on_after_half(&*db).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
-    soon("the next call", note_op(&*db, 9)).await.unwrap();
-    assert!(!stored(&db).await.contains(&7));
-}
-
-#[db_op(idempotent)]
-async fn half_read_once(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
-    if runs.next() == 1 {
-        read_one(&mut *conn).await?;
-    } else {
-        conn.execute(THREE).await?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_idempotent_operation_that_let_go_of_a_write_is_replayed() {
-    let db = notes::open_narrow().await;
-    let runs = Runs::default();
-    let call = soon("the call", half_read_once(&*db, &runs)).await;
-    call.unwrap();
-    assert_eq!(runs.count(), 2);
-    assert_eq!(stored(&db).await, [1, 2, 3]);
 }
 
 #[transactional]

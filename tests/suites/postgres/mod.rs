@@ -20,6 +20,9 @@ mod plans;
 mod repair;
 mod replay;
 mod rival;
+mod session_state;
+mod statement_limits;
+mod streams;
 mod swallowed;
 
 /// Keeps every other session from using `accounts`, until `ROLLBACK`.
@@ -32,6 +35,33 @@ pub(crate) const HURRY: &str = "SET lock_timeout = 100";
 /// A URL whose sessions soon give up waiting for a lock.
 pub(crate) fn impatient_url(url: &str) -> String {
     format!("{url}?options=-c%20lock_timeout%3D100")
+}
+
+/// Any error aborts the transaction.
+pub(crate) const ABORTS: bool = true;
+
+/// Texts that end the transaction and begin another one.
+pub(crate) const REOPENS: [&str; 9] = [
+    "COMMIT; BEGIN",
+    "ROLLBACK; BEGIN",
+    "COMMIT AND CHAIN",
+    "ROLLBACK AND CHAIN",
+    "/* /* */ SELECT */ COMMIT; BEGIN",
+    "SELECT '/*'; COMMIT; BEGIN",
+    "END; START TRANSACTION",
+    "SELECT '/*'; /* x; y */ COMMIT; BEGIN",
+    "SELECT 'a -- b'; -- x; y\nCOMMIT",
+];
+
+/// A statement that nothing but a limit ends.
+pub(crate) const ENDLESS: &str = "SELECT pg_sleep(1000)";
+/// One that takes a moment.
+pub(crate) const BRIEF: &str = "SELECT pg_sleep(0.1)";
+
+/// How long a statement of this session may run.
+pub(crate) async fn statement_limit(conn: &mut sqlx::PgConnection) -> String {
+    let limit = sqlx::query_scalar("SHOW statement_timeout");
+    limit.fetch_one(conn).await.expect("the setting")
 }
 
 /// `db.system.name` of its spans.

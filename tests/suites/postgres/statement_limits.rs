@@ -1,0 +1,114 @@
+//! How long one statement may run, and what becomes of one that took longer.
+
+use std::time::Duration;
+
+use dbop::{Builder, Conn, Kind, Outcome, Tx, db_op, transactional};
+use sqlx::{AssertSqlSafe, Executor, Postgres};
+
+use super::Database;
+use super::common::notes::{self, Runs, Trouble, soon};
+
+/// Far less than the operations of this suite may take.
+fn brief(builder: Builder<Postgres>) -> Builder<Postgres> {
+    builder
+        .pool_size(1)
+        .statement_timeout(Duration::from_millis(300))
+}
+
+/// Three times as long as the session allows.
+const LONG: &str = "SELECT pg_sleep(0.9)";
+/// As long as it takes to be sure that nothing but a limit ends it.
+const ENDLESS: &str = "SELECT pg_sleep(1000)";
+
+#[db_op(timeout = "1m")]
+async fn takes_long(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    conn.execute(LONG).await?;
+    Ok(())
+}
+
+#[transactional(timeout = "1m")]
+async fn takes_long_in_a_transaction(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
+    tx.execute(LONG).await?;
+    Ok(())
+}
+
+#[db_op(timeout = "1m", read_only)]
+async fn reads_for_long(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    conn.execute(LONG).await?;
+    Ok(())
+}
+
+#[db_op]
+async fn limit(conn: &mut Conn<'_, Database>) -> Result<String, Trouble> {
+    let limit = sqlx::query_scalar("SHOW statement_timeout");
+    Ok(limit.fetch_one(&mut *conn).await?)
+}
+
+#[tokio::test]
+async fn a_statement_may_take_as_long_as_its_operation_allows() {
+    let db = notes::open_with(brief).await;
+    soon("the transaction", takes_long_in_a_transaction(&*db))
+        .await
+        .unwrap();
+    soon("the operation", takes_long(&*db)).await.unwrap();
+    soon("the reader", reads_for_long(&*db)).await.unwrap();
+    assert_eq!(limit(&*db).await.unwrap(), "300ms", "for this call only");
+}
+
+#[db_op(read_only)]
+async fn reads_without_end(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    conn.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[transactional]
+async fn goes_on_without_end(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Trouble> {
+    runs.next();
+    tx.execute(ENDLESS).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_was_ended_by_its_own_limit_is_not_run_again() {
+    let db = notes::open_with(brief).await;
+    for in_a_transaction in [false, true] {
+        let runs = Runs::default();
+        let ended = if in_a_transaction {
+            soon("the transaction", goes_on_without_end(&*db, &runs)).await
+        } else {
+            soon("the reader", reads_without_end(&*db, &runs)).await
+        };
+        let error = ended.unwrap_err();
+        let error = error.database();
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (Kind::Timeout, 1),
+            "{error}"
+        );
+        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(runs.count(), 1);
+    }
+}
+
+#[transactional(timeout = "400ms", retry = never)]
+async fn is_late(tx: &mut Tx<'_, Database>, sql: &str) -> Result<(), Trouble> {
+    tx.execute(AssertSqlSafe(sql)).await?;
+    Ok(())
+}
+
+/// The server is told of the deadline, and may be faster than the call's own clock.
+#[tokio::test]
+async fn an_error_at_the_deadline_says_so_whoever_was_faster() {
+    let db = notes::open_narrow().await;
+    // The second gives the server's clock a start.
+    for sql in [
+        ENDLESS,
+        "SET LOCAL statement_timeout = 50; SELECT pg_sleep(1000)",
+    ] {
+        let error = soon("the call", is_late(&*db, sql)).await.unwrap_err();
+        let error = error.database();
+        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert!(error.to_string().contains("`timeout = \"..\"`"), "{error}");
+    }
+}
