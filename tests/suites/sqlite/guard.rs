@@ -1,7 +1,8 @@
-//! `read_only` in memory, where readers and writers share the one connection.
+//! `read_only` where readers and writers share connections: in memory, and on a pool of the caller's.
 
-use dbop::{Db, Kind, Tx, transactional};
-use sqlx::Executor;
+use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{AssertSqlSafe, Executor, SqliteConnection, SqlitePool};
 
 use super::Database;
 use super::common::guard::writers_follow_readers;
@@ -34,4 +35,118 @@ async fn a_reader_in_memory_cannot_write_and_the_next_writer_can() {
         soon("the writer", note(&db, id)).await.unwrap();
     }
     assert_eq!(notes::notes(&db).await.unwrap(), [1, 2, 3]);
+}
+
+#[db_op(read_only, retry = never)]
+async fn says(conn: &mut Conn<'_, Database>, sql: &str) -> Result<bool, Trouble> {
+    conn.execute(AssertSqlSafe(sql)).await?;
+    let guarded = sqlx::query_scalar("SELECT query_only FROM pragma_query_only");
+    Ok(guarded.fetch_one(&mut *conn).await?)
+}
+
+#[db_op(read_only, retry = never)]
+async fn says_past_dbop(conn: &mut SqliteConnection, sql: &str) -> Result<(), Trouble> {
+    conn.execute(AssertSqlSafe(sql)).await?;
+    Ok(())
+}
+
+#[db_op(retry = never)]
+async fn is_guarded(conn: &mut Conn<'_, Database>) -> Result<bool, Trouble> {
+    let guarded = sqlx::query_scalar("SELECT query_only FROM pragma_query_only");
+    Ok(guarded.fetch_one(&mut *conn).await?)
+}
+
+/// The application's own, of one connection.
+async fn callers_pool() -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = pool.connect("sqlite::memory:").await.expect("memory");
+    pool.execute(notes::SCHEMA).await.expect("the schema");
+    pool
+}
+
+/// To set the guard and to lift it costs more than a short query does.
+#[tokio::test]
+async fn on_a_callers_pool_a_text_that_provably_reads_needs_no_guard_and_any_other_gets_one() {
+    let pool = callers_pool().await;
+    for sql in [
+        "SELECT id FROM notes",
+        "VALUES (1)",
+        "WITH n AS (SELECT id FROM notes) SELECT * FROM n",
+        "  -- all of them\n SELECT id FROM notes;",
+    ] {
+        assert!(!says(&pool, sql).await.unwrap(), "{sql}");
+    }
+    for sql in [
+        "PRAGMA user_version",
+        "SELECT 1; SELECT 2",
+        "EXPLAIN SELECT 1",
+    ] {
+        assert!(says(&pool, sql).await.unwrap(), "{sql}");
+        assert!(!soon("the next", is_guarded(&pool)).await.unwrap(), "{sql}");
+    }
+    for sql in [
+        "INSERT INTO notes VALUES (1)",
+        "WITH n AS (SELECT 1) INSERT INTO notes SELECT * FROM n",
+        "SELECT 1; INSERT INTO notes VALUES (1)",
+        "/* /* */ INSERT INTO notes VALUES (1) -- */",
+        "WITH n(x) AS (SELECT '--') INSERT INTO notes SELECT 1 FROM n",
+        "WITH n(x) AS (SELECT \"/*\") INSERT INTO notes SELECT 1 FROM n",
+    ] {
+        let error = says(&pool, sql).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::ReadOnly, "{sql}");
+        assert!(!soon("the next", is_guarded(&pool)).await.unwrap(), "{sql}");
+        let error = says_past_dbop(&pool, sql).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::ReadOnly, "{sql}, past dbop");
+        assert!(!soon("the next", is_guarded(&pool)).await.unwrap(), "{sql}");
+    }
+    assert!(notes::notes(&pool).await.unwrap().is_empty());
+}
+
+#[db_op(read_only)]
+async fn lifts_its_guard(conn: &mut Conn<'_, Database>, runs: &notes::Runs) -> Result<(), Trouble> {
+    let run = runs.next();
+    #[dbop::allow(session_state, reason = "the test is about what that lifts")]
+    conn.execute("PRAGMA query_only = OFF").await?;
+    insert(&mut *conn, i64::from(run)).await?;
+    Err(Trouble::NotNow)
+}
+
+#[tokio::test]
+async fn a_reader_that_lifts_its_guard_is_not_replayed() {
+    for callers in [false, true] {
+        let db = notes::open_narrow().await;
+        let runs = notes::Runs::default();
+        let ended = match callers {
+            true => lifts_its_guard(db.pool(), &runs).await,
+            false => lifts_its_guard(&*db, &runs).await,
+        };
+        assert!(matches!(ended, Err(Trouble::NotNow)), "{ended:?}");
+        assert_eq!(runs.count(), 1, "it has written");
+    }
+}
+
+#[db_op(timeout = "200ms")]
+async fn goes_on_without_end(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    conn.execute(super::ENDLESS).await?;
+    Ok(())
+}
+
+/// A connection of ours has what stops it, which a call on it as on a stranger's must not take away.
+#[tokio::test]
+async fn a_deadline_on_a_raw_connection_of_our_own_pool_leaves_it_one_that_can_be_stopped() {
+    let db = notes::open_narrow().await;
+    let mut conn = db.pool().acquire().await.unwrap();
+    goes_on_without_end(&mut *conn).await.unwrap_err();
+    drop(conn);
+    goes_on_without_end(&*db).await.unwrap_err();
+    soon("the next call", note(&*db, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_refused_and_does_not_hang() {
+    let db = notes::open_narrow().await;
+    let error = soon("the call", says(&*db, "SELECT 1;\0"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Syntax, "{error}");
 }
