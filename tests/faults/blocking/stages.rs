@@ -222,7 +222,7 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
         let error = hurried(&world, 1).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.outcome()),
-            (Kind::Connection, Outcome::RolledBack),
+            (Kind::Timeout, Outcome::RolledBack),
             "{stage:?}: {error}"
         );
         // It is still being opened, and the pool has room for no other.
@@ -233,6 +233,25 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
         assert_eq!(script.count(Stage::Connect), 1, "{stage:?}");
         assert_eq!((world.rows(1).await, world.rows(2).await), (0, 0));
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_answer_when_it_is_tried_gives_way_to_another() {
+    let (world, script) = open(|builder| {
+        builder
+            .pool_size(1)
+            .validation_timeout(Duration::from_millis(100))
+    })
+    .await;
+    transaction(&world, -1).await.unwrap();
+    tokio::time::sleep(UNTRUSTED).await;
+    let gate = Gate::default();
+    script.at(Stage::IsValid, Act::Wait(gate.clone()));
+    let call = tokio::time::timeout(Duration::from_secs(20), transaction(&world, 1));
+    call.await.expect("another connection").unwrap();
+    assert_eq!(script.count(Stage::Connect), 2);
+    gate.open();
+    is_usable(&world, "after it").await;
 }
 
 #[transactional(timeout = "200ms", retry = never)]

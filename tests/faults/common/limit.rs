@@ -1,6 +1,11 @@
-//! `max_concurrency` that refuses at once.
+//! `max_concurrency`: who has a place, and for how long.
 
-use dbop::{Category, Conn, Kind, Outcome, db_op};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop_tests::eventually;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Notify;
 
 use super::Database;
@@ -41,4 +46,55 @@ async fn a_call_beyond_the_limit_is_refused_at_once_where_that_is_asked_for() {
     alone(&*db, &inside, &go_on)
         .await
         .expect("the place is free again");
+}
+
+/// Its hook calls the operation again, so often.
+#[transactional(max_concurrency = 2, timeout = "15s")]
+async fn calls_itself_from_a_hook(
+    tx: &mut Tx<'_, Database>,
+    db: &Db<Database>,
+    again: u32,
+    commits: bool,
+    ended: &Arc<AtomicU32>,
+) -> Result<(), Trouble> {
+    let hook = call_again(db.clone(), again, commits, Arc::clone(ended));
+    if commits {
+        tx.after_commit(hook);
+        Ok(())
+    } else {
+        tx.after_rollback(hook);
+        Err(Trouble::Refused)
+    }
+}
+
+/// A type of its own, because a future that contains itself has none.
+fn call_again(
+    db: Db<Database>,
+    again: u32,
+    commits: bool,
+    ended: Arc<AtomicU32>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        ended.fetch_add(1, Ordering::SeqCst);
+        if again > 0 {
+            let next = calls_itself_from_a_hook(&db, &db, again - 1, commits, &ended).await;
+            assert_eq!(next.is_ok(), commits, "{next:?}");
+        }
+    })
+}
+
+#[tokio::test]
+async fn hooks_that_call_their_own_operation_find_a_place() {
+    let db = open().await;
+    for commits in [true, false] {
+        let ended = Arc::new(AtomicU32::new(0));
+        let calls = (0..4).map(|_| calls_itself_from_a_hook(&*db, &db, 3, commits, &ended));
+        for result in join_all(calls).await {
+            assert_eq!(result.is_ok(), commits, "{result:?}");
+        }
+        eventually("all hooks have run", async || {
+            ended.load(Ordering::SeqCst) == 16
+        })
+        .await;
+    }
 }

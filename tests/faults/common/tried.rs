@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use dbop::{Db, Outcome, Tx, transactional};
@@ -197,6 +198,55 @@ async fn note_and_tell(
     Ok(())
 }
 
+/// Polls a call until its body is done, which is the first poll of its `COMMIT`.
+async fn poll_into_commit<F: Future>(mut call: Pin<&mut F>, body_is_done: impl Fn() -> bool) {
+    let first_poll_of_commit = std::future::poll_fn(|cx| {
+        let over = call.as_mut().poll(cx).is_ready();
+        match over || body_is_done() {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    });
+    timeout(NEVER, first_poll_of_commit).await.expect("its end");
+}
+
+#[transactional]
+async fn note_and_tell_all(
+    tx: &mut Tx<'_, Database>,
+    id: i64,
+    done: &AtomicBool,
+    hooks: &Arc<AtomicI64>,
+) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    let hooks = Arc::clone(hooks);
+    tx.after_commit(async move {
+        // Hooks may wait, too.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        hooks.fetch_add(1, SeqCst);
+    });
+    done.store(true, SeqCst);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_dropped_on_a_thread_without_a_runtime_commits_and_its_hook_runs() {
+    const ROUNDS: i64 = 50;
+    let db = open().await;
+    let hooks = Arc::<AtomicI64>::default();
+    for id in 1..=ROUNDS {
+        let done = Arc::new(AtomicBool::new(false));
+        let (handle, told, hooks) = (db.db.clone(), Arc::clone(&done), Arc::clone(&hooks));
+        let mut call = Box::pin(async move { note_and_tell_all(&handle, id, &told, &hooks).await });
+        poll_into_commit(call.as_mut(), || done.load(SeqCst)).await;
+        let dropped = std::thread::spawn(move || drop(call));
+        dropped.join().expect("no panic");
+    }
+    let all_hooks = async || hooks.load(SeqCst) == ROUNDS;
+    eventually("the hooks of all", all_hooks).await;
+    let all: Vec<i64> = (1..=ROUNDS).collect();
+    assert_eq!(stored(&db).await, all);
+}
+
 #[tokio::test]
 async fn a_commit_dropped_after_its_first_poll_commits_every_time_and_its_hook_runs() {
     const ROUNDS: i64 = 50;
@@ -205,14 +255,7 @@ async fn a_commit_dropped_after_its_first_poll_commits_every_time_and_its_hook_r
     for id in 1..=ROUNDS {
         let done = Cell::new(false);
         let mut call = Box::pin(note_and_tell(&db.db, id, &done, &hooks));
-        let first_poll_of_commit = std::future::poll_fn(|cx| {
-            let over = call.as_mut().poll(cx).is_ready();
-            match over || done.get() {
-                true => std::task::Poll::Ready(()),
-                false => std::task::Poll::Pending,
-            }
-        });
-        timeout(NEVER, first_poll_of_commit).await.expect("its end");
+        poll_into_commit(call.as_mut(), || done.get()).await;
         drop(call);
     }
     let all_hooks = async || hooks.load(SeqCst) == ROUNDS;

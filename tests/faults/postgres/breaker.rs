@@ -108,6 +108,20 @@ async fn it_closes_again_when_the_server_is_back() {
     }
 }
 
+#[tokio::test]
+async fn a_loop_of_refused_calls_lets_other_tasks_run() {
+    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    go_down(&proxy, &db).await;
+    let other = tokio::spawn(async {});
+    for _ in 0..100 {
+        ping(&db).await.unwrap_err();
+        if other.is_finished() {
+            return;
+        }
+    }
+    panic!("a hundred calls were refused, and the other task has not run");
+}
+
 #[db_op(retry = never)]
 async fn stays(conn: &mut Conn<'_, Postgres>, inside: &Notify) -> Result<(), Trouble> {
     conn.execute("SELECT 1").await?;

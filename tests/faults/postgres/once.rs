@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Db, Kind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use sqlx::{Executor, Postgres};
@@ -149,18 +149,13 @@ async fn a_role_that_may_create_no_table_is_told_what_to_do() {
     pay(&db, 1, 1.0, &Runs::default()).await.unwrap();
 }
 
-#[db_op(idempotent)]
-#[dbop::allow(session_state, reason = "the next call is to meet it")]
-async fn choose_zone(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
-    conn.execute("SET TIME ZONE 'Asia/Tokyo'").await?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_settled_commit_runs_its_commit_hooks_whatever_time_zone_its_session_had() {
     let (fresh, proxy, db) = through_a_proxy().await;
     let diary = Diary::default();
-    choose_zone(&db).await.unwrap();
+    // Past dbop, which would not let the next call meet it.
+    let choose_zone = db.pool().execute("SET TIME ZONE 'Asia/Tokyo'");
+    choose_zone.await.unwrap();
     proxy.lose_answer_to("COMMIT");
     pay_with_hooks(&db, 1, &diary).await.unwrap();
     assert_eq!(rows(&fresh, "payments").await, 1);
