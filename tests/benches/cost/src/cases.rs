@@ -50,6 +50,14 @@ pub(crate) async fn run(recorder: &Recorder) -> Result<(), Failure> {
         Naive: naive::sqlite::read(pool, 1),
     );
 
+    measure!(
+        recorder,
+        "callers-read",
+        Dbop: annotated::sqlite::read(readers, 1),
+        Careful: careful::callers_read(readers, 1),
+        Naive: naive::sqlite::read(readers, 1),
+    );
+
     // Apart, because a call by hand must not be counted with the poll of a transaction of dbop's
     // around it.
     annotated::joins(db, recorder).await?;

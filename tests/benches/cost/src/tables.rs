@@ -25,7 +25,12 @@ const LINES: &[Line] = &[
     line("read", "`#[db_op(read_only)]`, one `SELECT`, in a file", 1),
     line(
         "guarded-read",
-        "the same in memory, guarded by `PRAGMA query_only`",
+        "the same in memory; by hand guarded by `PRAGMA query_only`",
+        1,
+    ),
+    line(
+        "callers-read",
+        "the same on a pool of the application's own",
         1,
     ),
     line("inner-joined", "joined call, one `UPDATE`", 1),

@@ -1,6 +1,8 @@
 //! The functions, as their application has them.
 
-use sqlx::Sqlite;
+use std::time::Duration;
+
+use sqlx::{Sqlite, SqlitePool};
 
 use super::call::{Result, operation};
 use super::joined::{Tx, join};
@@ -107,6 +109,13 @@ pub(crate) async fn guarded_read(database: &Database<Sqlite>, id: i64) -> Result
         },
     )
     .await
+}
+
+/// On a pool of the application's own, where the caller has nothing more to promise than a deadline.
+pub(crate) async fn callers_read(pool: &SqlitePool, id: i64) -> sqlx::Result<i64> {
+    let read = sqlx::query_scalar(READ).bind(id).fetch_one(pool);
+    let read = tokio::time::timeout(Duration::from_secs(30), read).await;
+    read.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 pub(crate) async fn idle(database: &Database<Sqlite>, id: i64) -> Result<i64> {

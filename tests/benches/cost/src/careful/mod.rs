@@ -17,6 +17,8 @@ mod joined;
 mod session;
 pub(crate) mod sync;
 
-pub(crate) use functions::{guarded_read, idle, joined, postgres, sessionless, sqlite};
+pub(crate) use functions::{
+    callers_read, guarded_read, idle, joined, postgres, sessionless, sqlite,
+};
 pub(crate) use joined::Tx;
 pub(crate) use session::Database;
