@@ -20,3 +20,8 @@ pub(crate) fn background() -> &'static Handle {
     });
     &BACKGROUND
 }
+
+/// The runtime of this thread, or the [background] where the thread belongs to none.
+pub(crate) fn here_or_background() -> Handle {
+    Handle::try_current().unwrap_or_else(|_| background().clone())
+}

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backend::{Backend, Options};
-use crate::background::background;
+use crate::background::{background, here_or_background};
 use crate::error::{Error, Result};
 use crate::holders::Holding;
 use crate::lanes::Turn;
@@ -208,8 +208,7 @@ impl<DB: Backend> Lease<DB> {
             && let Some(conn) = self.conn.take()
         {
             // In a task, because a caller that goes away must not stop it half-way.
-            let here = Handle::try_current();
-            let runtime = self.runtime(&here).clone();
+            let runtime = self.runtime();
             drop(runtime.spawn(self.clean(conn)).await);
         }
     }
@@ -236,7 +235,7 @@ impl<DB: Backend> Lease<DB> {
             guarded: self.guarded,
         };
         let (patience, way_back) = (self.patience(), self.way_back());
-        let keep_forever = self.lane().is_some_and(|lane| lane.keep_forever);
+        let keep_forever = self.keeps_forever();
         let signals = self.signals.take();
         let home = std::mem::replace(&mut self.home, Home::Nowhere);
         let turn = self.turn.take();
@@ -269,14 +268,18 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// Where what is left to do for the connection is done. The thread that drops it may be none of a
-    /// runtime's; and a runtime that ends takes what it has to do along, which a connection that holds a
-    /// database must not be.
-    fn runtime<'h, E>(&self, here: &'h std::result::Result<Handle, E>) -> &'h Handle {
-        let keep_forever = self.lane().is_some_and(|lane| lane.keep_forever);
-        match here {
-            Ok(here) if !keep_forever => here,
-            _ => background(),
+    /// The connection holds the database.
+    fn keeps_forever(&self) -> bool {
+        self.lane().is_some_and(|lane| lane.keep_forever)
+    }
+
+    /// Where what is left to do for the connection is done. A runtime that ends takes what it has to
+    /// do along, which a connection that holds a database must not be.
+    fn runtime(&self) -> Handle {
+        if self.keeps_forever() {
+            background().clone()
+        } else {
+            here_or_background()
         }
     }
 
@@ -350,10 +353,9 @@ impl WayBack {
 impl<DB: Backend> Drop for Lease<DB> {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
-        let here = Handle::try_current();
-        let runtime = self.runtime(&here);
+        let runtime = self.runtime();
         if self.is_clean() {
-            self.way_back().take(conn, self.turn.take(), runtime);
+            self.way_back().take(conn, self.turn.take(), &runtime);
         } else {
             // The work enters the runtime by itself.
             drop(runtime.spawn(self.clean(conn)));

@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::future::BoxFuture;
-use tokio::runtime::Handle;
 
-use crate::background::background;
+use crate::background::here_or_background;
 
 /// Runs in place while it is awaited, and is handed to a task when it is dropped before its end:
 /// the usual case pays no spawn. Its output is dropped there.
@@ -40,13 +39,7 @@ impl<T: Send + 'static> Future for Uninterrupted<T> {
 impl<T: Send + 'static> Drop for Uninterrupted<T> {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            // The thread that drops it may be none of a runtime's.
-            let here = Handle::try_current();
-            drop(
-                here.as_ref()
-                    .unwrap_or_else(|_| background())
-                    .spawn(running),
-            );
+            drop(here_or_background().spawn(running));
         }
     }
 }
