@@ -225,32 +225,35 @@ impl CallCore {
         let begun = timer.until(self.deadline(), preparing).await;
         self.timer = timer;
         let answered = Instant::now();
-        match &begun {
-            Ok(Ok(())) if !self.op.transaction => {}
-            Ok(Ok(())) => self.answered(answered - asked),
-            Ok(Err(error)) if !DB::has_answered(error) => {
+        let failure = match begun {
+            Ok(Ok(())) => {
+                if self.op.transaction {
+                    self.answered(answered - asked);
+                }
+                let state = self.state(&lease, late, Some(answered), defaults.limits.idle);
+                return Ok(Box::new(Own::new(lease, state)));
+            }
+            Ok(Err(error)) if DB::has_answered(&error) => {
+                self.answered(answered - asked);
+                Unopened::Failed(error.into())
+            }
+            Ok(Err(error)) => {
                 lease.was_lost();
                 // Where the server has said that it ends the session, it is there.
                 if !matches!(error, sqlx::Error::Database(_)) {
                     self.lost_at_begin(lease.origin);
                 }
+                if lease.may_have_ended(&error) {
+                    Unopened::WasEnded(error.into())
+                } else {
+                    Unopened::Failed(error.into())
+                }
             }
-            Ok(Err(_)) => self.answered(answered - asked),
             Err(_) => {
                 lease.was_lost();
                 self.unanswered(answered - asked);
+                Unopened::Failed(Error::deadline("the transaction to begin"))
             }
-        }
-        let failure = match begun {
-            Ok(Ok(())) => {
-                let state = self.state(&lease, late, Some(answered), defaults.limits.idle);
-                return Ok(Box::new(Own::new(lease, state)));
-            }
-            Ok(Err(error)) if !DB::has_answered(&error) && lease.may_have_ended(&error) => {
-                Unopened::WasEnded(error.into())
-            }
-            Ok(Err(error)) => Unopened::Failed(error.into()),
-            Err(_) => Unopened::Failed(Error::deadline("the transaction to begin")),
         };
         // Discarded whatever the error was: one left behind would meet the next borrower.
         lease.give_back(self.deadline(), &mut self.timer).await;

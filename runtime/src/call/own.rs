@@ -45,10 +45,16 @@ impl<DB: Backend> Own<DB> {
     /// What is left to do with the connection, and the hooks.
     pub(super) fn take(mut self) -> (Lease<DB>, Hooks) {
         let hooks = self.take_hooks();
-        let mut lease = self.lease.take().expect("held until its end");
+        let lease = self.take_lease().expect("held until its end");
+        (lease, hooks)
+    }
+
+    /// The connection, which knows now what the statements have done to its session.
+    fn take_lease(&mut self) -> Option<Lease<DB>> {
+        let mut lease = self.lease.take()?;
         lease.traces = self.state.traces;
         lease.guarded |= self.state.guard == Guard::Set;
-        (lease, hooks)
+        Some(lease)
     }
 
     /// Whether the database keeps the body from writing.
@@ -90,12 +96,10 @@ impl<DB: Backend> Own<DB> {
 
 impl<DB: Backend> Drop for Own<DB> {
     fn drop(&mut self) {
-        let Some(mut lease) = self.lease.take() else {
+        let Some(mut lease) = self.take_lease() else {
             return;
         };
         self.state.stop_idling(Instant::now());
-        lease.traces = self.state.traces;
-        lease.guarded |= self.state.guard == Guard::Set;
         let State { opaque, broken, .. } = self.state;
         if broken {
             lease.was_lost();
