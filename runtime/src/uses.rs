@@ -19,8 +19,8 @@ pub(crate) struct Uses {
     /// The last ones, in milliseconds since then; a ring.
     taken: Box<[AtomicU64]>,
     next: AtomicUsize,
-    /// The first millisecond after a connection was last found dead. What was idle before is doubtful: whatever ended one connection, a failover or a firewall, has
-    /// often ended the others.
+    /// The first millisecond after a connection was last found dead. What was idle before is doubtful:
+    /// whatever ended one connection, a failover or a firewall, has often ended the others.
     doubted: AtomicU64,
 }
 

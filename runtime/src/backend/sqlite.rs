@@ -67,11 +67,11 @@ fn mark(signals: &Arc<Signals>) -> String {
 
 /// The signals that a connection has, if it is one of our pools'.
 async fn marked(conn: &mut SqliteConnection) -> sqlx::Result<Option<Arc<Signals>>> {
-    let sql =
-        "SELECT substr(name, 17) FROM pragma_collation_list WHERE name LIKE 'dbop_connection_%'";
-    let number = sqlx::query_scalar::<_, String>(sql)
+    let sql = "SELECT name FROM pragma_collation_list WHERE name LIKE 'dbop_connection_%'";
+    let name = sqlx::query_scalar::<_, String>(sql)
         .fetch_optional(conn)
         .await?;
+    let number = name.as_deref().and_then(|name| name.strip_prefix(MARK));
     let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
         return Ok(None);
     };
