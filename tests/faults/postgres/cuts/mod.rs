@@ -2,6 +2,21 @@
 //! twice, nothing by half, and every answer is true. Here both sides see the end of the connection;
 //! in [`silent`] neither does.
 
+/// One test for each row: an operation, what its calls promise, what they find, and the messages that
+/// are counted at least. `$run` lets the connection fail at each message.
+macro_rules! at_every_message {
+    ($run:ident: $($name:ident: $op:ident, $promise:expr, $start:ident, $least:literal;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let messages = $run($promise, Start::$start, async |db: &Db<_>, key| {
+                $op(db, key).await
+            });
+            let messages = messages.await;
+            assert!(messages >= $least, "only {messages} messages were seen");
+        }
+    )*};
+}
+
 pub(crate) mod operations;
 mod silent;
 

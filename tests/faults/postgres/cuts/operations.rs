@@ -80,23 +80,8 @@ pub(crate) async fn read_in_transaction(
     Ok(())
 }
 
-/// One test for each row: an operation, its promise, what its calls find, and the messages that
-/// are counted at least.
-macro_rules! cut_everywhere {
-    ($($name:ident: $op:ident, $promise:expr, $start:ident, $least:literal;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            let promise = $promise;
-            let messages = cut_everywhere(promise, Start::$start, async |db: &Db<_>, key| {
-                $op(db, key).await
-            });
-            let messages = messages.await;
-            assert!(messages >= $least, "only {messages} messages were seen");
-        }
-    )*};
-}
-
-cut_everywhere! {
+at_every_message! {
+    cut_everywhere:
     a_cut_transaction_is_applied_once_or_says_that_its_commit_is_unknown:
         transaction, Promise::OnceUnlessInDoubt(Doubt::Commit), Warm, 20;
     a_cut_idempotent_transaction_is_applied_once_and_says_so:

@@ -292,21 +292,8 @@ fn same_kinds(messages: &[Passed], of: &[Passed]) -> bool {
     messages.len() <= of.len() && messages.iter().map(kind).eq(first.map(kind))
 }
 
-/// One test for each row, as in [`operations`](super::operations).
-macro_rules! silent_everywhere {
-    ($($name:ident: $op:ident, $effect:expr, $start:ident, $least:literal;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            let messages = silent_everywhere($effect, Start::$start, async |db: &Db<_>, key| {
-                $op(db, key).await
-            });
-            let messages = messages.await;
-            assert!(messages >= $least, "only {messages} messages were seen");
-        }
-    )*};
-}
-
-silent_everywhere! {
+at_every_message! {
+    silent_everywhere:
     a_transaction_on_a_silent_connection_says_the_truth:
         transaction, Effect::Writes(Doubt::Commit), Warm, 20;
     an_idempotent_transaction_on_a_silent_connection_says_the_truth:

@@ -7,6 +7,20 @@ use super::{
 };
 use crate::lints::tests::{all, found, none};
 
+/// Expects `lint` for each statement, with every driver, in a transaction and outside of one.
+fn in_every_function(lint: &str, statements: &[&str]) {
+    for find in [
+        rusqlite_transaction,
+        rusqlite_operation,
+        diesel_transaction,
+        diesel_operation,
+        postgres_transaction,
+        postgres_operation,
+    ] {
+        all(find, lint, statements);
+    }
+}
+
 #[test]
 fn writes_in_read_only_operations_are_found() {
     all(
@@ -251,16 +265,7 @@ fn transactions_by_hand_are_found() {
         "diesel::sql_query(\"COMMIT\").execute(conn)?; Ok(())",
         "conn.commit()?; Ok(())",
     ];
-    for find in [
-        rusqlite_transaction,
-        rusqlite_operation,
-        diesel_transaction,
-        diesel_operation,
-        postgres_transaction,
-        postgres_operation,
-    ] {
-        all(find, "manual_transaction", &everywhere);
-    }
+    in_every_function("manual_transaction", &everywhere);
     let by_closure = "conn.transaction(|conn| add_sync(conn))?; Ok(())";
     all(
         diesel_operation,
@@ -321,16 +326,7 @@ fn changes_of_the_session_are_found() {
         "conn.query_row(\"SELECT pg_advisory_lock(1)\", [], f)?; Ok(())",
         "let mut s = conn.prepare(\"ATTACH ?1 AS other\")?; s.execute([path])?; Ok(())",
     ];
-    for find in [
-        rusqlite_transaction,
-        rusqlite_operation,
-        diesel_transaction,
-        diesel_operation,
-        postgres_transaction,
-        postgres_operation,
-    ] {
-        all(find, "session_state", &everywhere);
-    }
+    in_every_function("session_state", &everywhere);
     all(
         rusqlite_operation,
         "session_state",
