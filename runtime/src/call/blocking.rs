@@ -112,9 +112,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             ));
         }
         let defaults = self.db.defaults();
-        self.core
-            .is_admitted(defaults, Some(defaults.timeout))
-            .await?;
+        self.core.enter(defaults, Some(defaults.timeout)).await?;
         loop {
             self.core.pass(defaults)?;
             self.core.attempts += 1;

@@ -104,7 +104,7 @@ impl CallCore {
     /// What an outermost call does once: its deadline, its share of the retry budget, its place
     /// among the calls that may run at once. `true`: it has to [wait](Self::wait_for_place) for that.
     /// `timeout` is how long the call may take if its operation does not say; `None`: no deadline.
-    fn enter(&mut self, defaults: &Defaults, timeout: Option<Duration>) -> Result<bool> {
+    fn try_enter(&mut self, defaults: &Defaults, timeout: Option<Duration>) -> Result<bool> {
         if self.started.is_some() {
             return Ok(false);
         }
@@ -125,14 +125,15 @@ impl CallCore {
         Ok(self.place.is_none())
     }
 
-    /// [Enters](Self::enter) the call, and waits for its place. A refused call lets other tasks run before it fails. A loop of refused calls would otherwise
-    /// never leave its thread, and the probe that closes the circuit needs the thread as well.
-    pub(super) async fn is_admitted(
+    /// [Begins](Self::try_enter) the call, and waits for its place. A refused call lets other tasks run
+    /// before it fails: a loop of refused calls would otherwise never leave its thread, and the probe
+    /// that closes the circuit needs the thread as well.
+    pub(super) async fn enter(
         &mut self,
         defaults: &Defaults,
         timeout: Option<Duration>,
     ) -> Result<()> {
-        match self.enter(defaults, timeout) {
+        match self.try_enter(defaults, timeout) {
             Ok(true) => self.wait_for_place(defaults).await,
             Ok(false) => Ok(()),
             Err(refused) => {
@@ -229,8 +230,8 @@ impl CallCore {
         if effect == Effect::Possible && !self.op.read_only {
             self.unknown = true;
             // What was sent over a lost connection may be running still, and so may what a call
-            // inside gave up at its own deadline, or what the body itself has let go: none of that must land after what the next attempt
-            // does. A marker sees to that by itself.
+            // inside gave up at its own deadline, or what the body itself has let go. None of that
+            // must land after what the next attempt does. A marker sees to that by itself.
             let lost = retry::is_outage(class.kind)
                 || class.kind == Kind::Timeout
                 || std::mem::take(&mut self.left_running);

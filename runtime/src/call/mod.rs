@@ -206,7 +206,7 @@ async fn open_session<'a, DB: Backend>(
         Source::Joined(_) => unreachable!("it has joined"),
         Source::Raw(conn) => {
             let defaults = Defaults::elsewhere();
-            core.is_admitted(defaults, defaults.timeout_without_session)
+            core.enter(defaults, defaults.timeout_without_session)
                 .await?;
             let raw = Box::pin(Raw::open(conn, core)).await?;
             return Ok(Claim::Won(Session::Raw(raw)));

@@ -69,7 +69,7 @@ impl CallCore {
         place: &Place<'_, DB>,
         defaults: &Defaults,
     ) -> Result<Claim<Box<Own<DB>>>> {
-        self.is_admitted(defaults, Some(defaults.timeout)).await?;
+        self.enter(defaults, Some(defaults.timeout)).await?;
         let mut turns = 0;
         let mut queued_for = None;
         let mut table_made = false;

@@ -143,6 +143,17 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     }
 }
 
+/// Sees the statement to its end whose rows a body has let go that returned `Ok`. What became of the
+/// statement is for the state's contradiction to say.
+pub(super) async fn finish_unread<DB: Backend>(view: View<'_, DB>, core: &mut CallCore) {
+    let View { conn, state } = view;
+    if state.is_unread() {
+        let deadline = core.deadline();
+        let drained = Box::pin(statement::drain::<DB>(conn, state));
+        let _ = core.timer.until(deadline, drained).await;
+    }
+}
+
 /// The end of a session without a transaction.
 pub(super) async fn end_operation<DB: Backend>(
     mut own: Box<Own<DB>>,
@@ -151,14 +162,8 @@ pub(super) async fn end_operation<DB: Backend>(
     failure: Option<Class>,
     late: bool,
 ) -> End {
-    if failure.is_none() && own.state.is_unread() {
-        // What becomes of the rest is for the contradiction to say.
-        let View { conn, state } = own.view();
-        let drained = Box::pin(statement::drain::<DB>(conn, state));
-        let _ = core
-            .timer
-            .until(core.until.expect("the call has entered"), drained)
-            .await;
+    if failure.is_none() {
+        finish_unread(own.view(), core).await;
     }
     own.report(core, failure);
     let state = &own.state;

@@ -20,7 +20,6 @@ use crate::backend::Backend;
 use crate::classify::Class;
 use crate::error::{Error, Outcome, Result};
 use crate::state::{State, View};
-use crate::statement;
 
 /// How long after the deadline the connection may take to end the statement that was cut off.
 const GRACE: Duration = Duration::from_secs(5);
@@ -75,16 +74,11 @@ impl<'a, DB: Backend> Raw<'a, DB> {
         late: bool,
     ) -> (Outcome, Option<Error>) {
         let deadline = core.deadline();
-        let contradiction = match failure {
-            Some(_) => None,
-            None if !self.state.is_unread() => self.state.contradiction(),
-            None => {
-                let View { conn, state } = self.view();
-                let drained = Box::pin(statement::drain::<DB>(conn, state));
-                let _ = core.timer.until(deadline, drained).await;
-                self.state.contradiction()
-            }
-        };
+        if failure.is_none() {
+            own::finish_unread(self.view(), core).await;
+        }
+        let contradiction = self.state.contradiction();
+        let contradiction = contradiction.filter(|_| failure.is_none());
         let outcome = match failure.or(contradiction.as_ref().map(Error::class)) {
             None => Outcome::Committed,
             Some(class) => {

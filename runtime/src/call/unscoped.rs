@@ -54,7 +54,7 @@ impl<R> Unscoped<R> {
         }
         let defaults = Defaults::elsewhere();
         let timeout = defaults.timeout_without_session;
-        if let Err(error) = self.core.is_admitted(defaults, timeout).await {
+        if let Err(error) = self.core.enter(defaults, timeout).await {
             self.result = Some((self.of.refused)(self.core.refused(error)));
             return None;
         }
