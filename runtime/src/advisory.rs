@@ -14,13 +14,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::backend::sealed::Driver;
-use crate::background::background;
 use crate::call::Ended;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Db;
 use crate::error::{Error, Outcome, Result};
 use crate::pool;
-use crate::settings::{FOR_EVER, milliseconds};
+use crate::rt::background;
+use crate::rt::{FOREVER, milliseconds};
 
 /// How long an answer may take that the server has no reason to put off.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -225,7 +225,7 @@ impl Db<Postgres> {
             return Err(finished(sqlx::Error::PoolClosed.into()));
         }
         let defaults = self.defaults();
-        let patience = defaults.timeout.min(FOR_EVER);
+        let patience = defaults.timeout.min(FOREVER);
         let request = Request {
             options: PgConnectOptions::clone(&self.pool().connect_options()),
             key: key.clone(),

@@ -17,8 +17,9 @@ use crate::once::CleanUp;
 use crate::op::Op;
 use crate::pool;
 use crate::retry::{Budget, Policy};
-use crate::settings::{FOR_EVER, Limits, Settings};
-use crate::timer::Timer;
+use crate::rt::FOREVER;
+use crate::rt::Timer;
+use crate::settings::{Limits, Settings};
 
 /// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
 ///
@@ -328,7 +329,7 @@ impl<DB: Backend> Builder<DB> {
 
     /// How long a call waits for a connection. 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.acquire_timeout = timeout.min(FOR_EVER);
+        self.settings.acquire_timeout = timeout.min(FOREVER);
         self
     }
 
@@ -343,13 +344,13 @@ impl<DB: Backend> Builder<DB> {
     /// goodbye. 5 s. After that the connection is closed without a goodbye, and its place in the
     /// pool is free. (SQLite asks nobody over a network, and has no such limit.)
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.validation_timeout = timeout.min(FOR_EVER);
+        self.settings.validation_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long [`Db::close`] waits for calls that are running. 30 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.close_timeout = timeout.min(FOR_EVER);
+        self.settings.close_timeout = timeout.min(FOREVER);
         self
     }
 

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use crate::error::Outcome;
 use crate::op::Op;
-use crate::uninterrupted::Uninterrupted;
+use crate::rt::Uninterrupted;
 
 /// What a hook may return: nothing, or a `Result` whose error is reported as a `tracing` event.
 pub trait HookResult: Send {

@@ -16,8 +16,8 @@ use crate::holders::Holders;
 use crate::lease::Lease;
 use crate::op::Op;
 use crate::pool::{self, Lane};
+use crate::rt::Timer;
 use crate::settings::Settings;
-use crate::timer::Timer;
 
 #[derive(Debug)]
 pub(crate) struct Lanes<DB: Backend> {

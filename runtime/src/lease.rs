@@ -9,17 +9,18 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::backend::{Backend, Options};
-use crate::background::{background, here_or_background};
 use crate::error::{Error, Result};
 use crate::holders::Holding;
 use crate::lanes::Turn;
 use crate::op::Op;
-use crate::pool::{Lane, Origin, within};
+use crate::pool::{Lane, Origin};
 use crate::returns::{Followed, Returns};
+use crate::rt::Timer;
+use crate::rt::within;
+use crate::rt::{background, here_or_background};
 use crate::settings::VALIDATION_TIMEOUT;
 use crate::signals::{self, Ends, Signals};
 use crate::sql::Traces;
-use crate::timer::Timer;
 
 /// Given back when dropped; if something was left on it, then only after that has been undone.
 ///

@@ -83,7 +83,6 @@ compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`
 #[cfg(feature = "postgres")]
 mod advisory;
 mod backend;
-mod background;
 pub mod blocking;
 mod breaker;
 mod call;
@@ -108,6 +107,7 @@ mod pool;
 mod replay;
 mod retry;
 mod returns;
+mod rt;
 mod savepoint;
 mod scope;
 mod settings;
@@ -115,10 +115,8 @@ mod signals;
 mod sql;
 mod state;
 mod statement;
-mod timer;
 mod tx;
 mod tx_state;
-mod uninterrupted;
 mod uses;
 
 #[cfg(feature = "postgres")]

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::isolation::Isolation;
 use crate::metrics::Counters;
 use crate::retry::Policy;
-use crate::settings::FOR_EVER;
+use crate::rt::FOREVER;
 
 /// One annotated function: its name, place and options, and what its calls have counted.
 ///
@@ -160,7 +160,7 @@ impl Op {
     /// joins.
     #[must_use]
     pub const fn timeout_none(mut self) -> Self {
-        self.timeout = Some(FOR_EVER);
+        self.timeout = Some(FOREVER);
         self
     }
 

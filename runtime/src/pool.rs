@@ -18,9 +18,9 @@ use crate::holders::Holders;
 use crate::lease::Lease;
 use crate::op::Op;
 use crate::returns::Returns;
+use crate::rt::{Timer, within};
 use crate::settings::Settings;
 use crate::signals::{self, Signals};
-use crate::timer::Timer;
 use crate::uses::Uses;
 
 /// After this long without a connection it is asked why.
@@ -278,14 +278,6 @@ fn trying_idle<DB: Backend>(
             Ok(true)
         })
     })
-}
-
-/// The work's output, unless it takes longer than that.
-pub(crate) async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
-    match limit {
-        Some(limit) => timeout(limit, work).await.ok(),
-        None => Some(work.await),
-    }
 }
 
 /// A connection for `op` from the caller's own pool by `until` at the latest.

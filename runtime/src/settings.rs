@@ -10,29 +10,8 @@ use crate::classify::Kind;
 use crate::error::{Error, Result};
 use crate::retry::Policy;
 
-/// Long enough for a time limit that is none, short enough for any clock to add.
-pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// How long a connection may take over what it is asked for its own sake, where nothing is set.
 pub(crate) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A time that is kept in many places, so a small one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Millis(u32);
-
-impl Millis {
-    pub(crate) const MAX: Self = Self(u32::MAX);
-
-    /// Rounded up, so that a limit is never tighter than it was set.
-    pub(crate) fn new(time: Duration) -> Self {
-        let millis = time.as_nanos().div_ceil(1_000_000);
-        Self(u32::try_from(millis).unwrap_or(u32::MAX))
-    }
-
-    pub(crate) const fn get(self) -> Duration {
-        Duration::from_millis(self.0 as u64)
-    }
-}
 
 /// What is reported when it takes longer.
 #[derive(Clone, Copy, Debug)]
@@ -156,30 +135,9 @@ fn parse_seconds(text: &str) -> Option<Duration> {
     (seconds > 0.0 && seconds <= most).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// Whole milliseconds as databases take them, 1 to 2147483647: 0 would mean no limit at all, and
-/// a fraction is cut off to it.
-#[cfg_attr(
-    not(any(test, feature = "postgres", feature = "postgres-client")),
-    expect(dead_code, reason = "SQLite has no timeouts to set")
-)]
-pub(crate) fn milliseconds(duration: Duration) -> u64 {
-    let ms = duration.as_nanos().div_ceil(1_000_000);
-    u64::try_from(ms)
-        .unwrap_or(u64::MAX)
-        .clamp(1, 2_147_483_647)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_timeout_never_becomes_unlimited() {
-        assert_eq!(milliseconds(Duration::ZERO), 1);
-        assert_eq!(milliseconds(Duration::from_micros(400)), 1);
-        assert_eq!(milliseconds(Duration::from_secs(2)), 2000);
-        assert_eq!(milliseconds(Duration::MAX), 2_147_483_647);
-    }
 
     #[test]
     fn every_bad_variable_is_named_with_its_value_and_what_is_valid() {

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::lease::Left;
 use crate::op::Op;
 use crate::retry::Effect;
-use crate::settings::Millis;
+use crate::rt::Millis;
 use crate::sql::{self, Traces};
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
 

@@ -128,7 +128,7 @@ pub(crate) fn begin_sql(
         sql.push_str(" DEFERRABLE");
     }
     if let Some(limit) = statement_timeout {
-        let ms = crate::settings::milliseconds(limit);
+        let ms = crate::rt::milliseconds(limit);
         // A lock is given up a little earlier than the statement, so that the error says that it
         // was a lock.
         let lock = (ms * 4 / 5).max(1);

@@ -5,10 +5,10 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
-use crate::background::background;
 use crate::call::OpResult;
 use crate::classify::Kind;
 use crate::error::Error;
+use crate::rt::background;
 
 /// Runs an async operation to its end, from code that is not async: a script, a test, a migration.
 ///

@@ -25,9 +25,10 @@ use crate::holders::{Holders, Holding};
 use crate::op::Op;
 use crate::pool::{Origin, exhausted, unopened};
 use crate::retry::Policy;
-use crate::settings::{FOR_EVER, Settings};
-use crate::timer::Timer;
-use crate::uninterrupted::Uninterrupted;
+use crate::rt::FOREVER;
+use crate::rt::Timer;
+use crate::rt::Uninterrupted;
+use crate::settings::Settings;
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
 /// `r2d2_postgres`'s, or one of your own.
@@ -331,14 +332,14 @@ impl<M: Manager> BlockingBuilder<M> {
 
     /// How long a call waits for a connection. 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.acquire_timeout = timeout.min(FOR_EVER);
+        self.settings.acquire_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long a connection that was idle may take to show that it is alive, before it is closed
     /// and another one is opened. 5 s. (No limit on SQLite, which asks nobody over a network.)
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.validation_timeout = timeout.min(FOR_EVER);
+        self.settings.validation_timeout = timeout.min(FOREVER);
         self
     }
 

@@ -7,7 +7,7 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_r2d2::{Runtime, SyncWrapper};
 use r2d2::ManageConnection;
 
-use crate::pool::within;
+use crate::rt::within;
 use crate::uses::TRUSTED_IDLE;
 
 /// Unlike the manager of deadpool-r2d2, it does not try a connection that was used a moment ago: that

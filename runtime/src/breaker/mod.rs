@@ -235,7 +235,7 @@ impl Breaker {
     fn open_again(&self, times: u32) -> State {
         let doubled = self.open.saturating_mul(2_u32.saturating_pow(times));
         let jitter = 0.8 + 0.4 * fastrand::f64();
-        let most = self.open_cap.min(crate::settings::FOR_EVER);
+        let most = self.open_cap.min(crate::rt::FOREVER);
         let length = doubled.min(most).mul_f64(jitter);
         tracing::warn!(
             dbop.open_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tracing::Span;
 
 use crate::op::Op;
-use crate::timer::{Late, Timer};
+use crate::rt::{Late, Timer};
 
 /// Apart from the attempt, because the body borrows that.
 #[derive(Debug)]

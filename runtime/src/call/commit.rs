@@ -16,8 +16,8 @@ use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome};
 use crate::hooks::Due;
 use crate::op::Op;
-use crate::timer::Timer;
-use crate::uninterrupted::Uninterrupted;
+use crate::rt::Timer;
+use crate::rt::Uninterrupted;
 
 /// How long past the deadline the answer is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(5);

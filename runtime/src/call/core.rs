@@ -18,8 +18,8 @@ use crate::hooks::Due;
 use crate::once::Marker;
 use crate::op::{Limit, Op, Retries};
 use crate::retry::{self, Effect};
-use crate::settings::{FOR_EVER, Millis};
-use crate::timer::Timer;
+use crate::rt::Timer;
+use crate::rt::{FOREVER, Millis};
 
 #[derive(Debug)]
 pub(crate) struct CallCore {
@@ -110,9 +110,9 @@ impl CallCore {
         }
         let started = Instant::now();
         self.started = Some(started);
-        let timeout = self.op.timeout.or(timeout).unwrap_or(FOR_EVER);
-        self.until = Some(started + timeout.min(FOR_EVER));
-        self.hurries = timeout < FOR_EVER;
+        let timeout = self.op.timeout.or(timeout).unwrap_or(FOREVER);
+        self.until = Some(started + timeout.min(FOREVER));
+        self.hurries = timeout < FOREVER;
         let policy = self.op.policy(defaults.retry);
         self.most_attempts = policy.attempts.max(policy.outage_attempts);
         self.longest_poll = Millis::new(defaults.limits.poll);

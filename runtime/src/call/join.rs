@@ -11,8 +11,8 @@ use crate::echo::Echo;
 use crate::error::{Error, Outcome, Result};
 use crate::once::{self, Claim, Marker};
 use crate::op::Op;
+use crate::rt::FOREVER;
 use crate::savepoint::Savepoint;
-use crate::settings::FOR_EVER;
 use crate::state::{State, View};
 use crate::statement;
 use crate::tx_state::{FailedJoin, Undo};
@@ -68,7 +68,7 @@ impl CallCore {
             was_clean: matches!(undo(view.state), Undo::No),
         };
         let deadline = match op.timeout {
-            Some(timeout) => outer.deadline.min(Instant::now() + timeout.min(FOR_EVER)),
+            Some(timeout) => outer.deadline.min(Instant::now() + timeout.min(FOREVER)),
             None => outer.deadline,
         };
         self.until = Some(deadline);

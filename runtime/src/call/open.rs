@@ -19,9 +19,9 @@ use crate::once::{self, Claim};
 use crate::op::Op;
 use crate::pool;
 use crate::retry::Effect;
+use crate::rt::Timer;
 use crate::sql::Traces;
 use crate::state::{Guard, State};
-use crate::timer::Timer;
 use crate::tx_state::TxState;
 
 /// Where connections come from.

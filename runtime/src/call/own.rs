@@ -14,9 +14,9 @@ use crate::hooks::{Due, Hooks};
 use crate::lease::{Lease, Left};
 use crate::pool::Origin;
 use crate::retry::Effect;
+use crate::rt::Timer;
 use crate::state::{Guard, State, View, ended_unseen};
 use crate::statement;
-use crate::timer::Timer;
 use crate::tx_state::Undo;
 
 /// Given back when dropped; its transaction is rolled back then, and its hooks are told.

@@ -10,7 +10,7 @@ use crate::error::{Error, Outcome};
 use crate::op::Op;
 use crate::replay::Attempted;
 use crate::retry::Effect;
-use crate::timer::Timer;
+use crate::rt::Timer;
 
 /// Which database it is, is not known; of those we do know, Postgres takes longest.
 const UNTIL_ENDED: Duration = Duration::from_millis(250);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::future::BoxFuture;
 
-use crate::background::here_or_background;
+use super::background::here_or_background;
 
 /// Runs in place while it is awaited, and is handed to a task when it is dropped before its end:
 /// the usual case pays no spawn. Its output is dropped there.

@@ -1,0 +1,11 @@
+//! Time and tasks: what the rest of the crate needs of tokio.
+
+mod background;
+mod time;
+mod timer;
+mod uninterrupted;
+
+pub(crate) use background::{background, here_or_background};
+pub(crate) use time::{FOREVER, Millis, milliseconds, within};
+pub(crate) use timer::{Late, Timer};
+pub(crate) use uninterrupted::Uninterrupted;

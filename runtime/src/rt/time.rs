@@ -1,0 +1,61 @@
+//! Durations: the longest one, a small one, and the form in which databases take them.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+/// Stands for "no time limit": long enough for that, and short enough that any clock can add it.
+pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A duration in four bytes, for values that are kept in many places.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Millis(u32);
+
+impl Millis {
+    pub(crate) const MAX: Self = Self(u32::MAX);
+
+    /// Rounds up, so that a limit is never tighter than it was set.
+    pub(crate) fn new(time: Duration) -> Self {
+        let millis = time.as_nanos().div_ceil(1_000_000);
+        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) const fn get(self) -> Duration {
+        Duration::from_millis(self.0 as u64)
+    }
+}
+
+/// Returns whole milliseconds as databases take them, from 1 to 2147483647. Zero would mean that
+/// there is no limit at all, and databases cut a fraction off.
+#[cfg_attr(
+    not(any(test, feature = "postgres", feature = "postgres-client")),
+    expect(dead_code, reason = "SQLite has no timeouts to set")
+)]
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    let ms = duration.as_nanos().div_ceil(1_000_000);
+    u64::try_from(ms)
+        .unwrap_or(u64::MAX)
+        .clamp(1, 2_147_483_647)
+}
+
+/// Returns the work's output, or `None` if the work takes longer than `limit`. Without a limit the
+/// work takes as long as it takes.
+pub(crate) async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => timeout(limit, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_never_becomes_unlimited() {
+        assert_eq!(milliseconds(Duration::ZERO), 1);
+        assert_eq!(milliseconds(Duration::from_micros(400)), 1);
+        assert_eq!(milliseconds(Duration::from_secs(2)), 2000);
+        assert_eq!(milliseconds(Duration::MAX), 2_147_483_647);
+    }
+}
