@@ -14,9 +14,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::backend::sealed::Driver;
-use crate::call::Ended;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Db;
+use crate::error::Ended;
 use crate::error::{Error, Outcome, Result};
 use crate::pool;
 use crate::rt::background;

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::{self, Backend, Options};
 use crate::breaker::{Breaker, Circuit};
-use crate::call::Ended;
 use crate::classify::Kind;
+use crate::error::Ended;
 use crate::error::{Error, Outcome, Result};
 use crate::lanes::Lanes;
 use crate::once::CleanUp;

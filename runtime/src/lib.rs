@@ -90,7 +90,6 @@ pub mod classify;
 mod conn;
 mod db;
 mod db_error;
-mod echo;
 mod error;
 mod holders;
 mod hooks;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::classify::{Category, Class, Kind, Retry};
-use crate::error::Outcome;
+use crate::error::Effect;
 use crate::op::Op;
 
 /// How often, and how patiently, a call is tried again.
@@ -46,24 +46,6 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self::DEFAULT
-    }
-}
-
-/// Whether the failed attempt is known to have left nothing behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Nothing of it can be in the database.
-    None,
-    /// Some of it may be.
-    Possible,
-}
-
-impl Effect {
-    pub(crate) const fn outcome(self) -> Outcome {
-        match self {
-            Self::None => Outcome::RolledBack,
-            Self::Possible => Outcome::Unknown,
-        }
     }
 }
 

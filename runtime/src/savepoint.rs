@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::backend::Backend;
 use crate::classify::Kind;
-use crate::echo::Echo;
 use crate::error::Error;
+use crate::error::SharedError;
 use crate::state::{State, View};
 use crate::statement;
 use crate::tx_state::{TxState, Undo};
@@ -101,7 +101,7 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
                 failed => failed,
             };
             if let Err(error) = undone {
-                self.view.state.poison(0, Echo::of(&error));
+                self.view.state.poison(0, SharedError::of(&error));
             }
         }
         self.end();
@@ -126,7 +126,7 @@ impl<DB: Backend> Drop for Savepoint<'_, DB> {
                 Kind::TransactionAborted,
                 "a savepoint was dropped before its end, so the transaction was rolled back",
             );
-            self.view.state.poison(0, Echo::of(&error.into()));
+            self.view.state.poison(0, SharedError::of(&error.into()));
             tx_of(&mut self.view).depth -= 1;
         }
     }

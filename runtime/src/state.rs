@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use crate::backend::{Backend, Liveness};
 use crate::classify::{Category, Class, Kind, Retry};
-use crate::echo::Echo;
+use crate::error::Effect;
 use crate::error::Error;
+use crate::error::SharedError;
 use crate::lease::Left;
 use crate::op::Op;
-use crate::retry::Effect;
 use crate::rt::Millis;
 use crate::sql::{self, Traces};
 use crate::tx_state::{FailedJoin, RollbackOnly, TxState};
@@ -69,7 +69,7 @@ pub(crate) struct State {
     /// Outside a transaction: a statement was let go before its end, and it goes on to that end.
     unread: Option<Unread>,
     /// Outside a transaction: a statement that was let go has failed, or what it did is not known.
-    let_go: Option<Echo>,
+    let_go: Option<SharedError>,
     /// Something went past us, through the raw connection, or by a statement that may begin or end
     /// a transaction.
     pub(crate) opaque: bool,
@@ -118,7 +118,7 @@ impl State {
 
     /// What the transaction may have been ended by, if that has to be found out before the next
     /// statement.
-    pub(crate) fn suspicion(&self) -> Option<Echo> {
+    pub(crate) fn suspicion(&self) -> Option<SharedError> {
         let tx = self.tx.as_ref()?;
         // Where any error aborts, the server refuses the statement; elsewhere it would commit by
         // itself.
@@ -148,7 +148,7 @@ impl State {
     }
 
     /// The error that aborted the transaction, if one did.
-    pub(crate) fn aborted_by(&self) -> Option<&Echo> {
+    pub(crate) fn aborted_by(&self) -> Option<&SharedError> {
         let poison = self.tx.as_ref()?.poison.as_ref()?;
         Some(&poison.echo)
     }
@@ -168,7 +168,7 @@ impl State {
             }
             Liveness::Ended => tx.found_ended(),
             Liveness::Failed(error) => {
-                let echo = Echo::of(&error);
+                let echo = SharedError::of(&error);
                 match echo.class().kind {
                     Kind::TransactionState => tx.found_ended(),
                     // It has failed, and so it had not been committed.
@@ -240,7 +240,7 @@ impl State {
     pub(crate) fn failed<DB: Backend>(&mut self, error: &sqlx::Error, first: Option<&SqlStr>) {
         use sqlx::Error as E;
         self.completed();
-        let echo = || Echo::of(error);
+        let echo = || SharedError::of(error);
         let class = echo().class();
         if self.started == 1
             && let Some(first) = first
@@ -271,14 +271,14 @@ impl State {
 
     /// Aborts the transaction (or its savepoints from `depth` on) with this error, unless an
     /// earlier one already has at least as much.
-    pub(crate) fn poison(&mut self, depth: u32, echo: Echo) {
+    pub(crate) fn poison(&mut self, depth: u32, echo: SharedError) {
         if let Some(tx) = &mut self.tx {
             tx.poison(depth, echo);
         }
     }
 
     /// Aborts the whole transaction with this error, which says more than an earlier one.
-    pub(crate) fn abort(&mut self, echo: Echo) {
+    pub(crate) fn abort(&mut self, echo: SharedError) {
         if let Some(tx) = &mut self.tx {
             tx.poison = None;
             tx.poison(0, echo);
@@ -353,7 +353,7 @@ impl State {
 
     /// A statement has failed when its rows had been let go.
     pub(crate) fn let_go_of_failure(&mut self, error: &sqlx::Error) {
-        self.let_go = Some(Echo::of(error));
+        self.let_go = Some(SharedError::of(error));
     }
 
     /// What a statement did that was cut off half-way is not known.
@@ -378,7 +378,7 @@ impl State {
             },
             message,
         );
-        let echo = Echo::of(&error.into());
+        let echo = SharedError::of(&error.into());
         match self.tx {
             Some(_) => self.poison(self.depth(), echo),
             None => self.let_go = Some(echo),
@@ -430,14 +430,14 @@ impl State {
 }
 
 /// The error for a transaction that was found ended although no statement of ours had failed.
-pub(crate) fn ended_unseen() -> Echo {
+pub(crate) fn ended_unseen() -> SharedError {
     let error = Error::programming(
         Kind::TransactionAborted,
         "the transaction was ended past dbop, through its raw connection or by a statement of its \
          own (or the statement was `RESET ALL` or `DISCARD ALL`, after which dbop does not know the \
          transaction again)",
     );
-    Echo::of(&error.into())
+    SharedError::of(&error.into())
 }
 
 /// The guard of a `read_only` call on a connection whose session was not opened read-only. Where the
@@ -540,7 +540,7 @@ mod tests {
         let first = state.sending(&text, facts, now);
         let error = sqlx::Error::Io(Io::from(error));
         state.failed::<Postgres>(&error, first.as_ref());
-        state.effect(Echo::of(&error).class())
+        state.effect(SharedError::of(&error).class())
     }
 
     #[test]

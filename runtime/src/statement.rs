@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::backend::Backend;
 use crate::classify::Kind;
-use crate::echo::Echo;
 use crate::error::Error;
+use crate::error::SharedError;
 use crate::state::{Facts, Guard, State, View, ended_unseen};
 use crate::tx_state::TxState;
 
@@ -335,7 +335,7 @@ pub(crate) async fn settle_suspicion<DB: Backend>(
 pub(crate) async fn ask_whether_open<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
-    reason: Echo,
+    reason: SharedError,
 ) -> sqlx::Result<()> {
     if let Some(tx) = &mut state.tx {
         let earlier = tx.poison.take();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::classify::Class;
-use crate::echo::Echo;
 use crate::error::Error;
+use crate::error::SharedError;
 use crate::hooks::Hooks;
 use crate::idle::Idle;
 use crate::isolation::Isolation;
@@ -21,7 +21,7 @@ pub(crate) struct TxState {
     pub(crate) depth: u32,
     /// An error after which the database may have ended the transaction by itself: ask before
     /// the next statement.
-    pub(crate) suspect: Option<Echo>,
+    pub(crate) suspect: Option<SharedError>,
     /// The error that aborted the transaction, or its savepoint `depth`.
     pub(crate) poison: Option<Poison>,
     /// What was done since each one's depth was entered may not be committed.
@@ -54,7 +54,7 @@ pub(crate) struct OpenMarker {
 #[derive(Debug)]
 pub(crate) struct Poison {
     pub(crate) depth: u32,
-    pub(crate) echo: Echo,
+    pub(crate) echo: SharedError,
 }
 
 /// Why, and from which depth on, a transaction must roll back although its body may say `Ok`.
@@ -170,7 +170,7 @@ impl TxState {
     }
 
     /// See [`State::poison`](crate::state::State::poison).
-    pub(crate) fn poison(&mut self, depth: u32, echo: Echo) {
+    pub(crate) fn poison(&mut self, depth: u32, echo: SharedError) {
         match &mut self.poison {
             Some(earlier) => earlier.depth = earlier.depth.min(depth),
             none => *none = Some(Poison { depth, echo }),
@@ -231,7 +231,7 @@ pub(crate) enum Undo {
     WithError(Error),
 }
 
-fn aborted(echo: &Echo) -> Error {
+fn aborted(echo: &SharedError) -> Error {
     Error::new(
         echo.class(),
         format!(

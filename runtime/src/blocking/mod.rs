@@ -95,12 +95,6 @@ pub use argument::{Crosses, Lent};
 #[doc(hidden)]
 pub use argument::{lend_each, lend_option, lend_owned, own, own_each, own_option, sent};
 #[cfg(feature = "blocking")]
-pub(crate) use drivers::describe;
-#[cfg(feature = "diesel-sqlite")]
-pub(crate) use drivers::inside_diesel;
-#[cfg(feature = "rusqlite")]
-pub(crate) use drivers::inside_rusqlite;
-#[cfg(feature = "blocking")]
 pub(crate) use pool::Lease;
 #[cfg(feature = "blocking")]
 pub(crate) use progress::{Progress, Stage};

@@ -36,7 +36,7 @@ use super::connection::{Begin, SyncConnection, TransactionStatus};
 use super::pool::{Lease, Manager};
 use super::progress::Progress;
 use super::trusting::Slot;
-use crate::call::{Running, lost};
+use crate::call::Running;
 use crate::classify::Kind;
 use crate::error::{Error, Outcome};
 use crate::op::Op;
@@ -211,7 +211,7 @@ impl<M: Manager> Work<M> {
         let outcome = M::Connection::outcome_of_failed_commit(error.class());
         let (_, clean) = undo(conn);
         let error = match outcome {
-            Outcome::Unknown => lost(error),
+            Outcome::Unknown => error.commit_unanswered(),
             _ => error,
         };
         (Ended::Done(Err(error), outcome), clean)

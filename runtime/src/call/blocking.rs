@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::commit::{GRACE, lost};
+use super::commit::GRACE;
 use super::core::CallCore;
 use super::open::is_queue;
 use super::result::{OpResult, ResultOf};
@@ -30,11 +30,11 @@ use crate::blocking::{
     BlockingDb, Crosses, Ended, Lease, Manager, Progress, Stage, SyncConnection, Work,
 };
 use crate::classify::{Class, Kind};
+use crate::error::Effect;
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
 use crate::pool::Origin;
 use crate::replay::Attempted;
-use crate::retry::Effect;
 
 /// Nothing is replayed while an earlier attempt may still run: its thread has said that it ended.
 const UNTIL_ENDED: Duration = Duration::ZERO;
@@ -151,7 +151,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                     Ok(ended) => ended,
                     Err(_) => {
                         let late = Error::deadline("the answer to COMMIT");
-                        return Ended::Done(Err(lost(late)), Outcome::Unknown);
+                        return Ended::Done(Err(late.commit_unanswered()), Outcome::Unknown);
                     }
                 },
             },

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::core::Running;
 use super::own::Own;
 use crate::backend::Backend;
-use crate::classify::{Category, Class, Kind, Retry};
 use crate::error::{Error, Outcome};
 use crate::hooks::Due;
 use crate::op::Op;
@@ -93,7 +92,7 @@ pub(super) fn commit<DB: Backend>(
                     });
                 }
                 let failed = Failed {
-                    error: lost(error),
+                    error: error.commit_unanswered(),
                     due: Due::new(hooks, Outcome::Unknown, op),
                     place,
                 };
@@ -101,17 +100,4 @@ pub(super) fn commit<DB: Backend>(
             }
         }
     })
-}
-
-/// Whatever cut the answer off, what it means for the call is that its effect is not known.
-pub(crate) fn lost(error: Error) -> Error {
-    let class = Class {
-        category: Category::Ambiguous,
-        kind: Kind::CompletionUnknown,
-        retry: Retry::IfIdempotent,
-    };
-    error.reclassify(class).advise(
-        "the answer to COMMIT was lost, so whether it was applied is not known; look before doing \
-         it again, or declare the operation `idempotent`",
-    )
 }

@@ -9,15 +9,17 @@ use tokio::time::{Instant, sleep};
 use tracing::{Span, field};
 
 use super::body::Body;
-use super::result::{Ended, ResultOf};
+use super::result::ResultOf;
 use crate::breaker::{Circuit, Pass};
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db::Defaults;
+use crate::error::Effect;
+use crate::error::Ended;
 use crate::error::{Error, Outcome, Result};
 use crate::hooks::Due;
 use crate::once::Marker;
 use crate::op::{Limit, Op, Retries};
-use crate::retry::{self, Effect};
+use crate::retry;
 use crate::rt::Timer;
 use crate::rt::{FOREVER, Millis};
 

@@ -7,7 +7,7 @@ use super::attempt::End;
 use super::core::CallCore;
 use crate::backend::Backend;
 use crate::classify::{Category, Class, Kind, Retry};
-use crate::echo::Echo;
+use crate::error::SharedError;
 use crate::error::{Error, Outcome, Result};
 use crate::once::{self, Claim, Marker};
 use crate::op::Op;
@@ -142,7 +142,7 @@ impl<DB: Backend> Join<'_, DB> {
         state.deadline = deadline;
         if state.mid_statement() {
             // A savepoint that is dropped takes the transaction with it.
-            state.abort(Echo::of(&Error::deadline(op.name).into()));
+            state.abort(SharedError::of(&Error::deadline(op.name).into()));
             return;
         }
         if let Entered::Nested(savepoint) = &mut self.entered {
@@ -226,7 +226,7 @@ impl<DB: Backend> Join<'_, DB> {
         state.deadline = deadline;
         let cut_off = late && state.mid_statement();
         if cut_off {
-            state.abort(Echo::of(&Error::deadline(name).into()));
+            state.abort(SharedError::of(&Error::deadline(name).into()));
         }
         cut_off
     }

@@ -44,10 +44,7 @@ pub use attempt::Attempt;
 pub use blocking::{Blocking, BlockingAttempt};
 pub use body::Body;
 #[cfg(feature = "blocking")]
-pub(crate) use commit::lost;
-#[cfg(feature = "blocking")]
 pub(crate) use core::Running;
-pub(crate) use result::Ended;
 pub use result::OpResult;
 pub use unscoped::{Unscoped, UnscopedAttempt};
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::classify::Class;
 use crate::db_error::DbError;
-use crate::error::{Error, Outcome};
+use crate::error::{Ended, Error};
 use crate::once::OnceResult;
 
 /// `Result<T, E>` where `E` implements [`DbError`].
@@ -22,35 +22,6 @@ pub trait OpResult: Sized {
 
     /// Writes what the call knows at its end into the error, if it can hold that.
     fn finish(&mut self, ended: Ended);
-}
-
-/// What a call knows when it ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Ended {
-    pub(crate) operation: &'static str,
-    pub(crate) attempts: u32,
-    pub(crate) outcome: Outcome,
-    /// Its outcome is for an outer call to say.
-    pub(crate) joined: bool,
-    /// The database was told to end a statement at the call's deadline.
-    pub(crate) limited: bool,
-}
-
-impl Ended {
-    /// Of a call that is no part of another one.
-    pub(crate) const fn outermost(
-        operation: &'static str,
-        attempts: u32,
-        outcome: Outcome,
-    ) -> Self {
-        Self {
-            operation,
-            attempts,
-            outcome,
-            joined: false,
-            limited: false,
-        }
-    }
 }
 
 /// An error as the runtime looks at it.

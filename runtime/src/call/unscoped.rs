@@ -6,10 +6,10 @@ use super::body::{Body, Ran};
 use super::core::CallCore;
 use super::result::{OpResult, ResultOf};
 use crate::db::Defaults;
+use crate::error::Effect;
 use crate::error::{Error, Outcome};
 use crate::op::Op;
 use crate::replay::Attempted;
-use crate::retry::Effect;
 use crate::rt::Timer;
 
 /// Which database it is, is not known; of those we do know, Postgres takes longest.

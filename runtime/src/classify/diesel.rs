@@ -19,7 +19,7 @@ use super::sqlite;
 #[must_use]
 pub fn diesel(error: &Error) -> Class {
     // What travels inside knows more than its wrapper.
-    if let Some(error) = crate::blocking::inside_diesel(error) {
+    if let Some(error) = inside(error) {
         return error.class();
     }
     match error {
@@ -110,3 +110,5 @@ pub fn diesel_connection(error: &ConnectionError) -> Class {
         _ => UNKNOWN,
     }
 }
+
+super::carried::conversions!(Error, Error::QueryBuilderError, diesel);

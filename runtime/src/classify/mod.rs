@@ -30,6 +30,8 @@
 //! assert_eq!(classify::postgres("ZZ123", "").retry, Retry::Never);
 //! ```
 
+#[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
+mod carried;
 mod class;
 #[cfg(feature = "diesel-sqlite")]
 mod diesel;
@@ -48,7 +50,7 @@ mod tests;
 #[cfg(feature = "postgres-client")]
 use self::sqlx::io;
 pub use self::sqlx::sqlx;
-pub use class::{Category, Class, Kind, Retry};
+pub use crate::error::{Category, Class, Kind, Retry};
 #[cfg(feature = "diesel-sqlite")]
 pub use diesel::{diesel, diesel_connection};
 pub use mysql::mysql;

@@ -17,7 +17,7 @@ use super::sqlite;
 #[must_use]
 pub fn rusqlite(error: &Error) -> Class {
     // What travels inside knows more than its wrapper.
-    if let Some(error) = crate::blocking::inside_rusqlite(error) {
+    if let Some(error) = inside(error) {
         return error.class();
     }
     match error {
@@ -52,3 +52,5 @@ pub fn rusqlite(error: &Error) -> Class {
         _ => UNKNOWN,
     }
 }
+
+super::carried::conversions!(Error, Error::ToSqlConversionFailure, rusqlite);

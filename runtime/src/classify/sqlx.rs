@@ -5,6 +5,8 @@ use std::io;
 use ::sqlx::Error;
 use ::sqlx::error::{DatabaseError, ErrorKind};
 
+use crate::error::SharedError;
+
 use super::class::{
     Category, Class, Kind::*, Retry, UNKNOWN, data, integrity, internal, maybe_applied, no_effect,
     permission, programming, query, resource,
@@ -27,8 +29,11 @@ use super::postgres::postgres;
 #[must_use]
 pub fn sqlx(error: &Error) -> Class {
     // What travels inside a `sqlx::Error` knows more than its wrapper.
-    if let Some(class) = crate::error::class_inside(error) {
-        return class;
+    if let Some(error) = crate::error::Error::inside(error) {
+        return error.class();
+    }
+    if let Some(error) = SharedError::inside(error) {
+        return error.class();
     }
     match error {
         Error::Database(error) => database(&**error),
@@ -132,5 +137,33 @@ fn lookup_failure(error: &io::Error) -> Class {
         no_effect(Connection)
     } else {
         programming(Configuration)
+    }
+}
+
+// Here and not beside the types, because these conversions classify.
+
+impl From<Error> for crate::error::Error {
+    /// Classifies the driver's error. A `dbop::Error` that travelled inside the driver's error comes
+    /// out again as it was.
+    fn from(error: Error) -> Self {
+        Self::take_from(error).unwrap_or_else(|error| Self::of_sqlx(sqlx(&error), error))
+    }
+}
+
+impl SharedError {
+    /// Makes a copy of an error that can be reported more than once.
+    pub(crate) fn of(error: &Error) -> Self {
+        if let Some(shared) = Self::inside(error) {
+            return shared.clone();
+        }
+        let message = match (
+            error.as_database_error(),
+            crate::error::Error::inside(error),
+        ) {
+            (Some(database), _) => database.message().to_owned(),
+            (None, Some(own)) => own.message(),
+            (None, None) => error.to_string(),
+        };
+        Self::new(sqlx(error), message, error)
     }
 }

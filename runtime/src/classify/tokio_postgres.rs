@@ -68,3 +68,10 @@ pub(super) fn of_words(words: &str) -> Class {
         None => UNKNOWN,
     }
 }
+
+impl From<Error> for crate::error::Error {
+    /// Classifies the driver's error.
+    fn from(error: Error) -> Self {
+        Self::of_driver(tokio_postgres(&error), error)
+    }
+}

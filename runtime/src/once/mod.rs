@@ -21,9 +21,10 @@ use tokio::time::Instant;
 pub use key::OnceKey;
 
 use crate::backend::Backend;
-use crate::call::{Ended, OpResult};
+use crate::call::OpResult;
 use crate::classify::{Category, Class, Kind, Retry};
 use crate::db_error::DbError;
+use crate::error::Ended;
 use crate::error::{Error, Outcome, Result};
 use crate::op::Op;
 use crate::state::{State, View};

@@ -6,6 +6,8 @@ mod timer;
 mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
-pub(crate) use time::{FOREVER, Millis, milliseconds, within};
+#[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
+pub(crate) use time::milliseconds;
+pub(crate) use time::{FOREVER, Millis, within};
 pub(crate) use timer::{Late, Timer};
 pub(crate) use uninterrupted::Uninterrupted;

@@ -27,10 +27,7 @@ impl Millis {
 
 /// Returns whole milliseconds as databases take them, from 1 to 2147483647. Zero would mean that
 /// there is no limit at all, and databases cut a fraction off.
-#[cfg_attr(
-    not(any(test, feature = "postgres", feature = "postgres-client")),
-    expect(dead_code, reason = "SQLite has no timeouts to set")
-)]
+#[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     let ms = duration.as_nanos().div_ceil(1_000_000);
     u64::try_from(ms)

@@ -92,4 +92,4 @@ fn depth(conn: &mut SqliteConnection) -> u32 {
     depth.map_or(0, NonZeroU32::get)
 }
 
-super::error_conversions!(Error, Error::QueryBuilderError, classify::diesel);
+super::operation_error!(Error, Error::QueryBuilderError, classify::diesel);

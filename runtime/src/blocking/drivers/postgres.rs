@@ -1,14 +1,12 @@
 //! `postgres::Client`.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use postgres_client::error::{DbError, Severity};
 use postgres_client::{Client, Error, NoTls, SimpleQueryMessage};
 
 use crate::backend::begin_sql;
 use crate::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
-use crate::call::lost;
 use crate::classify::{self, Class, Kind};
 use crate::db_error::{Cause, DriverError};
 use crate::error::Result;
@@ -44,7 +42,7 @@ impl SyncConnection for Client {
             let ended = matches!(severity, Some(Severity::Fatal | Severity::Panic));
             let error = crate::error::Error::from(error);
             if ended && !error.class().ended_while_idle() {
-                lost(error)
+                error.commit_unanswered()
             } else {
                 error
             }
@@ -95,25 +93,9 @@ impl SyncConnection for Client {
     }
 }
 
-impl From<Error> for crate::error::Error {
-    /// Classifies the driver's error.
-    fn from(error: Error) -> Self {
-        Self::of_driver(classify::tokio_postgres(&error), error)
-    }
-}
-
 impl DriverError for Error {
     fn driver_cause(&self) -> Cause<'_> {
         Cause::Class(classify::tokio_postgres(self))
-    }
-}
-
-/// The driver's own words leave out what the server said.
-pub(super) fn describe(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match (error.as_db_error(), error.source()) {
-        (Some(error), _) => write!(f, "{} ({})", error.message(), error.code().code()),
-        (None, Some(source)) => write!(f, "{error}: {source}"),
-        (None, None) => write!(f, "{error}"),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `rusqlite::Connection`.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use rusqlite::{Connection, Error};
 
@@ -52,15 +51,4 @@ impl SyncConnection for Connection {
     }
 }
 
-super::error_conversions!(Error, Error::ToSqlConversionFailure, classify::rusqlite);
-
-pub(super) fn describe(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match error {
-        Error::SqliteFailure(error, Some(message)) => {
-            write!(f, "{message} ({})", error.extended_code)
-        }
-        // Its own words repeat the statement.
-        Error::SqlInputError { error, msg, .. } => write!(f, "{msg} ({})", error.extended_code),
-        other => write!(f, "{other}"),
-    }
-}
+super::operation_error!(Error, Error::ToSqlConversionFailure, classify::rusqlite);

@@ -119,7 +119,7 @@ mod rusqlite {
     #[test]
     fn an_error_of_ours_survives_the_way_through_the_driver() {
         let mut error = crate::Error::deadline("a test");
-        let ended = crate::call::Ended::outermost("op", 3, crate::Outcome::RolledBack);
+        let ended = crate::error::Ended::outermost("op", 3, crate::Outcome::RolledBack);
         error.finish(ended);
         let through = Error::from(error);
         assert_eq!(rusqlite(&through).kind, Kind::Timeout);

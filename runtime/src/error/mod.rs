@@ -1,44 +1,24 @@
-//! [`Error`]: what a call reports when it fails.
+//! What went wrong: [`Error`], its [`Class`], and the [`Outcome`] of the call that failed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::call::Ended;
-use crate::classify::{self, Category, Class, Kind, Retry};
-use crate::echo::Echo;
+mod class;
+#[cfg(feature = "blocking")]
+mod driver;
+mod ended;
+mod outcome;
+mod shared;
+
+pub use class::{Category, Class, Kind, Retry};
+pub(crate) use ended::Ended;
+pub(crate) use outcome::Effect;
+pub use outcome::Outcome;
+pub(crate) use shared::SharedError;
 
 /// A `Result` whose error is [`dbop::Error`](Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What is known about the effect of a call once it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// Nothing of it is in the database.
-    RolledBack,
-    /// All of it is in the database.
-    Committed,
-    /// The answer was lost, or part of it was applied: look before doing it again.
-    Unknown,
-}
-
-impl Outcome {
-    /// The name used in spans and tables: `rolled_back`, `committed`, `unknown`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RolledBack => "rolled_back",
-            Self::Committed => "committed",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A failed database call: what went wrong, in which operation, after how many attempts, and what
 /// is known about its effect.
@@ -53,16 +33,16 @@ impl fmt::Display for Outcome {
 /// assert_eq!(error.kind(), dbop::Kind::NoRows);
 /// assert_eq!(error.http_status(), 404);
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<Details>);
 
-struct Inner {
+struct Details {
     class: Class,
-    cause: Cause,
+    reason: Reason,
     advice: Option<Cow<'static, str>>,
-    call: Option<Call>,
+    call: Option<CallRecord>,
 }
 
-struct Call {
+struct CallRecord {
     operation: Cow<'static, str>,
     attempts: u32,
     outcome: Outcome,
@@ -70,9 +50,9 @@ struct Call {
     joined: bool,
 }
 
-enum Cause {
+enum Reason {
     Sqlx(sqlx::Error),
-    /// Of a driver other than sqlx's.
+    /// An error of a driver other than sqlx's.
     #[cfg(feature = "blocking")]
     Driver(Box<dyn StdError + Send + Sync>),
     Message(Cow<'static, str>),
@@ -83,9 +63,9 @@ const RAISE_TIMEOUT: &str = "raise it with `timeout = \"..\"` if the work needs 
 impl Error {
     /// An error of dbop's own, with the words a developer reads.
     pub(crate) fn new(class: Class, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(Details {
             class,
-            cause: Cause::Message(message.into()),
+            reason: Reason::Message(message.into()),
             advice: None,
             call: None,
         }))
@@ -113,9 +93,9 @@ impl Error {
     /// ```
     #[cfg(feature = "blocking")]
     pub fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(Details {
             class,
-            cause: Cause::Driver(Box::new(error)),
+            reason: Reason::Driver(Box::new(error)),
             advice: None,
             call: None,
         }))
@@ -124,25 +104,47 @@ impl Error {
     /// The driver's error that this wraps, or this.
     #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
     pub(crate) fn into_driver<E: StdError + 'static>(self) -> Result<E, Self> {
-        let Inner {
+        let Details {
             class,
-            cause,
+            reason,
             advice,
             call,
         } = *self.0;
-        let cause = match cause {
-            Cause::Driver(error) => match error.downcast() {
+        let reason = match reason {
+            Reason::Driver(error) => match error.downcast() {
                 Ok(error) => return Ok(*error),
-                Err(error) => Cause::Driver(error),
+                Err(error) => Reason::Driver(error),
             },
             other => other,
         };
-        Err(Self(Box::new(Inner {
+        Err(Self(Box::new(Details {
             class,
-            cause,
+            reason,
             advice,
             call,
         })))
+    }
+
+    /// Wraps an error of sqlx that means this.
+    pub(crate) fn of_sqlx(class: Class, error: sqlx::Error) -> Self {
+        Self(Box::new(Details {
+            class,
+            reason: Reason::Sqlx(error),
+            advice: None,
+            call: None,
+        }))
+    }
+
+    /// Takes the `dbop::Error` that travels inside a `sqlx::Error` out again. `Err` gives an error
+    /// back that carries none.
+    pub(crate) fn take_from(error: sqlx::Error) -> std::result::Result<Self, sqlx::Error> {
+        match error {
+            sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<Self>()) => {
+                let inner = io.into_inner().expect("checked just above");
+                Ok(*inner.downcast().expect("checked just above"))
+            }
+            other => Err(other),
+        }
     }
 
     /// The caller used dbop in a way that cannot work.
@@ -179,9 +181,23 @@ impl Error {
         self
     }
 
+    /// Makes this the error of a COMMIT whose answer did not arrive, for whatever reason: whether the
+    /// transaction was committed is not known.
+    pub(crate) fn commit_unanswered(self) -> Self {
+        let class = Class {
+            category: Category::Ambiguous,
+            kind: Kind::CompletionUnknown,
+            retry: Retry::IfIdempotent,
+        };
+        self.reclassify(class).advise(
+            "the answer to COMMIT was lost, so whether it was applied is not known; look before \
+             doing it again, or declare the operation `idempotent`",
+        )
+    }
+
     /// What happened, without the operation and the category that `Display` adds.
     pub(crate) fn message(&self) -> String {
-        self.0.cause.to_string()
+        self.0.reason.to_string()
     }
 
     /// Adds what to do about it.
@@ -243,8 +259,8 @@ impl Error {
     /// The driver's error, if this wraps one.
     #[must_use]
     pub fn as_sqlx(&self) -> Option<&sqlx::Error> {
-        match &self.0.cause {
-            Cause::Sqlx(error) => Some(error),
+        match &self.0.reason {
+            Reason::Sqlx(error) => Some(error),
             _ => None,
         }
     }
@@ -308,7 +324,7 @@ impl Error {
         let unknown = inner
             .as_ref()
             .is_some_and(|inner| !inner.joined && inner.outcome == Outcome::Unknown);
-        self.0.call = Some(Call {
+        self.0.call = Some(CallRecord {
             operation: inner.map_or(operation.into(), |inner| inner.operation),
             attempts,
             outcome: if unknown { Outcome::Unknown } else { outcome },
@@ -333,32 +349,13 @@ impl Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    /// Classifies the driver's error; a `dbop::Error` that travelled inside it comes out again.
-    fn from(error: sqlx::Error) -> Self {
-        let error = match error {
-            sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<Self>()) => {
-                let inner = io.into_inner().expect("checked just above");
-                return *inner.downcast().expect("checked just above");
-            }
-            other => other,
-        };
-        Self(Box::new(Inner {
-            class: classify::sqlx(&error),
-            cause: Cause::Sqlx(error),
-            advice: None,
-            call: None,
-        }))
-    }
-}
-
 impl From<Error> for sqlx::Error {
     /// Gives back a wrapped `sqlx::Error` unchanged. An error of dbop's own (a deadline, a refused
     /// join) becomes `sqlx::Error::Io` around itself, the one variant that carries any error
     /// without a prefix that would mislead; converting back restores it.
     fn from(error: Error) -> Self {
-        match error.0.cause {
-            Cause::Sqlx(inner) => inner,
+        match error.0.reason {
+            Reason::Sqlx(inner) => inner,
             _ => {
                 let kind = match error.kind() {
                     Kind::Timeout => std::io::ErrorKind::TimedOut,
@@ -370,7 +367,7 @@ impl From<Error> for sqlx::Error {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // The driver's own text adds a line number of the server's source and no code.
@@ -380,7 +377,7 @@ impl fmt::Display for Cause {
             },
             Self::Sqlx(error) => write!(f, "{error}"),
             #[cfg(feature = "blocking")]
-            Self::Driver(error) => crate::blocking::describe(&**error, f),
+            Self::Driver(error) => driver::describe(&**error, f),
             Self::Message(message) => f.write_str(message),
         }
     }
@@ -395,7 +392,7 @@ impl fmt::Display for Error {
             }
             f.write_str(": ")?;
         }
-        write!(f, "{}", self.0.cause)?;
+        write!(f, "{}", self.0.reason)?;
         if let Some(advice) = &self.0.advice {
             write!(f, "; {advice}")?;
         }
@@ -414,12 +411,12 @@ impl fmt::Debug for Error {
                 .field("attempts", &call.attempts)
                 .field("outcome", &call.outcome);
         }
-        match &self.0.cause {
-            Cause::Sqlx(error) => out.field("source", error),
+        match &self.0.reason {
+            Reason::Sqlx(error) => out.field("source", error),
             // Not the driver's own `Debug`, which repeats statements and values.
             #[cfg(feature = "blocking")]
-            Cause::Driver(_) => out.field("source", &format_args!("{}", self.0.cause)),
-            Cause::Message(message) => out.field("message", message),
+            Reason::Driver(_) => out.field("source", &format_args!("{}", self.0.reason)),
+            Reason::Message(message) => out.field("message", message),
         };
         out.finish()
     }
@@ -427,25 +424,19 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.cause {
-            Cause::Sqlx(error) => Some(error),
+        match &self.0.reason {
+            Reason::Sqlx(error) => Some(error),
             #[cfg(feature = "blocking")]
-            Cause::Driver(error) => Some(&**error),
-            Cause::Message(_) => None,
+            Reason::Driver(error) => Some(&**error),
+            Reason::Message(_) => None,
         }
     }
-}
-
-/// The class of an error of this crate that travels inside a `sqlx::Error`.
-pub(crate) fn class_inside(error: &sqlx::Error) -> Option<Class> {
-    Error::inside(error)
-        .map(Error::class)
-        .or_else(|| Echo::inside(error).map(Echo::class))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify;
 
     fn of(category: Category, kind: Kind) -> Error {
         let class = Class {

@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
-use crate::classify::{self, Class};
-use crate::error::Error;
+use super::class::Class;
 
 /// The first error of a transaction, kept so that every later statement can be refused with it:
 /// `sqlx::Error` cannot be cloned, and the original has gone to the body.
 #[derive(Clone, Debug)]
-pub(crate) struct Echo(Arc<Said>);
+pub(crate) struct SharedError(Arc<Copied>);
 
 #[derive(Debug)]
-struct Said {
+struct Copied {
     class: Class,
     message: String,
     code: Option<String>,
@@ -27,19 +26,13 @@ struct Said {
     is_check: bool,
 }
 
-impl Echo {
-    pub(crate) fn of(error: &sqlx::Error) -> Self {
-        if let Some(echo) = Self::inside(error) {
-            return echo.clone();
-        }
+impl SharedError {
+    /// Copies what can be copied of `error`, which means `class` and says `message`.
+    pub(crate) fn new(class: Class, message: String, error: &sqlx::Error) -> Self {
         let database = error.as_database_error();
-        Self(Arc::new(Said {
-            class: classify::sqlx(error),
-            message: match (database, Error::inside(error)) {
-                (Some(database), _) => database.message().to_owned(),
-                (None, Some(own)) => own.message(),
-                (None, None) => error.to_string(),
-            },
+        Self(Arc::new(Copied {
+            class,
+            message,
             code: database.and_then(|e| e.code()).map(Cow::into_owned),
             constraint: database.and_then(|e| e.constraint()).map(str::to_owned),
             table: database.and_then(|e| e.table()).map(str::to_owned),
@@ -49,7 +42,7 @@ impl Echo {
         }))
     }
 
-    /// The echo inside a `sqlx::Error`, if it is one.
+    /// Returns the shared error inside a `sqlx::Error`, if there is one.
     pub(crate) fn inside(error: &sqlx::Error) -> Option<&Self> {
         error.as_database_error()?.try_downcast_ref()
     }
@@ -67,7 +60,7 @@ impl Echo {
     }
 }
 
-impl fmt::Display for Echo {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -77,9 +70,9 @@ impl fmt::Display for Echo {
     }
 }
 
-impl StdError for Echo {}
+impl StdError for SharedError {}
 
-impl DatabaseError for Echo {
+impl DatabaseError for SharedError {
     fn message(&self) -> &str {
         &self.0.message
     }
