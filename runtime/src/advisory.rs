@@ -13,14 +13,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgPool, Postgres, Row};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::backend::sealed::Driver;
-use crate::classify::{Category, Class, Kind, Retry};
+use crate::backend::PoolPlan;
 use crate::db::Db;
-use crate::error::Ended;
-use crate::error::{Error, Outcome, Result};
-use crate::pool;
-use crate::rt::background;
-use crate::rt::{FOREVER, milliseconds};
+use crate::error::{Category, Class, Ended, Error, Kind, Outcome, Result, Retry};
+use crate::pool::unopened;
+use crate::rt::{FOREVER, background, milliseconds};
 
 /// How long an answer may take that the server has no reason to put off.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -416,13 +413,13 @@ impl Request {
             Err(sqlx::Error::PoolTimedOut) => match timeout(ANSWER, self.options.connect()).await {
                 Ok(Err(error)) => error.into(),
                 _ => {
-                    let place = <Postgres as Driver>::place(&self.options);
-                    return Err(pool::unopened(&place, asked.elapsed()));
+                    let place = <Postgres as PoolPlan>::place(&self.options);
+                    return Err(unopened(&place, asked.elapsed()));
                 }
             },
             Err(error) => error.into(),
         };
-        let advice = <Postgres as Driver>::advice(error.kind(), &self.options);
+        let advice = <Postgres as PoolPlan>::advice(error.kind(), &self.options);
         Err(error.advise(advice))
     }
 

@@ -84,90 +84,39 @@ compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`
 mod advisory;
 mod backend;
 pub mod blocking;
-mod breaker;
 mod call;
 pub mod classify;
-mod conn;
 mod db;
-mod db_error;
 mod error;
-mod holders;
-mod hooks;
-mod idle;
 mod isolation;
-mod lanes;
-mod lease;
-mod lend;
 pub mod lint;
-mod metrics;
 mod once;
 mod op;
+mod policy;
 mod pool;
-mod replay;
-mod retry;
-mod returns;
 mod rt;
-mod savepoint;
 mod scope;
-mod settings;
-mod signals;
-mod sql;
-mod state;
-mod statement;
-mod tx;
-mod tx_state;
-mod uses;
+mod session;
 
 #[cfg(feature = "postgres")]
 pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use backend::Backend;
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingDb;
-pub use breaker::Breaker;
 pub use classify::{Category, Class, Kind, Retry};
-pub use conn::Conn;
-pub use db::{Builder, Db, ProcessDefaults, defaults};
-pub use db_error::{Cause, DbError};
+pub use db::{Builder, Db};
 pub use dbop_macros::{DbError, db_op, transactional};
+pub use op::{Cause, DbError, OperationMetrics, metrics};
 // No lint attribute may stand in this file: these make rustc's of the same names ambiguous here.
 pub use dbop_macros::{
     lint_allow as allow, lint_deny as deny, lint_expect as expect, lint_warn as warn,
 };
 pub use error::{Error, Outcome, Result};
-pub use hooks::HookResult;
 pub use isolation::Isolation;
-pub use metrics::{OperationMetrics, metrics};
-pub use retry::Policy;
+pub use policy::{Breaker, Policy, ProcessDefaults, defaults};
 pub use scope::Scope;
-pub use tx::Tx;
+pub use session::{Conn, HookResult, Tx};
 
-/// What generated code calls. Not for anything else: it changes without notice.
 #[doc(hidden)]
-pub mod __private {
-    pub use core;
-    pub use sqlx;
-    pub use std::boxed::Box;
-
-    #[cfg(feature = "postgres")]
-    pub use sqlx::Postgres;
-    #[cfg(feature = "sqlite")]
-    pub use sqlx::Sqlite;
-
-    #[cfg(feature = "blocking")]
-    pub use crate::blocking::{SyncConnection, handle};
-    pub use crate::blocking::{
-        lend_each, lend_option, lend_owned, off_thread, own, own_each, own_option, sent,
-    };
-    pub use crate::call::{Attempt, Body, Call, OpResult, Unscoped, UnscopedAttempt};
-    #[cfg(feature = "blocking")]
-    pub use crate::call::{Blocking, BlockingAttempt};
-    pub use crate::classify::Category;
-    pub use crate::db_error::{Cause, DbError, DriverError};
-    pub use crate::error::Error;
-    pub use crate::isolation::Isolation;
-    pub use crate::lend::{Lend, SessionParam, fake, lend};
-    pub use crate::once::OnceKey;
-    pub use crate::op::Op;
-    pub use crate::replay::{Arg, Attempted, Replay, replay};
-    pub use crate::scope::AsScope;
-}
+#[path = "private.rs"]
+pub mod __private;

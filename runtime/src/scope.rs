@@ -6,11 +6,8 @@ use std::sync::Arc;
 use sqlx::Pool;
 
 use crate::backend::Backend;
-use crate::blocking;
-use crate::conn::Conn;
 use crate::db::Db;
-use crate::state::View;
-use crate::tx::Tx;
+use crate::session::{Conn, Tx, View};
 
 /// Where an operation on the database `DB` gets its session from.
 ///
@@ -50,7 +47,7 @@ pub enum Source<'a, DB: Backend> {
     Raw(&'a mut DB::Connection),
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
@@ -71,7 +68,6 @@ macro_rules! scope {
 
 scope!([DB: Backend] &Db<DB>, DB, true, this => Source::Db(this));
 scope!([DB: Backend] &Arc<Db<DB>>, DB, true, this => Source::Db(this));
-scope!([DB: Backend] &blocking::Db<DB>, DB, true, this => Source::Db(this.as_async()));
 scope!([DB: Backend] &Pool<DB>, DB, true, this => Source::Pool(this));
 scope!([DB: Backend] &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));
 scope!([DB: Backend] &mut &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));

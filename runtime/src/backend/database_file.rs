@@ -4,8 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::classify::Kind;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// The file that the first connection of a handle has opened. Another one that was opened when a
 /// different file had taken its place would see different data, and neither would say so.

@@ -5,9 +5,8 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
-use crate::call::OpResult;
-use crate::classify::Kind;
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::op::OpResult;
 use crate::rt::background;
 
 /// Runs an async operation to its end, from code that is not async: a script, a test, a migration.

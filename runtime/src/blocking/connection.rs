@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::classify::{Category, Class, Kind};
-use crate::error::{Outcome, Result};
+use crate::error::{Category, Class, Kind, Outcome, Result};
 use crate::isolation::Isolation;
 
 /// A connection of a synchronous driver, as [`BlockingDb`](super::BlockingDb) pools them.

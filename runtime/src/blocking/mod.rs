@@ -64,41 +64,29 @@
 //! committed it, or the database has rolled it back in answer to an error (`ON CONFLICT ROLLBACK`,
 //! a full disk).
 
-mod argument;
+#[cfg(feature = "blocking")]
+mod attempt;
 mod bridge;
+#[cfg(feature = "blocking")]
+pub(crate) mod call;
 #[cfg(feature = "blocking")]
 mod connection;
 #[cfg(feature = "blocking")]
 mod drivers;
-mod facade;
+mod handle;
 #[cfg(feature = "blocking")]
-mod pool;
+mod handshake;
 #[cfg(feature = "blocking")]
-mod progress;
-mod thread;
+mod manager;
+pub(crate) mod owned_arg;
 #[cfg(feature = "blocking")]
-mod trusting;
-#[cfg(feature = "blocking")]
-mod work;
+pub(crate) mod pool;
+pub(crate) mod thread;
 
 pub use bridge::block_on;
 #[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
-pub use facade::Db;
+pub use handle::Db;
+pub use owned_arg::{Crosses, Lent};
 #[cfg(feature = "blocking")]
 pub use pool::{BlockingBuilder, BlockingDb, Manager};
-
-#[cfg(feature = "blocking")]
-#[doc(hidden)]
-pub use argument::handle;
-pub use argument::{Crosses, Lent};
-#[doc(hidden)]
-pub use argument::{lend_each, lend_option, lend_owned, own, own_each, own_option, sent};
-#[cfg(feature = "blocking")]
-pub(crate) use pool::Lease;
-#[cfg(feature = "blocking")]
-pub(crate) use progress::{Progress, Stage};
-#[doc(hidden)]
-pub use thread::off_thread;
-#[cfg(feature = "blocking")]
-pub(crate) use work::{Ended, Work};

@@ -16,19 +16,13 @@ use tokio::time::Instant;
 
 use super::bridge;
 use super::connection::SyncConnection;
-use super::trusting::{Slot, Trusting};
-use crate::breaker::Breaker;
-use crate::classify::{Category, Class, Kind, Retry};
-use crate::db::Defaults;
-use crate::error::{Error, Result};
-use crate::holders::{Holders, Holding};
+use super::manager::{Slot, Trusting};
+use crate::db::Settings;
+use crate::error::{Category, Class, Error, Kind, Result, Retry};
 use crate::op::Op;
-use crate::pool::{Origin, exhausted, unopened};
-use crate::retry::Policy;
-use crate::rt::FOREVER;
-use crate::rt::Timer;
-use crate::rt::Uninterrupted;
-use crate::settings::Settings;
+use crate::policy::{Breaker, Defaults, Policy};
+use crate::pool::{Holders, Holding, Origin, exhausted, unopened};
+use crate::rt::{FOREVER, Timer, Uninterrupted};
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
 /// `r2d2_postgres`'s, or one of your own.
@@ -77,10 +71,10 @@ impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manage
 /// # fn main() {}
 /// ```
 pub struct BlockingDb<M: Manager> {
-    inner: Arc<Inner<M>>,
+    inner: Arc<BlockingDbInner<M>>,
 }
 
-struct Inner<M: Manager> {
+struct BlockingDbInner<M: Manager> {
     /// Taken when it is dropped.
     pool: Option<Pool<Trusting<M>>>,
     size: u32,
@@ -133,7 +127,7 @@ impl<M: Manager> BlockingDb<M> {
         op: &'static Op,
         until: Instant,
         timer: &mut Timer,
-    ) -> Result<Lease<M>> {
+    ) -> Result<Checkout<M>> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
             Some(writer) if !op.read_only => {
@@ -147,7 +141,7 @@ impl<M: Manager> BlockingDb<M> {
         // Dropped half-way, the pool would close the connection, and with it a database in memory.
         let opening = async move {
             let object = pool.get().await.map_err(unavailable::<M>)?;
-            Ok(Lease {
+            Ok(Checkout {
                 object: Some(object),
                 keep: true,
                 _holding: holding,
@@ -159,8 +153,8 @@ impl<M: Manager> BlockingDb<M> {
             opening: Some(opening),
         });
         let asked = Instant::now();
-        let lease = timer.until(until, opening).await;
-        lease.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))
+        let checkout = timer.until(until, opening).await;
+        checkout.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))
     }
 }
 
@@ -218,7 +212,7 @@ fn closed() -> Error {
     )
 }
 
-impl<M: Manager> Inner<M> {
+impl<M: Manager> BlockingDbInner<M> {
     async fn wait_for(
         &self,
         queue: &Arc<Semaphore>,
@@ -242,7 +236,7 @@ impl<M: Manager> Inner<M> {
     }
 }
 
-impl<M: Manager> Drop for Inner<M> {
+impl<M: Manager> Drop for BlockingDbInner<M> {
     fn drop(&mut self) {
         bridge::closing(|| drop(self.pool.take()));
     }
@@ -265,7 +259,7 @@ impl<M: Manager> fmt::Debug for BlockingDb<M> {
 }
 
 /// A borrowed connection.
-pub(crate) struct Lease<M: Manager> {
+pub(crate) struct Checkout<M: Manager> {
     object: Option<Object<Trusting<M>>>,
     /// Given back when this is dropped, and closed otherwise.
     pub(super) keep: bool,
@@ -275,7 +269,7 @@ pub(crate) struct Lease<M: Manager> {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-impl<M: Manager> Lease<M> {
+impl<M: Manager> Checkout<M> {
     /// Whether the connection was opened for this call.
     pub(crate) fn origin(&self) -> Origin {
         let object = self.object.as_ref().expect("held until it is dropped");
@@ -294,7 +288,7 @@ impl<M: Manager> Lease<M> {
     }
 }
 
-impl<M: Manager> Drop for Lease<M> {
+impl<M: Manager> Drop for Checkout<M> {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else {
             return;
@@ -310,9 +304,9 @@ impl<M: Manager> Drop for Lease<M> {
     }
 }
 
-impl<M: Manager> fmt::Debug for Lease<M> {
+impl<M: Manager> fmt::Debug for Checkout<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").finish_non_exhaustive()
+        f.debug_struct("Checkout").finish_non_exhaustive()
     }
 }
 
@@ -326,56 +320,56 @@ pub struct BlockingBuilder<M: Manager> {
 impl<M: Manager> BlockingBuilder<M> {
     /// Connections of the pool, and so the bodies that run at the same time. 10.
     pub fn pool_size(mut self, connections: u32) -> Self {
-        self.settings.pool_size = connections.max(1);
+        self.settings.pool.size = connections.max(1);
         self
     }
 
     /// How long a call waits for a connection. 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.acquire_timeout = timeout.min(FOREVER);
+        self.settings.pool.acquire_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long a connection that was idle may take to show that it is alive, before it is closed
     /// and another one is opened. 5 s. (No limit on SQLite, which asks nobody over a network.)
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.validation_timeout = timeout.min(FOREVER);
+        self.settings.pool.validation_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long a whole call may take, retries included, if the operation names no `timeout`.
     /// 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.settings.calls.timeout = timeout;
         self
     }
 
     /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
     pub fn retry(mut self, policy: Policy) -> Self {
-        self.settings.retry = policy;
+        self.settings.calls.retry = policy;
         self
     }
 
     /// Retries that an outage is worth; see
     /// [`Builder::retry_budget`](crate::Builder::retry_budget). 0.2 and 10.
     pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
-        self.settings.retry_budget = (per_call.max(0.0), per_second.max(0.0));
+        self.settings.calls.retry_budget = (per_call.max(0.0), per_second.max(0.0));
         self
     }
 
     /// When calls are refused at once because the database cannot be reached; `None`: never.
     /// [`Breaker::DEFAULT`].
     pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
-        self.settings.breaker = breaker.into();
+        self.settings.calls.breaker = breaker.into();
         self
     }
 
     /// The pool. No connection is opened yet.
     pub fn build(self) -> BlockingDb<M> {
-        let size = self.settings.pool_size;
+        let size = self.settings.pool.size;
         let most = usize::try_from(size).unwrap_or(usize::MAX);
         // A database that is a file asks nobody over a network.
-        let patience = self.settings.validation_timeout;
+        let patience = self.settings.pool.validation_timeout;
         let patience = (!M::Connection::ONE_WRITER).then_some(patience);
         let manager = Trusting::new(self.manager, patience);
         let pool = Pool::builder(manager)
@@ -386,13 +380,13 @@ impl<M: Manager> BlockingBuilder<M> {
             .expect("only timeouts could need what is missing, and none are set");
         let writer = M::Connection::ONE_WRITER.then(|| Arc::new(Semaphore::new(1)));
         BlockingDb {
-            inner: Arc::new(Inner {
+            inner: Arc::new(BlockingDbInner {
                 pool: Some(pool),
                 size,
                 places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
                 writer,
                 holders: Arc::default(),
-                defaults: Defaults::of(&self.settings),
+                defaults: self.settings.defaults(),
             }),
         }
     }
@@ -404,4 +398,13 @@ impl<M: Manager> fmt::Debug for BlockingBuilder<M> {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
+}
+
+/// What the option `db` says, of a function with this connection.
+pub fn handle<C, M>(db: &BlockingDb<M>) -> BlockingDb<M>
+where
+    C: SyncConnection,
+    M: Manager<Connection = C>,
+{
+    db.clone()
 }

@@ -5,8 +5,8 @@ use std::panic::resume_unwind;
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-use super::argument::Crosses;
 use super::bridge;
+use super::owned_arg::Crosses;
 
 /// Runs the body on the blocking pool, and goes on with its panic. Where nobody waits any more, it
 /// does not begin; one that runs comes to its end all the same.

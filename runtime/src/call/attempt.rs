@@ -1,18 +1,16 @@
 //! [`Attempt`]: one run of a body, from its session to that session's end.
 
-use super::Rest;
-use super::body::{Body, Ran};
+use super::args::Attempted;
+use super::end;
 use super::join::Join;
-use super::own::{self, Own};
-use super::raw::Raw;
+use super::on_connection::Raw;
+use super::own::OwnSession;
+use super::run::{Body, Ran};
+use super::scoped::Rest;
 use crate::backend::Backend;
-use crate::conn::Conn;
-use crate::db::Defaults;
 use crate::error::{Error, Outcome};
-use crate::replay::Attempted;
-use crate::state::View;
-use crate::tx::Tx;
-use crate::tx_state::FailedJoin;
+use crate::policy::Defaults;
+use crate::session::{Conn, FailedJoin, Tx, View};
 
 /// One attempt of a call, with its session.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub struct Attempt<'a, DB: Backend, R> {
 pub(super) enum Session<'a, DB: Backend> {
     /// Opened for this attempt, and ended with it.
     Own {
-        own: Box<Own<DB>>,
+        own: Box<OwnSession<DB>>,
         defaults: &'a Defaults,
     },
     /// The caller's, under dbop.
@@ -96,10 +94,10 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         let class = (of.failure)(&result).map(|failure| failure.class);
         let end = match self.session {
             Session::Own { own, defaults } if core.op.transaction => {
-                own::end_transaction(own, core, defaults, class, late, kept).await
+                end::end_transaction(own, core, defaults, class, late, kept).await
             }
             Session::Own { own, defaults } => {
-                own::end_operation(own, core, defaults, class, late).await
+                end::end_operation(own, core, defaults, class, late).await
             }
             Session::Joined(join) if join.is_nested() => {
                 join.close(core, class.is_some(), late, kept).await

@@ -9,20 +9,19 @@ use std::time::Duration;
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
 
-use super::core::Running;
-use super::own::Own;
+use super::own::OwnSession;
+use super::state::Running;
 use crate::backend::Backend;
 use crate::error::{Error, Outcome};
-use crate::hooks::Due;
 use crate::op::Op;
-use crate::rt::Timer;
-use crate::rt::Uninterrupted;
+use crate::rt::{Timer, Uninterrupted};
+use crate::session::Due;
 
 /// How long past the deadline the answer is waited for.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// What became of it.
-pub(super) enum Committed {
+pub(crate) enum Committed {
     /// Committed after so long; the hooks have run.
     Yes(Duration),
     /// Rolled back.
@@ -32,15 +31,15 @@ pub(super) enum Committed {
 }
 
 /// A `COMMIT` that may be followed by another attempt.
-pub(super) struct Failed {
-    pub(super) error: Error,
-    pub(super) due: Due,
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    pub(crate) due: Due,
     /// The call's place among those that may run at once, for that attempt.
-    pub(super) place: Option<Running>,
+    pub(crate) place: Option<Running>,
 }
 
-pub(super) fn commit<DB: Backend>(
-    own: Box<Own<DB>>,
+pub(crate) fn commit<DB: Backend>(
+    own: Box<OwnSession<DB>>,
     deadline: Instant,
     mut timer: Timer,
     op: &'static Op,

@@ -4,18 +4,13 @@ use sqlx::SqlSafeStr;
 use tokio::time::Instant;
 
 use super::attempt::End;
-use super::core::CallCore;
+use super::state::CallCore;
 use crate::backend::Backend;
-use crate::classify::{Category, Class, Kind, Retry};
-use crate::error::SharedError;
-use crate::error::{Error, Outcome, Result};
+use crate::error::{Category, Class, Error, Kind, Outcome, Result, Retry, SharedError};
 use crate::once::{self, Claim, Marker};
 use crate::op::Op;
 use crate::rt::FOREVER;
-use crate::savepoint::Savepoint;
-use crate::state::{State, View};
-use crate::statement;
-use crate::tx_state::{FailedJoin, Undo};
+use crate::session::{self, FailedJoin, Savepoint, State, Undo, View};
 
 /// Lent by the outer call. Dropped before its end, what it did must not be committed.
 #[derive(Debug)]
@@ -127,7 +122,12 @@ async fn claim_in<DB: Backend>(
     }
     savepoint.close(false).await?;
     let View { conn, state } = savepoint.view();
-    let made = statement::run::<DB>(conn, state, DB::ONCE_SCHEMA.into_sql_str()).await;
+    let made = session::run::<DB>(
+        conn,
+        state,
+        once::marker_sql(DB::DATABASE).schema.into_sql_str(),
+    )
+    .await;
     savepoint.open_again();
     made.map_err(|error| once::advise(error.into()))?;
     savepoint.set().await?;

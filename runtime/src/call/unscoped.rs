@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::body::{Body, Ran};
-use super::core::CallCore;
-use super::result::{OpResult, ResultOf};
-use crate::db::Defaults;
-use crate::error::Effect;
-use crate::error::{Error, Outcome};
-use crate::op::Op;
-use crate::replay::Attempted;
+use super::args::Attempted;
+use super::result::ResultOf;
+use super::run::{Body, Ran};
+use super::state::CallCore;
+use crate::error::{Effect, Error, Outcome};
+use crate::op::{Op, OpResult};
+use crate::policy::defaults_without_db;
 use crate::rt::Timer;
 
 /// Which database it is, is not known; of those we do know, Postgres takes longest.
@@ -52,7 +51,7 @@ impl<R> Unscoped<R> {
         if self.result.is_some() {
             return None;
         }
-        let defaults = Defaults::elsewhere();
+        let defaults = defaults_without_db();
         let timeout = defaults.timeout_without_session;
         if let Err(error) = self.core.enter(defaults, timeout).await {
             self.result = Some((self.of.refused)(self.core.refused(error)));
@@ -96,7 +95,7 @@ impl<R> UnscopedAttempt<'_, R> {
         let outcome = match class {
             None => Outcome::Committed,
             Some(class) => {
-                if core.try_again(Defaults::elsewhere(), class, effect).await {
+                if core.try_again(defaults_without_db(), class, effect).await {
                     return;
                 }
                 core.failed_with(class.kind);

@@ -547,6 +547,6 @@ mod tests {
     fn errors_can_be_sent_anywhere() {
         fn anywhere<T: Send + Sync + 'static>() {}
         anywhere::<Error>();
-        anywhere::<crate::state::State>();
+        anywhere::<crate::session::State>();
     }
 }

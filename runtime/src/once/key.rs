@@ -5,8 +5,7 @@ use std::fmt::{self, Display, Write};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::classify::{Category, Class, Kind, Retry};
-use crate::error::{Error, Result};
+use crate::error::{Category, Class, Error, Kind, Result, Retry};
 
 /// The key of one call, and the fingerprint of what it was called with.
 ///

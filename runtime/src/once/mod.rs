@@ -9,27 +9,20 @@
 
 mod key;
 mod nulls;
+mod sql;
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 pub use key::OnceKey;
+pub(crate) use sql::{BATCH, marker_sql};
 
 use crate::backend::Backend;
-use crate::call::OpResult;
-use crate::classify::{Category, Class, Kind, Retry};
-use crate::db_error::DbError;
-use crate::error::Ended;
-use crate::error::{Error, Outcome, Result};
-use crate::op::Op;
-use crate::state::{State, View};
-use crate::statement;
-use crate::tx_state::OpenMarker;
+use crate::error::{Category, Class, Ended, Error, Kind, Outcome, Result, Retry};
+use crate::op::{DbError, Op, OpResult};
+use crate::session::{OpenMarker, State, View, ask};
 
 /// The table of the markers, for messages.
 pub(crate) const TABLE: &str = "dbop_once";
@@ -91,8 +84,9 @@ impl Marker {
         op: &'static Op,
     ) -> Result<Claim<()>> {
         let View { conn, state } = view;
+        let sql = marker_sql(DB::DATABASE);
         let set = [op.name, &self.key, &self.fingerprint];
-        if let Some(row) = statement::ask::<DB>(conn, state, DB::ONCE_SET, &set).await? {
+        if let Some(row) = ask::<DB>(conn, state, sql.set, &set).await? {
             self.set_at = DB::text(&row, 0)?;
             if let Some(tx) = &mut state.tx {
                 tx.markers.push(OpenMarker {
@@ -104,7 +98,7 @@ impl Marker {
             return Ok(Claim::Won(()));
         }
         let marker = [op.name, &self.key];
-        let Some(row) = statement::ask::<DB>(conn, state, DB::ONCE_READ, &marker).await? else {
+        let Some(row) = ask::<DB>(conn, state, sql.read, &marker).await? else {
             return Err(deleted());
         };
         let [fingerprint, stored, set_at] = [0, 1, 2].map(|column| DB::text(&row, column));
@@ -129,7 +123,7 @@ impl Marker {
     ) -> Result<()> {
         let View { conn, state } = view;
         let marker = [op.name, &self.key, result];
-        match statement::ask::<DB>(conn, state, STORE, &marker).await? {
+        match ask::<DB>(conn, state, STORE, &marker).await? {
             Some(_) => {
                 if let Some(tx) = &mut state.tx {
                     tx.markers.pop();
@@ -291,29 +285,3 @@ fn unkept(kind: Kind, message: String) -> Error {
     };
     Error::new(class, message)
 }
-
-/// When old markers were last deleted.
-#[derive(Debug, Default)]
-pub(crate) struct CleanUp(Mutex<Option<Instant>>);
-
-impl CleanUp {
-    const EVERY: Duration = Duration::from_secs(60);
-
-    /// Whether it is this call's turn.
-    pub(crate) fn is_due(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|last| last.elapsed() >= Self::EVERY);
-        if due {
-            *last = Some(Instant::now());
-        }
-        due
-    }
-
-    /// There was more to delete than one batch.
-    pub(crate) fn go_on(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-/// Rows of one batch, as in [`Driver::ONCE_CLEAN_UP`](crate::backend::sealed::Driver).
-pub(crate) const BATCH: u64 = 500;

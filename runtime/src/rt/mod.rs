@@ -1,11 +1,13 @@
 //! Time and tasks: what the rest of the crate needs of tokio.
 
 mod background;
+mod periodic;
 mod time;
 mod timer;
 mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
+pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
 pub(crate) use time::milliseconds;
 pub(crate) use time::{FOREVER, Millis, within};

@@ -7,9 +7,8 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx_core::url::form_urlencoded;
 
-use crate::backend::wrong_scheme;
-use crate::classify::Kind;
-use crate::error::{Error, Result};
+use crate::backend::url::wrong_scheme;
+use crate::error::{Error, Kind, Result};
 
 const FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 

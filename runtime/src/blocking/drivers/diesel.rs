@@ -8,9 +8,9 @@ use diesel::r2d2;
 use diesel::result::{ConnectionError, Error};
 use diesel::sqlite::SqliteConnection;
 
-use crate::blocking::{Begin, SyncConnection, TransactionStatus};
-use crate::classify::{self, Class};
-use crate::error::Result;
+use crate::blocking::connection::{Begin, SyncConnection, TransactionStatus};
+use crate::classify;
+use crate::error::{Class, Result};
 
 impl SyncConnection for SqliteConnection {
     const SYSTEM: &'static str = "sqlite";

@@ -13,13 +13,13 @@ mod rusqlite;
 #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
 macro_rules! operation_error {
     ($Error:ty, $carries:path, $classify:path) => {
-        impl crate::db_error::DriverError for $Error {
-            fn driver_cause(&self) -> crate::db_error::Cause<'_> {
+        impl crate::op::DriverError for $Error {
+            fn driver_cause(&self) -> crate::op::Cause<'_> {
                 match self {
                     $carries(inner) if let Some(error) = inner.downcast_ref() => {
-                        crate::db_error::Cause::Dbop(error)
+                        crate::op::Cause::Dbop(error)
                     }
-                    error => crate::db_error::Cause::Class($classify(error)),
+                    error => crate::op::Cause::Class($classify(error)),
                 }
             }
 
@@ -31,13 +31,13 @@ macro_rules! operation_error {
             }
         }
 
-        impl crate::db_error::DbError for $Error {
-            fn cause(&self) -> crate::db_error::Cause<'_> {
-                crate::db_error::DriverError::driver_cause(self)
+        impl crate::op::DbError for $Error {
+            fn cause(&self) -> crate::op::Cause<'_> {
+                crate::op::DriverError::driver_cause(self)
             }
 
             fn error_mut(&mut self) -> Option<&mut crate::error::Error> {
-                crate::db_error::DriverError::dbop_mut(self)
+                crate::op::DriverError::dbop_mut(self)
             }
         }
     };

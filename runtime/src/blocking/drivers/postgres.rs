@@ -6,10 +6,10 @@ use postgres_client::error::{DbError, Severity};
 use postgres_client::{Client, Error, NoTls, SimpleQueryMessage};
 
 use crate::backend::begin_sql;
-use crate::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
-use crate::classify::{self, Class, Kind};
-use crate::db_error::{Cause, DriverError};
-use crate::error::Result;
+use crate::blocking::connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
+use crate::classify;
+use crate::error::{Class, Kind, Result};
+use crate::op::{Cause, DriverError};
 
 impl SyncConnection for Client {
     const SYSTEM: &'static str = "postgresql";

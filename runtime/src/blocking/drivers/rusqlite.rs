@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 
 use rusqlite::{Connection, Error};
 
-use crate::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
-use crate::classify::{self, Class};
-use crate::error::Result;
+use crate::blocking::connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
+use crate::classify;
+use crate::error::{Class, Result};
 
 impl SyncConnection for Connection {
     const SYSTEM: &'static str = "sqlite";

@@ -2,7 +2,7 @@
 //! covered by the suites.
 
 use super::{Category, Kind, Retry, assert_sound, never, transient};
-use crate::classify::Class;
+use crate::error::Class;
 
 #[cfg(feature = "rusqlite")]
 mod rusqlite {

@@ -1,6 +1,6 @@
 use super::{assert_sound, never, retried, transient};
 use crate::classify::mysql::{lookup, mysql};
-use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, Kind, Retry};
 
 /// Every number there is an answer for.
 fn all() -> impl Iterator<Item = (String, Class)> {

@@ -1,7 +1,7 @@
 use super::codes::SQLITE;
 use super::{assert_sound, never, retried, transient};
 use crate::classify::sqlite::{lookup, sqlite};
-use crate::classify::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, Kind, Retry};
 
 fn all() -> impl Iterator<Item = (String, Class)> {
     SQLITE

@@ -7,7 +7,8 @@ use ::sqlx::Error;
 use ::sqlx::error::{DatabaseError, ErrorKind};
 
 use super::{never, transient};
-use crate::classify::{self, Category, Class, Kind, Retry};
+use crate::classify;
+use crate::error::{Category, Class, Kind, Retry};
 
 #[test]
 fn no_rows_is_a_query_result_and_a_bad_value_is_data() {

@@ -1,0 +1,37 @@
+//! `BEGIN` of Postgres, for both drivers.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::isolation::Isolation;
+use crate::rt::milliseconds;
+
+/// `BEGIN` of Postgres, and the settings that travel with it.
+pub(crate) fn begin_sql(
+    isolation: Option<Isolation>,
+    read_only: bool,
+    deferrable: bool,
+    statement_timeout: Option<Duration>,
+) -> String {
+    let mut sql = String::from("BEGIN");
+    if let Some(isolation) = isolation {
+        let _ = write!(sql, " ISOLATION LEVEL {isolation}");
+    }
+    if read_only {
+        sql.push_str(" READ ONLY");
+    }
+    if deferrable {
+        sql.push_str(" DEFERRABLE");
+    }
+    if let Some(limit) = statement_timeout {
+        let ms = milliseconds(limit);
+        // A lock is given up a little earlier than the statement, so that the error says that it
+        // was a lock.
+        let lock = (ms * 4 / 5).max(1);
+        let _ = write!(
+            sql,
+            "; SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {lock}"
+        );
+    }
+    sql
+}

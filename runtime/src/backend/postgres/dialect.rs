@@ -1,0 +1,101 @@
+//! How Postgres reads SQL, and how a statement is sent to it.
+
+use std::fmt::Write;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{AssertSqlSafe, Describe, Either, Executor, Postgres, Row, SqlSafeStr, SqlStr};
+
+use super::begin::begin_sql;
+use crate::backend::dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
+use crate::backend::driver::{self, Driver};
+use crate::backend::statement::Statement;
+use crate::isolation::Isolation;
+use crate::rt::milliseconds;
+
+/// Set in every transaction that dbop begins, until that transaction ends: so the transaction is known
+/// from another one that a statement of the body has begun.
+const MARKER: &str = "SET LOCAL dbop.transaction = 'open'";
+
+impl Dialect for Postgres {
+    const DATABASE: KnownDatabase = KnownDatabase::Postgres;
+    const SYSTEM: &'static str = "postgresql";
+    const DEFAULT_ISOLATION: Isolation = Isolation::ReadCommitted;
+    const ERROR_ABORTS: bool = true;
+    const SELECTS_ONLY_READ: bool = false;
+    const COMMENTS: CommentSyntax = CommentSyntax { nest: true };
+    const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
+    const GUARDS_TRANSACTIONS: bool = false;
+
+    /// `BEGIN` and its settings in one message, so that they cost no round trip of their own.
+    fn begin_sql(conn: &PgConnection, begin: &BeginOptions) -> SqlStr {
+        let mut sql = begin_sql(
+            begin.isolation,
+            begin.read_only,
+            begin.deferrable,
+            begin.statement_timeout,
+        );
+        if let Some(limit) = begin.statement_timeout {
+            let ms = milliseconds(limit);
+            let version = conn.server_version_num().unwrap_or_default();
+            if begin.foreign && version >= 140_000 {
+                // What a session of ours has from the start: a statement whose caller goes away
+                // ends soon, and its locks with it.
+                let _ = write!(sql, "; SET LOCAL client_connection_check_interval = 100");
+            }
+            if version >= 170_000 {
+                let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
+            }
+        }
+        if sql == "BEGIN" {
+            const PLAIN: &str = "BEGIN; SET LOCAL dbop.transaction = 'open'";
+            return PLAIN.into_sql_str();
+        }
+        let _ = write!(sql, "; {MARKER}");
+        AssertSqlSafe(sql).into_sql_str()
+    }
+}
+
+impl Driver for Postgres {
+    fn fetch_many<'e>(
+        conn: &'e mut PgConnection,
+        statement: Statement<Self>,
+    ) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>> {
+        conn.fetch_many(statement)
+    }
+
+    fn fetch_optional<'e>(
+        conn: &'e mut PgConnection,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>> {
+        conn.fetch_optional(statement)
+    }
+
+    fn prepare_with<'e>(
+        conn: &'e mut PgConnection,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<PgStatement>> {
+        conn.prepare_with(sql, parameters)
+    }
+
+    fn describe(
+        conn: &mut PgConnection,
+        sql: SqlStr,
+    ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>> {
+        conn.describe(sql)
+    }
+
+    async fn run(conn: &mut PgConnection, sql: SqlStr) -> sqlx::Result<u64> {
+        conn.execute(sql).await.map(|done| done.rows_affected())
+    }
+
+    fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
+        driver::texts(texts)
+    }
+
+    fn text(row: &Self::Row, column: usize) -> sqlx::Result<Option<String>> {
+        row.try_get(column)
+    }
+}

@@ -1,0 +1,14 @@
+//! Postgres: settings that travel with `BEGIN`, and a transaction that any error aborts.
+
+mod begin;
+#[cfg(feature = "postgres")]
+mod dialect;
+#[cfg(feature = "postgres")]
+mod pool_plan;
+#[cfg(feature = "postgres")]
+mod recovery;
+#[cfg(feature = "postgres")]
+mod session_control;
+
+#[cfg(feature = "postgres-client")]
+pub(crate) use begin::begin_sql;

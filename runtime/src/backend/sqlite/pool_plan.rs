@@ -1,0 +1,94 @@
+//! The pools of a database of SQLite: one connection that writes, and the readers of a file.
+
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Sqlite};
+
+use super::url::Named;
+use crate::backend::database_file::DatabaseFile;
+use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
+use crate::error::{Kind, Result};
+
+/// How long SQLite itself waits for another process's lock. Short, because its wait blocks the
+/// connection's thread, is not fair and cannot be cancelled; beyond it our own loop waits.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Each reader is a thread; more of them than this read no faster.
+const MOST_READERS: u32 = 256;
+
+impl PoolPlan for Sqlite {
+    const ONE_WRITER: bool = true;
+    const REMOTE: bool = false;
+
+    fn is_in_memory(options: &SqliteConnectOptions) -> bool {
+        !options.get_filename().exists()
+    }
+
+    fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>> {
+        let Named {
+            options,
+            file,
+            create,
+        } = Named::by(url)?;
+        let options = options
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .log_statements(settings.statement_log_level());
+        let database_file = file.clone().map(DatabaseFile::file).unwrap_or_default();
+        let plan = |options, size| Plan {
+            options,
+            size,
+            apart: true,
+            keep_forever: file.is_none(),
+            file: database_file.clone(),
+        };
+        let Some(file) = &file else {
+            return Ok(Plans {
+                write: plan(options, 1),
+                read: None,
+                create: None,
+            });
+        };
+        let mut options = options.journal_mode(SqliteJournalMode::Wal);
+        let mut first = None;
+        if create {
+            first = (!file.exists()).then(|| options.clone());
+            options = options.create_if_missing(false);
+        }
+        let readers = options
+            .clone()
+            .create_if_missing(false)
+            .pragma("query_only", "ON");
+        Ok(Plans {
+            write: plan(options, 1),
+            read: Some(plan(readers, connections.min(MOST_READERS))),
+            create: first,
+        })
+    }
+
+    fn place(options: &SqliteConnectOptions) -> String {
+        format!("`{}`", options.get_filename().display())
+    }
+
+    fn advice(_: Kind, options: &SqliteConnectOptions) -> String {
+        let path = options.get_filename();
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let missing = folder.filter(|folder| !folder.exists());
+        let file = path.display();
+        if path.exists() {
+            format!(
+                "`{file}` is there but cannot be used as a database; is it one, and may this process read and write it?"
+            )
+        } else if let Some(folder) = missing {
+            let folder = folder.display();
+            format!(
+                "`{file}` cannot be there, as its folder `{folder}` does not exist; make that first"
+            )
+        } else {
+            format!("`{file}` does not exist; add `?mode=rwc` to the URL to create it")
+        }
+    }
+}

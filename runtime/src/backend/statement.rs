@@ -1,0 +1,53 @@
+//! [`Statement`]: a query between sqlx's `Executor` and the driver.
+
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Execute, SqlStr};
+
+use crate::error::{Error, Kind};
+
+/// A query taken apart, so that its text can be read before the driver gets it.
+#[derive(Debug)]
+pub struct Statement<DB: Database> {
+    pub(crate) sql: SqlStr,
+    pub(crate) prepared: Option<DB::Statement>,
+    pub(crate) arguments: Option<DB::Arguments>,
+    pub(crate) persistent: bool,
+}
+
+impl<DB: Database> Statement<DB> {
+    pub(crate) fn of<'q>(mut query: impl Execute<'q, DB>) -> Result<Self, sqlx::Error> {
+        let statement = Self {
+            arguments: query.take_arguments().map_err(sqlx::Error::Encode)?,
+            persistent: query.persistent(),
+            prepared: query.statement().cloned(),
+            sql: query.sql(),
+        };
+        match memchr::memchr(0, statement.sql.as_str().as_bytes()) {
+            None => Ok(statement),
+            // The one driver never comes to its end, and the other loses its place in the protocol.
+            Some(_) => Err(Error::programming(
+                Kind::Syntax,
+                "the text of a statement has a NUL character in it; bind what it is a part of",
+            )
+            .into()),
+        }
+    }
+}
+
+impl<DB: Database> Execute<'_, DB> for Statement<DB> {
+    fn sql(self) -> SqlStr {
+        self.sql
+    }
+
+    fn statement(&self) -> Option<&DB::Statement> {
+        self.prepared.as_ref()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<DB::Arguments>, BoxDynError> {
+        Ok(self.arguments.take())
+    }
+
+    fn persistent(&self) -> bool {
+        self.persistent
+    }
+}

@@ -1,0 +1,280 @@
+//! One attempt of a body on its connection, from `BEGIN` to the connection's return: what happens on
+//! the thread of the blocking pool.
+//!
+//! That thread cannot be stopped. Whoever waits for it may go away, or its deadline may pass; then
+//! the work is *abandoned*, and commits nothing any more. The two sides agree on that in
+//! [`Progress`], so that a caller who is told "rolled back" can rely on it.
+//!
+//! | abandoned while | the connection | the database |
+//! |---|---|---|
+//! | it waits for a thread | given back | untouched |
+//! | the guard changes, or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
+//! | the body of a transaction runs | its statements are interrupted; given back after `ROLLBACK`, or closed where an interrupt may still come | untouched, unless the body itself has committed |
+//! | the body of a `read_only` operation runs | the same without `ROLLBACK` | untouched |
+//! | the body of another operation runs | given back after its end | whatever the body does |
+//! | the body has returned an error, and `ROLLBACK` runs | given back | untouched |
+//! | `COMMIT` runs | given back | committed or rolled back; too late to abandon it |
+//!
+//! | ends badly | the connection | the database |
+//! |---|---|---|
+//! | the body panics | given back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body did |
+//! | the driver panics, or does not know whether a transaction is open | closed | rolled back; in `COMMIT`, not known |
+//! | the guard of a `read_only` operation cannot be set or taken off | closed | untouched; the body does not run |
+//! | `ROLLBACK` fails | closed | rolled back |
+//! | the body ends the transaction itself, or the database does in answer to an error | given back | not known: it may have been a `COMMIT` |
+//! | the runtime is shut down before a thread has it | given back | untouched |
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::bridge;
+use super::connection::{Begin, SyncConnection, TransactionStatus};
+use super::handshake::Progress;
+use super::manager::Slot;
+use super::pool::{Checkout, Manager};
+use crate::call::Running;
+use crate::error::{Error, Kind, Outcome};
+use crate::op::Op;
+
+/// How an attempt ended.
+pub(crate) enum AttemptEnd<R, B> {
+    /// The body was not run, and is given back.
+    Refused(Error, B),
+    /// The body returned this, or dbop says something else in its place; and what became of it.
+    Done(Result<R, Error>, Outcome),
+    Panicked(Box<dyn Any + Send>),
+    /// Nobody waits for its result any more, and nothing of a transaction was committed.
+    Abandoned,
+}
+
+/// One attempt before its thread has it.
+pub(crate) struct Work<M: Manager> {
+    pub(crate) op: &'static Op,
+    pub(crate) checkout: Checkout<M>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) deadline: Instant,
+    pub(crate) span: Span,
+    /// Held for as long as the body can run.
+    pub(crate) _running: Option<Running>,
+}
+
+impl<M: Manager> Work<M> {
+    /// Runs the body, and gives the connection back. `failed`: whether the body's result is an
+    /// error.
+    pub(crate) fn run<R, B: FnOnce(&mut M::Connection) -> R>(
+        mut self,
+        body: B,
+        failed: &dyn Fn(&R) -> bool,
+    ) -> AttemptEnd<R, B> {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        let _entered = span.enter();
+        if self.progress.is_abandoned() {
+            return AttemptEnd::Abandoned;
+        }
+        // Kept only if all that follows says so: also a driver may panic.
+        self.checkout.keep = false;
+        let (ended, keep) = self.checkout.with(|slot| self.on(slot, body, failed));
+        self.checkout.keep = keep;
+        if let AttemptEnd::Panicked(_) = &ended
+            && self.progress.is_abandoned()
+        {
+            tracing::error!(
+                db.operation.name = self.op.name,
+                code.file.path = self.op.file,
+                code.line.number = self.op.line,
+                "an operation panicked after its caller had gone away"
+            );
+        }
+        ended
+    }
+
+    /// The same on the connection, and whether that may be kept.
+    fn on<R, B: FnOnce(&mut M::Connection) -> R>(
+        &self,
+        slot: &mut Slot<M::Connection>,
+        body: B,
+        failed: &dyn Fn(&R) -> bool,
+    ) -> (AttemptEnd<R, B>, bool) {
+        if let Err(error) = self.guard(slot) {
+            return (AttemptEnd::Refused(error, body), false);
+        }
+        let conn = &mut slot.conn;
+        if let Err(error) = self.begin(conn) {
+            let (_, clean) = undo(conn);
+            return (AttemptEnd::Refused(error, body), clean);
+        }
+        // An operation that writes is left to its end: stopped half-way, it would have done half.
+        if self.op.transaction || self.op.read_only {
+            self.progress.arm(conn.interrupt());
+        }
+        if !self.progress.may_run() {
+            self.progress.disarm();
+            let (_, clean) = undo(conn);
+            return (AttemptEnd::Abandoned, clean);
+        }
+        let body = AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn)));
+        let result = catch_unwind(body);
+        // What comes next on the connection is not to be interrupted.
+        let quiet = self.progress.disarm();
+        let (ended, clean) = if self.op.transaction {
+            self.end_transaction(conn, result, failed)
+        } else {
+            self.end_operation(conn, result, failed)
+        };
+        (ended, clean && quiet)
+    }
+
+    /// Makes the connection read-only where the operation asks for that, and lets it write where an
+    /// earlier one has asked: to do that after each would be two more statements for each that reads.
+    fn guard(&self, slot: &mut Slot<M::Connection>) -> Result<(), Error> {
+        let guards = M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction;
+        let change = match self.op.read_only {
+            true => guards && !slot.read_only,
+            false => slot.read_only,
+        };
+        if change {
+            slot.conn.set_read_only(self.op.read_only)?;
+            slot.read_only = self.op.read_only;
+        }
+        Ok(())
+    }
+
+    fn begin(&self, conn: &mut M::Connection) -> Result<(), Error> {
+        if self.op.transaction {
+            let begin = Begin {
+                isolation: self.op.isolation,
+                read_only: self.op.read_only,
+                deferrable: self.op.deferrable,
+                time_left: self.deadline.saturating_duration_since(Instant::now()),
+            };
+            self.timed(|| conn.begin(&begin))?;
+        }
+        Ok(())
+    }
+
+    /// Notes how long the database takes. Where one connection writes at a time, a slow answer
+    /// tells of another's lock and not of how the database is.
+    fn timed(&self, ask: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        self.progress.ask();
+        let answer = ask();
+        let timely = M::Connection::ONE_WRITER;
+        self.progress.answered(answer.is_ok(), timely);
+        answer
+    }
+
+    fn end_transaction<R, B>(
+        &self,
+        conn: &mut M::Connection,
+        result: std::thread::Result<R>,
+        failed: &dyn Fn(&R) -> bool,
+    ) -> (AttemptEnd<R, B>, bool) {
+        let result = match result {
+            Ok(result) if !failed(&result) && self.progress.may_commit() => {
+                return match conn.status() {
+                    Ok(TransactionStatus::InTransaction) => self.commit(conn, result),
+                    Ok(TransactionStatus::Failed) => {
+                        let clean = conn.rollback().is_ok();
+                        (
+                            AttemptEnd::Done(Err(swallowed()), Outcome::RolledBack),
+                            clean,
+                        )
+                    }
+                    Ok(TransactionStatus::Idle) => (
+                        AttemptEnd::Done(Err(ended_by_body()), Outcome::Unknown),
+                        true,
+                    ),
+                    // The question failed, so the connection is closed, which rolls back.
+                    Err(error) => (AttemptEnd::Done(Err(error), Outcome::RolledBack), false),
+                };
+            }
+            other => other,
+        };
+        let (left, clean) = undo(conn);
+        let outcome = match left {
+            // It was ended past dbop, and that may have been a COMMIT.
+            Some(TransactionStatus::Idle) => Outcome::Unknown,
+            _ => Outcome::RolledBack,
+        };
+        let ended = match result {
+            Err(panic) => AttemptEnd::Panicked(panic),
+            Ok(result) if failed(&result) => AttemptEnd::Done(Ok(result), outcome),
+            Ok(_) => AttemptEnd::Abandoned,
+        };
+        (ended, clean)
+    }
+
+    fn commit<R, B>(&self, conn: &mut M::Connection, result: R) -> (AttemptEnd<R, B>, bool) {
+        let Err(error) = self.timed(|| conn.commit()) else {
+            return (AttemptEnd::Done(Ok(result), Outcome::Committed), true);
+        };
+        let outcome = M::Connection::outcome_of_failed_commit(error.class());
+        let (_, clean) = undo(conn);
+        let error = match outcome {
+            Outcome::Unknown => error.commit_unanswered(),
+            _ => error,
+        };
+        (AttemptEnd::Done(Err(error), outcome), clean)
+    }
+
+    fn end_operation<R, B>(
+        &self,
+        conn: &mut M::Connection,
+        result: std::thread::Result<R>,
+        failed: &dyn Fn(&R) -> bool,
+    ) -> (AttemptEnd<R, B>, bool) {
+        let (left, clean) = undo(conn);
+        let left_open = left.is_some_and(|left| left != TransactionStatus::Idle);
+        let failure = if self.op.read_only {
+            Outcome::RolledBack
+        } else {
+            Outcome::Unknown
+        };
+        let ended = match result {
+            Err(panic) => AttemptEnd::Panicked(panic),
+            Ok(result) if failed(&result) => AttemptEnd::Done(Ok(result), failure),
+            Ok(_) if left_open => AttemptEnd::Done(Err(left_open_by_body()), failure),
+            Ok(result) => AttemptEnd::Done(Ok(result), Outcome::Committed),
+        };
+        (ended, clean)
+    }
+}
+
+/// Rolls back what is open: what was, if that could be found out, and whether the connection can be
+/// used by others.
+fn undo<C: SyncConnection>(conn: &mut C) -> (Option<TransactionStatus>, bool) {
+    match conn.status() {
+        Ok(TransactionStatus::Idle) => (Some(TransactionStatus::Idle), true),
+        Ok(open) => (Some(open), conn.rollback().is_ok()),
+        Err(_) => (None, false),
+    }
+}
+
+/// COMMIT would be answered with ROLLBACK, and the driver would say `Ok`.
+fn swallowed() -> Error {
+    Error::programming(
+        Kind::TransactionAborted,
+        "an error that the body let pass has aborted the transaction, and nothing of it was \
+         committed; return that error, or run the statement that may fail in a savepoint",
+    )
+}
+
+fn ended_by_body() -> Error {
+    Error::programming(
+        Kind::TransactionState,
+        "the transaction was ended before the body was, by a statement of its own or by the \
+         database, and what came after was not part of it; commit and roll back nothing in the \
+         body of a `#[transactional]`",
+    )
+}
+
+fn left_open_by_body() -> Error {
+    Error::programming(
+        Kind::TransactionState,
+        "the body began a transaction and left it open; it was rolled back. Let `#[transactional]` \
+         begin and commit it",
+    )
+}

@@ -1,0 +1,104 @@
+//! [`Trusting`]: connections of an r2d2 manager, for deadpool.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use deadpool_r2d2::{Runtime, SyncWrapper};
+use r2d2::ManageConnection;
+
+use crate::pool::TRUSTED_IDLE;
+use crate::rt::within;
+
+/// Unlike the manager of deadpool-r2d2, it does not try a connection that was used a moment ago: that
+/// would be another trip to the blocking pool for each call.
+pub(super) struct Trusting<M> {
+    manager: Arc<M>,
+    /// When a connection was last found dead. What was idle at that moment is doubtful.
+    doubted: Mutex<Option<Instant>>,
+    /// How long a connection may take to show that it is alive; `None`: as long as it takes.
+    patience: Option<Duration>,
+}
+
+impl<M: ManageConnection> Trusting<M> {
+    pub(super) fn new(manager: M, patience: Option<Duration>) -> Self {
+        Self {
+            manager: Arc::new(manager),
+            doubted: Mutex::new(None),
+            patience,
+        }
+    }
+
+    /// A connection was found dead, so those that are idle now are tried before they are used.
+    pub(super) fn doubt_idle(&self) {
+        *self.doubted() = Some(Instant::now());
+    }
+
+    fn doubted(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a connection whether it is alive.
+    async fn try_out(&self, slot: &mut SyncWrapper<Slot<M::Connection>>) -> RecycleResult<M::Error>
+    where
+        M: ManageConnection<Error: Send>,
+    {
+        let manager = Arc::clone(&self.manager);
+        let trying = slot.interact(move |slot| manager.is_valid(&mut slot.conn));
+        let tried = match within(self.patience, trying).await {
+            Some(Ok(valid)) => valid.map_err(RecycleError::Backend),
+            Some(Err(error)) => Err(RecycleError::message(error.to_string())),
+            // Its thread waits for an answer until the system gives up.
+            None => Err(RecycleError::message("it does not answer")),
+        };
+        if tried.is_err() {
+            self.doubt_idle();
+        }
+        tried
+    }
+
+    fn trusts(&self, uses: &Metrics) -> bool {
+        let taken = uses.recycled.unwrap_or(uses.created);
+        let is_doubtful = self.doubted().is_some_and(|doubted| taken <= doubted);
+        uses.last_used() <= TRUSTED_IDLE && !is_doubtful
+    }
+}
+
+/// A connection of the pool.
+pub(super) struct Slot<C> {
+    pub(super) conn: C,
+    /// A call that only reads has made it read-only, and it is still so: the next may only read, too.
+    pub(super) read_only: bool,
+}
+
+impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
+    type Type = SyncWrapper<Slot<M::Connection>>;
+    type Error = M::Error;
+
+    async fn create(&self) -> Result<Self::Type, Self::Error> {
+        let manager = Arc::clone(&self.manager);
+        let connect = move || {
+            let conn = manager.connect()?;
+            let read_only = false;
+            Ok(Slot { conn, read_only })
+        };
+        SyncWrapper::new(Runtime::Tokio1, connect).await
+    }
+
+    async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
+        // Nobody else has it, so nothing waits for the lock.
+        match slot
+            .lock()
+            .map(|mut slot| self.manager.has_broken(&mut slot.conn))
+        {
+            Ok(false) => {}
+            Ok(true) => return Err(RecycleError::message("it is broken")),
+            Err(_) => return Err(RecycleError::message("its driver has panicked")),
+        }
+        if self.trusts(uses) {
+            return Ok(());
+        }
+        // In a box, because it is rare, and every call would have room for it.
+        Box::pin(self.try_out(slot)).await
+    }
+}

@@ -1,0 +1,122 @@
+//! [`Settings`]: everything about a [`Db`](crate::Db) that can be set, and how the environment
+//! sets it.
+
+use std::time::Duration;
+
+use crate::backend::SessionSettings;
+use crate::error::{Error, Kind, Result};
+use crate::policy::{CallSettings, Defaults};
+use crate::pool::PoolSettings;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) pool: PoolSettings,
+    pub(crate) session: SessionSettings,
+    pub(crate) calls: CallSettings,
+    pub(crate) close_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pool: PoolSettings::default(),
+            session: SessionSettings::default(),
+            calls: CallSettings::default(),
+            close_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults of calls on a database with these settings.
+    pub(crate) fn defaults(&self) -> Defaults {
+        let statement_timeout = Some(self.session.statement_timeout);
+        Defaults::new(&self.calls, self.pool.acquire_timeout, statement_timeout)
+    }
+
+    /// Sets what the environment names, and reports every value it cannot use.
+    pub(crate) fn read_env(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<()> {
+        let mut faults = Vec::new();
+        let mut read = |name: &str, valid: &str, set: &mut dyn FnMut(&str) -> Option<()>| {
+            if let Some(value) = get(name)
+                && set(value.trim()).is_none()
+            {
+                faults.push(format!("{name} is `{value}`; valid: {valid}"));
+            }
+        };
+        let seconds = "seconds, above 0 and up to 2147483, like `30` or `0.5`";
+        let count = "a whole number";
+        read(
+            "DATABASE_POOL_SIZE",
+            "a whole number, at least 1",
+            &mut |v| {
+                self.pool.size = v.parse().ok().filter(|n| *n >= 1)?;
+                Some(())
+            },
+        );
+        read("DATABASE_MAX_OVERFLOW", count, &mut |v| {
+            self.pool.max_overflow = v.parse().ok()?;
+            Some(())
+        });
+        read("DATABASE_POOL_TIMEOUT", seconds, &mut |v| {
+            self.pool.acquire_timeout = parse_seconds(v)?;
+            Some(())
+        });
+        read("DATABASE_POOL_RECYCLE", seconds, &mut |v| {
+            self.pool.max_lifetime = parse_seconds(v)?;
+            Some(())
+        });
+        read("DATABASE_STATEMENT_TIMEOUT", seconds, &mut |v| {
+            self.session.statement_timeout = parse_seconds(v)?;
+            Some(())
+        });
+        read("DATABASE_ECHO", "`true`, `false`, `1` or `0`", &mut |v| {
+            self.session.log_statements = match v.to_ascii_lowercase().as_str() {
+                "true" | "1" => true,
+                "false" | "0" => false,
+                _ => return None,
+            };
+            Some(())
+        });
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(Error::programming(Kind::Configuration, faults.join("; ")))
+    }
+}
+
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok()?;
+    let most = f64::from(i32::MAX) / 1000.0;
+    (seconds > 0.0 && seconds <= most).then(|| Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bad_variable_is_named_with_its_value_and_what_is_valid() {
+        let mut settings = Settings::default();
+        let error = settings
+            .read_env(|name| match name {
+                "DATABASE_POOL_SIZE" => Some("0".into()),
+                "DATABASE_ECHO" => Some("loud".into()),
+                "DATABASE_POOL_TIMEOUT" => Some("-1".into()),
+                "DATABASE_MAX_OVERFLOW" => Some("5".into()),
+                _ => None,
+            })
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "DATABASE_POOL_SIZE is `0`",
+            "at least 1",
+            "DATABASE_ECHO is `loud`",
+            "`true`",
+            "DATABASE_POOL_TIMEOUT is `-1`",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(settings.pool.max_overflow, 5);
+    }
+}

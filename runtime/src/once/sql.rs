@@ -1,0 +1,80 @@
+//! The statements about markers, in the words of each database.
+
+use crate::backend::KnownDatabase;
+
+/// The statements of one database.
+#[derive(Debug)]
+pub(crate) struct MarkerSql {
+    /// Makes the table of the markers and its index, if there are none.
+    pub(crate) schema: &'static str,
+    /// Sets a marker, and returns when that was, in the same words for every session.
+    pub(super) set: &'static str,
+    /// Reads what a marker holds. The time is in the words of [`set`](Self::set).
+    pub(super) read: &'static str,
+    /// Deletes up to [`BATCH`] of the markers that are older than a week.
+    pub(crate) clean_up: &'static str,
+}
+
+/// The rows that one clean-up deletes at most.
+pub(crate) const BATCH: u64 = 500;
+
+/// The statements for this database.
+pub(crate) const fn marker_sql(database: KnownDatabase) -> &'static MarkerSql {
+    match database {
+        #[cfg(feature = "postgres")]
+        KnownDatabase::Postgres => &POSTGRES,
+        #[cfg(feature = "sqlite")]
+        KnownDatabase::Sqlite => &SQLITE,
+    }
+}
+
+#[cfg(feature = "postgres")]
+static POSTGRES: MarkerSql = MarkerSql {
+    // The lock, because two sessions that make one table at the same time get a unique violation
+    // on the catalog, `IF NOT EXISTS` or not.
+    schema: "SELECT pg_advisory_xact_lock(hashtextextended('dbop_once', 0));
+        CREATE TABLE IF NOT EXISTS dbop_once (
+            op TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fp TEXT NOT NULL,
+            result TEXT,
+            created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+            PRIMARY KEY (op, key)
+        );
+        CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)",
+    // Not a cast to text, which depends on the session's time zone and date style.
+    set: "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
+        ON CONFLICT (op, key) DO NOTHING
+        RETURNING to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
+    read: "SELECT fp, result,
+            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')
+        FROM dbop_once WHERE op = $1 AND key = $2",
+    clean_up: "DELETE FROM dbop_once WHERE (op, key) IN (
+            SELECT op, key FROM dbop_once WHERE created_at < now() - INTERVAL '7 days'
+            LIMIT 500 FOR UPDATE SKIP LOCKED
+        )",
+};
+
+#[cfg(feature = "sqlite")]
+static SQLITE: MarkerSql = MarkerSql {
+    schema: "CREATE TABLE IF NOT EXISTS dbop_once (
+            op TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fp TEXT NOT NULL,
+            result TEXT,
+            created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+            PRIMARY KEY (op, key)
+        ) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)",
+    set: "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
+        ON CONFLICT (op, key) DO NOTHING
+        RETURNING created_at",
+    read: "SELECT fp, result,
+            created_at
+        FROM dbop_once WHERE op = $1 AND key = $2",
+    clean_up: "DELETE FROM dbop_once WHERE (op, key) IN (
+            SELECT op, key FROM dbop_once
+            WHERE created_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days')
+            LIMIT 500
+        )",
+};

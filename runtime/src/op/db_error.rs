@@ -1,0 +1,145 @@
+//! [`DbError`]: what dbop asks of an operation's error type.
+
+use std::fmt::Display;
+
+use crate::classify;
+use crate::error::{Category, Class, Error, Kind, Retry};
+
+/// The error type of an operation: it can carry a failure of the database, and can say what it is.
+///
+/// Derive it ([`derive(DbError)`](macro@crate::DbError)) for an error enum. It is implemented for
+/// [`dbop::Error`](Error) and `sqlx::Error`, and for `anyhow::Error` and `eyre::Report` behind the
+/// features `anyhow` and `eyre`.
+///
+/// ```
+/// # #[derive(Debug)] struct Io(dbop::Error);
+/// # impl std::fmt::Display for Io { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { self.0.fmt(f) } }
+/// impl From<dbop::Error> for Io {
+///     fn from(error: dbop::Error) -> Self {
+///         Io(error)
+///     }
+/// }
+/// impl dbop::DbError for Io {
+///     fn cause(&self) -> dbop::Cause<'_> {
+///         dbop::Cause::Dbop(&self.0)
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a database operation",
+    label = "does not implement `dbop::DbError`",
+    note = "derive `dbop::DbError` for an error enum of your own, with a variant that carries `dbop::Error` or `sqlx::Error`",
+    note = "or return `dbop::Error`, `sqlx::Error`, or (with dbop's feature for it) `anyhow::Error`, `eyre::Report`, `rusqlite::Error` or `diesel::result::Error`"
+)]
+pub trait DbError: From<Error> + Display {
+    /// What the database side says, if this error carries one.
+    fn cause(&self) -> Cause<'_>;
+
+    /// The [`Error`] inside, so that the call can write its operation, attempts and outcome there.
+    fn error_mut(&mut self) -> Option<&mut Error> {
+        None
+    }
+
+    /// Category, kind and retry of this error.
+    fn class(&self) -> Class {
+        match self.cause() {
+            Cause::Dbop(error) => error.class(),
+            Cause::Sqlx(error) => classify::sqlx(error),
+            Cause::Class(class) => class,
+            Cause::Category(category) => Class {
+                category,
+                kind: match category {
+                    Category::Application => Kind::Application,
+                    _ => Kind::Other,
+                },
+                retry: match category {
+                    Category::Transient => Retry::IfIdempotent,
+                    _ => Retry::Never,
+                },
+            },
+        }
+    }
+}
+
+/// Where an operation's error comes from: the answer of [`DbError::cause`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause<'a> {
+    /// It carries an error of dbop.
+    Dbop(&'a Error),
+    /// It carries an error of the driver.
+    Sqlx(&'a sqlx::Error),
+    /// It carries an error of another driver, which means this.
+    Class(Class),
+    /// It is the application's own, of this category.
+    Category(Category),
+}
+
+/// An error of a synchronous driver inside an operation's error: what `#[derive(DbError)]` asks of
+/// the field that carries one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the error of a driver that dbop knows",
+    label = "not the error of a driver",
+    note = "those are `rusqlite::Error`, `diesel::result::Error` and `postgres::Error`, each with dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-client`; an error of something else needs no `#[db_error(driver)]`, and a variant `Database(#[from] dbop::Error)` beside it"
+)]
+pub trait DriverError {
+    #[doc(hidden)]
+    fn driver_cause(&self) -> Cause<'_>;
+
+    #[doc(hidden)]
+    fn dbop_mut(&mut self) -> Option<&mut Error> {
+        None
+    }
+}
+
+impl DbError for Error {
+    fn cause(&self) -> Cause<'_> {
+        Cause::Dbop(self)
+    }
+
+    fn error_mut(&mut self) -> Option<&mut Error> {
+        Some(self)
+    }
+}
+
+impl DbError for sqlx::Error {
+    fn cause(&self) -> Cause<'_> {
+        Cause::Sqlx(self)
+    }
+
+    fn error_mut(&mut self) -> Option<&mut Error> {
+        Error::inside_mut(self)
+    }
+}
+
+#[cfg(feature = "anyhow")]
+impl DbError for anyhow::Error {
+    fn cause(&self) -> Cause<'_> {
+        self.chain()
+            .find_map(of_source)
+            .unwrap_or(Cause::Category(Category::Application))
+    }
+
+    fn error_mut(&mut self) -> Option<&mut Error> {
+        self.downcast_mut()
+    }
+}
+
+#[cfg(feature = "eyre")]
+impl DbError for eyre::Report {
+    fn cause(&self) -> Cause<'_> {
+        self.chain()
+            .find_map(of_source)
+            .unwrap_or(Cause::Category(Category::Application))
+    }
+
+    fn error_mut(&mut self) -> Option<&mut Error> {
+        self.downcast_mut()
+    }
+}
+
+#[cfg(any(feature = "anyhow", feature = "eyre"))]
+fn of_source<'a>(source: &'a (dyn std::error::Error + 'static)) -> Option<Cause<'a>> {
+    let dbop = source.downcast_ref().map(Cause::Dbop);
+    dbop.or_else(|| source.downcast_ref().map(Cause::Sqlx))
+}

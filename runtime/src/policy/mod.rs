@@ -1,0 +1,16 @@
+//! When a call is tried again, refused or given up: what an application can set about that, and
+//! what calls on one database share.
+
+mod breaker;
+mod budget;
+mod defaults;
+mod process;
+mod retry;
+
+pub use breaker::Breaker;
+pub(crate) use breaker::{Circuit, Fault, Pass};
+pub(crate) use budget::Budget;
+pub(crate) use defaults::{CallSettings, Defaults};
+pub(crate) use process::defaults_without_db;
+pub use process::{ProcessDefaults, defaults};
+pub use retry::Policy;

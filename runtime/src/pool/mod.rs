@@ -1,0 +1,25 @@
+//! Connections: how a call acquires one, who holds one, and how one is given back.
+
+mod acquire;
+mod free;
+mod holders;
+mod hooks;
+mod lease;
+mod recency;
+mod refusal;
+mod returns;
+mod set;
+mod sub_pool;
+
+pub(crate) use acquire::ConnectionSource;
+#[cfg(feature = "blocking")]
+pub(crate) use holders::{Holders, Holding};
+pub(crate) use hooks::Origin;
+pub(crate) use lease::Lease;
+#[cfg(feature = "blocking")]
+pub(crate) use recency::TRUSTED_IDLE;
+#[cfg(feature = "blocking")]
+pub(crate) use refusal::exhausted;
+pub(crate) use refusal::unopened;
+pub(crate) use set::PoolSet;
+pub(crate) use sub_pool::PoolSettings;

@@ -1,0 +1,158 @@
+//! [`Recency`]: whether a connection that is idle now may be used untried.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A connection unused for longer is tried before it is used.
+pub(crate) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// When connections of a pool were last taken.
+///
+/// sqlx tells how long one was idle only to its own hooks, which cost a timer. But its pool hands out
+/// first what was given back first. So while a connection is idle each other one can be taken at most
+/// once, and of as many takings as there are connections, the first was before it was given back.
+#[derive(Debug)]
+pub(crate) struct Recency {
+    opened: Instant,
+    /// The last ones, in milliseconds since then; a ring.
+    taken: Box<[AtomicU64]>,
+    next: AtomicUsize,
+    /// The first millisecond after a connection was last found dead. What was idle before is doubtful:
+    /// whatever ended one connection, a failover or a firewall, has often ended the others.
+    doubted: AtomicU64,
+}
+
+impl Recency {
+    /// Of a pool with so many connections.
+    pub(crate) fn new(most: u32) -> Self {
+        Self {
+            opened: Instant::now(),
+            taken: (0..most).map(|_| AtomicU64::new(0)).collect(),
+            next: AtomicUsize::new(0),
+            doubted: AtomicU64::new(0),
+        }
+    }
+
+    /// A connection was found dead: those that are idle `now` are doubtful until they have been used.
+    pub(crate) fn doubt(&self, now: Instant) {
+        self.doubted.fetch_max(self.millis(now) + 1, Relaxed);
+    }
+
+    /// Whether a connection that has been idle `now` for so long is to be tried before it is used.
+    pub(crate) fn is_doubtful(&self, now: Instant, idle_for: Duration) -> bool {
+        let idle_since = now.checked_sub(idle_for).unwrap_or(self.opened);
+        idle_for > TRUSTED_IDLE || self.millis(idle_since) < self.doubted.load(Relaxed)
+    }
+
+    /// A connection was taken.
+    pub(crate) fn acquired(&self, now: Instant) {
+        let index = self.next.fetch_add(1, Relaxed);
+        self.taken[index % self.taken.len()].store(self.millis(now), Relaxed);
+    }
+
+    /// Whether any of so many open connections may be used untried.
+    pub(crate) fn trusts_idle(&self, now: Instant, open: u32) -> bool {
+        let taken = self.next.load(Relaxed);
+        let open = usize::try_from(open).unwrap_or(usize::MAX);
+        if open > self.taken.len() || open > taken {
+            return false;
+        }
+        let first = self.taken[(taken - open) % self.taken.len()].load(Relaxed);
+        let is_recent = self.millis(now).saturating_sub(first) < TRUSTED_IDLE.as_millis() as u64;
+        is_recent && first >= self.doubted.load(Relaxed)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.opened);
+        since.as_secs() * 1000 + u64::from(since.subsec_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_connection_is_trusted_for_a_second_after_it_was_taken() {
+        let recency = Recency::new(1);
+        let start = recency.opened;
+        assert!(!recency.trusts_idle(start, 1), "never taken");
+        recency.acquired(start);
+        assert!(recency.trusts_idle(start + TRUSTED_IDLE - MOMENT, 1));
+        assert!(!recency.trusts_idle(start + TRUSTED_IDLE, 1));
+        recency.acquired(start + TRUSTED_IDLE);
+        assert!(recency.trusts_idle(start + TRUSTED_IDLE + MOMENT, 1));
+    }
+
+    #[test]
+    fn one_busy_connection_does_not_vouch_for_the_others() {
+        let recency = Recency::new(3);
+        let start = recency.opened;
+        recency.acquired(start);
+        recency.acquired(start);
+        recency.acquired(start);
+        let later = start + TRUSTED_IDLE;
+        recency.acquired(later);
+        recency.acquired(later);
+        assert!(recency.trusts_idle(later, 2));
+        assert!(!recency.trusts_idle(later, 3));
+        recency.acquired(later);
+        assert!(recency.trusts_idle(later, 3));
+    }
+
+    #[test]
+    fn after_one_is_found_dead_those_idle_then_are_doubtful_until_they_were_used() {
+        let recency = Recency::new(2);
+        let start = recency.opened + MOMENT;
+        recency.acquired(start);
+        recency.acquired(start);
+        assert!(recency.trusts_idle(start, 2));
+        assert!(!recency.is_doubtful(start, Duration::ZERO));
+        let found = start + 10 * MOMENT;
+        recency.doubt(found);
+        assert!(!recency.trusts_idle(found, 2), "nobody has tried them");
+        let later = found + 10 * MOMENT;
+        assert!(recency.is_doubtful(later, 11 * MOMENT));
+        assert!(!recency.is_doubtful(later, 5 * MOMENT), "given back since");
+        recency.acquired(later);
+        assert!(!recency.trusts_idle(later, 2), "one of them was not taken");
+        recency.acquired(later);
+        assert!(recency.trusts_idle(later, 2));
+    }
+
+    /// First in, first out, with any of them held for any time: what is trusted was in use.
+    #[test]
+    fn what_is_trusted_was_given_back_within_the_second() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let recency = Recency::new(5);
+        let mut now = recency.opened;
+        let mut idle: std::collections::VecDeque<_> = (0..5).map(|_| now).collect();
+        let mut held = 0;
+        let mut trusted = 0;
+        for _ in 0..50_000 {
+            now += Duration::from_millis(random.u64(..300));
+            if held > 0 && random.bool() {
+                idle.push_back(now);
+                held -= 1;
+            } else if let Some(&given_back) = idle.front() {
+                if recency.trusts_idle(now, 5) {
+                    trusted += 1;
+                    assert!(now - given_back <= TRUSTED_IDLE);
+                }
+                idle.pop_front();
+                held += 1;
+                // Some are taken past dbop.
+                if random.u8(..4) > 0 {
+                    recency.acquired(now);
+                }
+            }
+        }
+        assert!(trusted > 0);
+    }
+}

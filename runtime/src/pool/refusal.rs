@@ -1,0 +1,89 @@
+//! Why a pool gives no connection.
+
+use std::time::Duration;
+
+use sqlx::{ConnectOptions, Connection, Pool};
+use tokio::time::timeout;
+
+use super::holders::Holders;
+use crate::backend::Backend;
+use crate::error::{Category, Class, Error, Kind, Retry};
+
+/// How long the server's answer to a connection outside the pool is waited for, and how long that
+/// answer holds for all who wait.
+pub(super) const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+
+const EXHAUSTED: Class = Class {
+    category: Category::Resource,
+    kind: Kind::PoolExhausted,
+    retry: Retry::Always,
+};
+
+/// The server's answer to a connection outside the pool, if it gives one.
+pub(super) async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> {
+    let options = pool.connect_options();
+    match timeout(ANSWER_HOLDS, options.connect()).await {
+        Ok(Ok(conn)) => {
+            // The connection is only closed politely; whether that succeeds says nothing about the
+            // question.
+            let _ = timeout(ANSWER_HOLDS, conn.close()).await;
+            Some(Ok(()))
+        }
+        Ok(Err(error)) => Some(Err(error)),
+        Err(_) => None,
+    }
+}
+
+/// No connection to the database at `place` came about in the time that was waited, and nobody said
+/// why.
+pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
+    Error::new(
+        Class {
+            category: Category::Transient,
+            kind: Kind::Timeout,
+            retry: Retry::Always,
+        },
+        format!(
+            "the time was up after {:.3} s of waiting for a connection to {place}, which had not \
+             been opened yet; give the call more time, or see why that takes so long",
+            waited.as_secs_f64()
+        ),
+    )
+}
+
+/// All connections were in use, by these calls as far as that is known.
+pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) -> Error {
+    let by = holders.map(Holders::to_string).unwrap_or_default();
+    let message = if one_writer {
+        format!(
+            "others were using the one connection that writes{by} for as long as this call could \
+             wait; shorten the transactions, and see whether another process holds the file's lock"
+        )
+    } else {
+        format!(
+            "all connections of the pool were in use{by} ({size} of {size}) for as long as this \
+             call could wait; shorten the transactions, call nothing from inside one that needs a \
+             second connection, or raise `pool_size`"
+        )
+    };
+    Error::new(EXHAUSTED, message)
+}
+
+/// All connections are open, and operations hold fewer.
+pub(super) fn taken(size: u32) -> Error {
+    let message = format!(
+        "all {size} connections of the pool were taken for as long as this call could wait, not \
+         all of them by operations: the application has borrowed some itself, or they are being \
+         given back to a server that does not answer"
+    );
+    Error::new(EXHAUSTED, message)
+}
+
+/// What can be done about a connection that could not be opened.
+pub(super) fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
+    if error.kind() == Kind::PoolClosed {
+        return error.advise("close a handle or pool only when no call can follow");
+    }
+    let advice = DB::advice(error.kind(), &pool.connect_options());
+    error.advise(advice)
+}

@@ -1,0 +1,96 @@
+//! [`PoolSet`]: the pools of one sort of session.
+//!
+//! Where the driver does not say which connection a call holds, what runs on it can only be stopped
+//! if its pool has no other. There each connection is a pool of its own, and calls take turns.
+
+use std::sync::Arc;
+
+use sqlx::Pool;
+use tokio::time::Instant;
+
+use super::free::FreeSubPools;
+use super::holders::Holders;
+use super::lease::Lease;
+use super::refusal::exhausted;
+use super::sub_pool::{PoolSettings, SubPool};
+use crate::backend::{Backend, Plan};
+use crate::error::{Error, Result};
+use crate::op::Op;
+use crate::rt::Timer;
+
+#[derive(Debug)]
+pub(crate) struct PoolSet<DB: Backend> {
+    each: Vec<Arc<SubPool<DB>>>,
+    free: Arc<FreeSubPools>,
+    pub(crate) read_only: bool,
+}
+
+impl<DB: Backend> PoolSet<DB> {
+    pub(crate) fn open(plan: &Plan<DB>, settings: &PoolSettings, read_only: bool) -> Self {
+        let (sub_pools, size) = match plan.apart {
+            true => (plan.size, 1),
+            false => (1, plan.size),
+        };
+        let sub_pool = |_| SubPool::open(plan, size, settings, read_only);
+        let count = usize::try_from(sub_pools).unwrap_or(usize::MAX);
+        Self {
+            each: (0..sub_pools).map(sub_pool).collect(),
+            free: FreeSubPools::new(count),
+            read_only,
+        }
+    }
+
+    /// A connection for `op` by `until` at the latest, if it is `now`.
+    pub(crate) async fn acquire(
+        &self,
+        op: &'static Op,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
+        let (sub_pool, permit) = match &*self.each {
+            [only] => (only, None),
+            each => {
+                let permit = self.free.acquire(until, timer).await;
+                let permit = permit.ok_or_else(|| self.exhausted())?;
+                (&each[permit.sub_pool], Some(permit))
+            }
+        };
+        // One await for both, since each would have room for the whole of it.
+        let lease = sub_pool.acquire(op, now, until, timer).await?;
+        Ok(lease.with_permit(permit))
+    }
+
+    /// All sub_pools were in use for as long as a call could wait.
+    fn exhausted(&self) -> Error {
+        let holders = Holders::default();
+        for sub_pool in &self.each {
+            sub_pool.holders.copy_to(&holders);
+        }
+        exhausted(self.size(), false, Some(&holders))
+    }
+
+    /// The connections that the pools may have together.
+    pub(crate) fn size(&self) -> u32 {
+        self.each.iter().map(|sub_pool| sub_pool.size()).sum()
+    }
+
+    /// Any of the pools.
+    pub(crate) fn pool(&self) -> &Pool<DB> {
+        &self.each[0].pool
+    }
+
+    /// All of them refuse from now on, before any of them is waited for.
+    pub(crate) fn close(&self) -> impl Future<Output = ()> {
+        let closing: Vec<_> = self
+            .each
+            .iter()
+            .map(|sub_pool| sub_pool.pool.close())
+            .collect();
+        async move {
+            for closed in closing {
+                closed.await;
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What generated code calls. It changes without notice, so nothing else may use it.
+
+pub use core;
+pub use sqlx;
+pub use std::boxed::Box;
+
+#[cfg(feature = "postgres")]
+pub use sqlx::Postgres;
+#[cfg(feature = "sqlite")]
+pub use sqlx::Sqlite;
+
+#[cfg(feature = "blocking")]
+pub use crate::blocking::SyncConnection;
+#[cfg(feature = "blocking")]
+pub use crate::blocking::call::{Blocking, BlockingAttempt};
+pub use crate::blocking::owned_arg::{
+    lend_each, lend_option, lend_owned, own, own_each, own_option, sent,
+};
+#[cfg(feature = "blocking")]
+pub use crate::blocking::pool::handle;
+pub use crate::blocking::thread::off_thread;
+pub use crate::call::{
+    Arg, Attempt, Attempted, Body, Call, Replay, Unscoped, UnscopedAttempt, replay,
+};
+pub use crate::classify::Category;
+pub use crate::error::Error;
+pub use crate::isolation::Isolation;
+pub use crate::once::OnceKey;
+pub use crate::op::{Cause, DbError, DriverError, Op, OpResult};
+pub use crate::scope::AsScope;
+pub use crate::session::{Lend, SessionParam, fake, lend};

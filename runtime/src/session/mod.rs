@@ -1,0 +1,23 @@
+//! All that a body touches: its session, the statements it sends, and what is seen of them.
+
+mod conn;
+mod executor;
+mod hooks;
+mod idle;
+mod param;
+mod savepoint;
+mod sql_text;
+mod state;
+mod tx;
+mod tx_state;
+
+pub use conn::Conn;
+pub(crate) use executor::{ask, ask_whether_open, drain, run, settle_suspicion};
+pub use hooks::HookResult;
+pub(crate) use hooks::{Due, Hooks};
+pub(crate) use idle::Idle;
+pub use param::{Lend, SessionParam, fake, lend};
+pub(crate) use savepoint::Savepoint;
+pub(crate) use state::{Guard, State, View};
+pub use tx::Tx;
+pub(crate) use tx_state::{FailedJoin, OpenMarker, TxState, Undo, ended_unseen};
