@@ -1,4 +1,5 @@
-//! [`AdvisoryLock`]: PostgreSQL's advisory locks, held for longer than a statement or a transaction.
+//! [`AdvisoryLock`]: an advisory lock of PostgreSQL that is held for longer than a statement or a
+//! transaction.
 
 use std::fmt;
 use std::future::Future;
@@ -19,15 +20,18 @@ use crate::error::{Category, Class, Ended, Error, Kind, Outcome, Result, Retry};
 use crate::pool::unopened;
 use crate::rt::{FOREVER, background, milliseconds};
 
-/// How long an answer may take that the server has no reason to put off.
+/// How long the server may take to answer a statement that waits for nothing.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How often the server is asked whether it is there: a connection that breaks without a sign is lost
-/// after this and [`ANSWER`] at the latest.
+/// How often the server is asked whether it is still there. A connection that breaks silently is
+/// noticed after this time plus [`ANSWER`] at the latest.
 const ASK_EVERY: Duration = Duration::from_secs(3);
 
-/// Prepares the session, and says which one it is. A lock is waited for as long as the caller can wait,
-/// which says itself that it was a lock; and nothing ends the session while it idles or waits. A
-/// setting that this version of the server does not have is left out.
+/// Prepares the session, and returns the id of its process on the server.
+///
+/// `lock_timeout` becomes the time that the caller can wait, so that the error of a wait that takes
+/// too long says that it was for a lock. The other timeouts are switched off, so that nothing ends
+/// the session while it is idle or waits. A setting that this version of the server does not have
+/// is left out.
 const PREPARE: &str = "SELECT pg_backend_pid(), count(set_config(
         name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, false
     ))
@@ -36,15 +40,15 @@ const PREPARE: &str = "SELECT pg_backend_pid(), count(set_config(
         'lock_timeout', 'statement_timeout', 'transaction_timeout', 'idle_session_timeout'
     )";
 
-/// The key of an advisory lock, in PostgreSQL's own spaces of keys: a program in another language that
-/// takes the same key excludes this one, and is excluded
+/// The key of an advisory lock. It is a key in PostgreSQL's own key spaces, so this program and a
+/// program in another language that takes the same key exclude each other
 /// (<https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS>).
 ///
-/// | from | on the server |
+/// | made from | on the server |
 /// |---|---|
 /// | `i64` | `pg_advisory_lock(key)` |
-/// | `(i32, i32)` | `pg_advisory_lock(key1, key2)`, a space of its own |
-/// | `&str`, `String` | `pg_advisory_lock(hashtextextended(key, 0))`: among the numbers of `i64` |
+/// | `(i32, i32)` | `pg_advisory_lock(key1, key2)`, in a key space of its own |
+/// | `&str`, `String` | `pg_advisory_lock(hashtextextended(key, 0))`, in the key space of `i64` |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AdvisoryKey(Key);
 
@@ -90,7 +94,7 @@ impl fmt::Display for AdvisoryKey {
 }
 
 impl AdvisoryKey {
-    /// The arguments of the server's functions.
+    /// Returns the arguments for the server's functions, in SQL.
     fn arguments(&self) -> &'static str {
         match self.0 {
             Key::Number(_) => "$1",
@@ -99,7 +103,8 @@ impl AdvisoryKey {
         }
     }
 
-    /// The number that `pg_locks` shows in two halves, and which of the two spaces it is of.
+    /// Returns the number that `pg_locks` shows in two halves, as an SQL expression, and the
+    /// `objsubid` of its key space.
     fn in_pg_locks(&self) -> (&'static str, u8) {
         match self.0 {
             Key::Number(_) => ("$1", 1),
@@ -117,7 +122,8 @@ impl AdvisoryKey {
         }
     }
 
-    /// Calls one of the server's functions, and returns its answer if it has one.
+    /// Calls one of the server's functions, and returns its answer; `true` for a function that
+    /// returns nothing.
     async fn call<'c>(
         &self,
         on: impl Executor<'c, Database = Postgres>,
@@ -150,9 +156,9 @@ impl Function {
 }
 
 impl Db<Postgres> {
-    /// Takes an advisory lock, and waits until it is free. At most one [`AdvisoryLock`] of a key exists
-    /// in all programs that use the database, for as long as its connection lives: see there for what
-    /// that means.
+    /// Waits until an advisory lock is free, and takes it. While a lock's connection lives, no
+    /// other program that uses the database can hold a lock with the same key: see [`AdvisoryLock`]
+    /// for what that promises.
     ///
     /// The lock has a connection of its own, beside those of the pools.
     ///
@@ -178,14 +184,16 @@ impl Db<Postgres> {
     /// }
     /// ```
     ///
-    /// A caller that goes away while it waits leaves neither a lock nor a place in the queue: from
-    /// PostgreSQL 14 on within a tenth of a second, before that when its turn comes.
+    /// A caller that goes away while it waits leaves neither a lock nor a place in the queue. The
+    /// server removes its place within a tenth of a second; before PostgreSQL 14, when its turn
+    /// comes.
     ///
     /// # Errors
     ///
-    /// [`Kind::Lock`] if it was not free within the [`timeout`](crate::Builder::timeout) of the handle,
-    /// with the session that holds it, if the server tells; whatever is said about a connection that
-    /// cannot be opened, or is lost. The lock is not held then.
+    /// Returns an error of [`Kind::Lock`] if the lock was not free within the
+    /// [`timeout`](crate::Builder::timeout) of the handle. The message names the session that holds
+    /// the lock, if the server tells. Returns another error if the connection could not be opened,
+    /// or was lost. After an error, the lock is not held.
     pub async fn advisory_lock(&self, key: impl Into<AdvisoryKey>) -> Result<AdvisoryLock> {
         let key = key.into();
         match self.take(key.clone(), Function::Lock).await? {
@@ -194,8 +202,8 @@ impl Db<Postgres> {
         }
     }
 
-    /// Takes an advisory lock if it is free; `None` if another session holds it. Otherwise as
-    /// [`advisory_lock`](Self::advisory_lock).
+    /// Takes an advisory lock if it is free. Returns `None` if another session holds the lock.
+    /// Otherwise like [`advisory_lock`](Self::advisory_lock).
     ///
     /// ```
     /// # #[cfg(feature = "postgres")]
@@ -209,7 +217,8 @@ impl Db<Postgres> {
     ///
     /// # Errors
     ///
-    /// What is said about a connection that cannot be opened, or is lost.
+    /// Returns an error if the connection could not be opened, or was lost. The lock is not held
+    /// then.
     pub async fn try_advisory_lock(
         &self,
         key: impl Into<AdvisoryKey>,
@@ -217,6 +226,7 @@ impl Db<Postgres> {
         self.take(key.into(), Function::TryLock).await
     }
 
+    /// Takes the lock with this function of the server; `None` if the lock is not free.
     async fn take(&self, key: AdvisoryKey, function: Function) -> Result<Option<AdvisoryLock>> {
         if self.pool().is_closed() {
             return Err(finished(sqlx::Error::PoolClosed.into()));
@@ -231,8 +241,9 @@ impl Db<Postgres> {
             patience_to_connect: patience.min(defaults.acquire_timeout),
         };
         let (granted, answer) = oneshot::channel();
-        // In the runtime that always runs: a guard may be dropped when the caller's does not, or is
-        // gone, and the lock is to be free then.
+        // The task runs in the background runtime, which always runs. When the guard is dropped,
+        // the caller's runtime may not be running any more, and the lock must be released all the
+        // same.
         drop(background().spawn(keep(request, granted)));
         let gone = |_| Err(not_there("the task that keeps the lock has ended"));
         let grip = answer.await.unwrap_or_else(gone);
@@ -242,30 +253,33 @@ impl Db<Postgres> {
     }
 }
 
-/// A session-level advisory lock of PostgreSQL, held until it is [released](Self::release) or dropped:
-/// also across awaits on other services, and beside any calls on the same [`Db`].
+/// A session-level advisory lock of PostgreSQL. It is held until it is [released](Self::release) or
+/// dropped, also across awaits on other services, and beside any calls on the same [`Db`].
 ///
-/// Made by [`Db::advisory_lock`] and [`Db::try_advisory_lock`].
+/// [`Db::advisory_lock`] and [`Db::try_advisory_lock`] return it.
 ///
 /// # What it promises
 ///
-/// While [`is_held`](Self::is_held) is true, the server lets no other session have the lock. It lives
-/// in a session of its own, which the server does not end for idling, and which stays when the
+/// The server gives the lock to no other session while this one lives. The lock is held by a
+/// session of its own, which the server does not end for being idle, and which stays open when the
 /// handle's pools are closed. Each guard has its own session, so a task that asks for a key that it
 /// already holds waits for itself.
 ///
 /// # What it cannot promise
 ///
-/// A lock lasts as long as its connection. Where that is lost, because the server was restarted, the
-/// session was terminated or the network is gone, the server gives the lock to the next one, and the
-/// program that lost it learns so a little later: at once where the connection was closed, within
-/// eight seconds where the network is silent. What must not happen twice, or by two at once, therefore
-/// needs a second guard that the database checks, such as a number that grows with each holder and that
-/// every write compares (a fencing token), or a `once` operation.
+/// A lock lasts as long as its connection. The connection is lost if the server is restarted, the
+/// session is terminated or the network fails. The server then gives the lock to the next session
+/// that waits for it, and the program that lost the lock learns of the loss a little later: at once
+/// if the connection was closed, within eight seconds if the network is silent. Until then,
+/// [`is_held`](Self::is_held) is still true.
 ///
-/// A pooler that hands out server sessions by the transaction, such as PgBouncer with
-/// `pool_mode = transaction`, breaks it: there each statement may run in another session. Give the
-/// handle a URL of the server itself.
+/// Work that must not happen twice, or in two programs at once, therefore needs a second guard that
+/// the database checks. This can be a number that grows with each holder and that every write
+/// compares (a fencing token), or a `once` operation.
+///
+/// The lock does not work behind a pooler that hands out server sessions by the transaction, such
+/// as PgBouncer with `pool_mode = transaction`: each statement may run in another session there.
+/// Give the handle a URL of the server itself.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct AdvisoryLock {
     key: AdvisoryKey,
@@ -273,32 +287,35 @@ pub struct AdvisoryLock {
 }
 
 impl AdvisoryLock {
-    /// The key that was asked for.
+    /// Returns the key of the lock.
     #[must_use]
     pub fn key(&self) -> &AdvisoryKey {
         &self.key
     }
 
-    /// Whether the lock's connection is there, as far as is known: see [what it cannot
-    /// promise](Self#what-it-cannot-promise).
+    /// Whether the lock is still held, as far as is known. The loss of its connection may be
+    /// noticed late: see [what it cannot promise](Self#what-it-cannot-promise).
     #[must_use]
     pub fn is_held(&self) -> bool {
-        // Without its keeper, nobody has the connection any more.
+        // The keeper owns the connection: if the keeper has gone, so has the connection.
         self.grip.held.has_changed().is_ok() && *self.grip.held.borrow()
     }
 
-    /// Waits until the lock is lost; for ever, if it never is. The guard may be used meanwhile.
+    /// Waits until the lock is lost. The future also ends when the lock has been released. It does
+    /// not borrow the guard, which may be used meanwhile.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut held = self.grip.held.clone();
         async move { drop(held.wait_for(|held| !held).await) }
     }
 
-    /// Releases the lock, and waits until the server has said so. Dropped half-way, it is released all
-    /// the same.
+    /// Releases the lock, and waits until the server has confirmed the release. The lock is
+    /// released even if this future is dropped half-way.
     ///
     /// # Errors
     ///
-    /// [`Kind::Connection`] if the lock was lost before: another session may have held it meanwhile.
+    /// Returns an error of [`Kind::Connection`] if the lock was lost before, so that another
+    /// session may have held it since, or if the server has not confirmed the release within five
+    /// seconds.
     pub async fn release(self) -> Result<()> {
         let Self { key, grip } = self;
         let (reply, answer) = oneshot::channel();
@@ -322,27 +339,30 @@ impl fmt::Debug for AdvisoryLock {
     }
 }
 
-/// What a guard has of its keeper. Dropped, it lets the lock go.
+/// A guard's end of the channels to its [keeper](keep). Dropping it releases the lock.
 #[derive(Debug)]
 struct Grip {
     release: oneshot::Sender<Reply>,
     held: watch::Receiver<bool>,
 }
 
+/// A request for a lock.
 struct Request {
     options: PgConnectOptions,
     key: AdvisoryKey,
     function: Function,
+    /// How long the caller can wait, from the start.
     patience: Duration,
+    /// How long of that the connection may take.
     patience_to_connect: Duration,
 }
 
-/// Takes the lock and keeps it until it is released or lost. This owns the connection, and is the only
-/// one to use it.
+/// The keeper of a lock: takes the lock, and keeps it until it is released or lost. The keeper owns
+/// the connection, and nothing else uses it.
 async fn keep(request: Request, mut granted: oneshot::Sender<Result<Option<Grip>>>) {
     let taken = match select(pin!(request.take()), pin!(granted.closed())).await {
         Either::Left((taken, _)) => taken,
-        // Nobody waits any more, and the session is closed with this.
+        // The caller has gone away. Returning drops the session, which closes it.
         Either::Right(((), _)) => return,
     };
     let mut session = match taken {
@@ -351,7 +371,7 @@ async fn keep(request: Request, mut granted: oneshot::Sender<Result<Option<Grip>
     };
     let (release, mut asked) = oneshot::channel();
     let (alive, held) = watch::channel(true);
-    // If the caller has gone away by now, its grip has been dropped.
+    // If the caller has gone away by now, this drops the grip, which releases the lock.
     drop(granted.send(Ok(Some(Grip { release, held }))));
     match session.watch(&mut asked).await {
         Some(reply) => {
@@ -373,8 +393,10 @@ async fn keep(request: Request, mut granted: oneshot::Sender<Result<Option<Grip>
 }
 
 impl Request {
-    /// Opens a session and takes the lock in it; `None`: it is not free. Dropped half-way, the session
-    /// is closed, and the server takes a statement that waits for the lock out of the queue.
+    /// Opens a session and takes the lock in it. Returns `None` if the lock is not free.
+    ///
+    /// If the future is dropped half-way, the session is closed, and the server takes a statement
+    /// that waits for the lock out of the queue.
     async fn take(&self) -> Result<Option<Session>> {
         let begun = Instant::now();
         let pool = PoolOptions::new()
@@ -405,7 +427,9 @@ impl Request {
         }
     }
 
-    /// The pool waits while a server refuses connections, and then says nothing of that.
+    /// Opens the connection. While a server refuses connections, the pool waits, and at last only
+    /// says that it has timed out. So this connects once more without the pool, for an error that
+    /// says why.
     async fn connect(&self, pool: &PgPool) -> Result<PoolConnection<Postgres>> {
         let asked = Instant::now();
         let error: Error = match pool.acquire().await {
@@ -423,7 +447,8 @@ impl Request {
         Err(error.advise(advice))
     }
 
-    /// The error of a lock that was not granted in time names who holds it, if the server tells.
+    /// Returns the error of a lock that was not granted. If the lock was not free in time, the
+    /// error names the session that holds it, if the server tells.
     async fn refused(&self, error: Error, conn: &mut PgConnection) -> Error {
         if error.kind() != Kind::Lock {
             return error;
@@ -444,13 +469,15 @@ impl Request {
     }
 }
 
+/// Runs [`PREPARE`], and returns the id of the session's process on the server.
 async fn prepare(conn: &mut PgConnection, patience: Duration) -> sqlx::Result<i32> {
     let patience = milliseconds(patience).to_string();
     let row = sqlx::query(PREPARE).bind(patience).fetch_one(conn).await?;
     row.try_get(0)
 }
 
-/// A session on which a statement may be running: it is closed when dropped, which the server notices.
+/// A session on which a statement may be running. Dropping it closes the connection, which the
+/// server notices.
 struct Fresh(Option<PoolConnection<Postgres>>);
 
 impl Fresh {
@@ -458,8 +485,8 @@ impl Fresh {
         self.0.as_mut().expect("present until dropped or settled")
     }
 
-    /// Goes on as a listener, which gets the connection from its pool. `None`: it was lost meanwhile, and
-    /// the pool has opened another.
+    /// Gives the connection back to its pool, from which a listener takes it again. Returns `None`
+    /// if the connection was lost in between, so that the pool has opened another one.
     async fn settle(mut self, pool: PgPool, pid: i32) -> sqlx::Result<Option<Session>> {
         if let Some(mut conn) = self.0.take() {
             conn.return_to_pool().await;
@@ -484,25 +511,31 @@ impl Drop for Fresh {
 /// A session that holds a lock, and on which nothing runs.
 struct Session {
     pool: PgPool,
-    /// It listens to no channel. It is the one thing in sqlx that waits for what the server sends
-    /// without asking anything, and so sees at once that the connection was closed.
+    /// The connection. The listener listens to no channel. It is here because nothing else in sqlx
+    /// waits for the server to send something without asking for it, and so notices at once that
+    /// the connection was closed.
     listener: PgListener,
 }
 
-/// Who wants to know whether the lock was still held when it was released.
+/// Tells the caller of `release` whether the lock was still held when it was released.
 type Reply = oneshot::Sender<bool>;
 
+/// What has ended a wait.
 enum Heard {
-    /// The lock is to be released; `None`: its guard was dropped.
+    /// The lock is to be released. `None` if its guard was dropped, so that nobody waits for a
+    /// reply.
     Asked(Option<Reply>),
     /// The server has closed the connection.
     Lost,
+    /// The server has sent something.
     Something,
+    /// Nothing has happened for [`ASK_EVERY`].
     Nothing,
 }
 
 impl Session {
-    /// Waits until the lock is to be released, or its connection is lost (`None`).
+    /// Waits until the lock is to be released, and returns who waits for the reply, if anyone.
+    /// Returns `None` as the outer option if the connection is lost.
     async fn watch(&mut self, asked: &mut oneshot::Receiver<Reply>) -> Option<Option<Reply>> {
         loop {
             match self.hear(asked).await {
@@ -518,6 +551,7 @@ impl Session {
         }
     }
 
+    /// Waits for an order to release the lock, or for the server, for at most [`ASK_EVERY`].
     async fn hear(&mut self, asked: &mut oneshot::Receiver<Reply>) -> Heard {
         let hearing = pin!(self.listener.try_recv());
         match timeout(ASK_EVERY, select(asked, hearing)).await {
@@ -529,13 +563,16 @@ impl Session {
     }
 
     async fn close(self) {
-        // First, so that the connection is not kept when it comes back.
+        // The pool is closed before the listener gives the connection back, so that the pool does
+        // not keep it.
         let closed = self.pool.close();
         drop(self.listener);
         let _ = timeout(ANSWER, closed).await;
     }
 }
 
+/// Returns the error for a lock that another session holds. `holder` is the process id of that
+/// session and its `application_name`, if they are known.
 fn held_by_another(key: &AdvisoryKey, waited: Duration, holder: Option<(i32, String)>) -> Error {
     let class = Class {
         category: Category::Transient,
@@ -557,7 +594,7 @@ fn held_by_another(key: &AdvisoryKey, waited: Duration, holder: Option<(i32, Str
     )
 }
 
-/// A connection that goes away before the caller has the lock.
+/// Returns the error for a connection that was lost before the caller has the lock.
 fn not_there(what: &'static str) -> Error {
     let class = Class {
         category: Category::Transient,
@@ -567,6 +604,7 @@ fn not_there(what: &'static str) -> Error {
     Error::new(class, what)
 }
 
+/// Returns the error for a lock that was lost before it was released.
 fn lost(key: &AdvisoryKey) -> Error {
     let class = Class {
         category: Category::Transient,
@@ -584,7 +622,7 @@ fn lost(key: &AdvisoryKey) -> Error {
     error
 }
 
-/// The lock was not taken.
+/// Finishes the error of a call that did not take the lock.
 fn finished(mut error: Error) -> Error {
     error.finish(Ended::outermost("advisory_lock", 1, Outcome::RolledBack));
     error

@@ -1,24 +1,27 @@
-//! [`Isolation`]: the levels an operation may ask for.
+//! [`Isolation`]: the isolation levels that an operation may ask for.
 
 use std::fmt;
 
-/// A transaction isolation level of SQL:2023, weakest first, so that levels compare by strength.
+/// A transaction isolation level of SQL:2023. A stronger level is greater than a weaker one.
 ///
-/// SQLite has one level, serializable, and therefore satisfies every request
+/// An operation that asks for no level gets the default of its session: on Postgres the setting
+/// `default_transaction_isolation`, which is read committed unless it was changed. SQLite has one
+/// level, serializable, and therefore satisfies every request
 /// (<https://www.sqlite.org/isolation.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isolation {
-    /// Each statement sees what was committed before it began.
+    /// Each statement sees what was committed before the statement began.
     ReadCommitted,
-    /// Every statement sees one snapshot; on Postgres this is snapshot isolation, which permits
+    /// All statements see the same snapshot. On Postgres this is snapshot isolation, which permits
     /// write skew.
     RepeatableRead,
-    /// As if transactions ran one after the other.
+    /// Transactions have the effect that they would have one after the other.
     Serializable,
 }
 
 impl Isolation {
-    /// The words SQL uses: `SERIALIZABLE`, `REPEATABLE READ`, `READ COMMITTED`.
+    /// Returns the name of the level in SQL: `SERIALIZABLE`, `REPEATABLE READ` or
+    /// `READ COMMITTED`.
     #[must_use]
     pub const fn as_sql(self) -> &'static str {
         match self {

@@ -1,11 +1,12 @@
-//! Mistakes of async database code that compile, and that the attributes reject: one page each.
+//! Mistakes in async database code that the compiler accepts and dbop's attributes report. Each
+//! lint has a page below.
 //!
-//! An error is told at compile time like any other; a warning is told as the use of a deprecated
-//! macro that has the lint's name, because stable Rust has no other way, so `#![allow(deprecated)]`
-//! silences it.
+//! An error is reported at compile time like any other. A warning appears as the use of a
+//! deprecated macro with the lint's name, because stable Rust offers no other way.
+//! `#![allow(deprecated)]` therefore silences the warnings.
 //!
-//! What is right all the same is let through with `#[dbop::allow(..)]`, on the function or on one
-//! statement of its body, best with a reason:
+//! To allow a justified exception, use `#[dbop::allow(..)]`, on the function or on one statement of
+//! its body, best with a reason:
 //!
 //! ```
 //! use dbop::{Tx, transactional};
@@ -20,8 +21,9 @@
 //! }
 //! ```
 //!
-//! The lints read the text of the function alone: they do not know types, do not look into what it
-//! calls, and read statements that a `#[cfg(..)]` switches off. What cannot be seen there is reported at run time: a poll that blocks the executor
+//! The lints read only the text of the function: they do not know types, do not look into the
+//! functions that it calls, and also read statements that a `#[cfg(..)]` switches off. Two mistakes
+//! that the text may not show are reported at run time: a poll that blocks the executor
 //! ([`Builder::blocking_poll_warning`](crate::Builder::blocking_poll_warning)) and a transaction
 //! that is idle between statements
 //! ([`Builder::idle_transaction_warning`](crate::Builder::idle_transaction_warning)).

@@ -1,4 +1,4 @@
-//! [`Scope`]: what the caller of an operation may pass as its session.
+//! [`Scope`]: what the caller of an operation may pass for the operation's session.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,31 +19,33 @@ use crate::session::{Conn, Tx, View};
 /// | `&mut *conn`, a [`Conn`] | runs on that session | refused when compiled |
 /// | `&mut *connection`, sqlx's own | runs on that connection, never retried | refused when compiled |
 ///
-/// Write the reborrow, `&mut *tx` and not `tx`: a generic parameter moves what it is given.
+/// Write the reborrow `&mut *tx`, not `tx`: a generic parameter would move `tx`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not where an operation on `{DB}` can get its session from",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>` or `&mut Tx<'_, {DB}>`",
     note = "pass `&db` or `&pool` for a session of its own, or `&mut *tx` to join the caller's transaction"
 )]
 pub trait Scope<DB: Backend>: Debug + Send + sealed::Sealed {
-    /// Whether a transaction can begin here, or be joined.
+    /// Whether a transaction can begin on this scope, or be joined.
     #[doc(hidden)]
     const TAKES_TRANSACTION: bool;
 
+    /// Returns where the session comes from.
     #[doc(hidden)]
     fn source(&mut self) -> Source<'_, DB>;
 }
 
-/// What a [`Scope`] is, with its lifetimes gone.
+/// What a [`Scope`] is, as one type for all kinds.
 #[derive(Debug)]
 pub enum Source<'a, DB: Backend> {
-    /// A session of its own.
+    /// The operation gets a session of its own from this handle.
     Db(&'a Db<DB>),
-    /// A session of its own, of a pool dbop did not make.
+    /// The operation gets a session of its own from a pool that dbop did not make.
     Pool(&'a Pool<DB>),
-    /// A session, or a transaction if its state has one, of a caller under dbop.
+    /// The operation joins the session of the operation that calls it, or its transaction if the
+    /// session has one.
     Joined(View<'a, DB>),
-    /// A connection dbop knows nothing about.
+    /// The operation runs on a connection of the caller's that dbop knows nothing about.
     Raw(&'a mut DB::Connection),
 }
 
@@ -78,15 +80,15 @@ scope!([] &mut sqlx::SqliteConnection, sqlx::Sqlite, false, this => Source::Raw(
 #[cfg(feature = "postgres")]
 scope!([] &mut sqlx::PgConnection, sqlx::Postgres, false, this => Source::Raw(&mut **this));
 
-/// Lends what `db = ..` names, whether it is a handle or a reference to one: a method call finds
-/// the number of references by itself.
+/// Lends the handle or pool that `db = ..` names. The expression may have any number of references:
+/// a method call resolves them by itself.
 pub trait AsScope {
     /// `&Db<_>` or `&Pool<_>`.
     type Scope<'a>
     where
         Self: 'a;
 
-    /// See the trait.
+    /// Returns a reference to the handle or pool.
     fn as_scope(&self) -> Self::Scope<'_>;
 }
 

@@ -1,4 +1,4 @@
-//! [`OnceKey`]: under what a `once` operation leaves its marker, made by generated code.
+//! [`OnceKey`]: the key under which a `once` operation leaves its marker. Generated code makes it.
 
 use std::fmt::{self, Display, Write};
 
@@ -7,19 +7,21 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Category, Class, Error, Kind, Result, Retry};
 
-/// The key of one call, and the fingerprint of what it was called with.
+/// The key of one call, and the fingerprint of its arguments.
 ///
-/// The fingerprint is a SHA-256 of the arguments as JSON with sorted keys, and of the function's
-/// path unless it has a `name`: the same on every machine that runs the program. What JSON writes
-/// alike, such as `None` and `Some(None)`, is alike.
+/// The fingerprint is the same on every machine that runs the program. It is a SHA-256 of the
+/// arguments, as JSON with sorted keys, and of the function's path, unless the operation has a
+/// `name`. Arguments that look alike in JSON, such as `None` and `Some(None)`, have one
+/// fingerprint.
 pub struct OnceKey {
     key: String,
+    /// The fingerprint so far.
     arguments: Sha256,
-    /// The first argument that could not be written.
+    /// The error of the first argument that could not be written as JSON, if there is one.
     failed: Option<Error>,
 }
 
-/// What can be a key: everything with a `Display`.
+/// A value that can be a key: everything that implements `Display`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a `once` operation",
     label = "has no `Display`",
@@ -37,7 +39,8 @@ impl<T: Display + ?Sized> Key for T {
     }
 }
 
-/// An argument that tells calls of one key apart: everything with a `serde::Serialize`.
+/// An argument that tells calls with the same key apart: everything that implements
+/// `serde::Serialize`.
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{Self}` cannot be part of the fingerprint of a `once` operation",
     label = "calls with the same key are compared by their arguments, and `{Self}` is not `Serialize`",
@@ -51,26 +54,29 @@ pub trait Fingerprint {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> Fingerprint for T {
     fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        // Through a value, whose keys can be sorted: a map may come in another order each time.
+        // A `Value` lets the keys be sorted: a map may come in another order each time.
         match serde_json::to_value(self) {
             Ok(mut value) => {
                 value.sort_all_objects();
                 serde_json::to_vec(&value)
             }
-            // A number beyond what a value holds has only one way to be written.
+            // `Value` cannot hold every number. Such a number has only one text in JSON.
             Err(_) => serde_json::to_vec(self),
         }
     }
 }
 
 impl OnceKey {
-    /// Of an operation that the user has named: that is all of its identity.
+    /// Returns the key for an operation with a `name`. Its path does not count then.
     pub fn named<K: Key + ?Sized>(key: &K) -> Self {
         Self::new("", "", key)
     }
 
-    /// `home` tells functions of one name apart: the name of a closure in it. `scope` is the type
-    /// of what the caller passed, which is part of that name and makes no difference.
+    /// Returns the key for an operation without a `name`.
+    ///
+    /// `home` tells functions of the same name apart: it is the type name of a closure inside the
+    /// function. `scope` is the type of what the caller passed as the scope, or empty. It is part
+    /// of `home`, but must not make a difference, so it is cut out.
     pub fn new<K: Key + ?Sized>(home: &str, scope: &str, key: &K) -> Self {
         let home = home.trim_end_matches("::{{closure}}");
         let mut arguments = Sha256::new();
@@ -91,7 +97,7 @@ impl OnceKey {
     pub fn with<T: Fingerprint + ?Sized>(mut self, name: &str, argument: &T) -> Self {
         match argument.to_json() {
             Ok(json) => {
-                // No name and no JSON holds a zero byte.
+                // A zero byte separates the parts: neither a name nor JSON contains one.
                 for part in [&[0], name.as_bytes(), &[0], &json] {
                     self.arguments.update(part);
                 }
@@ -103,7 +109,8 @@ impl OnceKey {
         self
     }
 
-    /// The key, and the fingerprint in hexadecimal.
+    /// Returns the key, and the fingerprint in hexadecimal. Fails if an argument could not be
+    /// written as JSON.
     pub(super) fn finish(self) -> Result<(String, String)> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -116,7 +123,8 @@ impl OnceKey {
     }
 }
 
-/// serde_json quotes no values in its errors.
+/// Returns the error for an argument that cannot be written as JSON. The message may include
+/// serde_json's error, which quotes no values.
 fn unwritable(name: &str, error: &serde_json::Error) -> Error {
     Error::new(
         Class {

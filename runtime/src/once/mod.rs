@@ -1,11 +1,12 @@
 //! `once = key`: a transaction that takes effect once for each key.
 //!
-//! Its first statement sets a marker in the table `dbop_once`, whose primary key lets one
-//! transaction at a time through: whoever inserts the marker runs the body, stores what it
-//! returned beside it and commits both; whoever finds a marker returns what is stored there.
-//! Concurrent callers wait in that first statement. That a marker could be set proves that no
-//! earlier attempt, of this call or any other, was committed: whatever became of the answer to its
-//! COMMIT.
+//! The first statement of the transaction sets a marker in the table `dbop_once`, whose primary key
+//! lets one transaction at a time through. A call that inserts the marker runs the body, stores the
+//! body's result beside the marker, and commits both. A call that finds a marker returns the result
+//! that is stored there. Concurrent callers wait in that first statement.
+//!
+//! If a marker could be set, no earlier attempt of this call or of any other was committed,
+//! whatever became of the answer to its COMMIT.
 
 mod key;
 mod nulls;
@@ -24,28 +25,29 @@ use crate::error::{Category, Class, Ended, Error, Kind, Outcome, Result, Retry};
 use crate::op::{DbError, Op, OpResult};
 use crate::session::{OpenMarker, State, View, ask};
 
-/// The table of the markers, for messages.
+/// The name of the table of markers, for messages.
 pub(crate) const TABLE: &str = "dbop_once";
 
+/// Stores the result of a call beside its marker.
 const STORE: &str =
     "UPDATE dbop_once SET result = $3 WHERE op = $1 AND key = $2 AND result IS NULL RETURNING op";
 
-/// What a call leaves in the table.
+/// The marker that a call leaves in the table.
 #[derive(Debug)]
 pub(crate) struct Marker {
     key: String,
     fingerprint: String,
-    /// When the call's last attempt has set it, in the database's own words: by this it is known
-    /// from one that somebody else has set since.
+    /// When the last attempt of this call set the marker, in the database's own format; `None` if
+    /// no attempt has. The time tells this call's marker from one that another call has set since.
     set_at: Option<String>,
 }
 
 /// Whether the body is to run.
 #[derive(Debug)]
 pub(crate) enum Claim<T> {
-    /// The marker is set, and this goes on.
+    /// The marker was set, and the body is to run with this value.
     Won(T),
-    /// It was there already.
+    /// The marker was there already.
     Settled(Answer),
 }
 
@@ -58,16 +60,19 @@ impl<T> Claim<T> {
     }
 }
 
-/// What an earlier call left.
+/// What an earlier call has left beside its marker.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The result as JSON; or why there is none for this call, and what that says of its effect.
+    /// The result as JSON; or why this call gets none, and the outcome to report with that error.
     pub(crate) result: std::result::Result<String, (Error, Outcome)>,
-    /// It was this call's own attempt, whose answer to COMMIT was lost.
+    /// Whether an earlier attempt of this call has set the marker, and the answer to its COMMIT was
+    /// lost.
     pub(crate) own: bool,
 }
 
 impl Marker {
+    /// Returns a marker that has yet to be set. Fails if an argument could not be written for the
+    /// fingerprint.
     pub(crate) fn new(key: OnceKey) -> Result<Self> {
         let (key, fingerprint) = key.finish()?;
         Ok(Self {
@@ -77,7 +82,8 @@ impl Marker {
         })
     }
 
-    /// The first statement of the transaction.
+    /// Sets the marker, or reads the one that is there. This is the first statement of the
+    /// transaction.
     pub(crate) async fn claim<DB: Backend>(
         &mut self,
         view: View<'_, DB>,
@@ -114,7 +120,7 @@ impl Marker {
         Ok(Claim::Settled(Answer { result, own }))
     }
 
-    /// The last statement of the transaction.
+    /// Stores the result beside the marker. This is the last statement of the transaction.
     pub(crate) async fn store<DB: Backend>(
         &self,
         view: View<'_, DB>,
@@ -137,8 +143,8 @@ impl Marker {
         }
     }
 
-    /// Whether the call that has set this marker is one that this one is part of. A transaction sees its
-    /// own markers, and of others' only those that are committed.
+    /// Whether the marker was set by a call that this call runs inside. A transaction sees its own
+    /// markers, and those that other transactions have committed.
     fn is_open(&self, state: &State, op: &'static Op) -> bool {
         let markers = state.tx.as_ref().map(|tx| &*tx.markers);
         let mut markers = markers.unwrap_or_default().iter();
@@ -159,7 +165,8 @@ impl Marker {
     }
 }
 
-/// The body that is to leave the result waits for this call.
+/// Returns the error for a call inside itself: the body that would store the result waits for this
+/// call.
 fn inside_itself() -> Error {
     Error::programming(
         Kind::TransactionState,
@@ -169,7 +176,8 @@ fn inside_itself() -> Error {
     )
 }
 
-/// What an earlier transaction did with this key is not known, whatever becomes of the one that asks.
+/// Returns the error for a marker without a result. What the transaction that set the marker did is
+/// not known, so the outcome is unknown even if this call's own transaction rolls back.
 fn unanswered(op: &'static Op) -> Error {
     let class = Class {
         category: Category::Ambiguous,
@@ -177,15 +185,17 @@ fn unanswered(op: &'static Op) -> Error {
         retry: Retry::Never,
     };
     let message = format!(
-        "the marker of its key in `{TABLE}` has no result, because its transaction was committed \
-         past dbop; see what that has done, and delete the marker if it is to be done again"
+        "the marker of its key in `{TABLE}` has no result, because the transaction that set the \
+         marker was committed by something other than dbop; check what that transaction has done, \
+         and delete the marker if the work is to be done again"
     );
     let mut error = Error::new(class, message);
     error.finish(Ended::outermost(op.name, 1, Outcome::Unknown));
     error
 }
 
-/// Deleted between the two statements, because it was a week old: the key is free now.
+/// Returns the error for a marker that was deleted, because it was a week old, after it was found
+/// and before it was read. The key is free now.
 fn deleted() -> Error {
     let class = Class {
         category: Category::Transient,
@@ -198,12 +208,12 @@ fn deleted() -> Error {
     )
 }
 
-/// Whether a claim failed because there is no table of markers yet.
+/// Whether a claim failed because the table of markers does not exist yet.
 pub(crate) fn lacks_table(error: &Error) -> bool {
     error.kind() == Kind::UndefinedTable && error.message().contains(TABLE)
 }
 
-/// What to do where the table cannot be made on the way.
+/// Adds advice to the error of a call that could not create the table of markers.
 pub(crate) fn advise(error: Error) -> Error {
     error.advise(format!(
         "a `once` operation needs the table `{TABLE}`; create it in a migration: its SQL is \
@@ -229,7 +239,7 @@ pub trait Kept: Sized {
 impl<T: Serialize + DeserializeOwned> Kept for T {
     fn to_json(&self) -> serde_json::Result<String> {
         let json = serde_json::to_string(self)?;
-        // What cannot be read back would be an error for every later caller, for a week.
+        // A result that cannot be read back would be an error for every later caller, for a week.
         Self::from_json(&json)?;
         nulls::check(self)?;
         Ok(json)
@@ -240,10 +250,12 @@ impl<T: Serialize + DeserializeOwned> Kept for T {
     }
 }
 
-/// `Result<T, E>` whose `T` can be kept.
+/// A `Result<T, E>` whose `T` can be kept for later callers.
 pub trait OnceResult: OpResult {
+    /// Returns the `Ok` value as JSON; `None` for an `Err`, which is not kept.
     #[doc(hidden)]
     fn encode(&self) -> Option<Result<String>>;
+    /// Returns the `Ok` value that was stored as this JSON.
     #[doc(hidden)]
     fn decode(json: &str) -> Result<Self>;
 }
@@ -265,7 +277,7 @@ impl<T: Kept, E: DbError> OnceResult for std::result::Result<T, E> {
         T::from_json(json).map(Ok).map_err(|error| {
             unkept(
                 Kind::Decode,
-                // Its own words may quote the value.
+                // Leaves out the text of serde's error, which may quote the value.
                 format!(
                     "this is done and committed, but the result stored for its key cannot be read \
                      as the type the function returns (line {}, column {}); did that type change?",
@@ -277,6 +289,7 @@ impl<T: Kept, E: DbError> OnceResult for std::result::Result<T, E> {
     }
 }
 
+/// Returns the error for a result that cannot be stored or read back.
 fn unkept(kind: Kind, message: String) -> Error {
     let class = Class {
         category: Category::Data,

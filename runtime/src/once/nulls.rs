@@ -1,16 +1,16 @@
-//! Whether JSON keeps apart what a value says: it has one `null` for `None`, for `()`, for a number
-//! that is none, and so for `Some` of each of them.
+//! Checks that a value does not change when it is written as JSON and read back. JSON has a single
+//! `null` for `None`, for `()` and for a float that is not finite, and so also for `Some` of each.
 
 use serde::Serialize;
 use serde::ser::{self, Error as _, Serializer};
 use serde_json::{Error, Result};
 
-/// `Ok` where what is read back is what was written, as far as `null` goes.
+/// Returns an error if the value contains a `Some` that would be read back as `None`.
 pub(super) fn check(value: &(impl Serialize + ?Sized)) -> Result<()> {
     value.serialize(Nulls).map(drop)
 }
 
-/// Says of each value whether JSON writes it as `null`.
+/// A serializer that returns for each value whether JSON writes it as `null`.
 struct Nulls;
 
 macro_rules! never_null {

@@ -1,24 +1,26 @@
-//! The statements about markers, in the words of each database.
+//! The statements about markers, in the SQL of each database.
 
 use crate::backend::KnownDatabase;
 
-/// The statements of one database.
+/// The statements for one database.
 #[derive(Debug)]
 pub(crate) struct MarkerSql {
-    /// Makes the table of the markers and its index, if there are none.
+    /// Creates the table of markers and its index, unless they exist.
     pub(crate) schema: &'static str,
-    /// Sets a marker, and returns when that was, in the same words for every session.
+    /// Sets a marker, and returns the time of that, in a format that is the same in every session.
+    /// Returns no row if the marker was there already.
     pub(super) set: &'static str,
-    /// Reads what a marker holds. The time is in the words of [`set`](Self::set).
+    /// Reads the fingerprint, the result and the time of a marker. The time has the format of
+    /// [`set`](Self::set).
     pub(super) read: &'static str,
     /// Deletes up to [`BATCH`] of the markers that are older than a week.
     pub(crate) clean_up: &'static str,
 }
 
-/// The rows that one clean-up deletes at most.
+/// How many markers one clean-up deletes at most.
 pub(crate) const BATCH: u64 = 500;
 
-/// The statements for this database.
+/// Returns the statements for this database.
 pub(crate) const fn marker_sql(database: KnownDatabase) -> &'static MarkerSql {
     match database {
         #[cfg(feature = "postgres")]
@@ -30,8 +32,8 @@ pub(crate) const fn marker_sql(database: KnownDatabase) -> &'static MarkerSql {
 
 #[cfg(feature = "postgres")]
 static POSTGRES: MarkerSql = MarkerSql {
-    // The lock, because two sessions that make one table at the same time get a unique violation
-    // on the catalog, `IF NOT EXISTS` or not.
+    // The lock is needed because two sessions that create a table at the same time get a unique
+    // violation on the catalog, even with `IF NOT EXISTS`.
     schema: "SELECT pg_advisory_xact_lock(hashtextextended('dbop_once', 0));
         CREATE TABLE IF NOT EXISTS dbop_once (
             op TEXT NOT NULL,
@@ -42,7 +44,7 @@ static POSTGRES: MarkerSql = MarkerSql {
             PRIMARY KEY (op, key)
         );
         CREATE INDEX IF NOT EXISTS dbop_once_created_at ON dbop_once (created_at)",
-    // Not a cast to text, which depends on the session's time zone and date style.
+    // A cast to text would depend on the session's time zone and date style.
     set: "INSERT INTO dbop_once (op, key, fp) VALUES ($1, $2, $3)
         ON CONFLICT (op, key) DO NOTHING
         RETURNING to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",

@@ -27,15 +27,17 @@ pub struct Conn<'c, DB: Backend> {
 }
 
 impl<DB: Backend> Conn<'_, DB> {
-    /// The driver's connection, for helpers that take one.
+    /// Returns the driver's connection, for helpers that take one.
     ///
-    /// dbop does not see what goes through it. From here on the body is taken to have had an
-    /// effect, so it is replayed only if it is `read_only` or `idempotent`; a transaction asks the
-    /// server for its state before it commits. When the call has ended, a transaction that was
-    /// begun through it and left open is rolled back before the connection is lent again. On a
-    /// connection of a [`Db`](crate::Db), whatever else may be left in the session is undone as well:
-    /// settings, roles, advisory locks, subscriptions, temporary tables. That takes one message on
-    /// Postgres. A statement that was prepared by name stays.
+    /// dbop does not see what is sent over this connection. From here on it assumes that the body
+    /// has had an effect, so the body is replayed only if it is `read_only` or `idempotent`. If the
+    /// session is a transaction, dbop asks the server for its state before the commit.
+    ///
+    /// When the call has ended, a transaction that was begun over this connection and left open is
+    /// rolled back before the connection is lent again. On a connection of a [`Db`](crate::Db),
+    /// dbop also undoes whatever else may be left in the session: settings, roles, advisory locks,
+    /// subscriptions, temporary tables. That takes one message on Postgres. A statement that was
+    /// prepared by name stays.
     pub fn conn(&mut self) -> &mut DB::Connection {
         self.view.raw()
     }

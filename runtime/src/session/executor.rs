@@ -1,5 +1,5 @@
-//! One statement on its way to the driver: what [`Conn`](crate::Conn) and [`Tx`](crate::Tx) do
-//! when they are used as a sqlx `Executor`.
+//! How one statement gets to the driver: what [`Conn`](crate::Conn) and [`Tx`](crate::Tx) do when
+//! they are used as a sqlx `Executor`.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -75,9 +75,9 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
     })
 }
 
-/// The first row, read only after the statement has come to its end: SQLite reports a full disk, a
-/// deferred key or a lock after the rows of `INSERT .. RETURNING`, and who stops at the first row
-/// takes a failed write for a stored one.
+/// Returns the first row once the statement has ended. SQLite reports a full disk, a deferred key
+/// or a lock only after the rows of `INSERT .. RETURNING`. A reader that stops at the first row
+/// would take a failed write for a stored one.
 async fn first_row_of_all<DB: Backend>(mut rows: Watched<'_, DB>) -> sqlx::Result<Option<DB::Row>> {
     let mut first = None;
     while let Some(step) = rows.try_next().await? {
@@ -97,7 +97,7 @@ pub(crate) fn prepare_with<'e, DB: Backend>(
         let View { conn, state } = view;
         let now = Instant::now();
         before_statement::<DB>(conn, state, now).await?;
-        // Some pragmas of SQLite take effect when they are prepared.
+        // Some pragmas of SQLite take effect as soon as they are prepared.
         state.note(Facts::of(sql.as_str(), DB::COMMENTS));
         let mut watch = Watch::<DB>::asking(state, now);
         let prepared = DB::prepare_with(conn, sql, parameters).await;
@@ -122,7 +122,7 @@ pub(crate) fn describe<DB: Backend>(
     })
 }
 
-/// A statement of dbop's own (savepoints) under the same rules.
+/// Runs a statement of dbop's own, unless the state refuses every further statement.
 pub(crate) async fn run<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -136,7 +136,8 @@ pub(crate) async fn run<DB: Backend>(
     done.map(drop)
 }
 
-/// Like [`run`], for a statement that every transaction may run, `now`.
+/// Like [`run`], for a statement that dbop sends often, which the driver may keep prepared. `now`
+/// saves a clock read.
 pub(crate) async fn run_again<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -150,7 +151,8 @@ pub(crate) async fn run_again<DB: Backend>(
     done.map(drop)
 }
 
-/// Another of dbop's own, with arguments; the first row of its answer, once all of it is there.
+/// Runs a statement of dbop's own with arguments. Returns the first row of its answer once the
+/// statement has ended; `None` if there is no row.
 pub(crate) async fn ask<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -172,7 +174,8 @@ pub(crate) async fn ask<DB: Backend>(
     .await
 }
 
-/// The error with which a statement is refused without asking the database, if any.
+/// Returns the error with which a statement is refused without asking the database; `None` if the
+/// statement may be sent.
 fn refusal<DB: Backend>(
     conn: &DB::Connection,
     state: &mut State,
@@ -181,13 +184,15 @@ fn refusal<DB: Backend>(
     let left = state.tx.is_some() && DB::TransactionManager::get_transaction_depth(conn) == 0;
     let ended = |tx: &TxState| tx.poison.is_none() && tx.has_ended_unseen();
     if left || state.tx.as_ref().is_some_and(ended) {
-        // By a text of the body's, or by a `begin` past us that was dropped half-way.
+        // A statement of the body has ended the transaction, or a `begin` over the raw connection
+        // that was dropped half-way.
         state.poison(0, ended_unseen());
     }
     state.refusal(now)
 }
 
-/// Refuses the statement if the transaction has ended, and finds out first where that is open.
+/// Returns an error if no further statement may be sent. If the transaction may have ended, or the
+/// end of an earlier statement has yet to be seen, this asks the database first.
 pub(crate) async fn before_statement<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -199,12 +204,12 @@ pub(crate) async fn before_statement<DB: Backend>(
     settle::<DB>(conn, state).await
 }
 
-/// Whether something has to be known before another statement is sent.
+/// Whether the database has to be asked something before another statement is sent.
 fn is_unsettled(state: &State) -> bool {
     state.suspicion().is_some() || state.is_unread()
 }
 
-/// Keeps the session of a `read_only` call from writing, before its first statement that might.
+/// Makes the session of a `read_only` call read-only before its first statement that might write.
 async fn guard<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -213,31 +218,33 @@ async fn guard<DB: Backend>(
     if state.needs_guard(facts) {
         state.guard = Guard::Set;
         state.asking(Instant::now());
-        // In a box, because it is rare, and every statement would have room for it.
+        // Boxed because it is rare, and the future of every statement would have to hold it.
         let was_set = Box::pin(DB::make_read_only(conn)).await?;
         state.completed();
         if was_set {
-            // By whoever opened the session, and so not ours to lift.
+            // The session was read-only before, so dbop must not make it writable afterwards.
             state.guard = Guard::NotNeeded;
         }
     }
     Ok(())
 }
 
-/// Finds out what has to be known before another statement is sent.
+/// Asks the database what has to be known before another statement is sent: how a dropped statement
+/// has ended, and whether the transaction is still open.
 async fn settle<DB: Backend>(conn: &mut DB::Connection, state: &mut State) -> sqlx::Result<()> {
     if state.is_unread() {
-        // In a box, because it is rare, and every statement would have room for it.
+        // Boxed because it is rare, and the future of every statement would have to hold it.
         Box::pin(drain::<DB>(conn, state)).await?;
     }
     settle_suspicion::<DB>(conn, state).await
 }
 
-/// How long the rest of a statement's rows is waited for that nobody reads.
+/// How long dbop waits for the rest of the rows that nobody reads.
 const DRAIN: Duration = Duration::from_millis(50);
 
-/// Sees the statement to its end whose rows were let go before that, if there is one. `Err` if it has
-/// failed, or goes on for too long; every later statement is refused then.
+/// Waits for the end of the statement whose rows were dropped, if there is one. Returns an error if
+/// the statement has failed or does not end within [`DRAIN`]. Every later statement is refused
+/// then.
 pub(crate) async fn drain<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -256,8 +263,9 @@ pub(crate) async fn drain<DB: Backend>(
     }
 }
 
-/// What [`DRAIN`] allows. Rows that come without a pause keep a runtime of one thread from looking at
-/// its timers, so the clock is looked at here as well.
+/// Drains the connection for at most [`DRAIN`]; returns `None` if that was not enough. Rows that
+/// arrive without a pause keep a single-threaded runtime from looking at its timers, so this also
+/// looks at the clock.
 async fn drain_soon<DB: Backend>(conn: &mut DB::Connection) -> Option<sqlx::Result<()>> {
     let mut draining = std::pin::pin!(DB::drain(conn));
     let mut timer = std::pin::pin!(sleep(DRAIN));
@@ -270,19 +278,22 @@ async fn drain_soon<DB: Backend>(conn: &mut DB::Connection) -> Option<sqlx::Resu
     .await
 }
 
-/// After an error that may have ended the transaction: asks, and refuses if it has.
+/// Asks the database whether the transaction is still open, if an error or an unseen statement may
+/// have ended it. Returns an error if the transaction is not open.
 pub(crate) async fn settle_suspicion<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
     match state.suspicion() {
-        // In a box, because it is rare, and every statement would have room for it.
+        // Boxed because it is rare, and the future of every statement would have to hold it.
         Some(first) => Box::pin(ask_whether_open::<DB>(conn, state, first)).await,
         None => Ok(()),
     }
 }
 
-/// Asks the database whether the transaction is still open; if not, it is aborted with `reason`.
+/// Asks the database whether the transaction is still open. If it has ended, the transaction counts
+/// as aborted with `reason`; if the question fails, with the error of the question. Returns the
+/// error of an aborted transaction.
 pub(crate) async fn ask_whether_open<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
@@ -291,7 +302,8 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
     if let Some(tx) = &mut state.tx {
         let earlier = tx.poison.take();
         if earlier.is_none() || tx.unseen {
-            // Aborted until the answer is there: a question that is dropped half-way leaves it so.
+            // The transaction counts as aborted until the answer is there, so that it stays aborted
+            // if this future is dropped half-way.
             tx.poison(0, reason);
             state.asking(Instant::now());
             let liveness = DB::liveness(conn).await;
@@ -299,7 +311,7 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
             state.learn(liveness, DB::ends_session);
         }
         if let (Some(tx), Some(earlier)) = (&mut state.tx, earlier) {
-            // What is open still is as aborted as it was.
+            // The transaction was aborted before the question, and still is.
             tx.poison = Some(earlier);
         }
     }
@@ -309,19 +321,22 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
     }
 }
 
-/// Writes what becomes of one statement into the [`State`], also when it is dropped.
+/// Records in the [`State`] how one statement ends, also when the statement is dropped.
 struct Watch<'e, DB: Backend> {
     state: &'e mut State,
     facts: Facts,
-    /// Its text, where that can matter.
+    /// The statement's text if it is the first of a session without a transaction; otherwise
+    /// `None`.
     first: Option<SqlStr>,
-    /// The database has begun to answer.
+    /// Whether the database has begun to answer.
     answered: bool,
+    /// Whether the end of the statement is recorded already.
     over: bool,
     _database: PhantomData<fn() -> DB>,
 }
 
 impl<'e, DB: Backend> Watch<'e, DB> {
+    /// Starts watching a statement of the body.
     fn start(state: &'e mut State, text: &SqlStr, facts: Facts, now: Instant) -> Self {
         let first = state.sending(text, facts, now);
         Self {
@@ -334,7 +349,8 @@ impl<'e, DB: Backend> Watch<'e, DB> {
         }
     }
 
-    /// Of dbop's own, which does not count as the body's.
+    /// Starts watching a statement of dbop's own. Such a statement does not count as one of the
+    /// body's.
     fn asking(state: &'e mut State, now: Instant) -> Self {
         state.asking(now);
         Self {
@@ -347,6 +363,7 @@ impl<'e, DB: Backend> Watch<'e, DB> {
         }
     }
 
+    /// Records the end of the statement, and the error with which it has failed, if any.
     fn end(&mut self, error: Option<&sqlx::Error>) {
         self.over = true;
         match error {
@@ -365,7 +382,7 @@ impl<DB: Backend> Drop for Watch<'_, DB> {
     }
 }
 
-/// The driver's stream of results under a [`Watch`].
+/// The driver's stream of results, and the [`Watch`] over it.
 struct Watched<'e, DB: Backend> {
     rows: Rows<'e, DB>,
     watch: Watch<'e, DB>,
@@ -386,11 +403,11 @@ impl<'e, DB: Backend> Watched<'e, DB> {
     }
 }
 
-/// Rows that are read when they are let go, to see how their statement ends.
+/// How many rows of a dropped stream are read at most, to see how its statement ends.
 const LAST_ROWS: usize = 1_000;
 
-/// The rows that nobody reads may be all there, and then it is known how the statement has ended. What
-/// is still on its way is for [`drain`].
+/// Reads the rows that have arrived already. If all of them have, this shows how the statement has
+/// ended. Rows that are still on their way are left to [`drain`].
 impl<DB: Backend> Drop for Watched<'_, DB> {
     fn drop(&mut self) {
         if self.watch.over || !self.watch.answered || !self.watch.state.finishes_unread::<DB>() {
@@ -428,7 +445,7 @@ impl<DB: Backend> Stream for Watched<'_, DB> {
     }
 }
 
-/// Implements sqlx's `Executor` for `&mut $lent`, a lent connection, by the functions above.
+/// Implements sqlx's `Executor` for `&mut $lent`, a lent connection, with the functions above.
 macro_rules! executor {
     ($lent:ident) => {
         impl<'t, DB: $crate::backend::Backend> sqlx::Executor<'t> for &'t mut $lent<'_, DB> {

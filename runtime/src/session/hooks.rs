@@ -12,7 +12,7 @@ use crate::error::Outcome;
 use crate::op::Op;
 use crate::rt::Uninterrupted;
 
-/// What a hook may return: nothing, or a `Result` whose error is reported as a `tracing` event.
+/// What a hook may return: `()`, or a `Result` whose error is reported as a `tracing` event.
 pub trait HookResult: Send {
     #[doc(hidden)]
     fn failure(&self) -> Option<String>;
@@ -30,15 +30,18 @@ impl<T: Send, E: Display + Send> HookResult for Result<T, E> {
     }
 }
 
-/// The hooks of one transaction in order of registration.
+/// The hooks of one transaction, in order of registration.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    /// Never locked: `Mutex` only makes futures that are `Send` part of something `Sync`.
+    /// The hooks. The mutex is never locked: it is here because the futures are only `Send`, and
+    /// what holds them has to be `Sync`.
     list: Mutex<Vec<Hook>>,
 }
 
 struct Hook {
+    /// The outcome of the transaction after which the hook runs.
     at: Outcome,
+    /// Runs the hook, and returns the text of its error; `None` if it has succeeded.
     run: BoxFuture<'static, Option<String>>,
 }
 
@@ -55,7 +58,8 @@ impl Hooks {
         self.list().len()
     }
 
-    /// Drops those registered since there were `len`: their savepoint was rolled back.
+    /// Keeps the first `len` hooks. Drops the rest, which were registered in a savepoint that was
+    /// rolled back.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.list().truncate(len);
     }
@@ -65,8 +69,8 @@ impl Hooks {
     }
 }
 
-/// Hooks whose moment has come, unless another attempt follows. They run when this is dropped, too,
-/// so that a caller that goes away does not take them along.
+/// The hooks of a transaction that has ended. They are to run unless another attempt follows. They
+/// also run when this value is dropped, so that they are not lost if the caller goes away.
 #[derive(Debug)]
 pub(crate) struct Due {
     hooks: Hooks,
@@ -75,39 +79,43 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// Those of a transaction that ended so.
+    /// Takes the hooks of a transaction that ended with `outcome`.
     pub(crate) fn new(hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
         Self { hooks, outcome, op }
     }
 
-    /// To be kept for later; `None` where there are none.
+    /// Boxes the hooks to be kept until it is known whether another attempt follows. Returns `None`
+    /// if there are none.
     pub(crate) fn for_later(mut self) -> Option<Box<Self>> {
         (self.hooks.len() > 0).then(|| Box::new(self))
     }
 
-    /// The outcome was not known, and now it is.
+    /// Sets the outcome, which was not known before.
     pub(crate) fn settle(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
-    /// Another attempt has begun: these belong to one that never was.
+    /// Drops the hooks without running them, because another attempt has begun.
     pub(crate) fn forget(mut self) {
         self.hooks.truncate(0);
     }
 
-    /// Runs them one after the other. One that fails or panics is reported and does not stop the
-    /// next.
+    /// Runs the hooks for the outcome, one after the other. A hook that fails or panics is reported
+    /// and does not stop the next.
     pub(crate) async fn run(mut self) {
         if let Some(run) = self.start() {
             run.await;
         }
     }
 
+    /// Whether no hook is to run at the outcome.
     pub(crate) fn is_empty(&mut self) -> bool {
         let outcome = self.outcome;
         !self.hooks.list().iter().any(|hook| hook.at == outcome)
     }
 
+    /// Takes the hooks out, and returns the work of running those for the outcome; `None` if there
+    /// are none.
     fn start(&mut self) -> Option<Uninterrupted<()>> {
         let mut hooks = std::mem::take(self.hooks.list());
         hooks.retain(|hook| hook.at == self.outcome);

@@ -6,13 +6,14 @@ use tokio::time::Instant;
 
 use crate::op::Op;
 
-/// The pauses between the statements of one transaction; the first that is too long is reported
-/// when it ends, which a deadline sees to.
+/// The pauses between the statements of one transaction. The first pause that is too long is
+/// reported when it ends. Every pause does end, because the call has a deadline.
 #[derive(Debug)]
 pub(crate) struct Idle {
     op: &'static Op,
+    /// The longest pause that is not reported.
     longest: Duration,
-    /// `None` while a statement runs.
+    /// When the pause began; `None` while a statement runs.
     since: Option<Instant>,
     reported: bool,
 }
@@ -27,12 +28,12 @@ impl Idle {
         }
     }
 
-    /// A statement has come to its end.
+    /// Begins a pause, because a statement has ended.
     pub(crate) fn begins(&mut self) {
         self.since = Some(Instant::now());
     }
 
-    /// The next one begins, or the transaction ends.
+    /// Ends the pause, because the next statement begins or the transaction ends.
     pub(crate) fn ends(&mut self, now: Instant) {
         let Some(since) = self.since.take() else {
             return;
@@ -52,7 +53,7 @@ impl Idle {
             code.line.number = self.op.line,
             dbop.idle_ms = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
             "a transaction has held its connection and its locks while it waited for something \
-             else; do that before it begins or after it has ended"
+             else; wait for that before the transaction begins or after it has ended"
         );
     }
 }

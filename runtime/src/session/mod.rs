@@ -1,4 +1,4 @@
-//! All that a body touches: its session, the statements it sends, and what is seen of them.
+//! What a body works with: its session, the statements it sends, and what dbop observes of them.
 
 mod conn;
 mod executor;

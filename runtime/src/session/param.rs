@@ -1,4 +1,4 @@
-//! The session as the type its parameter names.
+//! Gives a body its session in the type that its session parameter names.
 
 use super::conn::Conn;
 use super::tx::Tx;
@@ -22,7 +22,8 @@ impl<DB: Backend> Lend<Self> for Tx<'_, DB> {
     }
 }
 
-/// The type of a session parameter, where an alias hides it from the attribute.
+/// The type of a session parameter. It tells the database where an alias hides that from the
+/// attribute.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the type of a session parameter",
     label = "not a session",
@@ -60,12 +61,13 @@ macro_rules! raw_connection {
 raw_connection!("sqlite", sqlx::SqliteConnection, sqlx::Sqlite);
 raw_connection!("postgres", sqlx::PgConnection, sqlx::Postgres);
 
-/// The body's session parameter.
+/// Returns the body's session parameter.
 pub fn lend<T, S: Lend<T>>(session: &mut S) -> &mut T {
     session.lend()
 }
 
-/// Never called: gives a body the type of its result before it is looked at.
+/// Stands for a value of type `T` in code that never runs, so that the compiler knows the type of a
+/// body's result before it checks the body.
 pub fn fake<T>() -> T {
     unreachable!("generated code only names this behind `if false`")
 }

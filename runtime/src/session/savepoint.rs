@@ -1,9 +1,10 @@
-//! A savepoint inside a transaction: of [`Tx::savepoint`](crate::Tx::savepoint) and of `nested`
+//! A savepoint inside a transaction, for [`Tx::savepoint`](crate::Tx::savepoint) and for `nested`
 //! operations.
 //!
-//! Our own statements and not sqlx's nested `begin`, which counts itself open before its
-//! `SAVEPOINT` has run: dropped there, it rolls back the outer transaction, later statements
-//! commit by themselves, and the outer `commit` says `Ok`.
+//! dbop sends statements of its own instead of using sqlx's nested `begin`. That `begin` counts the
+//! savepoint as open before its `SAVEPOINT` has run. If it is dropped at that point, it rolls back
+//! the outer transaction, later statements commit by themselves, and the outer `commit` returns
+//! `Ok`.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tokio::time::Instant;
@@ -14,17 +15,20 @@ use super::tx_state::{TxState, Undo};
 use crate::backend::Backend;
 use crate::error::{Error, Kind, SharedError};
 
-/// Open until [`close`](Self::close) has come to its end; dropped before, the whole transaction is
-/// aborted, because what stands in it is not known.
+/// A savepoint, open until [`close`](Self::close) has finished. If it is dropped before that, the
+/// whole transaction is aborted, because it is not known which work inside the savepoint stands.
 #[derive(Debug)]
 pub(crate) struct Savepoint<'a, DB: Backend> {
     view: View<'a, DB>,
+    /// How many hooks the transaction had when the savepoint was opened.
     hooks: usize,
+    /// Whether the savepoint has ended.
     over: bool,
 }
 
 impl<'a, DB: Backend> Savepoint<'a, DB> {
-    /// Made before its statement is sent, so that a drop or an error during that is seen.
+    /// Makes a savepoint whose statement has yet to be sent with [`set`](Self::set), so that a drop
+    /// or an error during that statement is noticed.
     pub(crate) fn new(view: View<'a, DB>) -> Self {
         let mut savepoint = Self {
             view,
@@ -35,7 +39,7 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         savepoint
     }
 
-    /// After its end: the same once more.
+    /// Opens the savepoint once more after it has ended.
     pub(crate) fn open_again(&mut self) {
         let tx = tx_of(&mut self.view);
         tx.depth += 1;
@@ -43,27 +47,30 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         self.over = false;
     }
 
+    /// Sends the statement that sets the savepoint.
     pub(crate) async fn set(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         if let Some(refused) = self.view.state.refusal(now) {
-            // Nothing is sent, so nothing is left to undo, and an outer savepoint may go on.
+            // Nothing was sent, so there is nothing to undo, and an outer savepoint may go on.
             self.end();
             return Err(refused.into());
         }
         Ok(self.send(Verb::Set, now).await?)
     }
 
-    /// What is lent to the code inside.
+    /// Returns the view to lend to the code inside the savepoint.
     pub(crate) fn view(&mut self) -> View<'_, DB> {
         self.view.reborrow()
     }
 
-    /// Ends it after its code said `Ok` (`keep`) or not. `Err` says that, although `keep`, its
-    /// work had to be undone, or that it could not be ended.
+    /// Ends the savepoint. `keep` is whether the code inside it returned `Ok`.
+    ///
+    /// Returns an error if the work of the savepoint had to be undone despite `keep`, or if the
+    /// savepoint could not be released.
     pub(crate) async fn close(&mut self, keep: bool) -> Result<(), Error> {
         if keep {
             let View { conn, state } = self.view.reborrow();
-            // An error has been seen; was it one that ended the transaction?
+            // If a statement has failed, its error may have ended the transaction.
             executor::settle_suspicion::<DB>(conn, state).await?;
         }
         let depth = tx_of(&mut self.view).depth;
@@ -85,8 +92,8 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         }
     }
 
-    /// Back to the savepoint. If that fails, or the transaction is aborted as a whole, it stays
-    /// aborted and nothing is left to do here.
+    /// Rolls back to the savepoint. If that fails, the whole transaction is aborted. If the whole
+    /// transaction is aborted already, there is nothing to undo.
     async fn undo(&mut self) {
         let depth = tx_of(&mut self.view).depth;
         let hooks = self.hooks;
@@ -130,7 +137,7 @@ impl<DB: Backend> Drop for Savepoint<'_, DB> {
     }
 }
 
-/// What is said to the database about a savepoint.
+/// A statement about a savepoint.
 #[derive(Clone, Copy)]
 enum Verb {
     Set,
@@ -138,7 +145,8 @@ enum Verb {
     RollBackTo,
 }
 
-/// Ready-made for the depths that occur.
+/// Returns the text of a statement about the savepoint at `depth`. The texts for the usual depths
+/// are constants.
 fn text(verb: Verb, depth: u32) -> SqlStr {
     macro_rules! texts {
         ($($depth:literal)*) => {

@@ -1,5 +1,5 @@
-//! [`State`]: what has been seen on the connection of a running call, apart from the connection
-//! itself, so that both can be lent on to joined calls side by side.
+//! [`State`]: what dbop has seen on the connection of a running call. It is kept apart from the
+//! connection, so that both can be lent on to joined calls side by side.
 
 use sqlx::SqlStr;
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use crate::error::{Category, Class, Effect, Error, Kind, Retry, SharedError};
 use crate::op::Op;
 use crate::rt::Millis;
 
-/// A connection and what has been seen on it, lent for a while.
+/// A connection and what dbop has seen on it, both lent for a while.
 pub struct View<'a, DB: sqlx::Database> {
     pub(crate) conn: &'a mut DB::Connection,
     pub(crate) state: &'a mut State,
@@ -25,11 +25,11 @@ impl<DB: sqlx::Database> View<'_, DB> {
         }
     }
 
-    /// The connection, to be used past us.
+    /// Hands out the raw connection, and records that dbop does not see what is sent over it.
     pub(crate) fn raw(&mut self) -> &mut DB::Connection {
         self.state.opaque = true;
         if self.state.guard == Guard::Pending {
-            // What is sent past us from here on may write.
+            // Statements that dbop does not see may write from here on.
             self.state.guard = Guard::TooLate;
         }
         self.state.traces = self.state.traces.max(Traces::Unseen);
@@ -46,42 +46,45 @@ impl<DB: sqlx::Database> std::fmt::Debug for View<'_, DB> {
     }
 }
 
-/// See the module.
+/// What dbop has seen on the connection of a running call.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// The operation whose body runs, the innermost of joined ones.
+    /// The operation whose body runs: the innermost of the joined ones.
     pub(crate) op: &'static Op,
-    /// When that body has to be done.
+    /// The deadline of that body.
     pub(crate) deadline: Instant,
-    /// A poll of a body on it that takes longer is reported.
+    /// The longest poll of a body that is not reported as blocking its thread.
     pub(crate) longest_poll: Millis,
-    /// Statements begun.
+    /// How many statements the body has begun.
     started: u32,
-    /// One was sent, and its end has not been seen.
+    /// Whether a statement was sent whose end has not been seen.
     running: bool,
-    /// Of the first statement: it failed with this class of error, and that proves that it was
-    /// not applied.
+    /// The class of the error with which the first statement failed, if that error proves that the
+    /// statement was not applied.
     first_not_applied: Option<Class>,
-    /// Outside a transaction: a statement was let go before its end, and it goes on to that end.
+    /// Outside a transaction: a statement that was dropped before its end, and that the database
+    /// still runs to its end.
     unread: Option<Unread>,
-    /// Outside a transaction: a statement that was let go has failed, or what it did is not known.
+    /// Outside a transaction: the error of a dropped statement that has failed, or whose effect is
+    /// not known.
     let_go: Option<SharedError>,
-    /// Something went past us, through the raw connection, or by a statement that may begin or end
-    /// a transaction.
+    /// Whether the raw connection was handed out, or a statement was sent that may begin or end a
+    /// transaction.
     pub(crate) opaque: bool,
     /// What is left in the session when its call has ended.
     pub(crate) traces: Traces,
-    /// The connection is of no more use.
+    /// Whether the connection can no longer be used.
     pub(crate) broken: bool,
-    /// Nothing may be written here.
+    /// Whether the body that runs, or a call that it has joined, is `read_only`.
     pub(crate) read_only: bool,
-    /// The whole session is that of a `read_only` call, and not only that of one that has joined it.
+    /// Whether the session is that of a `read_only` call. False if only a joined call is
+    /// `read_only`, and on a connection of the caller's.
     pub(crate) cannot_write: bool,
-    /// A statement may have lifted what keeps the session from writing.
+    /// Whether a statement may have lifted what keeps the session from writing.
     guard_lifted: bool,
-    /// What keeps the session from writing, where that is set only when it is needed.
+    /// The guard that keeps the session from writing, where it is set only when it is needed.
     pub(crate) guard: Guard,
-    /// The transaction, if there is one.
+    /// The transaction; `None` if each statement commits by itself.
     pub(crate) tx: Option<TxState>,
 }
 
@@ -112,27 +115,28 @@ impl State {
         }
     }
 
-    /// What the transaction may have been ended by, if that has to be found out before the next
-    /// statement.
+    /// Returns the error that may have ended the transaction, if the database has to be asked about
+    /// that before the next statement.
     pub(crate) fn suspicion(&self) -> Option<SharedError> {
         let tx = self.tx.as_ref()?;
-        // Where any error aborts, the server refuses the statement; elsewhere it would commit by
-        // itself.
+        // Where any error aborts the transaction, the server itself refuses the next statement.
+        // Elsewhere the transaction may be gone, and the next statement would commit by itself.
         let unseen = tx.unseen && !tx.error_aborts;
         tx.suspect.clone().or(unseen.then(ended_unseen))
     }
 
-    /// The savepoint depth; 0 outside one.
+    /// Returns the number of open savepoints.
     pub(crate) fn depth(&self) -> u32 {
         self.tx.as_ref().map_or(0, |tx| tx.depth)
     }
 
-    /// A statement is still running, or was left before its end.
+    /// Whether a statement is still running, or was dropped before its end.
     pub(crate) fn mid_statement(&self) -> bool {
         self.running
     }
 
-    /// What is left on the connection when its call, and a transaction of that call, have ended.
+    /// Returns what is left on the connection when its call has ended, and the call's transaction
+    /// if it had one.
     pub(crate) fn left(&self) -> Leftover {
         if self.broken || self.running {
             Leftover::Unfinished
@@ -143,13 +147,14 @@ impl State {
         }
     }
 
-    /// The error that aborted the transaction, if one did.
+    /// Returns the error that aborted the transaction; `None` if it is not aborted.
     pub(crate) fn aborted_by(&self) -> Option<&SharedError> {
         let poison = self.tx.as_ref()?.poison.as_ref()?;
         Some(&poison.echo)
     }
 
-    /// The answer to the question whether the transaction is still open, which is aborted so far.
+    /// Takes in the answer to the question whether the transaction is still open. The transaction
+    /// counts as aborted until it is known to be open.
     pub(crate) fn learn(
         &mut self,
         liveness: Liveness,
@@ -167,7 +172,7 @@ impl State {
                 let echo = SharedError::of(&error);
                 match echo.class().kind {
                     Kind::TransactionState => tx.found_ended(),
-                    // It has failed, and so it had not been committed.
+                    // The server has aborted the transaction, so it was not committed.
                     Kind::TransactionAborted => {}
                     _ => tx.is_not_answered(),
                 }
@@ -178,7 +183,8 @@ impl State {
         }
     }
 
-    /// The error with which any further statement is refused now, if any.
+    /// Returns the error with which every further statement is refused; `None` if the next
+    /// statement may be sent.
     pub(crate) fn refusal(&self, now: Instant) -> Option<sqlx::Error> {
         if let Some(echo) = self.aborted_by().or(self.let_go.as_ref()) {
             return Some(echo.to_sqlx());
@@ -189,8 +195,9 @@ impl State {
         None
     }
 
-    /// A statement of the body is about to be sent. Returns its text where that can matter when it
-    /// fails: for the first statement of a session without a transaction.
+    /// Records that a statement of the body is about to be sent. Returns its text if the text
+    /// matters in case the statement fails: for the first statement of a session without a
+    /// transaction.
     pub(crate) fn sending(&mut self, text: &SqlStr, facts: Facts, now: Instant) -> Option<SqlStr> {
         self.started += 1;
         self.asking(now);
@@ -204,19 +211,19 @@ impl State {
         (self.started == 1 && self.tx.is_none()).then(|| text.clone())
     }
 
-    /// What a text leaves in its session, whether it is run or only prepared.
+    /// Records what a text leaves in its session, whether the text is run or only prepared.
     pub(crate) fn note(&mut self, facts: Facts) {
         self.traces = self.traces.max(facts.traces);
         self.guard_lifted |= facts.may_lift_guard;
     }
 
-    /// A statement is about to be sent, perhaps one of dbop's own.
+    /// Records that a statement is about to be sent, which may be one of dbop's own.
     pub(crate) fn asking(&mut self, now: Instant) {
         self.running = true;
         self.stop_idling(now);
     }
 
-    /// What was sent last has come to its end.
+    /// Records that the statement sent last has ended.
     pub(crate) fn completed(&mut self) {
         self.running = false;
         if let Some(tx) = &mut self.tx {
@@ -224,15 +231,15 @@ impl State {
         }
     }
 
-    /// The transaction is used again, or ends.
+    /// Ends the pause in which the transaction was idle, because it is used again or ends.
     pub(crate) fn stop_idling(&mut self, now: Instant) {
         if let Some(tx) = &mut self.tx {
             tx.idle.ends(now);
         }
     }
 
-    /// What was sent last has failed; `first`: it was the first statement of a session without a
-    /// transaction, with this text.
+    /// Records that the statement sent last has failed. `first` is its text if it was the first
+    /// statement of a session without a transaction.
     pub(crate) fn failed<DB: Backend>(&mut self, error: &sqlx::Error, first: Option<&SqlStr>) {
         use sqlx::Error as E;
         self.completed();
@@ -255,25 +262,25 @@ impl State {
                     None => {}
                 }
             }
-            // Nobody is there any more, or the two sides disagree about where they are.
+            // The server is gone, or the two sides disagree about the state of the protocol.
             E::Database(_) | E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
                 self.broken = true;
                 self.poison(0, echo());
             }
-            // Seen before anything was sent, or after all was received.
+            // The error arose before anything was sent, or after everything was received.
             _ => {}
         }
     }
 
-    /// Aborts the transaction (or its savepoints from `depth` on) with this error, unless an
-    /// earlier one already has at least as much.
+    /// Aborts the transaction, or its savepoints from `depth` on, with this error. If an earlier
+    /// error has aborted the transaction, that error stays, and the lower depth counts.
     pub(crate) fn poison(&mut self, depth: u32, echo: SharedError) {
         if let Some(tx) = &mut self.tx {
             tx.poison(depth, echo);
         }
     }
 
-    /// Aborts the whole transaction with this error, which says more than an earlier one.
+    /// Aborts the whole transaction with this error. It replaces an earlier error, which says less.
     pub(crate) fn abort(&mut self, echo: SharedError) {
         if let Some(tx) = &mut self.tx {
             tx.poison = None;
@@ -281,8 +288,9 @@ impl State {
         }
     }
 
-    /// A statement was let go before its end; `first` as in [`failed`](Self::failed). `answered`: the
-    /// database has begun to answer it. Before that, the driver may not have sent all of it.
+    /// Records that a statement was dropped before its end. `first` is as in
+    /// [`failed`](Self::failed). `answered` is whether the database has begun to answer the
+    /// statement: before that, the driver may not have sent all of it.
     pub(crate) fn let_go<DB: Backend>(
         &mut self,
         facts: Facts,
@@ -301,58 +309,60 @@ impl State {
         }
     }
 
-    /// Whether the session is to be kept from writing before a statement like this.
+    /// Whether the guard has to be set before a statement with these facts.
     pub(crate) fn needs_guard(&self, facts: Facts) -> bool {
         self.guard == Guard::Pending && !facts.provably_reads()
     }
 
-    /// Whether a statement whose rows are let go goes on to its end, which matters.
+    /// Whether a statement whose rows are dropped runs on to its end and may write.
     pub(crate) fn finishes_unread<DB: Backend>(&self) -> bool {
         DB::FINISHES_UNREAD && self.tx.is_none() && !self.cannot_write
     }
 
-    /// Whether a statement was let go and has yet to be seen to its end.
+    /// Whether a statement was dropped and its end has yet to be seen.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.is_some()
     }
 
-    /// The statement that was let go is now to be seen to its end. Until that is done, what it did is
-    /// not known.
+    /// Takes the dropped statement whose end is now to be seen; `None` if there is none. Until its
+    /// end was seen, its effect counts as unknown.
     pub(crate) fn begin_drain(&mut self) -> Option<Unread> {
         let unread = self.unread.take()?;
         self.abandon_unread();
         Some(unread)
     }
 
-    /// What a statement did whose rows were let go is not known.
+    /// Records that the effect of a statement whose rows were dropped is not known.
     pub(crate) fn abandon_unread(&mut self) {
         self.abandon(
-            "the rows of a statement were let go before their end, and the statement has not ended \
-             soon after, so whether it was applied is not known; read the rows to their end or \
-             `LIMIT` them, and declare an operation that writes nothing `read_only`",
+            "the rows of a statement were dropped before their end, and the statement has not \
+             ended soon after, so whether it was applied is not known; read the rows to their end \
+             or `LIMIT` them, and declare an operation that writes nothing `read_only`",
         );
     }
 
-    /// The statement that was let go has ended well.
+    /// Records that the dropped statement has succeeded.
     pub(crate) fn drained(&mut self) {
         self.let_go = None;
         self.completed();
     }
 
-    /// The statement that was let go has failed, although nobody saw that.
+    /// Records that the dropped statement has failed, which the body has not seen.
     pub(crate) fn failed_unread<DB: Backend>(&mut self, error: &sqlx::Error, unread: &Unread) {
-        // A session that has ended since says nothing about a statement that had been answered.
+        // If the session has ended since, its error says nothing about the statement, which had
+        // been answered before.
         let answer = unread.first.as_ref().filter(|_| DB::has_answered(error));
         self.failed::<DB>(error, answer);
         self.let_go_of_failure(error);
     }
 
-    /// A statement has failed when its rows had been let go.
+    /// Records that a statement has failed after its rows were dropped.
     pub(crate) fn let_go_of_failure(&mut self, error: &sqlx::Error) {
         self.let_go = Some(SharedError::of(error));
     }
 
-    /// What a statement did that was cut off half-way is not known.
+    /// Records that the effect of a statement that was cut off is not known. In a transaction this
+    /// aborts the innermost savepoint, or the transaction if there is none.
     pub(crate) fn abandon(&mut self, message: &'static str) {
         let (category, kind, retry) = match self.tx {
             Some(_) => (
@@ -381,13 +391,14 @@ impl State {
         }
     }
 
-    /// Outside a transaction: what makes an `Ok` of the body wrong.
+    /// Returns the error that replaces an `Ok` of the body outside a transaction, because a dropped
+    /// statement has failed or its effect is not known.
     pub(crate) fn contradiction(&self) -> Option<Error> {
         let echo = self.let_go.as_ref()?;
         Some(Error::new(echo.class(), echo.message().to_owned()))
     }
 
-    /// A joined call failed or was dropped: what it did must not be committed.
+    /// Records that a joined call failed or was dropped, so that its work must not be committed.
     pub(crate) fn fail_join(&mut self, join: FailedJoin) {
         if let Some(tx) = &mut self.tx {
             let depth = tx.depth;
@@ -398,8 +409,8 @@ impl State {
         }
     }
 
-    /// Whether the statements of a session without a transaction can have changed anything, given
-    /// the class of error its body returned.
+    /// Returns whether the statements of a session without a transaction can have changed anything,
+    /// given the class of the error that its body returned.
     pub(crate) fn effect(&self, returned: Class) -> Effect {
         let refused = self.started == 1 && self.first_not_applied == Some(returned);
         if self.is_guarded() || self.untouched() || (refused && !self.opaque) {
@@ -409,46 +420,50 @@ impl State {
         }
     }
 
-    /// The only statement so far was not answered, and no transaction had begun before.
+    /// Whether at most one statement was sent, and that outside a transaction. If its answer is
+    /// missing, the session has never answered.
     pub(crate) fn first_answer_is_missing(&self) -> bool {
         self.started <= 1 && self.tx.is_none()
     }
 
-    /// Whether nothing can have been written: the call only reads, and the database sees to that.
+    /// Whether nothing can have been written, because the call is `read_only` and the database
+    /// refuses its writes.
     pub(crate) fn is_guarded(&self) -> bool {
         self.read_only && self.guard != Guard::TooLate && !self.guard_lifted
     }
 
-    /// No statement was begun on it.
+    /// Whether no statement was begun, and the raw connection was not handed out.
     pub(crate) fn untouched(&self) -> bool {
         self.started == 0 && !self.opaque
     }
 }
 
-/// The guard of a `read_only` call on a connection whose session was not opened read-only. Where the
-/// text of every statement is seen, those that provably read go without.
+/// The guard that makes the session of a `read_only` call read-only, where the session was not
+/// opened as such. Statements that provably read, by their text, need no guard, so it is set before
+/// the first other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// Something else keeps the session from writing, or it may write.
+    /// Something else keeps the session from writing, or the session may write.
     NotNeeded,
-    /// Not set: only statements that provably read were sent.
+    /// The guard is not set yet: only statements that provably read were sent.
     Pending,
-    /// Set, and to be lifted before the connection is given back.
+    /// The guard is set, and has to be lifted before the connection is given back.
     Set,
-    /// Not set, and the raw connection was handed out.
+    /// The guard was not set before the raw connection was handed out.
     TooLate,
 }
 
-/// A statement of a session without a transaction whose rows were let go before their end.
+/// A statement outside a transaction whose rows were dropped before their end.
 #[derive(Debug)]
 pub(crate) struct Unread {
-    /// Its text, if it was the first.
+    /// The text of the statement if it was the first of its session; otherwise `None`.
     first: Option<SqlStr>,
 }
 
-/// Whether an error proves that the statement was not even read by the server: the connection had
-/// been closed for writing, so that the end of the message was never sent; or the server says that it
-/// has ended the session for being idle (57P05), which a session is not once it has read something.
+/// Whether an error proves that the server has not even read the statement. There are two such
+/// errors. The connection was closed for writing, so the end of the message was never sent. Or the
+/// server says that it has ended the session for being idle (57P05): a session that has read a
+/// statement is no longer idle.
 fn never_arrived(error: &sqlx::Error, class: Class) -> bool {
     match error {
         sqlx::Error::Io(io) => io.kind() == std::io::ErrorKind::BrokenPipe,
@@ -457,13 +472,13 @@ fn never_arrived(error: &sqlx::Error, class: Class) -> bool {
     }
 }
 
-/// Whether an error proves that nothing of this text was applied.
+/// Whether an error proves that nothing of the statement with this text was applied.
 fn refuses_all_of<DB: Backend>(text: &SqlStr, class: Class) -> bool {
     is_certain(class) && sql_text::failure_proves_nothing_applied(text.as_str(), DB::COMMENTS)
 }
 
-/// An error that only a statement which was undone can have: not one where the server itself does
-/// not know, or where what it had done may not have been undone.
+/// Whether the statement was certainly undone if it failed with such an error. That excludes errors
+/// after which the server itself does not know, or after which some work may not have been undone.
 fn is_certain(class: Class) -> bool {
     !matches!(class.category, Category::Ambiguous | Category::Internal)
         && !matches!(class.kind, Kind::Io | Kind::Corrupt)
@@ -479,7 +494,7 @@ mod tests {
 
     static OP: Op = Op::operation("plain", "here", 1);
 
-    /// Whether a session may have had an effect whose first statement has failed like this.
+    /// Returns the effect of a session whose first statement has failed with this I/O error.
     fn effect_after(error: ErrorKind) -> Effect {
         let now = Instant::now();
         let mut state = State::new(&OP, now, Millis::MAX, None);

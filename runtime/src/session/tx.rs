@@ -12,11 +12,11 @@ use crate::backend::Backend;
 use crate::error::Outcome;
 use crate::op::DbError;
 
-/// An open transaction. It commits when the body returns `Ok`, and rolls back when it returns
+/// An open transaction. It commits when the body returns `Ok`, and rolls back when the body returns
 /// `Err`, panics or is dropped.
 ///
-/// `&mut Tx` is a sqlx `Executor`, and what an operation called from the body takes to join this
-/// transaction:
+/// `&mut Tx` is a sqlx `Executor`: pass `&mut *tx` where sqlx wants one. Pass `&mut *tx` also to
+/// another operation, which then joins this transaction:
 ///
 /// ```
 /// use dbop::{Tx, transactional};
@@ -40,24 +40,25 @@ pub struct Tx<'c, DB: Backend> {
 }
 
 impl<DB: Backend> Tx<'_, DB> {
-    /// The driver's connection, for helpers that take one.
+    /// Returns the driver's connection, for helpers that take one.
     ///
-    /// dbop does not see what goes through it, so the transaction asks the server for its state
-    /// before it commits, and what may be left in the session is undone as after
+    /// dbop does not see what is sent over this connection, so it asks the server for the state of
+    /// the transaction before the commit. What may be left in the session is undone as after
     /// [`Conn::conn`](crate::Conn::conn).
     ///
-    /// Do not begin, commit or roll back through it. A transaction that was ended so is noticed at the
-    /// end of the body, and the call fails with [`Outcome::Unknown`]. On Postgres that is not possible
-    /// if another transaction was begun through the connection and has failed since: the call then
-    /// says [`Outcome::RolledBack`], although the first may be in the database.
+    /// Do not begin, commit or roll back over this connection. If that has ended the transaction,
+    /// dbop notices at the end of the body, and the call fails with [`Outcome::Unknown`]. There is
+    /// one case on Postgres in which dbop cannot notice: another transaction was begun over the
+    /// connection and has failed since. The call then reports [`Outcome::RolledBack`], although the
+    /// work of the first transaction may be in the database.
     pub fn conn(&mut self) -> &mut DB::Connection {
         self.view.raw()
     }
 
-    /// Runs `f` in a savepoint: if it returns `Err`, its work alone is undone and the transaction
-    /// goes on.
+    /// Runs `f` in a savepoint. If `f` returns `Err`, only the work of `f` is undone, and the
+    /// transaction goes on.
     ///
-    /// Write the closure's return type, because nothing else fixes its error:
+    /// Write out the closure's return type, because nothing else fixes the type of its error:
     ///
     /// ```
     /// # use dbop::{Tx, transactional};
@@ -74,13 +75,14 @@ impl<DB: Backend> Tx<'_, DB> {
     /// ```
     ///
     /// A savepoint is never the unit of retry: after a serialization failure the whole
-    /// transaction is replayed, whatever the closure's caller does with the error
+    /// transaction is replayed, whatever the body does with the closure's error
     /// (<https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html>).
     ///
     /// # Errors
     ///
-    /// The closure's error; or one made from [`dbop::Error`](crate::Error) if the savepoint could
-    /// not be set or released.
+    /// Returns the closure's error. Returns an error made from [`dbop::Error`](crate::Error) if the
+    /// savepoint could not be set or released, or if its work had to be undone although the closure
+    /// returned `Ok`.
     pub async fn savepoint<T, E, F>(&mut self, f: F) -> Result<T, E>
     where
         F: for<'t, 'd> AsyncFnOnce(&'t mut Tx<'d, DB>) -> Result<T, E>,
@@ -99,8 +101,9 @@ impl<DB: Backend> Tx<'_, DB> {
     /// Runs `hook` after this transaction has committed and given its connection back.
     ///
     /// Hooks run in order of registration, in the call that commits. A hook that fails is reported
-    /// as a `tracing` event; it does not turn the commit into an error and does not stop the next.
-    /// Hooks of attempts and savepoints that were rolled back are dropped.
+    /// as a `tracing` event; it does not turn the commit into an error and does not stop the next
+    /// hook. Hooks that were registered in an attempt or a savepoint that was rolled back are
+    /// dropped.
     pub fn after_commit<F>(&mut self, hook: F)
     where
         F: Future<Output: HookResult> + Send + 'static,
@@ -108,8 +111,10 @@ impl<DB: Backend> Tx<'_, DB> {
         self.tx().hooks.add(Outcome::Committed, hook);
     }
 
-    /// Runs `hook` after the call has ended with this transaction rolled back for good: not after
-    /// an attempt that is followed by another.
+    /// Runs `hook` after the call has ended with this transaction rolled back. The hook does not
+    /// run after an attempt that is followed by another one.
+    ///
+    /// Order, failures and savepoints are treated as for [`after_commit`](Self::after_commit).
     pub fn after_rollback<F>(&mut self, hook: F)
     where
         F: Future<Output: HookResult> + Send + 'static,
@@ -117,7 +122,12 @@ impl<DB: Backend> Tx<'_, DB> {
         self.tx().hooks.add(Outcome::RolledBack, hook);
     }
 
-    /// Runs `hook` if the answer to COMMIT was lost, so that neither of the others can run.
+    /// Runs `hook` after the call has ended without knowing whether this transaction was committed,
+    /// for example because the answer to COMMIT was lost. The hooks of
+    /// [`after_commit`](Self::after_commit) and [`after_rollback`](Self::after_rollback) do not run
+    /// then.
+    ///
+    /// Order, failures and savepoints are treated as for [`after_commit`](Self::after_commit).
     pub fn on_unknown<F>(&mut self, hook: F)
     where
         F: Future<Output: HookResult> + Send + 'static,
@@ -125,8 +135,8 @@ impl<DB: Backend> Tx<'_, DB> {
         self.tx().hooks.add(Outcome::Unknown, hook);
     }
 
-    /// Whatever the body returns, nothing is committed; an `Ok` value is still returned. In a
-    /// savepoint, this means the savepoint.
+    /// Makes the transaction roll back, whatever the body returns. The caller still gets the body's
+    /// `Ok` value. In a savepoint, only the work of the savepoint is undone.
     pub fn set_rollback_only(&mut self) {
         let tx = self.tx();
         let depth = tx.depth;

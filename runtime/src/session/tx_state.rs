@@ -1,4 +1,4 @@
-//! [`TxState`]: what has been seen of an open transaction, and whether it may still be committed.
+//! [`TxState`]: what dbop has seen of an open transaction, and whether it may still be committed.
 
 use std::sync::Arc;
 
@@ -12,35 +12,39 @@ use crate::isolation::Isolation;
 #[derive(Debug)]
 pub(crate) struct TxState {
     pub(crate) isolation: Isolation,
-    /// Any error of the database aborts the transaction or its innermost savepoint.
+    /// Whether any error of the database aborts the transaction or its innermost savepoint.
     pub(crate) error_aborts: bool,
-    /// Savepoints open; 0 is the transaction itself.
+    /// The number of open savepoints.
     pub(crate) depth: u32,
-    /// An error after which the database may have ended the transaction by itself: ask before
-    /// the next statement.
+    /// An error after which the database may have ended the transaction by itself. The database has
+    /// to be asked before the next statement.
     pub(crate) suspect: Option<SharedError>,
-    /// The error that aborted the transaction, or its savepoint `depth`.
+    /// The error that aborted the transaction or one of its savepoints; `None` if nothing is
+    /// aborted.
     pub(crate) poison: Option<Poison>,
-    /// What was done since each one's depth was entered may not be committed.
+    /// Why the transaction or some of its savepoints must roll back.
     pub(crate) rollback_only: Vec<RollbackOnly>,
-    /// The raw connection was handed out, or a statement was sent that may end a transaction, since
-    /// the database was last asked.
+    /// Whether the raw connection was handed out, or a statement was sent that may end a
+    /// transaction, since the database was last asked.
     pub(crate) unseen: bool,
-    /// The raw connection was handed out when the database may have ended the transaction already,
-    /// or it was found ended past us: by a COMMIT, for all we know, and what came after may stand.
+    /// Whether work of the body may be committed although dbop rolls back. This is so if a COMMIT
+    /// of the body may have ended the transaction, or if the raw connection was handed out when the
+    /// database may have ended the transaction already.
     escaped: bool,
-    /// The raw connection was handed out: what went through it may have ended the transaction.
+    /// Whether the raw connection was handed out. What was sent over it may have ended the
+    /// transaction.
     handed_out: bool,
-    /// Where the connection reports the ends of transactions: how many there had been when this one
-    /// began.
+    /// How many transactions had ended on the connection when this one began; `None` where the
+    /// connection does not report the ends of transactions.
     began_at: Option<(Arc<Signals>, Ends)>,
-    /// Of the `once` operations whose bodies run in it, the outer ones first.
+    /// The markers of the `once` operations whose bodies run in the transaction, the outer ones
+    /// first.
     pub(crate) markers: Vec<OpenMarker>,
     pub(crate) hooks: Hooks,
     pub(crate) idle: Idle,
 }
 
-/// A marker that was set in the transaction, and has no answer yet.
+/// A marker that was set in the transaction and has no result yet.
 #[derive(Debug)]
 pub(crate) struct OpenMarker {
     pub(crate) depth: u32,
@@ -48,21 +52,26 @@ pub(crate) struct OpenMarker {
     pub(crate) key: String,
 }
 
+/// What has aborted a transaction.
 #[derive(Debug)]
 pub(crate) struct Poison {
+    /// The outermost savepoint that is aborted; 0 for the whole transaction.
     pub(crate) depth: u32,
+    /// The error that aborted it.
     pub(crate) echo: SharedError,
 }
 
-/// Why, and from which depth on, a transaction must roll back although its body may say `Ok`.
+/// Why a transaction must roll back although its body may return `Ok`.
 #[derive(Debug)]
 pub(crate) struct RollbackOnly {
+    /// The savepoint to roll back to; 0 for the whole transaction.
     pub(crate) depth: u32,
-    /// `None`: the body asked for it, and its value is returned. `Some`: a joined call failed, and
-    /// a body that says `Ok` all the same gets this error.
+    /// The joined call that has failed. A body that returns `Ok` despite that gets its error.
+    /// `None` if the body has asked for the rollback: the body's value is returned then.
     pub(crate) failed: Option<FailedJoin>,
 }
 
+/// A joined call that has failed.
 #[derive(Debug)]
 pub(crate) struct FailedJoin {
     pub(crate) operation: &'static str,
@@ -110,36 +119,36 @@ impl TxState {
         }
     }
 
-    /// The raw connection is handed out.
+    /// Records that the raw connection is handed out.
     pub(crate) fn hand_out(&mut self) {
         self.handed_out = true;
-        // Where any error aborts, the server refuses what comes after it. Elsewhere what comes
-        // after the end of the transaction commits by itself.
+        // Where any error aborts the transaction, the server refuses what comes after the error.
+        // Elsewhere, statements after the end of the transaction commit by themselves.
         self.escaped |= !self.error_aborts && (self.suspect.is_some() || self.poison.is_some());
         self.unseen = true;
     }
 
-    /// A text is sent that may end the transaction, as far as it can be read; `ends`: it can, and
-    /// does.
+    /// Records that a text is sent which may end the transaction. `ends` is whether the text is
+    /// known to have a statement that does.
     pub(crate) fn text_may_end_it(&mut self, ends: bool) {
         self.unseen = true;
-        // Another transaction may be open when the text has run, and what came before is in the
-        // database.
+        // When the text has run, another transaction may be open, and the work of this one may be
+        // committed.
         self.escaped |= ends;
     }
 
-    /// Nobody has answered whether the transaction is still open.
+    /// Records that the question whether the transaction is still open was not answered.
     pub(crate) fn is_not_answered(&mut self) {
         self.escaped |= self.handed_out;
     }
 
-    /// The transaction was found ended past dbop.
+    /// Records that the transaction was found to have ended.
     pub(crate) fn found_ended(&mut self) {
         self.escaped |= self.unseen;
     }
 
-    /// Whether something of the body may be in the database although its transaction was rolled
-    /// back; `running`: a statement may run on, and what it ends is not known yet.
+    /// Whether work of the body may be in the database although its transaction was rolled back.
+    /// `running` is whether a statement may still be running, which may yet end a transaction.
     pub(crate) fn may_have_escaped(&self, running: bool) -> bool {
         let may_end = running && (self.escaped || self.handed_out);
         match self.ended() {
@@ -148,7 +157,8 @@ impl TxState {
         }
     }
 
-    /// What has ended since the transaction began; `None` where the connection does not report that.
+    /// Returns how many transactions have ended since this one began; `None` where the connection
+    /// does not report the ends of transactions.
     fn ended(&self) -> Option<Ends> {
         let (signals, before) = self.began_at.as_ref()?;
         let now = signals.ends()?;
@@ -158,8 +168,8 @@ impl TxState {
         })
     }
 
-    /// Whether the connection has reported that this transaction has ended, and no error of a
-    /// statement is known that may have ended it.
+    /// Whether the connection has reported that this transaction has ended, although no statement
+    /// has failed with an error that may have ended it.
     pub(crate) fn has_ended_unseen(&self) -> bool {
         let ended = self.ended();
         self.suspect.is_none()
@@ -174,8 +184,8 @@ impl TxState {
         }
     }
 
-    /// At each depth the first reason stays; only a failed join replaces a wish of the body,
-    /// because that one has to be told.
+    /// Records a reason to roll back. At each depth the first reason stays. Only a failed join
+    /// replaces a wish of the body, because its error has to be reported.
     pub(crate) fn mark_rollback_only(&mut self, reason: RollbackOnly) {
         let here = |each: &&mut RollbackOnly| each.depth == reason.depth;
         match self.rollback_only.iter_mut().find(here) {
@@ -185,14 +195,14 @@ impl TxState {
         }
     }
 
-    /// Whether what was done since `depth` was entered must be undone although its body says
-    /// `Ok`, and the error that takes the place of that `Ok`, if any.
+    /// Returns whether the work since `depth` was entered must be undone although its body returns
+    /// `Ok`, and which error replaces that `Ok`, if any.
     pub(crate) fn must_undo(&self, depth: u32) -> Undo {
         if let Some(poison) = &self.poison {
             return Undo::WithError(aborted(&poison.echo));
         }
-        // Where nobody reports that, and any open transaction answers for this one, the text has to be
-        // believed.
+        // On SQLite, dbop cannot tell another open transaction from this one when it asks. So where
+        // the connection does not report the ends of transactions, the text has to be believed.
         let ended_by_text = self.escaped && !self.error_aborts && self.began_at.is_none();
         if ended_by_text || self.has_ended_unseen() {
             return Undo::WithError(aborted(&ended_unseen()));
@@ -211,7 +221,7 @@ impl TxState {
         }
     }
 
-    /// The savepoint at `depth` has been rolled back, and what was wrong in it went with it.
+    /// Records that the savepoint at `depth` was rolled back. What was wrong in it is undone, too.
     pub(crate) fn undone(&mut self, depth: u32) {
         self.poison.take_if(|poison| poison.depth >= depth);
         self.rollback_only.retain(|reason| reason.depth < depth);
@@ -222,23 +232,27 @@ impl TxState {
 /// The answer of [`TxState::must_undo`].
 #[derive(Debug)]
 pub(crate) enum Undo {
+    /// The work may be committed.
     No,
-    /// The body asked for it; its value stands.
+    /// The work must be undone because the body asked for that. The body's value stands.
     Quietly,
+    /// The work must be undone, and this error replaces the body's `Ok`.
     WithError(Error),
 }
 
-/// The error for a transaction that was found ended although no statement of ours had failed.
+/// Returns the error for a transaction that was found to have ended although no statement that dbop
+/// has seen had failed.
 pub(crate) fn ended_unseen() -> SharedError {
     let error = Error::programming(
         Kind::TransactionAborted,
-        "the transaction was ended past dbop, through its raw connection or by a statement of its \
-         own (or the statement was `RESET ALL` or `DISCARD ALL`, after which dbop does not know the \
-         transaction again)",
+        "the transaction was ended by something other than dbop: over the raw connection, or by a \
+         statement of the body such as COMMIT (or the body ran `RESET ALL` or `DISCARD ALL`, after \
+         which dbop does not recognize the transaction)",
     );
     SharedError::of(&error.into())
 }
 
+/// Returns the error that replaces the `Ok` of a body whose transaction was aborted with `echo`.
 fn aborted(echo: &SharedError) -> Error {
     Error::new(
         echo.class(),

@@ -1,20 +1,21 @@
-//! What the text of a statement says about its effects. Only ever used to be more careful: a
-//! statement that cannot be read is taken to write, and to prove nothing when it fails.
+//! What the text of a statement says about its effects. dbop uses this only to be more careful: a
+//! statement that cannot be read is taken to write, and its failure is taken to prove nothing.
 
 mod session;
 
 use crate::backend::{CommentSyntax, Traces};
 
-/// What the text of a statement says, read once and before the text moves to the driver.
+/// What the text of a statement says. The text is read once, before it moves to the driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    /// Running the statement may change data.
+    /// Whether running the statement may change data.
     pub(crate) writes: bool,
-    /// The text is not one statement of the kinds that can neither begin nor end a transaction.
+    /// Whether the text may begin or end a transaction. False only for a single statement of a kind
+    /// that can do neither.
     pub(crate) may_end_transaction: bool,
-    /// The text has a statement that ends the transaction, and perhaps another that begins the next.
+    /// Whether the text has a statement that ends the transaction. Another one may begin the next.
     pub(crate) ends_transaction: bool,
-    /// The text may change what the session or its transaction is allowed to do.
+    /// Whether the text may change what the session or its transaction is allowed to do.
     pub(crate) may_lift_guard: bool,
     /// What the text leaves in its session.
     pub(crate) traces: Traces,
@@ -30,13 +31,13 @@ impl Facts {
         traces: Traces::None,
     };
 
-    /// Whether the statement only reads, whatever is in the database.
+    /// Whether the text alone proves that the statement only reads.
     pub(crate) const fn provably_reads(self) -> bool {
         !self.writes && !self.may_end_transaction
     }
 
-    /// Reads a text. The first keyword decides; `WITH` and several statements in one text are taken to
-    /// write unless no word in them can.
+    /// Reads a text. The first keyword decides whether the text writes. A `WITH`, or several
+    /// statements in one text, are taken to write if any word in them can change something.
     pub(crate) fn of(sql: &str, comments: CommentSyntax) -> Self {
         let first = first_keyword(sql, comments);
         let several = has_several(sql);
@@ -45,8 +46,8 @@ impl Facts {
             SELECT | VALUES | INSERT | UPDATE | DELETE | MERGE | REPLACE | WITH | TABLE
         );
         let writes = match first {
-            // No word, or `SELECT .. INTO`, which creates a table, but returns no rows and cannot be
-            // half-read.
+            // A `SELECT .. INTO` creates a table, but counts as a read: it returns no rows, and so
+            // cannot be half-read.
             NONE | SELECT if !several => false,
             NONE | SELECT | VALUES | SHOW | TABLE | EXPLAIN | WITH => {
                 Words::with_comments(sql, comments).any(|word| changes(word.text))
@@ -74,6 +75,7 @@ impl Facts {
     }
 }
 
+/// Whether a statement that has this word may change something.
 fn changes(word: &str) -> bool {
     matches!(
         keyword(word),
@@ -81,15 +83,15 @@ fn changes(word: &str) -> bool {
     )
 }
 
-/// A semicolon that is not the last of the text.
+/// Whether the text has a semicolon before its end, which may separate two statements.
 fn has_several(sql: &str) -> bool {
-    // Hardly any text has one.
+    // Hardly any text has a semicolon, so the fast search decides most of the time.
     memchr::memchr(b';', sql.as_bytes()).is_some()
         && sql.trim_end().trim_end_matches(';').contains(';')
 }
 
-/// The first of the [`words`]. Most texts begin with one of those that have six letters, which are
-/// read at once.
+/// Returns the first keyword of a text, or [`NONE`]. Most texts begin with a keyword of six
+/// letters. For those, this compares all six letters at once.
 fn first_keyword(sql: &str, comments: CommentSyntax) -> u64 {
     const CAPITALS: u64 = u64::from_be_bytes([0, 0, 0xdf, 0xdf, 0xdf, 0xdf, 0xdf, 0xdf]);
     if let Some(start) = sql.as_bytes().first_chunk()
@@ -104,22 +106,23 @@ fn first_keyword(sql: &str, comments: CommentSyntax) -> u64 {
     first.map_or(NONE, |word| keyword(word.text))
 }
 
-/// Whether an error of this text, alone and outside a transaction, proves that none of it was
-/// applied.
+/// Whether the failure of a text that was sent alone, outside a transaction, proves that none of it
+/// was applied.
 ///
-/// True of one statement that cannot commit on its own. `CALL` and `DO` may commit inside
+/// This is true of a single statement that cannot commit part of its work. It is not true of these:
+/// `CALL` and `DO` may commit inside
 /// (<https://www.postgresql.org/docs/current/plpgsql-transactions.html>), `OR FAIL` and
 /// `RAISE(FAIL)` keep the rows changed before the error
-/// (<https://www.sqlite.org/lang_conflict.html>), and of several statements sent as one text the
-/// earlier may stand.
+/// (<https://www.sqlite.org/lang_conflict.html>), and if several statements are sent as one text,
+/// the earlier ones may stand.
 pub(crate) fn failure_proves_nothing_applied(sql: &str, comments: CommentSyntax) -> bool {
     let says_fail = |word: Word<'_>| word.text.eq_ignore_ascii_case("FAIL");
     !Facts::of(sql, comments).may_end_transaction
         && !Words::with_comments(sql, comments).any(says_fail)
 }
 
-/// The letters of a word in capitals, as one number that is compared at once; [`OTHER`] for a word
-/// that is longer than any of those below.
+/// Returns the letters of a word, in capitals, as one number, so that a word is compared at once.
+/// Returns [`OTHER`] for a word of more than eight letters, which is longer than any keyword below.
 const fn keyword(word: &str) -> u64 {
     let letters = word.as_bytes();
     let mut number = 0;
@@ -160,22 +163,26 @@ struct Word<'a> {
     text: &'a str,
     /// The text from this word on.
     from: &'a str,
-    /// No other word stands between this one and the beginning of its statement.
+    /// Whether this is the first word of its statement.
     begins: bool,
 }
 
-/// The words of a text in order. Words inside strings and quoted names count too, and so may what
-/// looks like a comment there: who has to see every word that may matter takes the words of comments as
-/// well.
+/// The words of a text, in order. Words inside strings and quoted names count, too. A string may
+/// also contain what looks like a comment, and then hide the words after it. A caller that must not
+/// miss a word therefore reads the words of comments as well, see
+/// [`with_comments`](Words::with_comments).
 #[derive(Clone, Debug)]
 struct Words<'a> {
+    /// The text that has yet to be read.
     rest: &'a str,
     comments: CommentSyntax,
     skips_comments: bool,
+    /// Whether the next word begins a statement.
     begins: bool,
 }
 
 impl<'a> Words<'a> {
+    /// Returns the words outside comments.
     fn of(sql: &'a str, comments: CommentSyntax) -> Self {
         Self {
             rest: sql,
@@ -185,6 +192,7 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Returns all words, also those inside comments.
     fn with_comments(sql: &'a str, comments: CommentSyntax) -> Self {
         Self {
             skips_comments: false,
@@ -192,10 +200,10 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The text after the comment that it begins with, up to the end of that comment.
+    /// Returns what follows the `/*` comment with which the rest of the text begins.
     fn after_comment(&self) -> &'a str {
         if !self.comments.nest {
-            // The star of the beginning is not that of the end.
+            // In `/*/`, the star that begins the comment does not end it.
             let inside = self.rest[2..].split_once("*/");
             return inside.map_or("", |(_, after)| after);
         }

@@ -1,15 +1,16 @@
-//! What a text does to its session and its transaction, as far as words tell.
+//! What a text does to its session and its transaction, as far as its words tell.
 
 use std::borrow::Cow;
 
 use super::{Word, Words};
 use crate::backend::{CommentSyntax, Traces};
 
-/// Of one statement that reads or changes rows: what the functions that it calls are known to leave,
-/// `SELECT .. INTO TEMP`, and an `UPDATE` of `pg_settings`, which is a `SET`.
+/// Returns what a single statement that reads or changes rows leaves in its session. This looks for
+/// functions that are known to leave something, for `SELECT .. INTO TEMP`, and, if the statement
+/// `updates`, for an `UPDATE` of `pg_settings`, which is a `SET`.
 pub(super) fn of_expression(sql: &str, updates: bool) -> Traces {
     let bytes = sql.as_bytes();
-    // Each of the names has one of these letters, which few texts have often.
+    // Each of the names has one of the letters searched for below, which are rare in most texts.
     let leaves = |at: usize| match bytes[at] {
         b'_' => {
             let (before, after) = (&bytes[..at], &bytes[at + 1..]);
@@ -24,7 +25,8 @@ pub(super) fn of_expression(sql: &str, updates: bool) -> Traces {
     }
 }
 
-/// Whether `INTO` stands a little before the end of this, as in `INTO LOCAL TEMP` and `INTO pg_temp.t`.
+/// Whether `INTO` stands shortly before the end of this text, as in `INTO LOCAL TEMP` and
+/// `INTO pg_temp.t`.
 fn is_after_into(before: &[u8]) -> bool {
     const FARTHEST: usize = 24;
     let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -36,8 +38,8 @@ fn is_after_into(before: &[u8]) -> bool {
     near.windows(5).any(is_into)
 }
 
-/// Whether the name around an underscore is `pg_advisory_lock` or one of its sisters that a
-/// transaction does not give back, or `set_config`.
+/// Whether the name around an underscore is `set_config`, or `pg_advisory_lock` or another function
+/// that takes a lock which outlives the transaction.
 fn is_function_of_session(before: &[u8], after: &[u8]) -> bool {
     (ends_with(before, b"advisory") && starts_with(after, b"lock"))
         || (ends_with(before, b"set") && starts_with(after, b"config"))
@@ -53,16 +55,17 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// What was found in any text.
+/// What the statements of a text do.
 pub(super) struct Found {
-    /// A statement ends the transaction.
+    /// Whether a statement ends the transaction.
     pub(super) ends_transaction: bool,
-    /// A statement may change what the session or its transaction is allowed to do.
+    /// Whether a statement may change what the session or its transaction is allowed to do.
     pub(super) changes_settings: bool,
+    /// What the statements leave in the session.
     pub(super) traces: Traces,
 }
 
-/// Of any text.
+/// Reads any text, which may have several statements.
 pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> Found {
     let traces = of_expression(sql, true);
     let mut found = Found {
@@ -87,8 +90,9 @@ pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> Found {
                 false => of_statement(first, words),
             });
     };
-    // A semicolon inside of a comment hides the word after it from the first of these, and the
-    // beginning of a comment inside of a string hides all that follows from the second.
+    // A statement may begin after any semicolon. The reader of words skips comments, also what only
+    // looks like the beginning of a comment inside a string, which hides all that follows from it.
+    // So both are looked at: every semicolon, and every word that begins a statement.
     let after = |(at, end): (usize, &str)| &sql[at + end.len()..];
     std::iter::once(sql)
         .chain(sql.match_indices(';').map(after))
@@ -96,7 +100,7 @@ pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> Found {
     Words::of(sql, comments)
         .filter(|word| word.begins)
         .for_each(|Word { from, .. }| look(from));
-    // Where there are both, each may hide what the other one shows.
+    // In a text that has comments and strings, also look at what follows each comment.
     let has_comments = sql.contains("--") || sql.contains("/*");
     if has_comments && sql.contains(['\'', '"']) {
         let ends = ["*/", "\n"].map(|end| sql.match_indices(end));
@@ -105,7 +109,7 @@ pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> Found {
     found
 }
 
-/// A text up to the next word that begins a statement.
+/// Returns the text up to the next word that begins another statement.
 fn first_statement(sql: &str, comments: CommentSyntax) -> &str {
     let mut others = Words::of(sql, comments).skip(1);
     match others.find(|word| word.begins) {
@@ -114,8 +118,8 @@ fn first_statement(sql: &str, comments: CommentSyntax) -> &str {
     }
 }
 
-/// A text that begins with `DO` or `CREATE`, without the body in dollar quotes that may follow: that is
-/// a text of its own, whose `END` is that of a block
+/// Returns the text without the body in dollar quotes that may follow a `DO` or `CREATE` at its
+/// beginning. Such a body is a text of its own, whose `END` is the end of a block
 /// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-DOLLAR-QUOTING>).
 fn without_body(sql: &str, comments: CommentSyntax) -> Cow<'_, str> {
     let first = Words::of(sql, comments).next();
@@ -125,7 +129,7 @@ fn without_body(sql: &str, comments: CommentSyntax) -> Cow<'_, str> {
         let tag_length = sql[from + 1..].find('$')? + 2;
         let tag = &sql[from..from + tag_length];
         let is_tag = tag[1..tag_length - 1].chars().all(super::is_word);
-        // Inside of a string, a dollar is only a dollar.
+        // Inside a string, a dollar sign quotes nothing.
         let is_quoted = sql[..from].matches('\'').count() % 2 == 1;
         let length = sql[from + tag_length..].find(tag);
         let length = length.filter(|_| is_tag && !is_quoted)?;
@@ -137,6 +141,7 @@ fn without_body(sql: &str, comments: CommentSyntax) -> Cow<'_, str> {
     }
 }
 
+/// Whether the statement with the word `first`, and the words `rest` after it, ends a transaction.
 fn ends_transaction<'a>(first: &str, mut rest: impl Iterator<Item = &'a str>) -> bool {
     let is = |word: &str| first.eq_ignore_ascii_case(word);
     if is("PREPARE") {
@@ -147,20 +152,20 @@ fn ends_transaction<'a>(first: &str, mut rest: impl Iterator<Item = &'a str>) ->
     if !is_one_of(first, &["COMMIT", "END", "ROLLBACK", "ABORT"]) {
         return false;
     }
-    // `ROLLBACK TO` a savepoint, with or without a word between the two.
+    // `ROLLBACK TO` goes back to a savepoint. A word such as `WORK` may stand between the two.
     let goes_back = |word| is_one_of(word, &["TO"]);
     !(is("ROLLBACK") && rest.take(2).any(goes_back))
 }
 
-/// What the statement that begins with the word `first` leaves in its session.
+/// Returns what the statement that begins with the word `first` leaves in its session.
 fn of_statement<'a>(first: &str, mut rest: impl Iterator<Item = &'a str>) -> Traces {
     let mut next = || rest.next().unwrap_or_default();
     match first.to_ascii_uppercase().as_str() {
         "SET" if is_one_of(next(), &["LOCAL", "TRANSACTION", "CONSTRAINTS"]) => Traces::None,
         "SET" | "RESET" | "LISTEN" | "DECLARE" | "DO" | "CALL" => Traces::State,
         "EXPLAIN" | "CREATE" | "SELECT" | "WITH" => {
-            // `CREATE LOCAL TEMP`, `CREATE OR REPLACE TEMP`, `SELECT .. INTO TEMP`; and SQLite's
-            // `EXPLAIN PRAGMA`, which takes effect.
+            // For example `CREATE LOCAL TEMP`, `CREATE OR REPLACE TEMP` and `SELECT .. INTO TEMP`;
+            // also SQLite's `EXPLAIN PRAGMA`, which takes effect.
             let left = rest.map(|word| match word.to_ascii_uppercase().as_str() {
                 "TEMP" | "TEMPORARY" | "PG_TEMP" => Traces::State,
                 "PRAGMA" => Traces::Lasting,
@@ -174,8 +179,8 @@ fn of_statement<'a>(first: &str, mut rest: impl Iterator<Item = &'a str>) -> Tra
     }
 }
 
-/// What a pragma of SQLite leaves in its connection: nothing if it only reads, or if what it sets is
-/// kept in the file (<https://www.sqlite.org/pragma.html>).
+/// Returns what a pragma of SQLite leaves in its connection. A pragma leaves nothing if it only
+/// reads, or if its setting is kept in the file (<https://www.sqlite.org/pragma.html>).
 fn of_pragma<'a>(statement: &str, words: impl Iterator<Item = &'a str>) -> Traces {
     const OF_FILE: [&str; 29] = [
         "application_id",
@@ -209,7 +214,7 @@ fn of_pragma<'a>(statement: &str, words: impl Iterator<Item = &'a str>) -> Trace
         "wal_checkpoint",
     ];
     let sets = statement.contains(['=', '(']);
-    // The name of a schema may stand before that of the pragma.
+    // The name of a schema may stand before the name of the pragma.
     let is_of_file = words.take(2).any(|word| is_one_of(word, &OF_FILE));
     match sets && !is_of_file {
         true => Traces::Lasting,

@@ -147,7 +147,7 @@ fn nest_where_the_database_nests_them() {
     let sql = "/* /* */ COMMIT -- */";
     assert!(!Facts::of(sql, POSTGRES).ends_transaction);
     assert!(Facts::of(sql, SQLITE).ends_transaction);
-    // The star of the beginning is not that of the end.
+    // In `/*/`, the star that begins the comment does not end it.
     for comments in BOTH {
         assert!(Facts::of("/*/ SELECT */ COMMIT", comments).ends_transaction);
     }
