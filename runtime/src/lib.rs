@@ -43,39 +43,45 @@
 //! # }
 //! ```
 //!
-//! # When is a call tried again?
+//! # When is a call replayed?
 //!
-//! Only when its failure may pass ([`Category::Transient`]) and a second run does no harm:
+//! A call is replayed only if its failure may pass ([`Category::Transient`]) and a second run does no
+//! harm:
 //!
 //! | the call | is replayed |
 //! |---|---|
 //! | `#[transactional]` | when its transaction is known to have rolled back |
-//! | `#[db_op]` | when no session could be opened, or its *first* statement failed in a way that proves that it was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
-//! | with `read_only` or `idempotent` | after any transient failure |
-//! | `#[transactional(once = key)]` | also when the answer to COMMIT was lost: its marker tells whether it was applied |
-//! | `#[db_op]` on a plain `fn`, without these | when its body has not begun |
-//! | joined, or on a caller's connection | never; the outermost call replays the whole |
+//! | `#[db_op]` | when no session could be opened, or when its *first* statement failed with an error that proves that the statement was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not for `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
+//! | either of them with `read_only` or `idempotent` | after any transient failure |
+//! | `#[transactional(once = key)]` | also when the answer to COMMIT was lost: its marker tells whether the transaction was applied |
+//! | `#[db_op]` on a plain `fn`, without these options | when its body has not begun |
+//! | a call that joined another, or runs on its caller's own connection | never; if it has joined another, the outermost call replays the whole |
 //!
-//! Conflicts between sessions get up to 5 attempts, outages 3 and a share of a
-//! [budget](Builder::retry_budget), both within the call's deadline, with full jitter between them
-//! ([`Policy`]).
+//! A conflict between sessions gets up to 5 attempts. An outage gets up to 3, and its retries are
+//! limited by a [budget](Builder::retry_budget). All attempts are made within the call's deadline,
+//! after waits with full jitter ([`Policy`]).
 //!
-//! Each call asks the [circuit breaker](Breaker) of its [`Db`] first, then for a place among the
-//! calls that may run at once (`max_concurrency`), then for a connection.
+//! Each outermost call first asks the [circuit breaker](Breaker) of its [`Db`], then waits for a
+//! permit if its operation has `max_concurrency`, and then acquires a connection.
 //!
 //! # Where things are
 //!
-//! [`Db`] and [`Builder`] open a database; [`Scope`] is what callers pass; [`Conn`] and [`Tx`] are
-//! what bodies get; `AdvisoryLock` is a lock of PostgreSQL that is held across calls; [`blocking`] is
-//! for sync code; [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what
-//! happened; [`defaults`] is for calls without a [`Db`].
+//! * [`Db`] and [`Builder`] open a database.
+//! * [`Scope`] is what callers pass to an operation; [`Conn`] and [`Tx`] are what its body gets.
+//! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
+//! * [`blocking`] is for sync code.
+//! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what happened.
+//! * [`defaults`] is for calls without a [`Db`].
 //!
 //! # Features
 //!
-//! `sqlite` and `postgres` (both on), each compiling only its own driver; `anyhow` and `eyre` make
-//! those crates' errors usable as an operation's error; `rusqlite`, `diesel-sqlite` and
-//! `postgres-client` allow [plain functions](blocking) on connections of those drivers. TLS and column types are features of sqlx:
-//! enable them there.
+//! | feature | gives |
+//! |---|---|
+//! | `sqlite`, `postgres` (both on by default) | the database, through sqlx; each compiles only its own driver |
+//! | `anyhow`, `eyre` | that crate's error as the error of an operation |
+//! | `rusqlite`, `diesel-sqlite`, `postgres-client` | [plain functions](blocking) on connections of that driver |
+//!
+//! TLS and column types are features of sqlx; enable them there.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");
@@ -107,7 +113,8 @@ pub use classify::{Category, Class, Kind, Retry};
 pub use db::{Builder, Db};
 pub use dbop_macros::{DbError, db_op, transactional};
 pub use op::{Cause, DbError, OperationMetrics, metrics};
-// No lint attribute may stand in this file: these make rustc's of the same names ambiguous here.
+// These names make rustc's lint attributes of the same names ambiguous in this file, so the file
+// cannot have any.
 pub use dbop_macros::{
     lint_allow as allow, lint_deny as deny, lint_expect as expect, lint_warn as warn,
 };

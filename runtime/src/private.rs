@@ -1,4 +1,4 @@
-//! What generated code calls. It changes without notice, so nothing else may use it.
+//! The items that generated code uses. They change without notice, so no other code may use them.
 
 pub use core;
 pub use sqlx;

@@ -11,8 +11,8 @@ use crate::rt::background;
 
 /// Runs an async operation to its end, from code that is not async: a script, a test, a migration.
 ///
-/// All such calls of a process share one runtime, which a thread of its own drives, so that pools
-/// stay usable from one call to the next.
+/// All calls of `block_on` in a process share one runtime, which runs on a thread of its own. Pools
+/// therefore stay usable from one call to the next.
 ///
 /// ```
 /// use dbop::blocking::{Db, block_on};
@@ -33,14 +33,14 @@ use crate::rt::background;
 ///
 /// # Errors
 ///
-/// Those of the operation. Inside an async runtime, where waiting would block one of its threads
-/// and may never end, it runs nothing and returns an error of [`Kind::Configuration`]. The body of a
-/// plain `fn` under `#[db_op]` or `#[transactional]` runs on a thread that may wait, so there it is
-/// allowed.
+/// Returns the errors of the operation. Inside an async runtime, waiting would block one of the
+/// runtime's threads and may never end, so the operation does not run and the error is of
+/// [`Kind::Configuration`]. Inside the body of a plain `fn` under `#[db_op]` or `#[transactional]`,
+/// `block_on` is allowed: that body runs on a thread that may wait.
 pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
     match Handle::try_current() {
         Err(_) => background().block_on(operation),
-        // Inside the operation, nobody may wait any more.
+        // The operation itself is async code, in which `block_on` is not allowed.
         Ok(current) if MAY_WAIT.get() => with_may_wait(false, || current.block_on(operation)),
         Ok(_) => F::Output::refused(Error::programming(
             Kind::Configuration,
@@ -51,11 +51,12 @@ pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
 }
 
 thread_local! {
-    /// A body of dbop's runs here, on a thread that is there for blocking.
+    /// Whether the code that runs on this thread may block. The body of a plain function may; an
+    /// operation that such a body runs under [`block_on`] may not.
     static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a body, in which [`block_on`] is allowed.
+/// Runs the body of a plain function. Within it, [`block_on`] is allowed.
 pub(super) fn waiting_allowed<R>(body: impl FnOnce() -> R) -> R {
     with_may_wait(true, body)
 }
@@ -71,9 +72,10 @@ fn with_may_wait<R>(may_wait: bool, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Does what may close connections of a pool. Each is closed on the blocking pool of the runtime
-/// that is entered, and the caller's may be missing, or be shutting down: then it would be closed
-/// here, where that may not block.
+/// Runs work that may close connections of a pool, inside the background runtime.
+///
+/// deadpool closes a connection on the blocking pool of the current runtime. The caller's runtime
+/// may be missing or shutting down, and the caller's own thread may not block to close it.
 #[cfg(feature = "blocking")]
 pub(super) fn closing<R>(work: impl FnOnce() -> R) -> R {
     let _inside = background().enter();

@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::error::{Category, Class, Kind, Outcome, Result};
 use crate::isolation::Isolation;
 
-/// A connection of a synchronous driver, as [`BlockingDb`](super::BlockingDb) pools them.
+/// A connection of a synchronous driver, for the pool of a [`BlockingDb`](super::BlockingDb).
 ///
-/// Implemented for `rusqlite::Connection`, diesel's `SqliteConnection` and `postgres::Client`, each
-/// behind a feature of dbop: `rusqlite`, `diesel-sqlite`, `postgres-client`. For another driver,
-/// implement it for a type of your own around its connection, and `r2d2::ManageConnection` for what
-/// opens that.
+/// The trait is implemented for `rusqlite::Connection`, diesel's `SqliteConnection` and
+/// `postgres::Client`, each behind a feature of dbop: `rusqlite`, `diesel-sqlite`,
+/// `postgres-client`. For another driver, implement the trait for a type of your own around the
+/// driver's connection, and implement `r2d2::ManageConnection` for the type that opens connections.
 ///
-/// Everything here is called on a thread that may block.
+/// All methods of a connection are called on a thread that may block.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection that dbop can hand to a plain `fn`",
     label = "does not implement `dbop::blocking::SyncConnection`",
@@ -26,59 +26,69 @@ pub trait SyncConnection: Send + 'static {
     /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
     const SYSTEM: &'static str;
 
-    /// Only one connection writes at a time, so calls that may write take turns rather than run
-    /// into its lock. `false`.
+    /// Whether the database lets only one connection write at a time. Calls that may write then
+    /// take turns, so that they do not run into the database's lock. The default is `false`.
     const ONE_WRITER: bool = false;
 
-    /// A `read_only` transaction needs [`set_read_only`](Self::set_read_only), because the
-    /// database's `BEGIN` does not refuse writes by itself. `true`.
+    /// Whether a `read_only` transaction needs [`set_read_only`](Self::set_read_only): the default,
+    /// `true`, says that [`begin`](Self::begin) alone does not make the database refuse writes.
     const GUARDS_TRANSACTIONS: bool = true;
 
-    /// Lets the database refuse writes on this connection, or puts back what was before: the guard
-    /// of a `read_only` operation, which stays until one that may write gets the connection.
+    /// Makes the database refuse writes on this connection, or, with `on` false, restores what was
+    /// before. This is the guard of a `read_only` operation. The guard stays on until an operation
+    /// that may write gets the connection.
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// Returns the database's error. The connection is then closed.
     fn set_read_only(&mut self, on: bool) -> Result<()>;
 
     /// Begins a transaction.
     ///
     /// # Errors
     ///
-    /// What the database says. A connection lost here has applied nothing.
+    /// Returns the database's error. If the connection is lost here, nothing has been applied.
     fn begin(&mut self, begin: &Begin) -> Result<()>;
 
     /// Commits the open transaction.
     ///
     /// # Errors
     ///
-    /// What the database says; [`outcome_of_failed_commit`](Self::outcome_of_failed_commit) judges
-    /// what became of it.
+    /// Returns the database's error.
+    /// [`outcome_of_failed_commit`](Self::outcome_of_failed_commit) decides from that error what
+    /// became of the transaction.
     fn commit(&mut self) -> Result<()>;
 
     /// Rolls back the open transaction.
     ///
     /// # Errors
     ///
-    /// What the database says. The connection is then closed.
+    /// Returns the database's error. The connection is then closed.
     fn rollback(&mut self) -> Result<()>;
 
-    /// Whether a transaction is open on it, whoever began it.
+    /// Returns whether a transaction is open on this connection, whoever began it.
     ///
     /// # Errors
     ///
-    /// What the database says. The connection is then closed.
+    /// Returns the database's error. The connection is then closed.
     fn status(&mut self) -> Result<TransactionStatus>;
 
-    /// What stops the statement that runs on it, if the driver can do that. It is asked before a
-    /// body runs and used while that runs, from another thread, again and again until the body
-    /// returns: it may have been between two statements.
+    /// Returns what stops the statement that runs on this connection; `None` if the driver cannot
+    /// do that, which is the default.
+    ///
+    /// dbop calls this method before the body of a transaction or of a `read_only` operation runs.
+    /// If the body is abandoned, dbop uses the interrupt from another thread, again and again until
+    /// the body returns, because an interrupt between two statements stops neither.
     fn interrupt(&self) -> Option<Interrupt> {
         None
     }
 
-    /// What became of a transaction whose COMMIT failed like this.
+    /// Returns what became of a transaction whose COMMIT failed with an error of this class.
+    ///
+    /// By default the outcome is unknown if the connection was lost while COMMIT ran, if a file
+    /// failed or is damaged, if COMMIT did not fit the state of the transaction, and for the
+    /// categories [`Category::Ambiguous`] and [`Category::Internal`]. After any other error the
+    /// transaction counts as rolled back.
     fn outcome_of_failed_commit(class: Class) -> Outcome {
         let lost = class.kind.ends_session() && !class.ended_while_idle();
         let torn = matches!(
@@ -93,19 +103,20 @@ pub trait SyncConnection: Send + 'static {
         }
     }
 
-    /// What an error of this driver means, such as one that its manager returned when it connected;
-    /// `None` for an error of somebody else.
+    /// Classifies an error of this driver or of its manager, for example an error that the manager
+    /// returned when it opened a connection; `None` if the error comes from elsewhere.
     fn classify(error: &(dyn StdError + 'static)) -> Option<Class>;
 }
 
-/// Whether a transaction is open on a connection, in the words of libpq's `PQtransactionStatus`.
+/// Whether a transaction is open on a connection. The names are those of libpq's
+/// `PQtransactionStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionStatus {
-    /// None is.
+    /// No transaction is open.
     Idle,
-    /// One is.
+    /// A transaction is open.
     InTransaction,
-    /// One is that has failed and can only be rolled back.
+    /// A transaction is open that has failed and can only be rolled back.
     Failed,
 }
 
@@ -113,26 +124,27 @@ pub enum TransactionStatus {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Begin {
-    /// `None`: the database's default.
+    /// The isolation level; `None` for the database's default.
     pub isolation: Option<Isolation>,
-    /// It writes nothing.
+    /// Whether the transaction writes nothing.
     pub read_only: bool,
-    /// It waits until it can run without conflicts (PostgreSQL).
+    /// Whether the transaction waits until it can run without conflicts (PostgreSQL).
     pub deferrable: bool,
-    /// Until the call's deadline.
+    /// The time that is left until the call's deadline.
     pub time_left: Duration,
 }
 
 /// Stops the statement that runs on a connection.
 pub struct Interrupt {
     stop: Box<dyn Fn() + Send>,
-    /// It may arrive late, when the connection does something else.
+    /// Whether the interrupt may arrive late, when the connection already does something else.
     pub(super) spoils: bool,
 }
 
 impl Interrupt {
-    /// One that takes effect before it returns, and none where nothing is running, as
-    /// `sqlite3_interrupt` (<https://www.sqlite.org/c3ref/interrupt.html>). It must not block.
+    /// Makes an interrupt that takes effect before `stop` returns, and does nothing if no statement
+    /// is running, like `sqlite3_interrupt` (<https://www.sqlite.org/c3ref/interrupt.html>). `stop`
+    /// must not block.
     pub fn at_once(stop: impl Fn() + Send + 'static) -> Self {
         Self {
             stop: Box::new(stop),
@@ -140,9 +152,10 @@ impl Interrupt {
         }
     }
 
-    /// One that may arrive after the statement has ended, as a cancel request of PostgreSQL
-    /// (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>):
-    /// a connection on which it was used is closed. It must not block.
+    /// Makes an interrupt that may arrive after the statement has ended, like a cancel request of
+    /// PostgreSQL
+    /// (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>).
+    /// A connection on which the interrupt was used is closed. `stop` must not block.
     pub fn eventually(stop: impl Fn() + Send + 'static) -> Self {
         Self {
             stop: Box::new(stop),

@@ -10,8 +10,8 @@ use crate::db::{self, Builder};
 use crate::error::Result;
 use crate::scope::{Scope, Source, sealed};
 
-/// A [`Db`](crate::Db) for scripts and tests that are not async: it is opened and closed by plain
-/// functions, and operations take `&db` under [`block_on`].
+/// A [`Db`](crate::Db) for scripts and tests that are not async. Plain functions open and close it;
+/// operations take `&db` and run under [`block_on`].
 ///
 /// ```
 /// use dbop::blocking::{Db, block_on};
@@ -40,7 +40,8 @@ impl<DB: Backend> Db<DB> {
     ///
     /// # Errors
     ///
-    /// As there; and inside an async runtime, as [`block_on`].
+    /// Returns the errors of [`Db::connect`](crate::Db::connect), and fails inside an async
+    /// runtime, as [`block_on`] does.
     pub fn connect(url: &str) -> Result<Self> {
         Self::open(crate::Db::builder().url(url))
     }
@@ -50,27 +51,29 @@ impl<DB: Backend> Db<DB> {
     ///
     /// # Errors
     ///
-    /// As there; and inside an async runtime, as [`block_on`].
+    /// Returns the errors of [`Db::from_env`](crate::Db::from_env), and fails inside an async
+    /// runtime, as [`block_on`] does.
     pub fn from_env() -> Result<Self> {
         Self::open(crate::Db::builder().env()?)
     }
 
-    /// Opens it with these settings.
+    /// Opens the database that the builder describes.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// Returns the same errors as [`connect`](Self::connect).
     pub fn open(builder: Builder<DB>) -> Result<Self> {
         let db = block_on(builder.connect())?;
         Ok(Self { db })
     }
 
-    /// Runs the statements of a text that is part of the program, such as a schema, outside of any
-    /// transaction.
+    /// Runs the statements of a text that is part of the program, such as a schema. dbop opens no
+    /// transaction around them.
     ///
     /// # Errors
     ///
-    /// That of the first statement that fails; and inside an async runtime, as [`block_on`].
+    /// Returns the error of the first statement that fails, and fails inside an async runtime, as
+    /// [`block_on`] does.
     pub fn run_script(&self, sql: &'static str) -> Result<()> {
         let run = async {
             let mut conn = self.db.pool().acquire().await?;
@@ -84,7 +87,7 @@ impl<DB: Backend> Db<DB> {
     ///
     /// # Errors
     ///
-    /// Inside an async runtime, as [`block_on`].
+    /// Fails inside an async runtime, as [`block_on`] does.
     pub fn close(&self) -> Result<()> {
         block_on(async {
             self.db.close().await;
@@ -92,7 +95,7 @@ impl<DB: Backend> Db<DB> {
         })
     }
 
-    /// The same database for async code.
+    /// Returns the handle to this database that async code uses.
     #[must_use]
     pub fn as_async(&self) -> &db::Db<DB> {
         &self.db

@@ -1,4 +1,4 @@
-//! [`Trusting`]: connections of an r2d2 manager, for deadpool.
+//! [`Trusting`]: lets deadpool pool the connections of an r2d2 manager.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,13 +10,14 @@ use r2d2::ManageConnection;
 use crate::pool::TRUSTED_IDLE;
 use crate::rt::within;
 
-/// Unlike the manager of deadpool-r2d2, it does not try a connection that was used a moment ago: that
-/// would be another trip to the blocking pool for each call.
+/// A manager for deadpool that does not try a connection that was used a moment ago. The manager of
+/// deadpool-r2d2 would, at the cost of one more trip to the blocking pool for each call.
 pub(super) struct Trusting<M> {
     manager: Arc<M>,
-    /// When a connection was last found dead. What was idle at that moment is doubtful.
+    /// When a connection was last found dead; `None` if never. Connections that were last handed
+    /// out before that moment are doubtful.
     doubted: Mutex<Option<Instant>>,
-    /// How long a connection may take to show that it is alive; `None`: as long as it takes.
+    /// How long a connection may take to show that it is alive; `None` for no limit.
     patience: Option<Duration>,
 }
 
@@ -29,7 +30,8 @@ impl<M: ManageConnection> Trusting<M> {
         }
     }
 
-    /// A connection was found dead, so those that are idle now are tried before they are used.
+    /// Notes that a connection was found dead. Connections that are idle now are tried before they
+    /// are used.
     pub(super) fn doubt_idle(&self) {
         *self.doubted() = Some(Instant::now());
     }
@@ -38,7 +40,7 @@ impl<M: ManageConnection> Trusting<M> {
         self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks a connection whether it is alive.
+    /// Asks a connection whether it is alive, for at most `patience`.
     async fn try_out(&self, slot: &mut SyncWrapper<Slot<M::Connection>>) -> RecycleResult<M::Error>
     where
         M: ManageConnection<Error: Send>,
@@ -48,7 +50,7 @@ impl<M: ManageConnection> Trusting<M> {
         let tried = match within(self.patience, trying).await {
             Some(Ok(valid)) => valid.map_err(RecycleError::Backend),
             Some(Err(error)) => Err(RecycleError::message(error.to_string())),
-            // Its thread waits for an answer until the system gives up.
+            // The thread that asks still waits, until the operating system gives up.
             None => Err(RecycleError::message("it does not answer")),
         };
         if tried.is_err() {
@@ -57,6 +59,7 @@ impl<M: ManageConnection> Trusting<M> {
         tried
     }
 
+    /// Whether the connection may be used without asking whether it is alive.
     fn trusts(&self, uses: &Metrics) -> bool {
         let taken = uses.recycled.unwrap_or(uses.created);
         let is_doubtful = self.doubted().is_some_and(|doubted| taken <= doubted);
@@ -67,7 +70,8 @@ impl<M: ManageConnection> Trusting<M> {
 /// A connection of the pool.
 pub(super) struct Slot<C> {
     pub(super) conn: C,
-    /// A call that only reads has made it read-only, and it is still so: the next may only read, too.
+    /// Whether the guard of a `read_only` call is on. The guard stays on when that call ends, and
+    /// is taken off for the next call that may write.
     pub(super) read_only: bool,
 }
 
@@ -86,7 +90,7 @@ impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
     }
 
     async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
-        // Nobody else has it, so nothing waits for the lock.
+        // The connection is idle in the pool, so nobody else holds the lock.
         match slot
             .lock()
             .map(|mut slot| self.manager.has_broken(&mut slot.conn))
@@ -98,7 +102,7 @@ impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
         if self.trusts(uses) {
             return Ok(());
         }
-        // In a box, because it is rare, and every call would have room for it.
+        // Boxed because this is rare: otherwise the future of every call would have room for it.
         Box::pin(self.try_out(slot)).await
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Borrow;
 
-/// What can be handed to another thread and outlive the call: everything `Send + 'static`.
+/// A value that can be handed to another thread and outlive the call: everything that is
+/// `Send + 'static`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross to the blocking pool, where the body of a plain `fn` runs",
     label = "not `Send + 'static`",
@@ -13,8 +14,8 @@ pub trait Crosses: Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> Crosses for T {}
 
-/// What can be lent to another thread as a copy: `&str` as a `String`, `&[T]` as a `Vec<T>`, `&T` as
-/// a `T` that is `Clone`.
+/// A type whose references can be lent to another thread as a copy: `&str` as a `String`, `&[T]` as
+/// a `Vec<T>`, and `&T` as a clone of the `T`.
 #[diagnostic::on_unimplemented(
     message = "`&{Self}` cannot cross to the blocking pool, where the body of a plain `fn` runs",
     label = "no copy of `{Self}` can be made there",
@@ -34,14 +35,16 @@ impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Lent for T {
 
 /// The copy of a borrowed argument.
 ///
-/// It names no more than what was borrowed, and asks nothing of that. So a type of which no copy can
-/// be made is one error, and what is done with the copy makes no more of them.
+/// The type has no bounds and names only the type that was borrowed. If that type cannot be copied,
+/// the compiler therefore reports one error, where the copy is made, and none for each use of the
+/// copy.
 #[expect(missing_debug_implementations, reason = "holds what an argument was")]
 pub struct OwnedArg<T: ?Sized>(Box<dyn Held<T>>);
 
 trait Held<T: ?Sized>: Send {
     fn lend(&self) -> &T;
 
+    /// Makes another copy, for another attempt.
     fn again(&self) -> OwnedArg<T>;
 }
 
@@ -63,37 +66,38 @@ impl<T: ?Sized> Clone for OwnedArg<T> {
     }
 }
 
-/// An argument that was given away by the caller.
+/// Passes on an argument that the caller gives away, and checks that the argument can cross to
+/// another thread.
 pub fn sent<T: Crosses>(argument: T) -> T {
     argument
 }
 
-/// The copy of a borrowed argument.
+/// Copies a borrowed argument.
 pub fn own<T: Lent + ?Sized>(argument: &T) -> OwnedArg<T> {
     argument.own()
 }
 
-/// The same of an argument that may be missing.
+/// Like [`own`], for an optional argument.
 pub fn own_option<T: Lent + ?Sized>(argument: Option<&T>) -> Option<OwnedArg<T>> {
     argument.map(own)
 }
 
-/// The same of several.
+/// Like [`own`], for a slice of references.
 pub fn own_each<T: Lent + ?Sized>(arguments: &[&T]) -> Vec<OwnedArg<T>> {
     arguments.iter().map(|argument| own(*argument)).collect()
 }
 
-/// What the body borrows.
+/// Lends a copy to the body.
 pub fn lend_owned<T: ?Sized>(owned: &OwnedArg<T>) -> &T {
     owned.0.lend()
 }
 
-/// The same of an argument that may be missing.
+/// Like [`lend_owned`], for an optional argument.
 pub fn lend_option<T: ?Sized>(owned: &Option<OwnedArg<T>>) -> Option<&T> {
     owned.as_ref().map(lend_owned)
 }
 
-/// The same of several.
+/// Like [`lend_owned`], for a slice of references.
 pub fn lend_each<T: ?Sized>(owned: &[OwnedArg<T>]) -> Vec<&T> {
     owned.iter().map(lend_owned).collect()
 }

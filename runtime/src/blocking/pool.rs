@@ -1,4 +1,4 @@
-//! [`BlockingDb`]: pooled connections of a synchronous driver.
+//! [`BlockingDb`]: a pool of connections of a synchronous driver.
 
 use std::fmt;
 use std::future::Future;
@@ -31,11 +31,12 @@ pub trait Manager: ManageConnection<Connection: SyncConnection, Error: Send + Sy
 impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manager for M {}
 
 /// The database of plain functions under `#[db_op]` and `#[transactional]`: a pool of a synchronous
-/// driver's connections, and the defaults of calls on it. A clone is another handle to the same.
+/// driver's connections, and the defaults of calls on that pool. A clone is another handle to the
+/// same pool.
 ///
 /// Bodies run on tokio's blocking pool, so that the driver never blocks a thread of the runtime. A
-/// connection belongs to the thread that runs the body until that has ended, also when the caller
-/// has gone away or its deadline has passed; and it is given to nobody else while a transaction is
+/// connection belongs to the thread that runs the body until the body has ended, even if the caller
+/// has gone away or its deadline has passed. No other call gets a connection while a transaction is
 /// open on it. On SQLite, calls that may write take turns.
 ///
 /// ```
@@ -75,25 +76,26 @@ pub struct BlockingDb<M: Manager> {
 }
 
 struct BlockingDbInner<M: Manager> {
-    /// Taken when it is dropped.
+    /// `None` only while this is dropped.
     pool: Option<Pool<Trusting<M>>>,
     size: u32,
-    /// As many as there are connections, so that the pool itself never lets anybody wait.
+    /// One permit for each connection. Calls wait here with their deadline, and never in deadpool's
+    /// own queue.
     places: Arc<Semaphore>,
-    /// Whose turn it is to write, where one connection writes at a time.
+    /// The turn to write, on a database that lets one connection write at a time; otherwise `None`.
     writer: Option<Arc<Semaphore>>,
     holders: Arc<Holders>,
     defaults: Defaults,
 }
 
 impl<M: Manager> BlockingDb<M> {
-    /// A pool of up to 10 connections, with the default settings. Connections are opened when they
-    /// are first needed, so nothing can fail here.
+    /// Makes a pool of up to 10 connections, with the default settings. Connections are opened when
+    /// they are first needed, so this cannot fail.
     pub fn new(manager: M) -> Self {
         Self::builder(manager).build()
     }
 
-    /// Settings first, then [`build`](BlockingBuilder::build).
+    /// Starts with the default settings; change them, then call [`build`](BlockingBuilder::build).
     pub fn builder(manager: M) -> BlockingBuilder<M> {
         BlockingBuilder {
             manager,
@@ -101,7 +103,8 @@ impl<M: Manager> BlockingDb<M> {
         }
     }
 
-    /// Refuses calls from now on, with [`Kind::PoolClosed`]. Those that have a connection finish.
+    /// Closes the pool. Calls that have a connection finish. Later calls, and calls that still wait
+    /// for a connection, fail with [`Kind::PoolClosed`].
     pub fn close(&self) {
         self.inner.places.close();
         bridge::closing(|| self.inner.pool().close());
@@ -111,17 +114,18 @@ impl<M: Manager> BlockingDb<M> {
         &self.inner.defaults
     }
 
-    /// The connections that there may be.
+    /// Returns how many connections the pool may have.
     pub(crate) fn size(&self) -> u32 {
         self.inner.size
     }
 
-    /// A connection was found dead, so those that are idle now are tried before they are used.
+    /// Notes that a connection was found dead. Connections that are idle now are tried before they
+    /// are used.
     pub(crate) fn doubt_idle(&self) {
         self.inner.pool().manager().doubt_idle();
     }
 
-    /// A connection for `op` by `until` at the latest.
+    /// Acquires a connection for `op`; fails if none can be had before `until`.
     pub(crate) async fn acquire(
         &self,
         op: &'static Op,
@@ -138,7 +142,9 @@ impl<M: Manager> BlockingDb<M> {
         let place = inner.wait_for(&inner.places, false, until, timer).await?;
         let pool = inner.pool().clone();
         let holding = inner.holders.hold(op);
-        // Dropped half-way, the pool would close the connection, and with it a database in memory.
+        // The future of the pool would close its connection if it was dropped half-way, and with
+        // the connection a database in memory. So the future is not dropped, but finishes in a
+        // task.
         let opening = async move {
             let object = pool.get().await.map_err(unavailable::<M>)?;
             Ok(Checkout {
@@ -159,10 +165,10 @@ impl<M: Manager> BlockingDb<M> {
 }
 
 pin_project! {
-    /// The way to a connection, which may be closed when this is dropped half-way, outside of a
-    /// runtime or together with it.
+    /// Acquires a connection from the pool. If this is dropped half-way, the connection may be
+    /// closed there, outside of any runtime or while its runtime ends.
     struct Closing<F> {
-        // `None` only while it is dropped.
+        // `None` only while this is dropped.
         #[pin]
         opening: Option<F>,
     }
@@ -196,7 +202,7 @@ fn unavailable<M: Manager>(error: PoolError<M::Error>) -> Error {
                 .advise("no connection could be opened; check what the manager was given")
         }
         PoolError::Closed => closed(),
-        // No timeouts and no hooks are given to the pool.
+        // The pool has no timeouts and no hooks, so no other error is expected.
         other => Error::programming(Kind::Configuration, other.to_string()),
     }
 }
@@ -220,7 +226,7 @@ impl<M: Manager> BlockingDbInner<M> {
         until: Instant,
         timer: &mut Timer,
     ) -> Result<OwnedSemaphorePermit> {
-        // Where there is a place nobody waits for it.
+        // A free permit needs no timer.
         if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
             return Ok(permit);
         }
@@ -261,16 +267,16 @@ impl<M: Manager> fmt::Debug for BlockingDb<M> {
 /// A borrowed connection.
 pub(crate) struct Checkout<M: Manager> {
     object: Option<Object<Trusting<M>>>,
-    /// Given back when this is dropped, and closed otherwise.
+    /// Whether the connection goes back to the pool when this is dropped. Otherwise it is closed.
     pub(super) keep: bool,
-    // Given up when the connection is back.
+    // Dropped after `drop` has given the connection back.
     _holding: Holding,
     _place: OwnedSemaphorePermit,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl<M: Manager> Checkout<M> {
-    /// Whether the connection was opened for this call.
+    /// Returns whether the connection was opened for this call or was idle in the pool.
     pub(crate) fn origin(&self) -> Origin {
         let object = self.object.as_ref().expect("held until it is dropped");
         match Object::metrics(object).recycled {
@@ -295,7 +301,7 @@ impl<M: Manager> Drop for Checkout<M> {
         };
         bridge::closing(|| {
             if self.keep {
-                // Back to the pool, if that is still there and open.
+                // Goes back to the pool if the pool still exists and is open.
                 drop(object);
             } else {
                 drop(Object::take(object));
@@ -310,7 +316,7 @@ impl<M: Manager> fmt::Debug for Checkout<M> {
     }
 }
 
-/// The settings of a [`BlockingDb`] to be. Each method names its default.
+/// The settings with which a [`BlockingDb`] is built. Each method names its default.
 #[must_use = "a builder does nothing until `build`"]
 pub struct BlockingBuilder<M: Manager> {
     manager: M,
@@ -318,63 +324,68 @@ pub struct BlockingBuilder<M: Manager> {
 }
 
 impl<M: Manager> BlockingBuilder<M> {
-    /// Connections of the pool, and so the bodies that run at the same time. 10.
+    /// Sets how many connections the pool may have, and so how many bodies can run at the same
+    /// time. At least 1; the default is 10.
     pub fn pool_size(mut self, connections: u32) -> Self {
         self.settings.pool.size = connections.max(1);
         self
     }
 
-    /// How long a call waits for a connection. 10 s.
+    /// Sets how long a call waits for a connection. The default is 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.acquire_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// How long a connection that was idle may take to show that it is alive, before it is closed
-    /// and another one is opened. 5 s. (No limit on SQLite, which asks nobody over a network.)
+    /// Sets how long a connection that was idle may take to show that it is alive. After that time
+    /// the connection is closed and another one is opened. The default is 5 s. There is no
+    /// limit where [`SyncConnection::ONE_WRITER`] is true, as on SQLite, which asks nobody over a
+    /// network.
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.validation_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// How long a whole call may take, retries included, if the operation names no `timeout`.
-    /// 30 s.
+    /// Sets how long a whole call may take, retries included, if the operation names no `timeout`.
+    /// The default is 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.calls.timeout = timeout;
         self
     }
 
-    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    /// Sets how calls are retried if the operation has no option `retry`. The default is
+    /// [`Policy::DEFAULT`].
     pub fn retry(mut self, policy: Policy) -> Self {
         self.settings.calls.retry = policy;
         self
     }
 
-    /// Retries that an outage is worth; see
-    /// [`Builder::retry_budget`](crate::Builder::retry_budget). 0.2 and 10.
+    /// Sets how many retries an outage may cause: `per_call` for each call and `per_second` for
+    /// each second; see [`Builder::retry_budget`](crate::Builder::retry_budget). The defaults are
+    /// 0.2 and 10.
     pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
         self.settings.calls.retry_budget = (per_call.max(0.0), per_second.max(0.0));
         self
     }
 
-    /// When calls are refused at once because the database cannot be reached; `None`: never.
-    /// [`Breaker::DEFAULT`].
+    /// Sets when calls are refused at once because the database cannot be reached; `None` for
+    /// never. The default is [`Breaker::DEFAULT`].
     pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
         self.settings.calls.breaker = breaker.into();
         self
     }
 
-    /// The pool. No connection is opened yet.
+    /// Builds the pool. No connection is opened yet.
     pub fn build(self) -> BlockingDb<M> {
         let size = self.settings.pool.size;
         let most = usize::try_from(size).unwrap_or(usize::MAX);
-        // A database that is a file asks nobody over a network.
+        // A database that is a file asks nobody over a network, so its answer needs no time limit.
         let patience = self.settings.pool.validation_timeout;
         let patience = (!M::Connection::ONE_WRITER).then_some(patience);
         let manager = Trusting::new(self.manager, patience);
         let pool = Pool::builder(manager)
             .max_size(most)
-            // The one that was used last has its pages and statements at hand.
+            // The connection that was used last has its pages and statements in its caches.
             .queue_mode(QueueMode::Lifo)
             .build()
             .expect("only timeouts could need what is missing, and none are set");
@@ -400,7 +411,8 @@ impl<M: Manager> fmt::Debug for BlockingBuilder<M> {
     }
 }
 
-/// What the option `db` says, of a function with this connection.
+/// Returns the handle that the option `db` of a plain function names, and checks that the handle's
+/// connections are of the type `C` of the function's parameter.
 pub fn handle<C, M>(db: &BlockingDb<M>) -> BlockingDb<M>
 where
     C: SyncConnection,

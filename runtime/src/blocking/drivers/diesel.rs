@@ -1,4 +1,4 @@
-//! diesel's `SqliteConnection`.
+//! The connection and the errors of diesel on SQLite.
 
 use std::error::Error as StdError;
 use std::num::NonZeroU32;
@@ -24,7 +24,8 @@ impl SyncConnection for SqliteConnection {
         })?)
     }
 
-    /// Through diesel's own bookkeeping, so that `conn.transaction(..)` in a body is a savepoint.
+    /// Uses diesel's own transaction manager, so that `conn.transaction(..)` in a body is a
+    /// savepoint. A transaction that may write takes the lock at once.
     fn begin(&mut self, begin: &Begin) -> Result<()> {
         let sql = if begin.read_only {
             "BEGIN"
@@ -40,7 +41,7 @@ impl SyncConnection for SqliteConnection {
 
     fn rollback(&mut self) -> Result<()> {
         while depth(self) > 1 {
-            // Also where the savepoint is gone, diesel counts it no longer.
+            // If this fails because the savepoint is gone, diesel stops counting it all the same.
             let _ = AnsiTransactionManager::rollback_transaction(self);
         }
         match depth(self) {
@@ -49,17 +50,18 @@ impl SyncConnection for SqliteConnection {
         }
     }
 
-    /// diesel counts what it has begun itself, and knows neither of transactions that a text has
-    /// begun nor of those that SQLite has ended in answer to an error. SQLite refuses to begin a
-    /// second one.
+    /// Finds out by `BEGIN`, which SQLite refuses while a transaction is open. diesel's own count
+    /// does not tell: diesel knows neither of a transaction that was begun as text, nor that SQLite
+    /// has ended a transaction in answer to an error.
     fn status(&mut self) -> Result<TransactionStatus> {
         match self.batch_execute("BEGIN") {
             Ok(()) => {
-                // Something for diesel to roll back, so that it counts right again.
+                // If diesel counts a transaction that SQLite has ended, diesel now has one to roll
+                // back, and then counts right again.
                 self.rollback()?;
                 Ok(TransactionStatus::Idle)
             }
-            // A savepoint of the body's that nobody has ended.
+            // The body has left a savepoint open.
             Err(error) if is_inside(&error) && depth(self) > 1 => Ok(TransactionStatus::Failed),
             Err(error) if is_inside(&error) => Ok(TransactionStatus::InTransaction),
             Err(error) => Err(error.into()),
@@ -85,7 +87,7 @@ fn is_inside(error: &Error) -> bool {
     error.to_string().contains("within a transaction")
 }
 
-/// 0 where diesel knows of none.
+/// Returns how many transactions and savepoints diesel counts as open.
 fn depth(conn: &mut SqliteConnection) -> u32 {
     let status = AnsiTransactionManager::transaction_manager_status_mut(conn);
     let depth = status.transaction_depth().ok().flatten();

@@ -1,5 +1,5 @@
-//! The drivers dbop knows, each behind the feature of its name: their connections, and their errors
-//! as those of operations.
+//! The drivers that dbop knows, each behind a feature of its own: their connections, and their
+//! errors as the errors of operations.
 
 #[cfg(feature = "diesel-sqlite")]
 mod diesel;
@@ -8,8 +8,8 @@ mod postgres;
 #[cfg(feature = "rusqlite")]
 mod rusqlite;
 
-/// Lets a driver's error be the error of an operation, where the driver has a variant that carries any
-/// error.
+/// Makes a driver's error usable as the error of an operation. The driver's error type must have a
+/// variant that can carry any error; that variant carries errors of dbop.
 #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
 macro_rules! operation_error {
     ($Error:ty, $carries:path, $classify:path) => {

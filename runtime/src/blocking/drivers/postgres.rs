@@ -1,4 +1,4 @@
-//! `postgres::Client`.
+//! The connection and the errors of the crate `postgres`.
 
 use std::error::Error as StdError;
 
@@ -15,7 +15,8 @@ impl SyncConnection for Client {
     const SYSTEM: &'static str = "postgresql";
     const GUARDS_TRANSACTIONS: bool = false;
 
-    /// Back to what the session began with, which may be read-only.
+    /// Takes the guard off with `RESET`, which restores what the session began with. That may be
+    /// read-only.
     fn set_read_only(&mut self, on: bool) -> Result<()> {
         Ok(self.batch_execute(if on {
             "SET default_transaction_read_only = on"
@@ -34,8 +35,9 @@ impl SyncConnection for Client {
         Ok(self.batch_execute(&sql)?)
     }
 
-    /// FATAL and PANIC end the session whatever their code is, and then nobody has said whether it
-    /// was committed, unless the session had ended before the `COMMIT` was read.
+    /// An error of severity FATAL or PANIC ends the session, whatever its code is. Whether the
+    /// transaction was committed is then unknown, unless the session had ended before the server
+    /// read the `COMMIT`.
     fn commit(&mut self) -> Result<()> {
         self.batch_execute("COMMIT").map_err(|error| {
             let severity = error.as_db_error().and_then(DbError::parsed_severity);
@@ -53,10 +55,11 @@ impl SyncConnection for Client {
         Ok(self.batch_execute("ROLLBACK")?)
     }
 
-    /// The driver keeps the server's word on this to itself. A statement that is refused outside of
-    /// a transaction would tell, but every operation would leave an error in the server's log. The
-    /// time at which a transaction began is that of its first message, and outside of one that is
-    /// this message; in one that has failed, this is refused (25P02).
+    /// The server reports the status with every answer, but the driver does not pass it on. A
+    /// statement that fails outside of a transaction would tell, but would leave an error in the
+    /// server's log for every operation. So this compares two times. `transaction_timestamp()` is
+    /// the time of the transaction's first message, and outside of a transaction block that is this
+    /// very message. In a transaction that has failed, the query is refused (25P02).
     fn status(&mut self) -> Result<TransactionStatus> {
         match self.simple_query("SELECT transaction_timestamp() = statement_timestamp()") {
             Ok(answer) => {
@@ -77,13 +80,13 @@ impl SyncConnection for Client {
         }
     }
 
-    /// Over a connection of its own without TLS, which a server may refuse; then the statement runs
-    /// to its end or to its `statement_timeout`.
+    /// Sends the cancel request over a connection of its own without TLS. A server may refuse that
+    /// connection; the statement then runs to its end or to its `statement_timeout`.
     fn interrupt(&self) -> Option<Interrupt> {
         let token = self.cancel_token();
         Some(Interrupt::eventually(move || {
             let token = token.clone();
-            // It connects, which blocks.
+            // Sending the request opens a connection, which blocks.
             std::thread::spawn(move || drop(token.cancel_query(NoTls)));
         }))
     }

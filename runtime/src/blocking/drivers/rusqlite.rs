@@ -1,4 +1,4 @@
-//! `rusqlite::Connection`.
+//! The connection and the errors of rusqlite.
 
 use std::error::Error as StdError;
 
@@ -16,7 +16,7 @@ impl SyncConnection for Connection {
         Ok(self.pragma_update(None, "query_only", on)?)
     }
 
-    /// A writer takes the lock at once, as in [`Db`](crate::Db).
+    /// A transaction that may write takes the lock at once, as in [`Db`](crate::Db).
     fn begin(&mut self, begin: &Begin) -> Result<()> {
         Ok(self.execute_batch(if begin.read_only {
             "BEGIN"
