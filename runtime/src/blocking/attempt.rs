@@ -36,7 +36,7 @@ use super::connection::{Begin, SyncConnection, TransactionStatus};
 use super::handshake::Progress;
 use super::manager::Slot;
 use super::pool::{Checkout, Manager};
-use crate::call::Running;
+use crate::call::{CommitAnswer, Permit};
 use crate::error::{Error, Kind, Outcome};
 use crate::op::Op;
 
@@ -59,7 +59,7 @@ pub(crate) struct Work<M: Manager> {
     pub(crate) deadline: Instant,
     pub(crate) span: Span,
     /// Held for as long as the body can run.
-    pub(crate) _running: Option<Running>,
+    pub(crate) _permit: Option<Permit>,
 }
 
 impl<M: Manager> Work<M> {
@@ -208,15 +208,12 @@ impl<M: Manager> Work<M> {
     }
 
     fn commit<R, B>(&self, conn: &mut M::Connection, result: R) -> (AttemptEnd<R, B>, bool) {
-        let Err(error) = self.timed(|| conn.commit()) else {
+        let answer = Ok(self.timed(|| conn.commit()));
+        let outcome_of = |error: &Error| M::Connection::outcome_of_failed_commit(error.class());
+        let Some((error, outcome)) = CommitAnswer::judge(answer, outcome_of).failure(true) else {
             return (AttemptEnd::Done(Ok(result), Outcome::Committed), true);
         };
-        let outcome = M::Connection::outcome_of_failed_commit(error.class());
         let (_, clean) = undo(conn);
-        let error = match outcome {
-            Outcome::Unknown => error.commit_unanswered(),
-            _ => error,
-        };
         (AttemptEnd::Done(Err(error), outcome), clean)
     }
 

@@ -21,16 +21,21 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::attempt::{AttemptEnd, Work};
 use super::connection::SyncConnection;
 use super::handshake::{Progress, Stage};
 use super::owned_arg::Crosses;
 use super::pool::{BlockingDb, Checkout, Manager};
-use crate::call::{Attempted, CallCore, GRACE, ResultOf, is_queue};
+use crate::call::{
+    AtOnce, Attempted, BodyRan, CallLoop, CallState, CommitAnswer, FailedAttempt, GRACE, NotOpened,
+    Opening,
+};
 use crate::error::{Class, Effect, Error, Kind, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::pool::Origin;
+use crate::rt::Late;
 
 /// Nothing is replayed while an earlier attempt may still run: its thread has said that it ended.
 const UNTIL_ENDED: Duration = Duration::ZERO;
@@ -39,11 +44,7 @@ const UNTIL_ENDED: Duration = Duration::ZERO;
 #[derive(Debug)]
 pub struct Blocking<'a, M: Manager, R> {
     db: &'a BlockingDb<M>,
-    core: CallCore,
-    result: Option<R>,
-    of: ResultOf<R>,
-    /// How often another's lock was waited for.
-    turns: u32,
+    call: CallLoop<R>,
     /// Of the attempt whose thread has not said how it ended.
     progress: Option<Arc<Progress>>,
 }
@@ -55,6 +56,25 @@ pub struct BlockingAttempt<'c, 'a, M: Manager, R> {
     checkout: Checkout<M>,
 }
 
+/// The connections of one call. A transaction begins only on the thread that runs the body.
+struct Connections<'a, M: Manager>(&'a BlockingDb<M>);
+
+impl<M: Manager> Opening for Connections<'_, M> {
+    type Session = Checkout<M>;
+
+    async fn open(&mut self, call: &mut CallState) -> Result<Checkout<M>, NotOpened> {
+        let asked = Instant::now();
+        let until = call
+            .deadline()
+            .min(asked + self.0.defaults().acquire_timeout);
+        let acquired = self.0.acquire(call.op, until, &mut call.timer).await;
+        acquired.map_err(|error| {
+            call.report_unopened(&error, asked);
+            error.into()
+        })
+    }
+}
+
 // As for `Call`, only the constructor asks for bounds.
 impl<'a, M: Manager, R> Blocking<'a, M, R> {
     /// A call of this operation on that database.
@@ -64,17 +84,14 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     {
         Self {
             db,
-            core: CallCore::new(op, M::Connection::SYSTEM, UNTIL_ENDED),
-            result: None,
-            of: ResultOf::NEW,
-            turns: 0,
+            call: CallLoop::new(op, M::Connection::SYSTEM, UNTIL_ENDED),
             progress: None,
         }
     }
 
     /// The next attempt; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<BlockingAttempt<'_, 'a, M, R>> {
-        if self.result.is_some() {
+        if self.call.is_over() {
             return None;
         }
         match self.connect().await {
@@ -83,7 +100,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                 checkout,
             }),
             Err(error) => {
-                self.refuse(error);
+                self.call.refuse(error);
                 None
             }
         }
@@ -91,17 +108,10 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
 
     /// What the call returns.
     pub fn finish(mut self) -> R {
-        self.result
-            .take()
-            .expect("`begin` returns `None` only once there is a result")
+        self.call.finish()
     }
 
-    /// No attempt could begin.
-    fn refuse(&mut self, error: Error) {
-        self.result = Some((self.of.refused)(self.core.refused(error)));
-    }
-
-    /// A connection, as soon as there is one. Nothing can have been applied when none can be had.
+    /// A connection, as soon as there is one.
     async fn connect(&mut self) -> Result<Checkout<M>> {
         if Handle::try_current().is_err() {
             return Err(Error::programming(
@@ -111,27 +121,9 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             ));
         }
         let defaults = self.db.defaults();
-        self.core.enter(defaults, Some(defaults.timeout)).await?;
-        loop {
-            self.core.pass(defaults)?;
-            self.core.attempts += 1;
-            let asked = Instant::now();
-            let until = self.core.deadline().min(asked + defaults.acquire_timeout);
-            let (op, timer) = (self.core.op, &mut self.core.timer);
-            let acquired = self.db.acquire(op, until, timer).await;
-            let error = match acquired {
-                Ok(checkout) => return Ok(checkout),
-                Err(error) => error,
-            };
-            self.core.unopened(&error, asked);
-            if !self
-                .core
-                .try_again(defaults, error.class(), Effect::None)
-                .await
-            {
-                return Err(error);
-            }
-        }
+        let mut opening = Connections(self.db);
+        let timeout = Some(defaults.timeout);
+        self.call.state.open(defaults, timeout, &mut opening).await
     }
 
     /// What the thread says, or what the deadline makes of it.
@@ -140,8 +132,8 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         mut thread: JoinHandle<AttemptEnd<R, B>>,
         progress: &Arc<Progress>,
     ) -> AttemptEnd<R, B> {
-        let deadline = self.core.deadline();
-        let timer = &mut self.core.timer;
+        let deadline = self.call.state.deadline();
+        let timer = &mut self.call.state.timer;
         let ended = match timer.until(deadline, &mut thread).await {
             Ok(ended) => ended,
             Err(_) => match progress.abandon() {
@@ -149,8 +141,11 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                 None => match timer.until(deadline + GRACE, thread).await {
                     Ok(ended) => ended,
                     Err(_) => {
-                        let late = Error::deadline("the answer to COMMIT");
-                        return AttemptEnd::Done(Err(late.commit_unanswered()), Outcome::Unknown);
+                        let answer = CommitAnswer::judge(Err::<Result<(), Error>, _>(Late), |_| {
+                            Outcome::Unknown
+                        });
+                        let (error, outcome) = answer.failure(true).expect("there is no answer");
+                        return AttemptEnd::Done(Err(error), outcome);
                     }
                 },
             },
@@ -170,7 +165,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                 "a thread of the blocking pool and the database to begin",
                 Outcome::RolledBack,
             ),
-            Stage::Body if self.core.op.transaction || self.core.op.read_only => (
+            Stage::Body if self.call.state.op.transaction || self.call.state.op.read_only => (
                 "the body to finish, which its thread still runs",
                 Outcome::RolledBack,
             ),
@@ -182,20 +177,26 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         AttemptEnd::Done(Err(Error::deadline(waiting_for)), outcome)
     }
 
-    /// Whether there is to be another attempt after one whose body was not run.
-    async fn again_after_refusal(&mut self, error: &Error) -> bool {
-        let (core, defaults) = (&mut self.core, self.db.defaults());
-        if is_queue(error.kind()) {
-            self.turns += 1;
-            return core.stand_in_line(defaults, error, self.turns).await;
+    /// What is known of an attempt whose body was not run, on a connection of this origin.
+    fn not_run(&mut self, error: &Error, origin: Origin) -> FailedAttempt {
+        let was_lost = error.kind().ends_session();
+        if was_lost {
+            self.db.doubt_idle();
+            self.call.state.report_lost_at_begin(origin);
         }
-        core.try_again(defaults, error.class(), Effect::None).await
+        // A connection that was lost while it was idle says nothing about the server.
+        let was_dead = was_lost && origin == Origin::Idle;
+        let of = self.db.size();
+        FailedAttempt {
+            at_once: was_dead.then_some(AtOnce::DeadConnection { of }),
+            ..FailedAttempt::before_body(error)
+        }
     }
 
     /// Tells the circuit breaker, and the pool, what an attempt has shown whose body was run.
     fn report(&mut self, failure: Option<Class>) {
         match failure.map(|class| class.kind) {
-            None => self.core.worked(),
+            None => self.call.state.report_success(),
             Some(kind) if kind.ends_session() || kind == Kind::CompletionUnknown => {
                 self.db.doubt_idle();
             }
@@ -208,12 +209,12 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     fn report_answers(&mut self, progress: &Progress) {
         let answers = progress.take_answers();
         for took in answers.took {
-            self.core.answered(took);
+            self.call.state.report_answer(took);
         }
         if let Some(asked) = answers.awaited_since
             && !M::Connection::ONE_WRITER
         {
-            self.core.unanswered(asked.elapsed());
+            self.call.state.report_silence(asked.elapsed());
         }
     }
 }
@@ -234,24 +235,16 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
                 AttemptEnd::Panicked(panic) => resume_unwind(panic),
                 AttemptEnd::Abandoned => unreachable!("this caller still waits"),
             };
-            let was_lost = error.kind().ends_session();
-            if was_lost {
-                call.db.doubt_idle();
-                call.core.lost_at_begin(origin);
+            let failed = call.not_run(&error, origin);
+            if !call.call.state.follow(call.db.defaults(), &failed).await {
+                return call.call.refuse(error);
             }
-            // A connection that was lost while it was idle says nothing about the server.
-            let was_dead = was_lost && origin == Origin::Idle;
-            let draws_again = was_dead && call.core.may_draw_again(call.db.size());
-            if !draws_again && !call.again_after_refusal(&error).await {
-                return call.refuse(error);
-            }
+            call.call.state.note_queue(error, &failed);
             // Not by another turn of the caller's loop: there is none where nothing is replayed, and
             // the body has its arguments already.
             checkout = match call.connect().await {
                 Ok(checkout) => checkout,
-                // Others wait in the same queue with the connection; what for is the better answer.
-                Err(second) if second.kind() == Kind::PoolExhausted => return call.refuse(error),
-                Err(second) => return call.refuse(second),
+                Err(error) => return call.call.refuse(error),
             };
             body = unused;
         }
@@ -264,18 +257,18 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
     where
         B: FnOnce(&mut M::Connection) -> R + Send + 'static,
     {
-        self.core.begun();
+        self.call.state.body_begins();
         let progress = Arc::new(Progress::default());
         self.progress = Some(Arc::clone(&progress));
         let work = Work {
-            op: self.core.op,
+            op: self.call.state.op,
             checkout,
             progress: Arc::clone(&progress),
-            deadline: self.core.deadline(),
-            span: self.core.span(),
-            _running: self.core.running(),
+            deadline: self.call.state.deadline(),
+            span: self.call.state.span().cloned().unwrap_or_else(Span::none),
+            _permit: self.call.state.permit(),
         };
-        let failure = self.of.failure;
+        let failure = self.call.of.failure;
         let thread = tokio::task::spawn_blocking(move || {
             work.run(body, &|result| failure(result).is_some())
         });
@@ -291,28 +284,25 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
 impl<M: Manager, R> Blocking<'_, M, R> {
     async fn end(&mut self, result: Result<R>, outcome: Outcome) {
         let class = match &result {
-            Ok(result) => (self.of.failure)(result).map(|failure| failure.class),
+            Ok(result) => (self.call.of.failure)(result).map(|failure| failure.class),
             Err(error) => Some(error.class()),
         };
         self.report(class);
         if let Some(class) = class {
-            let effect = match outcome {
-                Outcome::RolledBack => Effect::None,
-                Outcome::Committed | Outcome::Unknown => Effect::Possible,
-            };
-            let defaults = self.db.defaults();
-            if self.core.try_again(defaults, class, effect).await {
+            let effect = Effect::of(outcome);
+            let failed = FailedAttempt::of_body(class, effect, BodyRan::default());
+            if self.call.state.follow(self.db.defaults(), &failed).await {
                 return;
             }
         }
-        let result = result.unwrap_or_else(self.of.refused);
-        self.result = Some(self.core.end(&self.of, result, outcome));
+        let result = result.unwrap_or_else(self.call.of.refused);
+        self.call.end(result, outcome);
     }
 }
 
 impl<M: Manager, R> Attempted for BlockingAttempt<'_, '_, M, R> {
     fn is_last(&self) -> bool {
-        self.call.core.is_last()
+        self.call.call.state.is_last_attempt()
     }
 }
 
@@ -323,9 +313,10 @@ impl<M: Manager, R> Drop for Blocking<'_, M, R> {
             return;
         };
         match progress.abandon() {
-            Some(Stage::Opening) => self.core.never_ran(),
+            Some(Stage::Opening) => self.call.state.body_never_ran(),
             Some(Stage::Body) => {}
-            None => self.core.committing = progress.is_committing(),
+            None if progress.is_committing() => self.call.state.commits(),
+            None => {}
         }
     }
 }

@@ -1,21 +1,21 @@
 //! [`Attempt`]: one run of a body, from its session to that session's end.
 
 use super::args::Attempted;
+use super::call_loop::{CallLoop, Following};
 use super::end;
 use super::join::Join;
-use super::on_connection::Raw;
+use super::on_connection::CallersSession;
 use super::own::OwnSession;
 use super::run::{Body, Ran};
-use super::scoped::Rest;
 use crate::backend::Backend;
-use crate::error::{Error, Outcome};
+use crate::error::Error;
 use crate::policy::Defaults;
 use crate::session::{Conn, FailedJoin, Tx, View};
 
 /// One attempt of a call, with its session.
 #[derive(Debug)]
 pub struct Attempt<'a, DB: Backend, R> {
-    pub(super) rest: &'a mut Rest<R>,
+    pub(super) call: &'a mut CallLoop<R>,
     pub(super) session: Session<'a, DB>,
 }
 
@@ -30,26 +30,16 @@ pub(super) enum Session<'a, DB: Backend> {
     /// The caller's, under dbop.
     Joined(Join<'a, DB>),
     /// The caller's, of which dbop knows nothing.
-    Raw(Raw<'a, DB>),
-}
-
-/// What becomes of an attempt.
-pub(super) enum End {
-    /// The call returns what the body returned.
-    Keep(Outcome),
-    /// The call returns this error instead.
-    Replace(Error, Outcome),
-    /// There is another attempt.
-    Again,
+    Callers(CallersSession<'a, DB>),
 }
 
 impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&mut self) -> Body {
-        let core = &mut self.rest.core;
-        let timer = std::mem::take(&mut core.timer);
-        core.body(timer)
+        let call = &mut self.call.state;
+        let timer = std::mem::take(&mut call.timer);
+        call.body(timer)
     }
 
     /// The session as a `#[db_op]` body sees it.
@@ -66,73 +56,66 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         match &mut self.session {
             Session::Own { own, .. } => own.view(),
             Session::Joined(join) => join.view(),
-            Session::Raw(raw) => raw.view(),
+            Session::Callers(session) => session.view(),
         }
     }
 
     /// Ends the session as the body's result demands, and the call with it unless there is to be
     /// another attempt.
     pub async fn end(self, ran: Ran<R>) {
-        let Rest {
-            core,
-            result: kept_result,
-            of,
-        } = self.rest;
-        core.timer = ran.timer;
+        let Self { call, session } = self;
+        call.state.timer = ran.timer;
         let late = ran.result.is_err();
         let mut result = ran
             .result
-            .unwrap_or_else(|_| (of.refused)(Error::deadline("the body to finish")));
-        let kept = of.once.as_ref().and_then(|kept| (kept.encode)(&result));
-        let kept = match kept.transpose() {
+            .unwrap_or_else(|_| (call.of.refused)(Error::deadline("the body to finish")));
+        let encoded = call
+            .of
+            .once
+            .as_ref()
+            .and_then(|kept| (kept.encode)(&result));
+        let kept = match encoded.transpose() {
             Ok(json) => json,
             Err(error) => {
-                result = (of.refused)(error);
+                result = (call.of.refused)(error);
                 None
             }
         };
-        let class = (of.failure)(&result).map(|failure| failure.class);
-        let end = match self.session {
-            Session::Own { own, defaults } if core.op.transaction => {
-                end::end_transaction(own, core, defaults, class, late, kept).await
+        let failure = (call.of.failure)(&result).map(|failure| failure.class);
+        let state = &mut call.state;
+        let following = match session {
+            Session::Own { own, defaults } if state.op.transaction => {
+                end::end_transaction(own, state, defaults, failure, late, kept).await
             }
             Session::Own { own, defaults } => {
-                end::end_operation(own, core, defaults, class, late).await
+                end::end_operation(own, state, defaults, failure, late).await
             }
             Session::Joined(join) if join.is_nested() => {
-                join.close(core, class.is_some(), late, kept).await
+                join.close(state, failure.is_some(), late, kept).await
             }
             Session::Joined(join) => {
-                let failed = (of.failure)(&result).map(|failure| FailedJoin {
-                    operation: core.op.name,
+                let failed = (call.of.failure)(&result).map(|failure| FailedJoin {
+                    operation: state.op.name,
                     class: failure.class,
                     message: failure.message.to_string(),
                 });
-                join.end(core, failed, late)
+                join.end(state, failed, late)
             }
-            Session::Raw(raw) => {
-                let (outcome, contradiction) = raw.end(core, class, late).await;
-                let outcome = core.conclude(outcome);
-                match contradiction {
-                    Some(error) => End::Replace(error, outcome),
-                    None => End::Keep(outcome),
-                }
-            }
+            Session::Callers(session) => session.end(state, failure, late).await,
         };
-        let outcome = match end {
-            End::Again => return,
-            End::Keep(outcome) => outcome,
-            End::Replace(error, outcome) => {
-                result = (of.refused)(error);
-                outcome
+        match following {
+            Following::Attempt => {}
+            Following::Return(outcome) => call.end(result, outcome),
+            Following::Replace(error, outcome) => {
+                let result = (call.of.refused)(error);
+                call.end(result, outcome);
             }
-        };
-        *kept_result = Some(core.end(of, result, outcome));
+        }
     }
 }
 
 impl<DB: Backend, R> Attempted for Attempt<'_, DB, R> {
     fn is_last(&self) -> bool {
-        self.rest.core.is_last()
+        self.call.state.is_last_attempt()
     }
 }

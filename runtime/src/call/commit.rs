@@ -1,8 +1,15 @@
-//! `COMMIT`, which nobody may interrupt.
+//! `COMMIT`, which nobody may interrupt, and what its answer means.
 //!
-//! Once it is sent, only the server's answer tells what became of it. So the connection moves into
-//! a future of its own, which goes on when the caller goes away, together with the hooks that
-//! follow.
+//! Once `COMMIT` is sent, only the server's answer tells what became of it. So the connection moves
+//! into a future of its own, together with the hooks that follow. That future goes on when the caller
+//! goes away.
+//!
+//! | the answer | the transaction | the connection |
+//! |---|---|---|
+//! | success | committed | given back |
+//! | an error that says that it was rolled back | rolled back | given back |
+//! | any other error, or none in time; the transaction could write | unknown | discarded |
+//! | the same; the transaction could only read | rolled back, since there was nothing to commit | discarded |
 
 use std::time::Duration;
 
@@ -10,93 +17,115 @@ use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
 
 use super::own::OwnSession;
-use super::state::Running;
+use super::state::Permit;
 use crate::backend::Backend;
 use crate::error::{Error, Outcome};
 use crate::op::Op;
-use crate::rt::{Timer, Uninterrupted};
+use crate::rt::{Late, Timer, Uninterrupted};
 use crate::session::Due;
 
-/// How long past the deadline the answer is waited for.
+/// How long past the deadline the answer to `COMMIT` is waited for.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// What became of it.
-pub(crate) enum Committed {
-    /// Committed after so long; the hooks have run.
+/// What the answer to `COMMIT` means.
+#[derive(Debug)]
+pub(crate) enum CommitAnswer {
+    Committed,
+    /// The database says that the transaction was rolled back.
+    RolledBack(Error),
+    /// The database has not said what became of the transaction.
+    Lost(Error),
+}
+
+impl CommitAnswer {
+    /// Judges an answer by what an error of `COMMIT` means on this database.
+    pub(crate) fn judge<E: Into<Error>>(
+        answer: Result<Result<(), E>, Late>,
+        outcome_of: impl FnOnce(&E) -> Outcome,
+    ) -> Self {
+        match answer {
+            Ok(Ok(())) => Self::Committed,
+            Ok(Err(error)) => match outcome_of(&error) {
+                Outcome::RolledBack => Self::RolledBack(error.into()),
+                Outcome::Committed | Outcome::Unknown => Self::Lost(error.into()),
+            },
+            Err(Late) => Self::Lost(Error::deadline("the answer to COMMIT")),
+        }
+    }
+
+    /// The error and the outcome of a call whose transaction was not committed, as far as that is
+    /// known. `writes`: the transaction could write; otherwise there was nothing to commit.
+    pub(crate) fn failure(self, writes: bool) -> Option<(Error, Outcome)> {
+        match self {
+            Self::Committed => None,
+            Self::Lost(error) if writes => Some((error.commit_unanswered(), Outcome::Unknown)),
+            Self::RolledBack(error) | Self::Lost(error) => Some((error, Outcome::RolledBack)),
+        }
+    }
+}
+
+/// What became of a transaction.
+pub(super) enum Committed {
+    /// The transaction was committed, after so long; its hooks have run.
     Yes(Duration),
-    /// Rolled back.
-    No(Failed),
-    /// The answer was lost, or not given for so long.
-    Unknown(Failed, Option<Duration>),
+    /// The transaction was rolled back, or its outcome is not known.
+    No(NotCommitted),
 }
 
 /// A `COMMIT` that may be followed by another attempt.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    pub(crate) due: Due,
-    /// The call's place among those that may run at once, for that attempt.
-    pub(crate) place: Option<Running>,
+pub(super) struct NotCommitted {
+    pub(super) error: Error,
+    pub(super) outcome: Outcome,
+    /// For how long the server has not answered, if it has not.
+    pub(super) unanswered: Option<Duration>,
+    pub(super) due: Due,
+    /// The call's permit, for another attempt.
+    pub(super) permit: Option<Permit>,
 }
 
-pub(crate) fn commit<DB: Backend>(
+pub(super) fn commit<DB: Backend>(
     own: Box<OwnSession<DB>>,
     deadline: Instant,
     mut timer: Timer,
     op: &'static Op,
-    place: Option<Running>,
+    permit: Option<Permit>,
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
         let left = own.state.left();
-        // What only reads has nothing to commit, so its answer is not worth a longer wait, and a lost
-        // one leaves nothing open.
+        // A transaction that only reads has nothing to commit. Its answer is not worth a longer wait,
+        // and a lost answer leaves nothing open.
         let writes = !own.only_reads();
         let grace = if writes { GRACE } else { Duration::ZERO };
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
         let committing = DB::TransactionManager::commit(lease.conn());
         let answer = timer.until(deadline + grace, committing).await;
-        match answer {
-            Ok(Ok(())) => {
-                let took = asked.elapsed();
+        let took = asked.elapsed();
+        let unanswered = (answer.is_err() && writes).then_some(took);
+        let answer = CommitAnswer::judge(answer, DB::outcome_of_failed_commit);
+        match &answer {
+            CommitAnswer::Committed => {
                 lease.left = left;
                 lease.release().await;
-                // Another call's from now on, which may be one of a hook.
-                drop(place);
-                Due::new(hooks, Outcome::Committed, op).run().await;
-                Committed::Yes(took)
             }
-            Ok(Err(error)) if DB::outcome_of_failed_commit(&error) == Outcome::RolledBack => {
-                lease.release().await;
-                Committed::No(Failed {
-                    error: error.into(),
-                    due: Due::new(hooks, Outcome::RolledBack, op),
-                    place,
-                })
-            }
-            answer => {
+            CommitAnswer::RolledBack(_) => lease.release().await,
+            CommitAnswer::Lost(_) => {
                 lease.was_lost();
                 drop(lease);
-                let (error, unanswered) = match answer {
-                    Ok(Err(error)) => (error.into(), None),
-                    _ => (
-                        Error::deadline("the answer to COMMIT"),
-                        Some(asked.elapsed()),
-                    ),
-                };
-                if !writes {
-                    return Committed::No(Failed {
-                        error,
-                        due: Due::new(hooks, Outcome::RolledBack, op),
-                        place,
-                    });
-                }
-                let failed = Failed {
-                    error: error.commit_unanswered(),
-                    due: Due::new(hooks, Outcome::Unknown, op),
-                    place,
-                };
-                Committed::Unknown(failed, unanswered)
             }
         }
+        let Some((error, outcome)) = answer.failure(writes) else {
+            // From now on the permit is another call's, which may be one that a hook makes.
+            drop(permit);
+            Due::new(hooks, Outcome::Committed, op).run().await;
+            return Committed::Yes(took);
+        };
+        Committed::No(NotCommitted {
+            error,
+            outcome,
+            unanswered,
+            due: Due::new(hooks, outcome, op),
+            permit,
+        })
     })
 }

@@ -3,10 +3,11 @@
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
 
-use super::attempt::End;
-use super::commit::{self, Committed};
+use super::call_loop::Following;
+use super::commit::{self, Committed, NotCommitted};
 use super::own::OwnSession;
-use super::state::CallCore;
+use super::retry::{AtOnce, BodyRan, FailedAttempt};
+use super::state::CallState;
 use crate::backend::{Backend, Leftover};
 use crate::error::{Category, Class, Effect, Error, Kind, Outcome};
 use crate::policy::Defaults;
@@ -39,42 +40,40 @@ pub(super) async fn effect_of_statements<DB: Backend>(
 
 /// Sees the statement to its end whose rows a body has let go that returned `Ok`. What became of the
 /// statement is for the state's contradiction to say.
-pub(super) async fn finish_unread<DB: Backend>(view: View<'_, DB>, core: &mut CallCore) {
+pub(super) async fn finish_unread<DB: Backend>(view: View<'_, DB>, call: &mut CallState) {
     let View { conn, state } = view;
     if state.is_unread() {
-        let deadline = core.deadline();
+        let deadline = call.deadline();
         let drained = Box::pin(session::drain::<DB>(conn, state));
-        let _ = core.timer.until(deadline, drained).await;
+        let _ = call.timer.until(deadline, drained).await;
     }
 }
 
-/// The end of a session without a transaction.
+/// Ends a session without a transaction, whose body has failed with this class of error, or at the
+/// deadline (`late`).
 pub(super) async fn end_operation<DB: Backend>(
     mut own: Box<OwnSession<DB>>,
-    core: &mut CallCore,
+    call: &mut CallState,
     defaults: &Defaults,
     failure: Option<Class>,
     late: bool,
-) -> End {
+) -> Following {
     if failure.is_none() {
-        finish_unread(own.view(), core).await;
+        finish_unread(own.view(), call).await;
     }
-    own.report(core, failure);
-    let state = &own.state;
-    let contradiction = state.contradiction().filter(|_| failure.is_none());
+    let body = own.report(call, failure);
+    let contradiction = own.state.contradiction().filter(|_| failure.is_none());
     let class = failure.or(contradiction.as_ref().map(Error::class));
-    let refined = class.map(|class| DB::refine(class, !core.op.read_only));
-    let untouched = state.untouched();
-    let spoiled = refined.is_some_and(is_spoiled);
-    let left = match state.left() {
+    let refined = class.map(|class| DB::refine(class, !call.op.read_only));
+    let left = match own.state.left() {
         // What went past dbop may be running still.
         Leftover::Transaction if late => Leftover::Unfinished,
-        _ if spoiled => Leftover::Unfinished,
+        _ if refined.is_some_and(is_spoiled) => Leftover::Unfinished,
         left => left,
     };
     let effect = match class {
         Some(class) => {
-            let (deadline, timer) = (core.deadline(), &mut core.timer);
+            let (deadline, timer) = (call.deadline(), &mut call.timer);
             Some(effect_of_statements(own.view(), class, deadline, timer).await)
         }
         None => None,
@@ -84,30 +83,24 @@ pub(super) async fn end_operation<DB: Backend>(
     lease.left = left;
     let was_dead = no_answer && lease.origin == Origin::Idle;
     let siblings = lease.pool_size().filter(|_| was_dead);
-    // Only where another attempt may follow does anyone have to wait for it.
-    give_back(lease, core, late || class.is_none()).await;
+    // The clean-up is waited for only where another attempt may follow.
+    give_back(lease, call, late || class.is_none()).await;
 
     let (Some(class), Some(effect)) = (refined, effect) else {
-        return End::Keep(core.conclude(Outcome::Committed));
+        return Following::Return(call.conclude(Outcome::Committed));
     };
-    if let Some(siblings) = siblings
-        && effect == Effect::None
-        && !core.is_last()
-        && core.may_draw_again(siblings)
-    {
-        // It had been lost while it was idle, which is no attempt at all.
-        return End::Again;
+    let failed = FailedAttempt {
+        // A connection that was lost while it was idle has seen no attempt at all.
+        at_once: siblings.map(|of| AtOnce::DeadConnection { of }),
+        ..FailedAttempt::of_body(class, effect, body)
+    };
+    if call.follow(defaults, &failed).await {
+        return Following::Attempt;
     }
-    // A body that fails without having touched its session failed at something else, and whether
-    // that can be repeated is not known here.
-    let repeat = if untouched { Effect::Possible } else { effect };
-    if core.try_again(defaults, class, repeat).await {
-        return End::Again;
-    }
-    let outcome = core.conclude(effect.outcome());
+    let outcome = call.conclude(effect.outcome());
     match contradiction {
-        Some(error) => End::Replace(error, outcome),
-        None => End::Keep(outcome),
+        Some(error) => Following::Replace(error, outcome),
+        None => Following::Return(outcome),
     }
 }
 
@@ -118,79 +111,92 @@ fn is_spoiled(class: Class) -> bool {
         || (class.kind == Kind::ReadOnly && class.category == Category::Transient)
 }
 
-/// The end of a transaction: commit it, or roll it back.
+/// Ends a transaction: commits it, or rolls it back. `kept`: the result that a `once` call stores.
 pub(super) async fn end_transaction<DB: Backend>(
     mut own: Box<OwnSession<DB>>,
-    core: &mut CallCore,
+    call: &mut CallState,
     defaults: &Defaults,
     failure: Option<Class>,
     late: bool,
     kept: Option<String>,
-) -> End {
+) -> Following {
     own.state.stop_idling(Instant::now());
-    own.report(core, failure);
+    let body = own.report(call, failure);
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {
             // Was what the body did past dbop still inside the transaction?
-            drop(verdict(&mut own, core).await);
+            drop(verdict(&mut own, call).await);
         }
-        return roll_back(own, core, defaults, (class, None), late).await;
+        let why = RollBack {
+            class,
+            error: None,
+            body,
+            late,
+        };
+        return roll_back(own, call, defaults, why).await;
     }
-    match verdict(&mut own, core).await {
+    match verdict(&mut own, call).await {
         Undo::No => {}
         Undo::Quietly => {
-            let outcome = core.conclude(own.effect(false).outcome());
-            core.due = undo(own, core, false).await.for_later();
-            core.run_due().await;
-            return End::Keep(outcome);
+            let outcome = call.conclude(own.effect(false).outcome());
+            call.due = undo(own, call, false).await.for_later();
+            call.run_due().await;
+            return Following::Return(outcome);
         }
         Undo::WithError(error) => {
-            let failed = (error.class(), Some(error));
-            return roll_back(own, core, defaults, failed, false).await;
+            let why = RollBack::with(error, body, false);
+            return roll_back(own, call, defaults, why).await;
         }
     }
-    if let (Some(marker), Some(result)) = (&core.once, kept) {
-        let storing = marker.store(own.view(), core.op, &result);
-        let deadline = core.until.expect("the call has entered");
-        let stored = core.timer.until(deadline, Box::pin(storing)).await;
+    if let (Some(marker), Some(result)) = (&call.once, kept) {
+        let storing = marker.store(own.view(), call.op, &result);
+        let deadline = call.deadline();
+        let stored = call.timer.until(deadline, Box::pin(storing)).await;
         let late = stored.is_err();
         let stored = stored.unwrap_or_else(|_| Err(Error::deadline("its result to be stored")));
         if let Err(error) = stored {
-            let failed = (error.class(), Some(error));
-            return roll_back(own, core, defaults, failed, late).await;
+            let why = RollBack::with(error, body, late);
+            return roll_back(own, call, defaults, why).await;
         }
     }
-    core.committing = true;
-    let committed = commit::commit(
-        own,
-        core.deadline(),
-        std::mem::take(&mut core.timer),
-        core.op,
-        core.take_place(),
-    )
-    .await;
-    core.committing = false;
-    let (failure, effect) = match committed {
+    commit(own, call, defaults, body).await
+}
+
+/// Commits a transaction, whose hooks run before this returns.
+async fn commit<DB: Backend>(
+    own: Box<OwnSession<DB>>,
+    call: &mut CallState,
+    defaults: &Defaults,
+    body: BodyRan,
+) -> Following {
+    call.commits();
+    let timer = std::mem::take(&mut call.timer);
+    let permit = call.permit.take();
+    let NotCommitted {
+        error,
+        outcome,
+        unanswered,
+        due,
+        permit,
+    } = match commit::commit(own, call.deadline(), timer, call.op, permit).await {
         Committed::Yes(took) => {
-            core.answered(took);
-            return End::Keep(core.conclude(Outcome::Committed));
+            call.report_answer(took);
+            return Following::Return(call.conclude(Outcome::Committed));
         }
-        Committed::No(failure) => (failure, Effect::None),
-        Committed::Unknown(failure, unanswered) => {
-            if let Some(waited) = unanswered {
-                core.unanswered(waited);
-            }
-            (failure, Effect::Possible)
-        }
+        Committed::No(not_committed) => not_committed,
     };
-    let commit::Failed { error, due, place } = failure;
-    core.due = due.for_later();
-    core.keep_place(place);
-    failed(core, defaults, (error.class(), Some(error)), effect).await
+    if let Some(waited) = unanswered {
+        call.report_silence(waited);
+    }
+    call.due = due.for_later();
+    call.permit = permit;
+    let effect = Effect::of(outcome);
+    let failed = FailedAttempt::of_body(error.class(), effect, body);
+    after_transaction(call, defaults, &failed, Some(error)).await
 }
 
 /// Whether a transaction whose body said `Ok` may be committed.
-async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, core: &mut CallCore) -> Undo {
+async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) -> Undo {
     let ask = own.state.opaque || own.state.mid_statement();
     let View { conn, state } = own.view();
     let depth = DB::TransactionManager::get_transaction_depth(conn);
@@ -205,7 +211,7 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, core: &mut CallCore) -> 
         tx.found_ended();
     }
     if ask || state.suspicion().is_some() {
-        let deadline = core.deadline();
+        let deadline = call.deadline();
         let asking = Box::pin(async {
             session::settle_suspicion::<DB>(conn, state).await?;
             if ask {
@@ -214,7 +220,7 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, core: &mut CallCore) -> 
             Ok::<_, sqlx::Error>(())
         });
         // A question that fails leaves its error in the state.
-        if core.timer.until(deadline, asking).await.is_err() {
+        if call.timer.until(deadline, asking).await.is_err() {
             if let Some(tx) = &mut own.state.tx {
                 tx.is_not_answered();
             }
@@ -224,40 +230,60 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, core: &mut CallCore) -> 
     own.state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0))
 }
 
-/// Rolls back because of `failed_with`: a class of error, and the error if it is not the body's.
-async fn roll_back<DB: Backend>(
-    own: Box<OwnSession<DB>>,
-    core: &mut CallCore,
-    defaults: &Defaults,
-    failed_with: (Class, Option<Error>),
+/// Why a transaction is rolled back.
+struct RollBack {
+    class: Class,
+    /// `None`: the body has returned the error itself.
+    error: Option<Error>,
+    body: BodyRan,
+    /// The deadline has passed, so nothing is waited for.
     late: bool,
-) -> End {
-    let (class, error) = failed_with;
-    let refined = DB::refine(class, !core.op.read_only);
-    let effect = own.effect(late);
-    // What went past the transaction is covered by no marker.
-    core.single |= core.op.once && effect == Effect::Possible;
-    let at_once = late || is_spoiled(refined);
-    core.due = undo(own, core, at_once).await.for_later();
-    failed(core, defaults, (refined, error), effect).await
 }
 
-/// The transaction is gone; is there another attempt?
-async fn failed(
-    core: &mut CallCore,
-    defaults: &Defaults,
-    failed_with: (Class, Option<Error>),
-    effect: Effect,
-) -> End {
-    let (class, error) = failed_with;
-    if core.try_again(defaults, class, effect).await {
-        return End::Again;
+impl RollBack {
+    fn with(error: Error, body: BodyRan, late: bool) -> Self {
+        Self {
+            class: error.class(),
+            error: Some(error),
+            body,
+            late,
+        }
     }
-    let outcome = core.conclude(effect.outcome());
-    core.run_due().await;
+}
+
+async fn roll_back<DB: Backend>(
+    own: Box<OwnSession<DB>>,
+    call: &mut CallState,
+    defaults: &Defaults,
+    why: RollBack,
+) -> Following {
+    let class = DB::refine(why.class, !call.op.read_only);
+    let effect = own.effect(why.late);
+    let at_once = why.late || is_spoiled(class);
+    call.due = undo(own, call, at_once).await.for_later();
+    let body = BodyRan {
+        past_transaction: effect == Effect::Possible,
+        ..why.body
+    };
+    let failed = FailedAttempt::of_body(class, effect, body);
+    after_transaction(call, defaults, &failed, why.error).await
+}
+
+/// The transaction is gone. Ends the call unless there is another attempt.
+async fn after_transaction(
+    call: &mut CallState,
+    defaults: &Defaults,
+    failed: &FailedAttempt,
+    error: Option<Error>,
+) -> Following {
+    if call.follow(defaults, failed).await {
+        return Following::Attempt;
+    }
+    let outcome = call.conclude(failed.effect.outcome());
+    call.run_due().await;
     match error {
-        Some(error) => End::Replace(error, outcome),
-        None => End::Keep(outcome),
+        Some(error) => Following::Replace(error, outcome),
+        None => Following::Return(outcome),
     }
 }
 
@@ -265,14 +291,14 @@ async fn failed(
 /// is not the caller's: a connection that cannot roll back is discarded, which does.
 pub(super) async fn undo<DB: Backend>(
     mut own: Box<OwnSession<DB>>,
-    core: &mut CallCore,
+    call: &mut CallState,
     at_once: bool,
 ) -> Due {
-    let deadline = core.deadline();
+    let deadline = call.deadline();
     let usable = !at_once && own.state.left() != Leftover::Unfinished && {
         let conn = own.view().conn;
         let rolling_back = DB::TransactionManager::rollback(conn);
-        let rolled_back = core.timer.until(deadline, rolling_back).await;
+        let rolled_back = call.timer.until(deadline, rolling_back).await;
         if let Ok(Err(error)) = &rolled_back {
             tracing::debug!(%error, "rollback failed; the connection is discarded");
         }
@@ -288,16 +314,16 @@ pub(super) async fn undo<DB: Backend>(
     let (mut lease, hooks) = own.take();
     let due = Due::new(hooks, outcome, op);
     lease.left = left;
-    give_back(lease, core, at_once).await;
+    give_back(lease, call, at_once).await;
     due
 }
 
 /// Gives the connection back. Where an attempt may follow, it first waits until what was left on
 /// this one is gone; that goes on by itself when the deadline passes.
-async fn give_back<DB: Backend>(lease: Lease<DB>, core: &mut CallCore, at_once: bool) {
+async fn give_back<DB: Backend>(lease: Lease<DB>, call: &mut CallState, at_once: bool) {
     if at_once {
         drop(lease);
     } else {
-        lease.give_back(core.deadline(), &mut core.timer).await;
+        lease.give_back(call.deadline(), &mut call.timer).await;
     }
 }

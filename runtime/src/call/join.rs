@@ -3,8 +3,8 @@
 use sqlx::SqlSafeStr;
 use tokio::time::Instant;
 
-use super::attempt::End;
-use super::state::CallCore;
+use super::call_loop::Following;
+use super::state::{CallState, Clock};
 use crate::backend::Backend;
 use crate::error::{Category, Class, Error, Kind, Outcome, Result, Retry, SharedError};
 use crate::once::{self, Claim, Marker};
@@ -37,13 +37,15 @@ struct Outer {
     was_clean: bool,
 }
 
-impl CallCore {
+impl CallState {
     /// Joins the caller's session, if that can give what the operation asks for.
     pub(super) fn join<'a, DB: Backend>(&mut self, view: View<'a, DB>) -> Result<Join<'a, DB>> {
         let op = self.op;
-        self.joined = true;
-        self.single = true;
-        self.attempts = 1;
+        self.attempts.made = 1;
+        self.clock = Clock::Joined {
+            deadline: view.state.deadline,
+            watched: false,
+        };
         if let Err(error) = fits(op, view.state) {
             // A call in a savepoint that did nothing has nothing to undo, either.
             if !op.in_savepoint() {
@@ -66,8 +68,10 @@ impl CallCore {
             Some(timeout) => outer.deadline.min(Instant::now() + timeout.min(FOREVER)),
             None => outer.deadline,
         };
-        self.until = Some(deadline);
-        self.hurries = deadline < outer.deadline;
+        self.clock = Clock::Joined {
+            deadline,
+            watched: deadline < outer.deadline,
+        };
         view.state.op = op;
         view.state.read_only |= op.read_only;
         view.state.deadline = deadline;
@@ -166,10 +170,10 @@ impl<DB: Backend> Join<'_, DB> {
     /// The end of a call that is no savepoint, which waits for nothing.
     pub(super) fn end(
         mut self,
-        core: &mut CallCore,
+        call: &mut CallState,
         failed: Option<FailedJoin>,
         late: bool,
-    ) -> End {
+    ) -> Following {
         self.hand_back(late);
         let was_clean = self.outer.was_clean;
         let (is_err, state) = (failed.is_some(), self.view().state);
@@ -184,17 +188,17 @@ impl<DB: Backend> Join<'_, DB> {
                 _ => None,
             },
         };
-        self.conclude(core, is_err, replaced)
+        self.conclude(call, is_err, replaced)
     }
 
     /// The end of one that is.
     pub(super) async fn close(
         mut self,
-        core: &mut CallCore,
+        call: &mut CallState,
         failed: bool,
         late: bool,
         kept: Option<String>,
-    ) -> End {
+    ) -> Following {
         let cut_off = self.hand_back(late);
         let op = self.op;
         let replaced = match &mut self.entered {
@@ -203,7 +207,7 @@ impl<DB: Backend> Join<'_, DB> {
             _ if cut_off => None,
             Entered::Plain(_) => None,
             Entered::Nested(savepoint) => {
-                let stored = match (&core.once, kept) {
+                let stored = match (&call.once, kept) {
                     (Some(marker), Some(result)) => {
                         Box::pin(marker.store(savepoint.view(), op, &result)).await
                     }
@@ -214,7 +218,7 @@ impl<DB: Backend> Join<'_, DB> {
                 stored.and(closed).err()
             }
         };
-        self.conclude(core, failed, replaced)
+        self.conclude(call, failed, replaced)
     }
 
     /// The body has ended; `true` if a statement of it still runs, which aborts the transaction.
@@ -231,17 +235,22 @@ impl<DB: Backend> Join<'_, DB> {
         cut_off
     }
 
-    fn conclude(&mut self, core: &mut CallCore, is_err: bool, replaced: Option<Error>) -> End {
+    fn conclude(
+        &mut self,
+        call: &mut CallState,
+        is_err: bool,
+        replaced: Option<Error>,
+    ) -> Following {
         let state = self.view().state;
         let outcome = match is_err || replaced.is_some() {
             false => Outcome::Committed,
             true if state.tx.is_some() || state.untouched() => Outcome::RolledBack,
             true => Outcome::Unknown,
         };
-        let outcome = core.conclude(outcome);
+        let outcome = call.conclude(outcome);
         match replaced {
-            Some(error) => End::Replace(error, outcome),
-            None => End::Keep(outcome),
+            Some(error) => Following::Replace(error, outcome),
+            None => Following::Return(outcome),
         }
     }
 }

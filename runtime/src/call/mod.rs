@@ -28,11 +28,14 @@
 mod args;
 mod attempt;
 mod begin;
+mod call_loop;
 mod commit;
 mod end;
+mod enter;
 mod join;
 mod on_connection;
 mod own;
+mod prepare;
 mod reports;
 mod result;
 mod retry;
@@ -44,13 +47,13 @@ mod unscoped;
 pub use args::{Arg, Attempted, Replay, replay};
 pub use attempt::Attempt;
 #[cfg(feature = "blocking")]
-pub(crate) use begin::is_queue;
+pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
-pub(crate) use commit::GRACE;
+pub(crate) use commit::{CommitAnswer, GRACE};
 #[cfg(feature = "blocking")]
-pub(crate) use result::ResultOf;
+pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
 pub use run::Body;
 pub use scoped::Call;
 #[cfg(feature = "blocking")]
-pub(crate) use state::{CallCore, Running};
+pub(crate) use state::{CallState, Permit};
 pub use unscoped::{Unscoped, UnscopedAttempt};

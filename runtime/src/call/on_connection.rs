@@ -14,49 +14,70 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::end;
-use super::state::CallCore;
+use super::call_loop::{Following, NotOpened, Opening};
+use super::end::{effect_of_statements, finish_unread};
+use super::state::CallState;
 use crate::backend::Backend;
-use crate::error::{Class, Error, Outcome, Result};
+use crate::error::{Class, Error, Outcome};
 use crate::session::{State, View};
 
 /// How long after the deadline the connection may take to end the statement that was cut off.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The caller's connection, before the call has looked at it.
+pub(super) struct CallersConnection<'a, DB: Backend> {
+    /// Taken by the one attempt.
+    conn: Option<&'a mut DB::Connection>,
+}
+
+/// A session on the caller's connection.
 #[derive(Debug)]
-pub(super) struct Raw<'a, DB: Backend> {
+pub(super) struct CallersSession<'a, DB: Backend> {
     conn: &'a mut DB::Connection,
     state: Box<State>,
     limit: Option<DB::RawLimit>,
 }
 
-impl<'a, DB: Backend> Raw<'a, DB> {
-    pub(super) async fn open(conn: &'a mut DB::Connection, core: &mut CallCore) -> Result<Self> {
-        core.attempts += 1;
-        core.single = true;
-        let mut state = State::new(core.op, core.deadline(), core.longest_poll, None);
-        // Whoever owns the connection did not ask for a guard, and nothing is replayed on it.
+impl<'a, DB: Backend> CallersConnection<'a, DB> {
+    pub(super) fn new(conn: &'a mut DB::Connection) -> Self {
+        Self { conn: Some(conn) }
+    }
+}
+
+impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
+    type Session = CallersSession<'a, DB>;
+
+    async fn open(&mut self, call: &mut CallState) -> Result<Self::Session, NotOpened> {
+        // Nothing is replayed on a connection of which nothing is known.
+        call.attempts.most = 1;
+        let conn = self.conn.take();
+        let conn = conn.expect("there is one attempt, and no replacement of its connection");
+        let mut state = State::new(call.op, call.deadline(), call.longest_poll, None);
+        // Whoever owns the connection did not ask for a guard.
         state.read_only = false;
         state.cannot_write = false;
-        let mut raw = Self {
+        let mut session = CallersSession {
             conn,
             state: Box::new(state),
             limit: None,
         };
-        if core.hurries {
-            let deadline = core.deadline();
+        if let Some(deadline) = call.watched_deadline() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let limiting = Box::pin(DB::limit_raw(raw.conn, left));
+            let limiting = Box::pin(DB::limit_raw(session.conn, left));
             // In a transaction that is aborted nothing can be set, and the body's first statement is
             // refused as well.
-            raw.limit = match core.timer.until(deadline, limiting).await {
+            session.limit = match call.timer.until(deadline, limiting).await {
                 Ok(limit) => limit.ok(),
-                Err(_) => return Err(Error::deadline("an answer on the caller's connection")),
+                Err(_) => {
+                    return Err(Error::deadline("an answer on the caller's connection").into());
+                }
             };
         }
-        Ok(raw)
+        Ok(session)
     }
+}
 
+impl<DB: Backend> CallersSession<'_, DB> {
     pub(super) fn view(&mut self) -> View<'_, DB> {
         View {
             conn: self.conn,
@@ -64,25 +85,24 @@ impl<'a, DB: Backend> Raw<'a, DB> {
         }
     }
 
-    /// The end of a call whose body has failed with this class of error, or at the deadline (`late`);
-    /// what became of its effect, and an error that takes the place of the body's `Ok`.
+    /// Ends a call whose body has failed with this class of error, or at the deadline (`late`).
     pub(super) async fn end(
         mut self,
-        core: &mut CallCore,
+        call: &mut CallState,
         failure: Option<Class>,
         late: bool,
-    ) -> (Outcome, Option<Error>) {
-        let deadline = core.deadline();
+    ) -> Following {
+        let deadline = call.deadline();
         if failure.is_none() {
-            end::finish_unread(self.view(), core).await;
+            finish_unread(self.view(), call).await;
         }
         let contradiction = self.state.contradiction();
         let contradiction = contradiction.filter(|_| failure.is_none());
         let outcome = match failure.or(contradiction.as_ref().map(Error::class)) {
             None => Outcome::Committed,
             Some(class) => {
-                let timer = &mut core.timer;
-                let effect = end::effect_of_statements(self.view(), class, deadline, timer).await;
+                let timer = &mut call.timer;
+                let effect = effect_of_statements(self.view(), class, deadline, timer).await;
                 effect.outcome()
             }
         };
@@ -92,13 +112,16 @@ impl<'a, DB: Backend> Raw<'a, DB> {
             }
             let lifting = Box::pin(DB::lift_limit(self.conn, limit));
             let until = deadline.max(Instant::now()) + GRACE;
-            let _ = core.timer.until(until, lifting).await;
+            let _ = call.timer.until(until, lifting).await;
         }
-        (outcome, contradiction)
+        match contradiction {
+            Some(error) => Following::Replace(error, outcome),
+            None => Following::Return(outcome),
+        }
     }
 }
 
-impl<DB: Backend> Drop for Raw<'_, DB> {
+impl<DB: Backend> Drop for CallersSession<'_, DB> {
     fn drop(&mut self) {
         if let Some(limit) = &self.limit
             && self.state.mid_statement()

@@ -2,7 +2,8 @@
 
 use tokio::time::Instant;
 
-use super::state::CallCore;
+use super::retry::BodyRan;
+use super::state::CallState;
 use crate::backend::{Backend, Leftover};
 use crate::error::{Class, Effect};
 use crate::pool::Lease;
@@ -61,18 +62,22 @@ impl<DB: Backend> OwnSession<DB> {
         }
     }
 
-    /// Tells the circuit breaker, and the pool, what the statements have shown.
-    pub(super) fn report(&mut self, core: &mut CallCore, failure: Option<Class>) {
+    /// Tells the circuit breaker and the pool what the statements have shown, and returns what is
+    /// known of the body.
+    pub(super) fn report(&mut self, call: &mut CallState, failure: Option<Class>) -> BodyRan {
         let ends = failure.is_some_and(|class| class.kind.ends_session());
         let lost = self.state.broken || (self.state.opaque && ends);
         let lease = self.lease.as_mut().expect("held until its end");
-        core.ran(&self.state, lease.origin, failure);
-        // Replayed, it might write a second time.
-        core.unguarded |= self.state.read_only && !self.state.is_guarded();
-        core.left_running |= self.state.mid_statement();
+        call.report_statements(&self.state, lease.origin, failure);
         if lost {
             self.state.broken = true;
             lease.was_lost();
+        }
+        BodyRan {
+            elsewhere: self.state.tx.is_none() && self.state.untouched(),
+            unguarded: self.state.read_only && !self.state.is_guarded(),
+            left_running: self.state.mid_statement(),
+            past_transaction: false,
         }
     }
 

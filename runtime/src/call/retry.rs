@@ -1,63 +1,242 @@
-//! Whether a failed attempt is followed by another.
+//! What follows a failed attempt: the one place that decides it.
+//!
+//! A wrong retry applies a payment twice; a missed one is an error that the caller sees. So two things
+//! have to be known before an attempt is followed by another: that the fault may pass, and that a
+//! second run does no harm.
+//!
+//! | what is known of the failed attempt | what follows |
+//! |---|---|
+//! | the table it missed has been made | another at once |
+//! | its connection was dead before anything was sent | another at once, on another connection; as often as the pool may have connections |
+//! | no body has run, and somebody else holds the lock it needs | another after a wait in the queue for that lock |
+//! | no attempt is left, or the circuit is open | the error |
+//! | its body may have lifted the guard that keeps it from writing, and something may have been written | the error |
+//! | it may have had an effect, and the operation is neither `read_only`, `idempotent` nor `once` | the error |
+//! | its fault does not pass: it is not transient, or the next attempt would meet the same limit | the error |
+//! | the deadline comes before the next attempt, or the budget for outages is used up | the error |
+//! | anything else | another after back-off |
+//!
+//! The first three rows count as no attempt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tracing::Span;
 
-use crate::error::{Category, Class, Effect, Kind, Retry};
+use super::state::{CallState, Phase};
+use crate::error::{Category, Class, Effect, Error, Kind, Retry};
 use crate::op::Op;
-use crate::policy::{Budget, Policy};
+use crate::policy::{Circuit, Defaults};
 
-/// The one place that decides whether a failed attempt is followed by another: the wait before it,
-/// or `None`.
-///
-/// A wrong retry applies a payment twice; a missed one is an error the caller sees. So both have
-/// to be known: that the fault may pass, and that a second run does no harm.
-pub(crate) fn next_wait(
-    op: &Op,
-    default: Policy,
-    budget: &Budget,
-    failed: (Class, Effect),
-    attempts: u32,
-    deadline: Instant,
-) -> Option<Duration> {
-    let (class, effect) = failed;
-    let may_pass = (class.category == Category::Transient && !is_own_limit(class))
-        || (class.category == Category::Ambiguous && op.repeatable());
-    let harmless = effect == Effect::None || op.repeatable();
-    if !may_pass || !harmless {
-        return None;
+/// What is known of an attempt that has failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailedAttempt {
+    pub(crate) class: Class,
+    /// Whether something of the attempt may be in the database.
+    pub(crate) effect: Effect,
+    /// Why another attempt may begin at once.
+    pub(crate) at_once: Option<AtOnce>,
+    /// `None` if no body has run.
+    pub(crate) body: Option<BodyRan>,
+}
+
+/// Why another attempt may begin at once, and counts as none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AtOnce {
+    /// The table that the attempt missed has been made.
+    TableMade,
+    /// The connection had been lost while it was idle, or was ended by an administrator. Its pool may
+    /// have this many connections, and each may be as dead.
+    DeadConnection { of: u32 },
+}
+
+/// What is known of the body of a failed attempt.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BodyRan {
+    /// The body has failed without using its session. What it failed at may have had an effect
+    /// elsewhere.
+    pub(crate) elsewhere: bool,
+    /// The body was declared to read only, and may have lifted what keeps it from writing.
+    pub(crate) unguarded: bool,
+    /// A statement that the body has let go of may be running still.
+    pub(crate) left_running: bool,
+    /// What may be in the database went past the transaction, so no marker covers it.
+    pub(crate) past_transaction: bool,
+}
+
+impl FailedAttempt {
+    /// No body has run, so nothing can have been applied.
+    pub(crate) fn before_body(error: &Error) -> Self {
+        Self {
+            class: error.class(),
+            effect: Effect::None,
+            at_once: None,
+            body: None,
+        }
     }
-    let policy = op.policy(default);
-    let outage = is_outage(class.kind);
-    let allowed = if outage {
-        policy.outage_attempts
-    } else {
-        policy.attempts
+
+    /// A body has run.
+    pub(crate) fn of_body(class: Class, effect: Effect, body: BodyRan) -> Self {
+        Self {
+            class,
+            effect,
+            at_once: None,
+            body: Some(body),
+        }
+    }
+
+    /// Whether no body has run because somebody else holds the lock it needs, and lets go of it
+    /// soon: another process that writes to the file, or another call with the same key. A
+    /// statement's own timeout may be shorter than the time for which another call has the marker.
+    pub(crate) fn waits_for_lock(&self, op: &Op) -> bool {
+        let kind = self.class.kind;
+        let is_lock = matches!(kind, Kind::Lock | Kind::Serialization | Kind::Deadlock);
+        self.body.is_none() && (is_lock || (op.once && kind == Kind::Timeout))
+    }
+
+    /// Whether a second run could do something a second time.
+    fn may_repeat(&self) -> bool {
+        self.effect == Effect::Possible || self.body.is_some_and(|body| body.elsewhere)
+    }
+
+    /// Whether the fault may be gone at the next attempt.
+    fn may_pass(&self, op: &Op) -> bool {
+        let Class { category, .. } = self.class;
+        (category == Category::Transient && !is_own_limit(self.class))
+            || (category == Category::Ambiguous && op.repeatable())
+    }
+
+    /// Whether what the attempt has sent may be running still. That must not land after what the next
+    /// attempt does. A marker sees to that by itself.
+    fn may_run_on(&self, op: &Op) -> bool {
+        let kind = self.class.kind;
+        let left_running = self.body.is_some_and(|body| body.left_running);
+        !op.once && (is_outage(kind) || kind == Kind::Timeout || left_running)
+    }
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The call fails.
+    Error,
+    /// Another attempt at once.
+    AtOnce,
+    /// Another attempt after a wait in the queue for a lock.
+    Queue(Duration),
+    /// Another attempt after back-off.
+    Attempt(Duration),
+}
+
+/// Decides by the table at the top of this file.
+fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
+    let (op, attempts) = (call.op, &call.attempts);
+    match failed.at_once {
+        Some(AtOnce::TableMade) => return Next::AtOnce,
+        Some(AtOnce::DeadConnection { of })
+            if attempts.replaced < of
+                && failed.effect == Effect::None
+                && (failed.body.is_none() || !attempts.is_last()) =>
+        {
+            return Next::AtOnce;
+        }
+        _ => {}
+    }
+    let policy = op.policy(defaults.retry);
+    let left = || call.deadline().saturating_duration_since(Instant::now());
+    if failed.waits_for_lock(op) {
+        let wait = policy.backoff(attempts.queued + 1);
+        let wait = wait.max(Duration::from_millis(1));
+        if wait < left() {
+            return Next::Queue(wait);
+        }
+    }
+    // What the caller learns is why the attempt failed, and not that it was not followed by another.
+    let is_open = |circuit: &Arc<Circuit>| circuit.is_open();
+    if attempts.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
+        return Next::Error;
+    }
+    if failed.may_repeat() && !is_harmless(op, failed) || !failed.may_pass(op) {
+        return Next::Error;
+    }
+    let outage = is_outage(failed.class.kind);
+    let allowed = match outage {
+        true => policy.outage_attempts,
+        false => policy.attempts,
     };
-    if attempts >= allowed {
-        return None;
+    if attempts.made >= allowed {
+        return Next::Error;
     }
-    let wait = policy.backoff(attempts);
-    if wait >= deadline.saturating_duration_since(Instant::now()) {
-        return None;
+    let mut wait = policy.backoff(attempts.made);
+    if failed.may_repeat() && !op.read_only && failed.may_run_on(op) {
+        wait = wait.max(call.until_ended.get());
     }
-    if outage && !budget.withdraw() {
-        return None;
+    if wait >= left() || (outage && !defaults.budget.withdraw()) {
+        return Next::Error;
     }
-    Some(wait)
+    Next::Attempt(wait)
+}
+
+/// Whether a second run does no harm even if the first has had an effect.
+fn is_harmless(op: &Op, failed: &FailedAttempt) -> bool {
+    let body = failed.body.unwrap_or_default();
+    op.repeatable() && !body.unguarded && !(op.once && body.past_transaction)
+}
+
+impl CallState {
+    /// Decides what follows a failed attempt whose connection has been given back, and waits for it.
+    /// `true`: there is another attempt.
+    pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
+        self.phase = Phase::Waiting;
+        match next(self, failed, defaults) {
+            Next::Error => false,
+            Next::AtOnce => {
+                if matches!(failed.at_once, Some(AtOnce::DeadConnection { .. })) {
+                    self.attempts.replaced += 1;
+                }
+                self.attempts.made -= 1;
+                true
+            }
+            Next::Queue(wait) => {
+                self.attempts.queued += 1;
+                self.pause(failed.class, wait).await;
+                self.attempts.made -= 1;
+                true
+            }
+            Next::Attempt(wait) => {
+                self.attempts.may_have_effect |= failed.may_repeat() && !self.op.read_only;
+                self.attempts.stale_plans = failed.class.kind == Kind::StalePlan;
+                self.pause(failed.class, wait).await;
+                self.ask_breaker(defaults).is_ok()
+            }
+        }
+    }
+
+    /// Waits before the next attempt, with an event that says so.
+    async fn pause(&self, class: Class, wait: Duration) {
+        tracing::info!(
+            parent: self.span().and_then(Span::id),
+            db.operation.name = self.op.name,
+            error.r#type = class.kind.as_str(),
+            dbop.attempt = self.attempts.made,
+            dbop.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "attempt failed and is retried"
+        );
+        sleep(wait).await;
+    }
 }
 
 /// Whether the database has ended a statement, or the pool a wait, at a limit that the next attempt
-/// would have as well. A deadline of ours is told from these by what it leaves open: whether what it
-/// cut off had an effect.
+/// would meet as well. A deadline of dbop's differs from these by what it leaves open: whether what
+/// was cut off had an effect.
 const fn is_own_limit(class: Class) -> bool {
     matches!((class.kind, class.retry), (Kind::Timeout, Retry::Always))
 }
 
-/// Faults of the server or the way to it; everything else that is transient is a conflict between
-/// sessions, which trying again resolves and does not burden an ailing server.
-pub(crate) fn is_outage(kind: Kind) -> bool {
+/// Whether the fault is one of the server or of the way to it. Every other transient fault is a conflict
+/// between sessions, which another attempt resolves without a burden on an ailing server.
+fn is_outage(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Serialization | Kind::Deadlock | Kind::Lock | Kind::StalePlan | Kind::Timeout
@@ -67,6 +246,9 @@ pub(crate) fn is_outage(kind: Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::state::Clock;
+    use crate::op::Retries;
+    use crate::policy::{CallSettings, Policy};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();
@@ -85,10 +267,41 @@ mod tests {
         }
     }
 
-    fn retried(op: &Op, class: Class, effect: Effect, attempts: u32) -> bool {
-        let far = Instant::now() + Duration::from_secs(60);
-        let budget = Budget::default();
-        next_wait(op, Policy::DEFAULT, &budget, (class, effect), attempts, far).is_some()
+    /// A call that has made so many attempts, and has this long.
+    fn call(op: &'static Op, made: u32, left: Duration) -> CallState {
+        let mut call = CallState::new(op, "test", Duration::ZERO);
+        let started = Instant::now();
+        call.clock = Clock::Outermost {
+            started,
+            deadline: started + left,
+            watched: true,
+        };
+        call.attempts.made = made;
+        call.attempts.most = match op.retry {
+            Retries::Never => 1,
+            _ => u32::MAX,
+        };
+        call
+    }
+
+    fn defaults(retry: Policy, retry_budget: (f64, f64)) -> Defaults {
+        let settings = CallSettings {
+            retry,
+            retry_budget,
+            ..CallSettings::default()
+        };
+        Defaults::new(&settings, Duration::ZERO, None)
+    }
+
+    fn next_after(call: &CallState, class: Class, effect: Effect, defaults: &Defaults) -> Next {
+        let failed = FailedAttempt::of_body(class, effect, BodyRan::default());
+        next(call, &failed, defaults)
+    }
+
+    fn retried(op: &'static Op, class: Class, effect: Effect, attempts: u32) -> bool {
+        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let call = call(op, attempts, Duration::from_secs(60));
+        next_after(&call, class, effect, &defaults) != Next::Error
     }
 
     #[test]
@@ -135,13 +348,10 @@ mod tests {
             cap: Duration::from_secs(3600),
             ..Policy::DEFAULT
         };
-        let soon = Instant::now() + Duration::from_millis(1);
-        let budget = Budget::default();
+        let call = call(&PLAIN, 1, Duration::from_millis(1));
+        let defaults = defaults(policy, (0.2, 10.0));
         let tries = (0..100)
-            .filter_map(|_| {
-                let failed = (CONFLICT, Effect::None);
-                next_wait(&PLAIN, policy, &budget, failed, 1, soon)
-            })
+            .filter(|_| next_after(&call, CONFLICT, Effect::None, &defaults) != Next::Error)
             .count();
         assert!(
             tries <= 1,
@@ -151,13 +361,101 @@ mod tests {
 
     #[test]
     fn conflicts_do_not_draw_on_the_outage_budget() {
-        let far = Instant::now() + Duration::from_secs(60);
-        let budget = Budget::new(0.0, 0.0);
-        let wait = |class| {
-            let failed = (class, Effect::None);
-            next_wait(&PLAIN, Policy::DEFAULT, &budget, failed, 1, far)
+        let call = call(&PLAIN, 1, Duration::from_secs(60));
+        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let next = |class| next_after(&call, class, Effect::None, &defaults);
+        assert_ne!(next(CONFLICT), Next::Error);
+        assert_eq!(next(OUTAGE), Next::Error);
+    }
+
+    #[test]
+    fn a_dead_connection_is_replaced_as_often_as_its_pool_may_have_connections() {
+        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let dead = FailedAttempt {
+            at_once: Some(AtOnce::DeadConnection { of: 2 }),
+            ..FailedAttempt::of_body(OUTAGE, Effect::None, BodyRan::default())
         };
-        assert!(wait(CONFLICT).is_some());
-        assert!(wait(OUTAGE).is_none());
+        let mut call = call(&PLAIN, 1, Duration::from_secs(60));
+        assert_eq!(next(&call, &dead, &defaults), Next::AtOnce);
+        call.attempts.replaced = 2;
+        assert_eq!(next(&call, &dead, &defaults), Next::Error);
+    }
+
+    #[test]
+    fn a_dead_connection_is_not_replaced_once_something_may_have_been_applied_or_arguments_moved() {
+        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let dead = |effect, body| FailedAttempt {
+            class: OUTAGE,
+            effect,
+            at_once: Some(AtOnce::DeadConnection { of: 2 }),
+            body,
+        };
+        let ran = Some(BodyRan::default());
+        let far = Duration::from_secs(60);
+        let applied = next(
+            &call(&PLAIN, 1, far),
+            &dead(Effect::Possible, ran),
+            &defaults,
+        );
+        assert_eq!(applied, Next::Error);
+        let moved = next(&call(&NEVER, 1, far), &dead(Effect::None, ran), &defaults);
+        assert_eq!(moved, Next::Error);
+        let untouched = next(&call(&NEVER, 1, far), &dead(Effect::None, None), &defaults);
+        assert_eq!(untouched, Next::AtOnce);
+    }
+
+    #[test]
+    fn a_lock_is_queued_for_without_an_attempt_only_before_a_body_has_run() {
+        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let lock = class(Category::Transient, Kind::Lock);
+        let call = call(&PLAIN, 5, Duration::from_secs(60));
+        let before = FailedAttempt {
+            body: None,
+            ..FailedAttempt::of_body(lock, Effect::None, BodyRan::default())
+        };
+        assert!(matches!(next(&call, &before, &defaults), Next::Queue(_)));
+        assert_eq!(
+            next_after(&call, lock, Effect::None, &defaults),
+            Next::Error
+        );
+    }
+
+    #[test]
+    fn a_body_that_may_have_written_without_its_guard_or_past_its_marker_is_not_run_again() {
+        static READS: Op = Op::operation("reads", "here", 1).read_only();
+        static ONCE: Op = Op::transaction("once", "here", 1).once();
+        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let far = Duration::from_secs(60);
+        let after = |op, body| {
+            let failed = FailedAttempt::of_body(CONFLICT, Effect::Possible, body);
+            next(&call(op, 1, far), &failed, &defaults)
+        };
+        let unguarded = BodyRan {
+            unguarded: true,
+            ..BodyRan::default()
+        };
+        let past = BodyRan {
+            past_transaction: true,
+            ..BodyRan::default()
+        };
+        assert_ne!(after(&READS, BodyRan::default()), Next::Error);
+        assert_eq!(after(&READS, unguarded), Next::Error);
+        assert_ne!(after(&ONCE, BodyRan::default()), Next::Error);
+        assert_eq!(after(&ONCE, past), Next::Error);
+    }
+
+    #[test]
+    fn what_may_be_running_still_is_waited_for_before_the_next_attempt() {
+        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let second = Duration::from_secs(1);
+        let mut call = call(&IDEMPOTENT, 1, 60 * second);
+        call.until_ended = crate::rt::Millis::new(second);
+        let waited = next_after(&call, OUTAGE, Effect::Possible, &defaults);
+        assert_eq!(waited, Next::Attempt(second));
+        let Next::Attempt(conflict) = next_after(&call, CONFLICT, Effect::Possible, &defaults)
+        else {
+            panic!("a conflict is tried again");
+        };
+        assert!(conflict < second);
     }
 }

@@ -1,9 +1,10 @@
 //! [`Call`]: a call that gets its session from what its caller passes.
 
 use super::attempt::{Attempt, Session};
-use super::on_connection::Raw;
-use super::result::{KeptOf, ResultOf};
-use super::state::CallCore;
+use super::begin::OwnSessions;
+use super::call_loop::CallLoop;
+use super::on_connection::CallersConnection;
+use super::result::KeptOf;
 use crate::backend::Backend;
 use crate::error::{Error, Outcome};
 use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
@@ -17,15 +18,7 @@ use crate::scope::{Scope, Source};
 pub struct Call<S, DB: Backend, R> {
     scope: S,
     source: fn(&mut S) -> Source<'_, DB>,
-    rest: Rest<R>,
-}
-
-/// The part of a call that each attempt borrows.
-#[derive(Debug)]
-pub(super) struct Rest<R> {
-    pub(super) core: CallCore,
-    pub(super) result: Option<R>,
-    pub(super) of: ResultOf<R>,
+    call: CallLoop<R>,
 }
 
 // Only the constructors ask for bounds, and keep what they give access to: an unmet one is then one
@@ -41,11 +34,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self {
             scope,
             source: S::source,
-            rest: Rest {
-                core: CallCore::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
-                result: None,
-                of: ResultOf::NEW,
-            },
+            call: CallLoop::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
         }
     }
 
@@ -67,105 +56,99 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self::operation(op, scope)
     }
 
-    /// The same, to take effect once for this key.
+    /// Lets the call take effect once for this key.
     #[must_use]
     pub fn once(mut self, key: OnceKey) -> Self
     where
         R: OnceResult,
     {
-        let Rest { core, result, of } = &mut self.rest;
-        of.once = Some(KeptOf::NEW);
+        self.call.of.once = Some(KeptOf::NEW);
         match Marker::new(key) {
-            Ok(marker) => core.once = Some(Box::new(marker)),
-            Err(error) => *result = Some((of.refused)(core.refused(error))),
+            Ok(marker) => self.call.state.once = Some(Box::new(marker)),
+            Err(error) => self.call.refuse(error),
         }
         self
     }
 
     /// The next attempt, with its session open; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<Attempt<'_, DB, R>> {
-        if self.rest.result.is_some() {
+        if self.call.is_over() {
             return None;
         }
-        let core = &mut self.rest.core;
+        let state = &mut self.call.state;
         let opened = match (self.source)(&mut self.scope) {
             // Without an await where there is nothing to wait for.
-            Source::Joined(view) => match core.join(view) {
-                Ok(join) if join.is_nested() => core.nest(join).await,
+            Source::Joined(view) => match state.join(view) {
+                Ok(join) if join.is_nested() => state.nest(join).await,
                 joined => joined.map(Claim::Won),
             }
             .map(|claim| claim.map(Session::Joined)),
-            source => open_session(core, source).await,
+            Source::Raw(conn) => {
+                let defaults = defaults_without_db();
+                let timeout = defaults.timeout_without_session;
+                let mut opening = CallersConnection::new(conn);
+                let opened = Box::pin(state.open(defaults, timeout, &mut opening)).await;
+                opened.map(|session| Claim::Won(Session::Callers(session)))
+            }
+            source => {
+                let (source, defaults) = match source {
+                    Source::Db(db) => {
+                        let pools = db.pools(state.op.read_only);
+                        (ConnectionSource::Ours(pools), db.defaults())
+                    }
+                    Source::Pool(pool) => (ConnectionSource::Callers(pool), defaults_without_db()),
+                    Source::Joined(_) | Source::Raw(_) => unreachable!("matched above"),
+                };
+                let mut opening = OwnSessions::new(source, defaults);
+                let opened = state
+                    .open(defaults, Some(defaults.timeout), &mut opening)
+                    .await;
+                opened.map(|claim| claim.map(|own| Session::Own { own, defaults }))
+            }
         };
         let over = match opened {
             Ok(Claim::Won(session)) => {
-                self.rest.core.begun();
+                self.call.state.body_begins();
                 return Some(Attempt {
-                    rest: &mut self.rest,
+                    call: &mut self.call,
                     session,
                 });
             }
             Ok(Claim::Settled(answer)) => Ok(answer),
             Err(error) => Err(error),
         };
-        let Rest { core, result, of } = &mut self.rest;
-        *result = Some(Box::pin(end_without(core, of, over)).await);
+        Box::pin(end_without_attempt(&mut self.call, over)).await;
         None
     }
 
     /// What the call returns.
-    pub fn finish(self) -> R {
-        self.rest
-            .result
-            .expect("`begin` returns `None` only once there is a result")
+    pub fn finish(mut self) -> R {
+        self.call.finish()
     }
 }
 
-/// The result of a call that has no attempt: another one has left it, or none could begin.
-async fn end_without<R>(core: &mut CallCore, of: &ResultOf<R>, over: Result<Answer, Error>) -> R {
+/// Ends a call that has no further attempt: another one has left its result, or none could begin.
+async fn end_without_attempt<R>(call: &mut CallLoop<R>, over: Result<Answer, Error>) {
     match over {
-        Ok(answer) => settled(core, of, answer).await,
+        Ok(answer) => settle(call, answer).await,
         Err(error) => {
-            core.run_due().await;
-            (of.refused)(core.refused(error))
+            call.state.run_due().await;
+            call.refuse(error);
         }
     }
 }
 
-/// The result that an earlier call with the same key has left.
-async fn settled<R>(core: &mut CallCore, of: &ResultOf<R>, answer: Answer) -> R {
-    let decode = of.once.as_ref().map(|kept| kept.decode);
+/// Ends a call with the result that an earlier call with the same key has left.
+async fn settle<R>(call: &mut CallLoop<R>, answer: Answer) {
     let (result, outcome) = match answer.result {
         Ok(json) => {
-            let decode = decode.expect("only a `once` call is settled");
-            let kept = decode(&json);
-            (kept.unwrap_or_else(of.refused), Outcome::Committed)
+            let kept = call.of.once.as_ref();
+            let decode = kept.expect("only a `once` call is settled").decode;
+            let result = decode(&json).unwrap_or_else(call.of.refused);
+            (result, Outcome::Committed)
         }
-        Err((error, outcome)) => ((of.refused)(error), outcome),
+        Err((error, outcome)) => ((call.of.refused)(error), outcome),
     };
-    core.settle(answer.own, outcome).await;
-    core.end(of, result, outcome)
-}
-
-async fn open_session<'a, DB: Backend>(
-    core: &mut CallCore,
-    source: Source<'a, DB>,
-) -> Result<Claim<Session<'a, DB>>, Error> {
-    let (place, defaults) = match source {
-        Source::Joined(_) => unreachable!("it has joined"),
-        Source::Raw(conn) => {
-            let defaults = defaults_without_db();
-            core.enter(defaults, defaults.timeout_without_session)
-                .await?;
-            let raw = Box::pin(Raw::open(conn, core)).await?;
-            return Ok(Claim::Won(Session::Raw(raw)));
-        }
-        Source::Db(db) => (
-            ConnectionSource::Ours(db.pools(core.op.read_only)),
-            db.defaults(),
-        ),
-        Source::Pool(pool) => (ConnectionSource::Callers(pool), defaults_without_db()),
-    };
-    let opened = core.open(&place, defaults).await?;
-    Ok(opened.map(|own| Session::Own { own, defaults }))
+    call.state.settle(answer.own, outcome).await;
+    call.end(result, outcome);
 }

@@ -1,327 +1,229 @@
-//! [`CallCore`]: what a call keeps between its attempts, whatever its types.
+//! [`CallState`]: what a call keeps between its attempts, whatever its types.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{Span, field};
 
-use super::result::ResultOf;
-use super::retry;
 use super::run::Body;
-use crate::error::{Category, Class, Effect, Ended, Error, Kind, Outcome, Result, Retry};
+use crate::error::{Ended, Error, Kind, Outcome};
 use crate::once::Marker;
-use crate::op::{Limit, Op, Retries};
-use crate::policy::{Circuit, Defaults, Pass};
-use crate::rt::{FOREVER, Millis, Timer};
+use crate::op::Op;
+use crate::policy::Pass;
+use crate::rt::{Millis, Timer};
 use crate::session::Due;
 
 #[derive(Debug)]
-pub(crate) struct CallCore {
+pub(crate) struct CallState {
     pub(crate) op: &'static Op,
-    /// Of an outermost call.
-    started: Option<Instant>,
-    /// Its deadline, from when it has entered or joined.
-    pub(crate) until: Option<Instant>,
-    /// How long after a connection was lost the database has ended what ran on it.
-    until_ended: Millis,
-    pub(crate) attempts: u32,
-    /// There is no second attempt: the caller's connection or transaction is used.
-    pub(crate) single: bool,
-    /// It runs inside another call, which does the counting.
-    pub(crate) joined: bool,
-    /// It has a deadline, and that is its own and not that of the call that it has joined.
-    pub(crate) hurries: bool,
-    /// For whatever it waits for.
+    pub(super) phase: Phase,
+    pub(super) clock: Clock,
+    pub(super) attempts: Attempts,
+    /// The one timer for everything that the call waits for.
     pub(crate) timer: Timer,
-    /// An earlier attempt may have had an effect.
-    unknown: bool,
-    /// The body has been given a session.
-    running: bool,
-    pub(crate) committing: bool,
-    /// The last attempt failed because of what its connection had prepared.
-    pub(crate) stale_plans: bool,
-    outcome: Option<Outcome>,
-    /// The hooks of the last failed attempt: theirs is the moment unless another one begins.
-    pub(crate) due: Option<Box<Due>>,
-    /// Of a `once` operation.
-    pub(crate) once: Option<Box<Marker>>,
-    place: Option<Running>,
-    /// Of the circuit breaker, for this attempt.
-    pub(crate) pass: Option<Pass>,
-    /// Connections that were found dead, and replaced at once.
-    drawn_again: u32,
-    /// The last attempt has let go of a statement that may be running still.
-    pub(crate) left_running: bool,
-    /// A body that declares that it only reads may have lifted what keeps it from writing.
-    pub(crate) unguarded: bool,
-    /// The database was told to end a statement at the call's deadline.
-    pub(crate) limited: bool,
-    most_attempts: u32,
-    /// A poll of its body that takes longer is reported.
-    pub(crate) longest_poll: Millis,
+    /// The hooks of the last failed attempt. They run unless another attempt begins.
+    pub(super) due: Option<Box<Due>>,
+    /// The marker of a `once` operation.
+    pub(super) once: Option<Box<Marker>>,
+    /// The call's share of `max_concurrency`.
+    pub(super) permit: Option<Permit>,
+    /// What the circuit breaker has let the current attempt through with.
+    pub(super) pass: Option<Pass>,
+    /// How long after a connection was lost the database has ended what ran on that connection.
+    pub(super) until_ended: Millis,
+    /// Whether the database was told to end a statement at the call's deadline.
+    pub(super) statements_limited: bool,
+    /// A poll of the body that takes longer is reported.
+    pub(super) longest_poll: Millis,
     /// `None` where nobody listens. In a box, because that is the usual case, and a call is moved.
     span: Option<Box<Span>>,
 }
 
-impl CallCore {
+/// How far a call has come. What may be true when its future is dropped follows from that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No body has a session. The call has not begun, opens a session, or waits to try again after
+    /// an attempt that was undone.
+    Waiting,
+    /// A body has a session, or had one that is being given back.
+    Running,
+    /// `COMMIT` is under way.
+    Committing,
+    /// The outcome is known. What is left to do are hooks.
+    Ended(Outcome),
+}
+
+/// Whose time a call takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Clock {
+    /// The call has not begun.
+    NotStarted,
+    /// An outermost call. `watched`: the call has a deadline at all.
+    Outermost {
+        started: Instant,
+        deadline: Instant,
+        watched: bool,
+    },
+    /// A call that has joined another. `watched`: its deadline is earlier than that of the call that
+    /// it has joined, which watches the later one.
+    Joined { deadline: Instant, watched: bool },
+}
+
+/// The attempts of a call so far, and what they have left.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    /// Attempts begun. A connection that was replaced, and a turn in a queue, count as none.
+    pub(super) made: u32,
+    /// No call of this operation makes more; 1 where nothing may be replayed.
+    pub(super) most: u32,
+    /// Connections that were found dead and replaced at once.
+    pub(super) replaced: u32,
+    /// How often the call has waited for a lock of another's.
+    pub(super) queued: u32,
+    /// The last error for which the call waited in such a queue.
+    pub(super) queued_for: Option<Error>,
+    /// An earlier attempt may have had an effect.
+    pub(super) may_have_effect: bool,
+    /// The last attempt failed because of what its connection had prepared.
+    pub(super) stale_plans: bool,
+}
+
+impl Attempts {
+    /// Whether no attempt follows the one that runs, whatever happens: its arguments may be moved.
+    pub(super) fn is_last(&self) -> bool {
+        self.made >= self.most
+    }
+}
+
+/// A share of `max_concurrency`. The thread that runs a plain function's body holds a share as well,
+/// because the body may run for longer than its call.
+pub(crate) type Permit = Arc<SemaphorePermit<'static>>;
+
+impl CallState {
+    /// `system`: the database's name in spans. `until_ended`: how long after a connection was lost
+    /// the database has ended what ran on that connection.
     #[inline]
     pub(crate) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self {
         Self {
             op,
-            started: None,
-            until: None,
-            until_ended: Millis::new(until_ended),
-            attempts: 0,
-            single: matches!(op.retry, Retries::Never),
-            joined: false,
-            hurries: true,
+            phase: Phase::Waiting,
+            clock: Clock::NotStarted,
+            attempts: Attempts {
+                made: 0,
+                most: 1,
+                replaced: 0,
+                queued: 0,
+                queued_for: None,
+                may_have_effect: false,
+                stale_plans: false,
+            },
             timer: Timer::default(),
-            unknown: false,
-            running: false,
-            committing: false,
-            stale_plans: false,
-            outcome: None,
             due: None,
             once: None,
-            place: None,
+            permit: None,
             pass: None,
-            drawn_again: 0,
-            left_running: false,
-            unguarded: false,
-            limited: false,
-            most_attempts: 1,
+            until_ended: Millis::new(until_ended),
+            statements_limited: false,
             longest_poll: Millis::MAX,
             span: span(op, system),
         }
     }
 
-    /// What an outermost call does once: its deadline, its share of the retry budget, its place
-    /// among the calls that may run at once. `true`: it has to [wait](Self::wait_for_place) for that.
-    /// `timeout` is how long the call may take if its operation does not say; `None`: no deadline.
-    fn try_enter(&mut self, defaults: &Defaults, timeout: Option<Duration>) -> Result<bool> {
-        if self.started.is_some() {
-            return Ok(false);
-        }
-        let started = Instant::now();
-        self.started = Some(started);
-        let timeout = self.op.timeout.or(timeout).unwrap_or(FOREVER);
-        self.until = Some(started + timeout.min(FOREVER));
-        self.hurries = timeout < FOREVER;
-        let policy = self.op.policy(defaults.retry);
-        self.most_attempts = policy.attempts.max(policy.outage_attempts);
-        self.longest_poll = Millis::new(defaults.limits.poll);
-        defaults.budget.deposit(started);
-        self.pass(defaults)?;
-        let Some(limit) = &self.op.limit else {
-            return Ok(false);
-        };
-        self.place = limit.places.try_acquire().ok().map(Arc::new);
-        Ok(self.place.is_none())
-    }
-
-    /// [Begins](Self::try_enter) the call, and waits for its place. A refused call lets other tasks run
-    /// before it fails: a loop of refused calls would otherwise never leave its thread, and the probe
-    /// that closes the circuit needs the thread as well.
-    pub(crate) async fn enter(
-        &mut self,
-        defaults: &Defaults,
-        timeout: Option<Duration>,
-    ) -> Result<()> {
-        match self.try_enter(defaults, timeout) {
-            Ok(true) => self.wait_for_place(defaults).await,
-            Ok(false) => Ok(()),
-            Err(refused) => {
-                yield_now().await;
-                Err(refused)
-            }
-        }
-    }
-
-    async fn wait_for_place(&mut self, defaults: &Defaults) -> Result<()> {
-        if let Some(limit) = &self.op.limit {
-            // A probe that stands in a queue of ours would keep the circuit from closing.
-            self.pass = None;
-            let deadline = self.deadline();
-            self.place = Some(place(limit, deadline, &mut self.timer).await?);
-            self.pass(defaults)?;
-        }
-        Ok(())
-    }
-
+    /// When the call has to be done.
     pub(crate) fn deadline(&self) -> Instant {
-        self.until.expect("the call has entered or joined")
+        match self.clock {
+            Clock::Outermost { deadline, .. } | Clock::Joined { deadline, .. } => deadline,
+            Clock::NotStarted => unreachable!("a call starts its clock before it does anything"),
+        }
     }
 
-    #[cfg(feature = "blocking")]
-    pub(crate) fn span(&self) -> Span {
-        self.span.as_deref().cloned().unwrap_or_else(Span::none)
+    /// When the call has to be done, if the call itself has to see to that.
+    pub(super) fn watched_deadline(&self) -> Option<Instant> {
+        match self.clock {
+            Clock::Outermost {
+                deadline, watched, ..
+            }
+            | Clock::Joined { deadline, watched } => watched.then_some(deadline),
+            Clock::NotStarted => None,
+        }
     }
 
-    /// Its place among the calls that may run at once, for as long as its body may.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn running(&self) -> Option<Running> {
-        self.place.clone()
+    fn is_joined(&self) -> bool {
+        matches!(self.clock, Clock::Joined { .. })
     }
 
-    /// Its place, to be given up by whoever ends its session.
-    pub(crate) fn take_place(&mut self) -> Option<Running> {
-        self.place.take()
-    }
-
-    /// Its place, for another attempt.
-    pub(crate) fn keep_place(&mut self, place: Option<Running>) {
-        self.place = place;
-    }
-
-    /// The body that was to be given a session was not.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn never_ran(&mut self) {
-        self.running = false;
-    }
-
-    /// Whether no attempt follows this one, whatever happens: its arguments may be moved.
-    pub(crate) fn is_last(&self) -> bool {
-        self.single || self.attempts >= self.most_attempts
+    /// Whether no attempt follows the one that runs, whatever happens.
+    pub(crate) fn is_last_attempt(&self) -> bool {
+        self.attempts.is_last()
     }
 
     #[inline]
-    pub(crate) fn body(&self, timer: Timer) -> Body {
+    pub(super) fn body(&self, timer: Timer) -> Body {
         Body {
             op: self.op,
-            deadline: self.until.filter(|_| self.hurries),
+            deadline: self.watched_deadline(),
             timer,
             longest_poll: self.longest_poll.get(),
             span: self.span.clone(),
         }
     }
 
-    /// After a failed attempt whose connection has been given back: waits, and says whether there
-    /// is to be another.
-    pub(crate) async fn try_again(
-        &mut self,
-        defaults: &Defaults,
-        class: Class,
-        effect: Effect,
-    ) -> bool {
-        // What the caller learns is why it failed, and not that it was not tried again.
-        let is_open = |circuit: &Arc<Circuit>| circuit.is_open();
-        if self.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
-            return false;
-        }
-        // Replayed as one that only reads, it might write a second time.
-        if self.unguarded && effect == Effect::Possible {
-            return false;
-        }
-        let wait = retry::next_wait(
-            self.op,
-            defaults.retry,
-            &defaults.budget,
-            (class, effect),
-            self.attempts,
-            self.deadline(),
-        );
-        let Some(mut wait) = wait else { return false };
-        if effect == Effect::Possible && !self.op.read_only {
-            self.unknown = true;
-            // What was sent over a lost connection may be running still, and so may what a call
-            // inside gave up at its own deadline, or what the body itself has let go. None of that
-            // must land after what the next attempt does. A marker sees to that by itself.
-            let lost = retry::is_outage(class.kind)
-                || class.kind == Kind::Timeout
-                || std::mem::take(&mut self.left_running);
-            if lost && !self.op.once {
-                wait = wait.max(self.until_ended.get());
-            }
-            if wait >= self.deadline().saturating_duration_since(Instant::now()) {
-                return false;
-            }
-        }
-        self.stale_plans = class.kind == Kind::StalePlan;
-        self.pause(class, wait).await;
-        self.pass(defaults).is_ok()
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.span.as_deref()
     }
 
-    /// The connection of this attempt was found dead. Whether there is another one, which is no
-    /// further attempt; as often as there may be such connections.
-    pub(crate) fn may_draw_again(&mut self, connections: u32) -> bool {
-        let may = self.drawn_again < connections;
-        if may {
-            self.drawn_again += 1;
-            self.attempts -= 1;
-        }
-        may
-    }
-
-    /// Somebody else has a lock and lets go of it soon. That is a queue to stand in, and no attempt;
-    /// `turns` counts how often. `false`: there is no time left.
-    pub(crate) async fn stand_in_line(
-        &mut self,
-        defaults: &Defaults,
-        error: &Error,
-        turns: u32,
-    ) -> bool {
-        let policy = self.op.policy(defaults.retry);
-        let wait = policy.backoff(turns).max(Duration::from_millis(1));
-        if wait >= self.deadline().saturating_duration_since(Instant::now()) {
-            return false;
-        }
-        self.pause(error.class(), wait).await;
-        self.attempts -= 1;
-        true
-    }
-
-    /// Waits before the next attempt, with an event that says so.
-    pub(crate) async fn pause(&self, class: Class, wait: Duration) {
-        tracing::info!(
-            parent: self.span.as_deref().and_then(Span::id),
-            db.operation.name = self.op.name,
-            error.r#type = class.kind.as_str(),
-            dbop.attempt = self.attempts,
-            dbop.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "attempt failed and is retried"
-        );
-        sleep(wait).await;
-    }
-
-    /// An attempt has begun.
-    pub(crate) fn begun(&mut self) {
-        self.running = true;
+    /// The body is given a session. The hooks of the attempt before belong to a transaction that
+    /// never was.
+    pub(crate) fn body_begins(&mut self) {
+        self.phase = Phase::Running;
         if let Some(due) = self.due.take() {
             due.forget();
         }
     }
 
-    /// No other attempt follows. The place is another call's from now on, which may be one of a hook.
-    pub(crate) async fn run_due(&mut self) {
-        self.place = None;
+    /// The body that was to be given a session was not.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn body_never_ran(&mut self) {
+        self.phase = Phase::Waiting;
+    }
+
+    /// `COMMIT` is under way.
+    pub(crate) fn commits(&mut self) {
+        self.phase = Phase::Committing;
+    }
+
+    /// Notes the outcome of the call, whose last attempt had this one, and returns it.
+    pub(super) fn conclude(&mut self, outcome: Outcome) -> Outcome {
+        let outcome = match outcome {
+            // What an earlier attempt may have done does not go away.
+            Outcome::RolledBack if self.attempts.may_have_effect => Outcome::Unknown,
+            other => other,
+        };
+        self.phase = Phase::Ended(outcome);
+        outcome
+    }
+
+    /// A marker could be set, or was found, and so what became of the attempts before is known.
+    pub(super) fn earlier_attempts_are_known(&mut self) {
+        self.attempts.may_have_effect = false;
+    }
+
+    /// Runs the hooks of the last attempt, because no other follows. From now on the permit is
+    /// another call's, which may be one that a hook makes.
+    pub(super) async fn run_due(&mut self) {
+        self.permit = None;
         if let Some(due) = self.due.take() {
             due.run().await;
         }
     }
 
-    /// The outcome of the call, if its last attempt had this one.
-    pub(crate) fn conclude(&mut self, outcome: Outcome) -> Outcome {
-        let outcome = match outcome {
-            // What an earlier attempt may have done does not go away.
-            Outcome::RolledBack if self.unknown => Outcome::Unknown,
-            other => other,
-        };
-        self.outcome = Some(outcome);
-        outcome
-    }
-
-    /// A marker could be set, or was found, and so what became of the attempts before is known.
-    pub(crate) fn know(&mut self) {
-        self.unknown = false;
-    }
-
-    /// The marker of another attempt was found, and with it the call's outcome; its hooks run if
-    /// that was one of this call. Known before they run, in which the caller may go away.
-    pub(crate) async fn settle(&mut self, own: bool, outcome: Outcome) {
-        self.know();
+    /// The marker of another attempt was found, and with it the call's outcome. `own`: that was an
+    /// attempt of this call, so the call's hooks run. The outcome is noted before they run, because
+    /// the caller may go away meanwhile.
+    pub(super) async fn settle(&mut self, own: bool, outcome: Outcome) {
+        self.earlier_attempts_are_known();
         self.conclude(outcome);
         if let Some(due) = &mut self.due {
             due.settle(if own {
@@ -333,43 +235,34 @@ impl CallCore {
         self.run_due().await;
     }
 
-    /// The call ends with this result.
-    pub(crate) fn end<R>(&mut self, of: &ResultOf<R>, mut result: R, outcome: Outcome) -> R {
-        if let Some(failure) = (of.failure)(&result) {
-            self.failed_with(failure.class.kind);
-        }
-        let outcome = self.conclude(outcome);
-        (of.finish)(&mut result, self.ended(outcome));
-        result
-    }
-
-    pub(crate) fn ended(&self, outcome: Outcome) -> Ended {
+    /// What the call writes into its error.
+    pub(super) fn ended(&self, outcome: Outcome) -> Ended {
         Ended {
             operation: self.op.name,
-            attempts: self.attempts,
+            attempts: self.attempts.made,
             outcome,
-            joined: self.joined,
-            limited: self.limited,
+            joined: self.is_joined(),
+            limited: self.statements_limited,
         }
     }
 
     /// No attempt could begin.
-    pub(crate) fn refused(&mut self, mut error: Error) -> Error {
+    pub(super) fn refused(&mut self, mut error: Error) -> Error {
         let outcome = self.conclude(Outcome::RolledBack);
         self.failed_with(error.kind());
         error.finish(self.ended(outcome));
         error
     }
 
-    pub(crate) fn failed_with(&self, kind: Kind) {
+    pub(super) fn failed_with(&self, kind: Kind) {
         if let Some(span) = &self.span {
             span.record("error.type", kind.as_str());
         }
     }
 }
 
-/// Unless nobody listens: neither a subscriber nor, by the feature of `tracing` that sqlx turns on,
-/// a logger.
+/// Returns `None` if nobody listens: neither a subscriber nor a logger, to which `tracing` writes by
+/// a feature that sqlx turns on.
 #[inline]
 fn span(op: &Op, system: &'static str) -> Option<Box<Span>> {
     let subscribed = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
@@ -393,49 +286,29 @@ fn described(op: &Op, system: &'static str) -> Span {
     )
 }
 
-/// A place among the calls of an operation that may run at once. Shared with the thread that runs a
-/// plain function's body, which may run for longer than its call.
-pub(crate) type Running = Arc<SemaphorePermit<'static>>;
-
-async fn place(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> Result<Running> {
-    let crowded = |until| {
-        Error::new(
-            Class {
-                category: Category::Resource,
-                kind: Kind::Overloaded,
-                retry: Retry::Always,
-            },
-            format!("as many calls of it as its `max_concurrency` allows were running{until}"),
-        )
-    };
-    if !limit.wait {
-        let place = limit.places.try_acquire();
-        return place.map(Arc::new).map_err(|_| crowded(""));
-    }
-    match timer.until(deadline, limit.places.acquire()).await {
-        Ok(Ok(place)) => Ok(Arc::new(place)),
-        _ => Err(crowded(" until the deadline")),
-    }
-}
-
-impl Drop for CallCore {
-    /// Counts the call, also one whose caller went away.
+impl Drop for CallState {
+    /// Counts the call, also if its caller went away.
     fn drop(&mut self) {
-        let untouched = !self.running || (self.op.transaction && !self.committing);
-        let outcome = self.outcome.unwrap_or(match untouched {
-            true if !self.unknown => Outcome::RolledBack,
-            _ => Outcome::Unknown,
-        });
+        let outcome = match self.phase {
+            Phase::Ended(outcome) => outcome,
+            _ if self.attempts.may_have_effect => Outcome::Unknown,
+            Phase::Waiting => Outcome::RolledBack,
+            Phase::Running if self.op.transaction => Outcome::RolledBack,
+            Phase::Running | Phase::Committing => Outcome::Unknown,
+        };
         if let Some(span) = &self.span {
-            span.record("dbop.attempts", self.attempts);
+            span.record("dbop.attempts", self.attempts.made);
             span.record("dbop.outcome", outcome.as_str());
         }
-        if self.joined {
-            self.op.count_joined();
-        } else {
-            let took = self.started.map(|started| started.elapsed());
-            self.op
-                .count_call(self.attempts, outcome, took.unwrap_or_default());
+        match self.clock {
+            Clock::Joined { .. } => self.op.count_joined(),
+            Clock::Outermost { started, .. } => {
+                self.op
+                    .count_call(self.attempts.made, outcome, started.elapsed());
+            }
+            Clock::NotStarted => self
+                .op
+                .count_call(self.attempts.made, outcome, Duration::ZERO),
         }
     }
 }

@@ -1,34 +1,44 @@
-//! A call of an operation that has no session parameter: dbop adds what needs none.
+//! [`Unscoped`]: a call of an operation that has no session parameter. dbop adds what needs no
+//! session.
 
 use std::time::Duration;
 
 use super::args::Attempted;
-use super::result::ResultOf;
+use super::call_loop::{CallLoop, NotOpened, Opening};
+use super::retry::{BodyRan, FailedAttempt};
 use super::run::{Body, Ran};
-use super::state::CallCore;
-use crate::error::{Effect, Error, Outcome};
+use super::state::CallState;
+use crate::error::{Effect, Error, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::policy::defaults_without_db;
 use crate::rt::Timer;
 
-/// Which database it is, is not known; of those we do know, Postgres takes longest.
+/// The database is not known here. Of those that dbop knows, Postgres takes longest.
 const UNTIL_ENDED: Duration = Duration::from_millis(250);
 
-/// A call of a `#[db_op]` that gets its connection in its own way: deadline, category, counts and
-/// span, and retry where the operation was declared `idempotent` or `read_only`.
+/// A call of a `#[db_op]` that gets its connection in its own way. The call has a deadline, a
+/// category, counts and a span, and is retried where the operation was declared `idempotent` or
+/// `read_only`.
 #[derive(Debug)]
 pub struct Unscoped<R> {
-    core: CallCore,
-    result: Option<R>,
-    of: ResultOf<R>,
+    call: CallLoop<R>,
 }
 
 /// One attempt of an [`Unscoped`] call.
 #[derive(Debug)]
 pub struct UnscopedAttempt<'a, R> {
-    core: &'a mut CallCore,
-    result: &'a mut Option<R>,
-    of: &'a ResultOf<R>,
+    call: &'a mut CallLoop<R>,
+}
+
+/// Nothing is opened, so nothing can fail.
+struct NoSession;
+
+impl Opening for NoSession {
+    type Session = ();
+
+    async fn open(&mut self, _: &mut CallState) -> Result<(), NotOpened> {
+        Ok(())
+    }
 }
 
 // As for `Call`, only the constructor asks for a bound.
@@ -40,36 +50,29 @@ impl<R> Unscoped<R> {
         R: OpResult,
     {
         Self {
-            core: CallCore::new(op, "other_sql", UNTIL_ENDED),
-            result: None,
-            of: ResultOf::NEW,
+            call: CallLoop::new(op, "other_sql", UNTIL_ENDED),
         }
     }
 
     /// The next attempt; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<UnscopedAttempt<'_, R>> {
-        if self.result.is_some() {
+        let call = &mut self.call;
+        if call.is_over() {
             return None;
         }
         let defaults = defaults_without_db();
         let timeout = defaults.timeout_without_session;
-        if let Err(error) = self.core.enter(defaults, timeout).await {
-            self.result = Some((self.of.refused)(self.core.refused(error)));
+        if let Err(error) = call.state.open(defaults, timeout, &mut NoSession).await {
+            call.refuse(error);
             return None;
         }
-        self.core.attempts += 1;
-        self.core.begun();
-        Some(UnscopedAttempt {
-            core: &mut self.core,
-            result: &mut self.result,
-            of: &self.of,
-        })
+        call.state.body_begins();
+        Some(UnscopedAttempt { call })
     }
 
     /// What the call returns.
-    pub fn finish(self) -> R {
-        self.result
-            .expect("`begin` returns `None` only once there is a result")
+    pub fn finish(mut self) -> R {
+        self.call.finish()
     }
 }
 
@@ -77,39 +80,36 @@ impl<R> UnscopedAttempt<'_, R> {
     /// What runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
-        self.core.body(Timer::default())
+        self.call.state.body(Timer::default())
     }
 
     /// Ends the call unless there is to be another attempt.
     pub async fn end(self, ran: Ran<R>) {
-        let (core, of) = (self.core, self.of);
-        let mut result = ran
+        let call = self.call;
+        let result = ran
             .result
-            .unwrap_or_else(|_| (of.refused)(Error::deadline("the body to finish")));
-        let effect = if core.op.read_only {
-            Effect::None
-        } else {
-            Effect::Possible
-        };
-        let class = (of.failure)(&result).map(|failure| failure.class);
-        let outcome = match class {
+            .unwrap_or_else(|_| (call.of.refused)(Error::deadline("the body to finish")));
+        let failure = (call.of.failure)(&result).map(|failure| failure.class);
+        let outcome = match failure {
             None => Outcome::Committed,
             Some(class) => {
-                if core.try_again(defaults_without_db(), class, effect).await {
+                let effect = match call.state.op.read_only {
+                    true => Effect::None,
+                    false => Effect::Possible,
+                };
+                let failed = FailedAttempt::of_body(class, effect, BodyRan::default());
+                if call.state.follow(defaults_without_db(), &failed).await {
                     return;
                 }
-                core.failed_with(class.kind);
                 effect.outcome()
             }
         };
-        let outcome = core.conclude(outcome);
-        (of.finish)(&mut result, core.ended(outcome));
-        *self.result = Some(result);
+        call.end(result, outcome);
     }
 }
 
 impl<R> Attempted for UnscopedAttempt<'_, R> {
     fn is_last(&self) -> bool {
-        self.core.is_last()
+        self.call.state.is_last_attempt()
     }
 }

@@ -1,5 +1,5 @@
-//! When a call is tried again, refused or given up: what an application can set about that, and
-//! what calls on one database share.
+//! The rules by which a call is tried again, refused or given up: what an application can set, and
+//! the state that calls on one database share.
 
 mod breaker;
 mod budget;
@@ -9,7 +9,7 @@ mod retry;
 
 pub use breaker::Breaker;
 pub(crate) use breaker::{Circuit, Fault, Pass};
-pub(crate) use budget::Budget;
+
 pub(crate) use defaults::{CallSettings, Defaults};
 pub(crate) use process::defaults_without_db;
 pub use process::{ProcessDefaults, defaults};

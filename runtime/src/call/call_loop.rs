@@ -1,0 +1,145 @@
+//! [`CallLoop`]: the part of the loop that every kind of call shares.
+//!
+//! Calls differ in where the session of an attempt comes from ([`Opening`]), in how their body runs,
+//! and in how the session ends. Everything else stands here and in [`CallState`]: when a call may
+//! begin, how often a session is asked for, and what the call returns.
+
+use std::time::Duration;
+
+use super::result::ResultOf;
+use super::retry::FailedAttempt;
+use super::state::CallState;
+use crate::error::{Error, Kind, Outcome, Result};
+use crate::op::{Op, OpResult};
+use crate::policy::Defaults;
+
+/// A call of any kind, and its result once there is one.
+#[derive(Debug)]
+pub(crate) struct CallLoop<R> {
+    pub(crate) state: CallState,
+    pub(super) result: Option<R>,
+    pub(crate) of: ResultOf<R>,
+}
+
+/// Where the session of an attempt comes from.
+pub(crate) trait Opening {
+    /// The session, or whatever else an attempt needs.
+    type Session;
+
+    /// Opens the session of one attempt.
+    fn open(
+        &mut self,
+        call: &mut CallState,
+    ) -> impl Future<Output = Result<Self::Session, NotOpened>> + Send;
+}
+
+/// Why an attempt has no session.
+#[derive(Debug)]
+pub(crate) struct NotOpened {
+    pub(crate) error: Error,
+    pub(crate) failed: FailedAttempt,
+}
+
+impl From<Error> for NotOpened {
+    fn from(error: Error) -> Self {
+        let failed = FailedAttempt::before_body(&error);
+        Self { error, failed }
+    }
+}
+
+/// What follows an attempt.
+pub(super) enum Following {
+    /// The call returns what the body returned.
+    Return(Outcome),
+    /// The call returns this error in place of what the body returned.
+    Replace(Error, Outcome),
+    /// Another attempt.
+    Attempt,
+}
+
+impl<R> CallLoop<R> {
+    /// See [`CallState::new`].
+    #[inline]
+    pub(crate) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self
+    where
+        R: OpResult,
+    {
+        Self {
+            state: CallState::new(op, system, until_ended),
+            result: None,
+            of: ResultOf::NEW,
+        }
+    }
+
+    /// Whether there is a result, so that no attempt follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.result.is_some()
+    }
+
+    /// Ends the call because no attempt could begin.
+    pub(crate) fn refuse(&mut self, error: Error) {
+        self.result = Some((self.of.refused)(self.state.refused(error)));
+    }
+
+    /// Ends the call with this result.
+    pub(crate) fn end(&mut self, mut result: R, outcome: Outcome) {
+        if let Some(failure) = (self.of.failure)(&result) {
+            self.state.failed_with(failure.class.kind);
+        }
+        let outcome = self.state.conclude(outcome);
+        (self.of.finish)(&mut result, self.state.ended(outcome));
+        self.result = Some(result);
+    }
+
+    /// What the call returns.
+    pub(crate) fn finish(&mut self) -> R {
+        self.result
+            .take()
+            .expect("`begin` returns `None` only once there is a result")
+    }
+}
+
+impl CallState {
+    /// Opens a session, as soon as there is one; enters the call first. `timeout` is how long the call
+    /// may take if its operation does not say.
+    ///
+    /// Nothing can have been applied when a session cannot be opened, so every transient failure is
+    /// tried again.
+    pub(crate) async fn open<O: Opening>(
+        &mut self,
+        defaults: &Defaults,
+        timeout: Option<Duration>,
+        opening: &mut O,
+    ) -> Result<O::Session> {
+        self.enter(defaults, timeout).await?;
+        loop {
+            // A call that stands in a queue has been let through.
+            if self.attempts.queued_for.is_none() {
+                self.ask_breaker(defaults)?;
+            }
+            self.attempts.made += 1;
+            let NotOpened { error, failed } = match opening.open(self).await {
+                Ok(session) => return Ok(session),
+                Err(not_opened) => not_opened,
+            };
+            if !self.follow(defaults, &failed).await {
+                return Err(self.why_not_opened(error));
+            }
+            self.note_queue(error, &failed);
+        }
+    }
+
+    /// The call will wait in a queue for a lock. What for is a better answer than that others wait in
+    /// the same queue with all connections.
+    pub(crate) fn note_queue(&mut self, error: Error, failed: &FailedAttempt) {
+        if failed.waits_for_lock(self.op) {
+            self.attempts.queued_for = Some(error);
+        }
+    }
+
+    fn why_not_opened(&mut self, error: Error) -> Error {
+        let queued_for = self.attempts.queued_for.take();
+        let exhausted = error.kind() == Kind::PoolExhausted;
+        queued_for.filter(|_| exhausted).unwrap_or(error)
+    }
+}

@@ -1,0 +1,109 @@
+//! How an outermost call begins: its deadline, its share of the retry budget, the circuit breaker,
+//! and its permit under `max_concurrency`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::state::{CallState, Clock, Permit};
+use crate::error::{Category, Class, Error, Kind, Result, Retry};
+use crate::op::{Limit, Retries};
+use crate::policy::{Defaults, Pass};
+use crate::rt::{FOREVER, Millis, Timer};
+
+impl CallState {
+    /// Begins the call, once. `timeout` is how long the call may take if its operation does not say;
+    /// `None`: it has no deadline.
+    ///
+    /// A refused call lets other tasks run before it fails: a loop of refused calls would otherwise
+    /// never leave its thread, and the probe that closes the circuit needs the thread as well.
+    pub(super) async fn enter(
+        &mut self,
+        defaults: &Defaults,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        match self.start(defaults, timeout) {
+            Ok(None) => Ok(()),
+            Ok(Some(limit)) => {
+                // A probe that stands in a queue of ours would keep the circuit from closing.
+                self.pass = None;
+                let deadline = self.deadline();
+                self.permit = Some(permit(limit, deadline, &mut self.timer).await?);
+                self.ask_breaker(defaults)
+            }
+            Err(refused) => {
+                yield_now().await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Does what needs no waiting, and returns the limit whose permit the call has to wait for.
+    fn start(
+        &mut self,
+        defaults: &Defaults,
+        timeout: Option<Duration>,
+    ) -> Result<Option<&'static Limit>> {
+        if !matches!(self.clock, Clock::NotStarted) {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let timeout = self.op.timeout.or(timeout).unwrap_or(FOREVER);
+        self.clock = Clock::Outermost {
+            started,
+            deadline: started + timeout.min(FOREVER),
+            watched: timeout < FOREVER,
+        };
+        if !matches!(self.op.retry, Retries::Never) {
+            let policy = self.op.policy(defaults.retry);
+            self.attempts.most = policy.attempts.max(policy.outage_attempts);
+        }
+        self.longest_poll = Millis::new(defaults.limits.poll);
+        defaults.budget.deposit(started);
+        self.ask_breaker(defaults)?;
+        let Some(limit) = &self.op.limit else {
+            return Ok(None);
+        };
+        self.permit = limit.places.try_acquire().ok().map(Arc::new);
+        Ok(self.permit.is_none().then_some(limit))
+    }
+
+    /// Asks the circuit breaker whether an attempt may begin, unless it has let this one through.
+    pub(super) fn ask_breaker(&mut self, defaults: &Defaults) -> Result<()> {
+        if let Some(circuit) = &defaults.circuit
+            && self.pass.as_ref().is_none_or(Pass::is_spent)
+        {
+            self.pass = Some(circuit.admit()?);
+        }
+        Ok(())
+    }
+
+    /// A clone of the call's permit, for a body that may run for longer than its call.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn permit(&self) -> Option<Permit> {
+        self.permit.clone()
+    }
+}
+
+async fn permit(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> Result<Permit> {
+    let crowded = |until| {
+        Error::new(
+            Class {
+                category: Category::Resource,
+                kind: Kind::Overloaded,
+                retry: Retry::Always,
+            },
+            format!("as many calls of it as its `max_concurrency` allows were running{until}"),
+        )
+    };
+    if !limit.wait {
+        let permit = limit.places.try_acquire();
+        return permit.map(Arc::new).map_err(|_| crowded(""));
+    }
+    match timer.until(deadline, limit.places.acquire()).await {
+        Ok(Ok(permit)) => Ok(Arc::new(permit)),
+        _ => Err(crowded(" until the deadline")),
+    }
+}

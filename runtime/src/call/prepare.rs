@@ -1,0 +1,166 @@
+//! [`SessionPlan`]: what a connection has to be told before the body gets it.
+
+use std::time::Duration;
+
+use sqlx_core::transaction::TransactionManager;
+use tokio::time::Instant;
+
+use super::state::CallState;
+use crate::backend::{Backend, BeginOptions, Leftover, Traces};
+use crate::op::Op;
+use crate::policy::Defaults;
+use crate::pool::Lease;
+use crate::session::{Guard, Idle, State, TxState};
+
+/// What a connection has to be told before the body gets it.
+#[derive(Debug)]
+pub(super) struct SessionPlan {
+    op: &'static Op,
+    /// When the plan was made.
+    pub(super) asked: Instant,
+    guard: SessionGuard,
+    forgets_plans: bool,
+    /// How long a statement may run outside a transaction; `None`: as the session says.
+    longer: Option<Duration>,
+    /// How long a statement of the transaction may run; `None`: as the session says.
+    statement_timeout: Option<Duration>,
+    /// The session was not opened by dbop.
+    foreign: bool,
+}
+
+/// When the session is kept from writing, for a call that only reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionGuard {
+    /// Never: the session was opened read-only, `BEGIN` says it, or the call may write.
+    Never,
+    /// Before the first statement that is not proved to read.
+    Late,
+    Now,
+}
+
+impl SessionPlan {
+    /// Whether the database is told to end a statement at the call's deadline.
+    pub(super) fn limits_statements(&self) -> bool {
+        self.longer.is_some() || self.statement_timeout.is_some()
+    }
+
+    /// Tells the connection. The connection is unfinished until that is done.
+    pub(super) async fn prepare<DB: Backend>(&self, lease: &mut Lease<DB>) -> sqlx::Result<()> {
+        if self.forgets_plans {
+            // As many connections as the pool has may be prepared for the old schema, and a call
+            // has fewer attempts.
+            lease.left = Leftover::Unfinished;
+            DB::forget_plans(lease.conn()).await?;
+            lease.left = Leftover::Nothing;
+        }
+        if self.guard == SessionGuard::Now {
+            lease.guarded = true;
+            let was_set = DB::make_read_only(lease.conn()).await?;
+            // A guard of somebody else's is not ours to lift.
+            lease.guarded = !was_set;
+        }
+        if let Some(limit) = self.longer {
+            lease.traces = Traces::State;
+            DB::limit_statements(lease.conn(), limit).await?;
+        }
+        if self.op.transaction {
+            lease.left = Leftover::Unfinished;
+            let begin = BeginOptions {
+                isolation: self.op.isolation,
+                read_only: self.op.read_only,
+                deferrable: self.op.deferrable,
+                foreign: self.foreign,
+                statement_timeout: self.statement_timeout,
+            };
+            let sql = DB::begin_sql(lease.conn(), &begin);
+            DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl CallState {
+    /// When a session of this call is kept from writing. `opened_read_only`: the sessions of the pool
+    /// were opened read-only.
+    pub(super) fn guard<DB: Backend>(&self, opened_read_only: bool) -> SessionGuard {
+        let op = self.op;
+        let begin_says_it = op.transaction && !DB::GUARDS_TRANSACTIONS;
+        if !op.read_only || opened_read_only || begin_says_it {
+            SessionGuard::Never
+        } else if DB::SELECTS_ONLY_READ && op.guards_late() {
+            // Nothing that provably reads can write, so the guard is set only for what may.
+            SessionGuard::Late
+        } else {
+            SessionGuard::Now
+        }
+    }
+
+    /// Returns `None` if the connection is fit for the body as it is.
+    pub(super) fn plan(&self, defaults: &Defaults, guard: SessionGuard) -> Option<SessionPlan> {
+        let op = self.op;
+        let wants_longer = self.wants_longer(defaults);
+        let forgets_plans = self.attempts.stale_plans;
+        if !(op.transaction || guard == SessionGuard::Now || forgets_plans || wants_longer) {
+            return None;
+        }
+        let asked = Instant::now();
+        let left = self.deadline().saturating_duration_since(asked);
+        Some(SessionPlan {
+            op,
+            asked,
+            guard,
+            forgets_plans,
+            longer: wants_longer.then_some(left),
+            statement_timeout: match op.transaction {
+                true => self.statement_timeout(defaults, left),
+                false => None,
+            },
+            foreign: defaults.statement_timeout.is_none(),
+        })
+    }
+
+    /// Returns the time left, where that is not what the session allows a statement anyway: clearly
+    /// less, or more because the operation has asked for more.
+    fn statement_timeout(&self, defaults: &Defaults, left: Duration) -> Option<Duration> {
+        const NOT_WORTH_A_SETTING: Duration = Duration::from_secs(1);
+        match defaults.statement_timeout {
+            Some(of_session) if left > of_session => self.op.timeout.map(|_| left),
+            Some(of_session) if left + NOT_WORTH_A_SETTING >= of_session => None,
+            _ => Some(left),
+        }
+    }
+
+    /// Whether a session without a transaction is to allow a statement more time than it does,
+    /// because the operation has asked for that. For less, the call's own deadline is enough, and
+    /// costs no statement.
+    fn wants_longer(&self, defaults: &Defaults) -> bool {
+        let asked = self.op.timeout.filter(|_| !self.op.transaction);
+        asked
+            .zip(defaults.statement_timeout)
+            .is_some_and(|(asked, of_session)| asked > of_session)
+    }
+
+    /// What is seen of a session that has just been opened, and of its transaction if that has
+    /// `begun` then.
+    pub(super) fn session_state<DB: Backend>(
+        &self,
+        lease: &Lease<DB>,
+        guard: SessionGuard,
+        begun: Option<Instant>,
+        longest_idle: Duration,
+    ) -> State {
+        let op = self.op;
+        let tx = begun.filter(|_| op.transaction).map(|begun| {
+            let least = DB::DEFAULT_ISOLATION;
+            let isolation = op.isolation.map_or(least, |asked| asked.max(least));
+            let idle = Idle::new(op, longest_idle, begun);
+            TxState::new(isolation, DB::ERROR_ABORTS, idle, lease.ends())
+        });
+        let mut state = State::new(op, self.deadline(), self.longest_poll, tx);
+        state.traces = lease.traces;
+        if guard == SessionGuard::Late {
+            state.guard = Guard::Pending;
+        }
+        state
+    }
+}
