@@ -1,4 +1,4 @@
-//! A Postgres server of one test's own, to be killed, stopped and filled up.
+//! A Postgres server of a test's own, which the test may kill, stop or fill up.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// Keeps the folder while its standard input is open.
+/// The script of the keeper, which keeps the folder while its standard input is open.
 const KEEPER: &str = include_str!("cluster.sh");
 
-/// As `tests/run` sets it for its own, and for the same reasons.
+/// The settings that `tests/run` gives its own server, for the same reasons.
 const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
@@ -21,10 +21,11 @@ const SETTINGS: [&str; 5] = [
     "lc_messages=C",
 ];
 
-/// Stops, at once, and is removed when dropped, and when the process ends in any other way.
+/// A Postgres server. It is stopped at once and removed when this is dropped, and when the process
+/// ends in any other way.
 #[derive(Debug)]
 pub struct Cluster {
-    /// With a user that may do everything.
+    /// The URL of a user who may do everything.
     pub url: String,
     programs: PathBuf,
     folder: PathBuf,
@@ -32,16 +33,16 @@ pub struct Cluster {
     port: u16,
     server: Option<Child>,
     keeper: Child,
-    /// `None` when the keeper is to clean up.
+    /// The keeper's standard input; `None` once the keeper is to clean up.
     alive: Option<ChildStdin>,
 }
 
 impl Cluster {
-    /// A new server with these settings, like `max_connections=10`.
+    /// Starts a new server with these settings, for example `max_connections=10`.
     ///
     /// # Panics
     ///
-    /// If it cannot be made.
+    /// If the server cannot be started.
     pub async fn start(settings: &[&str]) -> Self {
         let programs = std::env::var("DBOP_TEST_POSTGRES_BIN").expect(
             "DBOP_TEST_POSTGRES_BIN is not set: run the tests with `tests/run`, which finds the \
@@ -54,7 +55,7 @@ impl Cluster {
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = as_server(&mut keeper).spawn().expect("a shell");
         let mut alive = keeper.stdin.take().expect("piped");
-        // Not among the arguments, which every user can read.
+        // The password is not an argument, because every user can read those.
         writeln!(alive, "{password}").expect("it reads");
         let mut said = BufReader::new(keeper.stdout.take().expect("piped"));
         let made = tokio::task::spawn_blocking(move || {
@@ -83,8 +84,8 @@ impl Cluster {
         cluster
     }
 
-    /// Binding is the only sure test for a free port. These lie below those that systems give to
-    /// outgoing connections, so that a stopped server finds its own still free.
+    /// Finds a free port. Binding is the only sure test for one. The ports lie below those that
+    /// systems give to outgoing connections, so that a stopped server finds its port still free.
     async fn find_port(&mut self) {
         for _ in 0..50 {
             self.port = fastrand::u16(20_000..32_000);
@@ -104,7 +105,7 @@ impl Cluster {
     ///
     /// # Panics
     ///
-    /// If it does not start, or has not been stopped.
+    /// If the server does not start, or has not been stopped before.
     pub async fn restart(&mut self) {
         assert!(self.server.is_none(), "it runs");
         let started = self.try_start().await;
@@ -142,11 +143,11 @@ impl Cluster {
         true
     }
 
-    /// Stops the server as a crash would: sessions are ended, nothing is written.
+    /// Stops the server as a crash would: sessions are ended, and nothing is written to disk.
     ///
     /// # Panics
     ///
-    /// If it does not stop.
+    /// If the server does not stop.
     pub async fn stop_at_once(&mut self) {
         let mut server = self.server.take().expect("it runs");
         signal("QUIT", &server.id().to_string());
@@ -157,7 +158,7 @@ impl Cluster {
         }
     }
 
-    /// What the server has logged.
+    /// Returns what the server has logged.
     #[must_use]
     pub fn log(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
@@ -167,11 +168,11 @@ impl Cluster {
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends a signal to the server's process with this number.
+/// Sends a signal to the process with this number, as the server's user.
 ///
 /// # Panics
 ///
-/// If it cannot be sent.
+/// If the signal cannot be sent.
 pub fn signal(name: &str, pid: &str) {
     let kill = r#"kill -s "$0" "$1""#;
     let sent = Command::new("sh").args(["-c", kill, name, pid]).status();
@@ -180,7 +181,7 @@ pub fn signal(name: &str, pid: &str) {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // The keeper stops the server, and is waited for so that nothing is left behind.
+        // The keeper stops the server. Waiting for the keeper ensures that nothing is left behind.
         drop(self.alive.take());
         if let Some(server) = &mut self.server {
             drop(server.wait());
@@ -189,14 +190,15 @@ impl Drop for Cluster {
     }
 }
 
-/// The eighth line is the one that `pg_ctl` waits for, too.
+/// Returns whether the server accepts connections. `pg_ctl` waits for the eighth line of this file,
+/// too.
 fn is_ready(folder: &Path) -> bool {
     let state = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
     let line = state.lines().nth(7);
     line.is_some_and(|line| line.starts_with("ready"))
 }
 
-/// Postgres refuses to run as root.
+/// Makes the command run as the server's user, because Postgres refuses to run as root.
 fn as_server(command: &mut Command) -> &mut Command {
     let Ok(user) = std::env::var("DBOP_TEST_POSTGRES_USER") else {
         return command;

@@ -1,4 +1,4 @@
-//! What the suites share: databases of their own, and ways to look at them from outside.
+//! What the suites share: a database for each test, and ways to look at it from outside.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -17,12 +17,12 @@ mod trouble;
 
 pub use trouble::Trouble;
 
-/// A database that goes away with the test.
+/// A database that is removed with the test.
 #[derive(Debug)]
 pub struct Fresh<DB: Backend> {
     pub db: Db<DB>,
     pub url: String,
-    /// The folder of a SQLite file.
+    /// The folder of a SQLite file; `None` for Postgres.
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -34,33 +34,35 @@ impl<DB: Backend> Deref for Fresh<DB> {
     }
 }
 
-/// How a suite wants its handle to be.
+/// How a suite configures its handle.
 pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
 
-/// For a handle whose network falls silent: it soon gives up a connection on which nobody answers.
+/// Configures a handle whose network will fall silent: it soon gives up a connection that is not
+/// answered.
 pub fn impatient<DB: Backend>(builder: Builder<DB>) -> Builder<DB> {
     builder
         .validation_timeout(Duration::from_secs(1))
         .close_timeout(Duration::from_secs(10))
 }
 
-/// The longest time that a handle takes to give up a connection on which nobody answers, on a
-/// machine that does something else as well.
+/// The longest time that a handle takes to give up a connection that is not answered, on a busy
+/// machine.
 pub const GIVEN_UP: Duration = Duration::from_secs(20);
 
-/// A number that the environment may give: `DBOP_TEST_SOAK_SECONDS`, `DBOP_TEST_SEED`.
+/// Returns a number from the environment, for example `DBOP_TEST_SOAK_SECONDS` or `DBOP_TEST_SEED`;
+/// `None` if the variable is not set.
 ///
 /// # Panics
 ///
-/// If it is none.
+/// If the variable is not a number.
 #[must_use]
 pub fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().expect(name))
 }
 
-/// Where a test that is random begins: given by `DBOP_TEST_SEED`, so that a failure can be seen
-/// again, and printed.
+/// Returns the seed of a random test and prints it. `DBOP_TEST_SEED` sets the seed, so that a
+/// failure can be repeated.
 #[must_use]
 pub fn seed() -> u64 {
     let seed = setting("DBOP_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
@@ -68,11 +70,11 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// Polls until `condition` holds, for ten seconds at most.
+/// Polls until `condition` holds, for at most ten seconds.
 ///
 /// # Panics
 ///
-/// If it never does.
+/// If the condition does not hold by then.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let begun = std::time::Instant::now();
     while !condition().await {
@@ -84,7 +86,8 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
     }
 }
 
-/// Polls `call` at most `polls` times and drops it; its output, if it came to its end.
+/// Polls `call` at most `polls` times and drops it. Returns its output; `None` if it was dropped
+/// before its end.
 pub async fn poll_at_most<F: Future>(polls: u32, call: F) -> Option<F::Output> {
     let mut call = Box::pin(call);
     let mut left = polls;

@@ -7,11 +7,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Postgres};
 
 use crate::{Configure, Fresh};
 
-/// The cluster's URL, with a user that may create databases.
+/// Returns the cluster's URL, whose user may create databases.
 ///
 /// # Panics
 ///
-/// If there is none: a Postgres test fails then, and does not skip.
+/// If the variable is not set: a Postgres test then fails instead of being skipped.
 #[must_use]
 pub fn cluster() -> String {
     std::env::var("DBOP_TEST_POSTGRES").expect(
@@ -20,11 +20,11 @@ pub fn cluster() -> String {
     )
 }
 
-/// A new database in the cluster.
+/// Creates a new database in the cluster.
 ///
 /// # Panics
 ///
-/// If it cannot be made.
+/// If the database cannot be created.
 pub async fn fresh_with(configure: Configure<Postgres>) -> Fresh<Postgres> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -51,11 +51,11 @@ pub async fn fresh_with(configure: Configure<Postgres>) -> Fresh<Postgres> {
     }
 }
 
-/// A connection to the same database that dbop knows nothing about.
+/// Opens a connection to the same database that dbop knows nothing about.
 ///
 /// # Panics
 ///
-/// If it cannot be opened.
+/// If the connection cannot be opened.
 pub async fn outside(fresh: &Fresh<Postgres>) -> PgConnection {
     PgConnection::connect(&fresh.url)
         .await

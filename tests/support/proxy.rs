@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a Postgres server that can fail, and that reads what both sides send.
+//! A TCP proxy in front of a Postgres server. It reads what both sides send, and can fail.
 
 mod cut;
 mod failure;
@@ -22,10 +22,10 @@ use idle::Idle;
 use messages::Splitter;
 pub use messages::{Message, Side};
 
-/// Listens on loopback for as long as it lives.
+/// A proxy that listens on loopback until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// The server's URL, through this proxy.
+    /// The URL of the server through this proxy.
     pub url: String,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -35,27 +35,29 @@ pub struct Proxy {
 struct Shared {
     server: String,
     accepted: AtomicU32,
-    /// How many connections are passed on.
+    /// How many connections are being passed on.
     open: AtomicU32,
     /// How many of the next connections fail, and how.
     to_fail: Mutex<(u32, Failure)>,
-    /// Changes when every open connection is to fail; says how.
+    /// Changes when every open connection is to fail; the value says how.
     fail: watch::Sender<Failure>,
     /// Changes when the server is to see the end of the silent connections.
     notice: watch::Sender<()>,
     idle_limit: watch::Sender<Option<Duration>>,
-    /// The next simple query that begins so is passed on, and its connection fails at the answer.
+    /// The beginning of a simple query, and how the connection fails at the answer to it. Applies
+    /// to the next such query only.
     to_lose: Mutex<Option<(&'static str, Loss)>>,
     cuts: Cuts,
     sent: Mutex<Vec<Message>>,
 }
 
 impl Proxy {
-    /// In front of the server that `url` names as `//user:password@host:port/`.
+    /// Starts a proxy in front of the server in `url`, which has the form
+    /// `//user:password@host:port/`.
     ///
     /// # Panics
     ///
-    /// If the URL has no such part, or loopback has no port left.
+    /// If the URL does not have this form, or loopback has no free port.
     pub async fn before(url: &str) -> Self {
         let (front, rest) = url.rsplit_once('@').expect("a user in the URL");
         let (server, database) = rest.split_once('/').expect("a database in the URL");
@@ -80,61 +82,61 @@ impl Proxy {
         }
     }
 
-    /// The next so many connections are accepted, and fail at once.
+    /// Accepts the next `connections` connections and makes each fail at once.
     ///
     /// # Panics
     ///
-    /// If one of the proxy's tasks has.
+    /// If a task of the proxy has panicked.
     pub fn fail_next(&self, connections: u32, failure: Failure) {
         *self.shared.to_fail.lock().expect("no task panics") = (connections, failure);
     }
 
-    /// The next so many connections are accepted and closed.
+    /// Accepts the next `connections` connections and closes each at once.
     pub fn close_next(&self, connections: u32) {
         self.fail_next(connections, Failure::Closed);
     }
 
-    /// Every open connection fails. One that is silent already can still be closed.
+    /// Makes every open connection fail. One that is silent already can still be closed.
     pub fn fail_open(&self, failure: Failure) {
         self.shared.fail.send_replace(failure);
     }
 
-    /// The network fails: every open connection does, and every later one until
+    /// Fails as a network does: every open connection fails, and so does every later one until
     /// [`restore`](Self::restore).
     pub fn fail(&self, failure: Failure) {
         self.fail_next(u32::MAX, failure);
         self.fail_open(failure);
     }
 
-    /// From now on new connections are passed on again. Those that have failed stay as they are:
-    /// nobody tells the sides of a silent connection that it is of no use any more.
+    /// Passes new connections on again. Connections that have failed stay as they are: the two
+    /// sides of a silent connection are not told that it is of no use any more.
     pub fn restore(&self) {
         self.fail_next(0, Failure::Closed);
     }
 
-    /// The server, but not the client, sees the end of every connection that is silent now.
+    /// Lets the server, but not the client, see the end of every connection that is silent now.
     pub fn let_server_notice(&self) {
         self.shared.notice.send_replace(());
     }
 
-    /// Closes each connection that has been idle for so long since its last statement, outside of a
-    /// transaction, as a pooler does (`client_idle_timeout` of PgBouncer). `None`: no more.
+    /// Closes each connection that has been idle for `limit` since its last statement and outside a
+    /// transaction, as a pooler does (`client_idle_timeout` of PgBouncer). `None` stops this.
     pub fn close_idle_after(&self, limit: impl Into<Option<Duration>>) {
         self.shared.idle_limit.send_replace(limit.into());
     }
 
-    /// The next simple query that begins with `text` reaches the server, but the answer does not
-    /// come back: the connection is closed in its place.
+    /// Passes the next simple query that begins with `text` on to the server, and closes the
+    /// connection instead of returning the answer.
     pub fn lose_answer_to(&self, text: &'static str) {
         self.fail_at_answer_to(text, Place::Before, Failure::Closed);
     }
 
-    /// The next simple query that begins with `text` reaches the server, and its connection fails
-    /// before the answer, or after all of it.
+    /// Passes the next simple query that begins with `text` on to the server, and makes its
+    /// connection fail before the answer or after all of it.
     ///
     /// # Panics
     ///
-    /// If one of the proxy's tasks has.
+    /// If a task of the proxy has panicked.
     pub fn fail_at_answer_to(&self, text: &'static str, place: Place, failure: Failure) {
         let loss = Loss { place, failure };
         *self.shared.to_lose.lock().expect("no task panics") = Some((text, loss));
@@ -145,55 +147,56 @@ impl Proxy {
         self.fail_open(Failure::Closed);
     }
 
-    /// Lets the connection fail over which, counted from now on, message `number` goes, the first
-    /// one being 0, whichever side sends it. Other connections are left alone. What the server was
-    /// sent before reaches it. It sees the end of a silent connection only after
+    /// Makes a connection fail at message `number`, counted from now on and from 0, whichever side
+    /// sends the message. Other connections are left alone. The server receives everything it was
+    /// sent before. It sees the end of a silent connection only after
     /// [`let_server_notice`](Self::let_server_notice).
     pub fn fail_at(&self, number: usize, place: Place, failure: Failure) {
         self.shared.cuts.plan(number, place, failure);
     }
 
-    /// Cuts the connection at this message, as [`fail_at`](Self::fail_at) counts.
+    /// Cuts the connection at this message, counted as in [`fail_at`](Self::fail_at).
     pub fn cut_at(&self, number: usize, place: Place) {
         self.fail_at(number, place, Failure::Closed);
     }
 
-    /// If the connection has failed at its message: the messages counted, the last being that one.
+    /// Returns the messages up to the one at which a connection has failed; `None` if none has
+    /// failed as planned.
     #[must_use]
     pub fn was_cut(&self) -> Option<Vec<Passed>> {
         self.shared.cuts.met()
     }
 
-    /// The messages counted since a failure was planned, up to that failure.
+    /// Returns the messages counted since the failure was planned, up to that failure.
     #[must_use]
     pub fn passed(&self) -> Vec<Passed> {
         self.shared.cuts.passed()
     }
 
-    /// Whether the server, too, has let go of the connection that failed at its message, and with it
-    /// undone or done whatever it was told.
+    /// Returns whether the server, too, has let go of the connection that failed at its message,
+    /// and so has done or undone whatever it was told.
     #[must_use]
     pub fn cut_is_over(&self) -> bool {
         self.shared.cuts.is_over()
     }
 
-    /// Connections accepted so far.
+    /// Returns how many connections have been accepted so far.
     #[must_use]
     pub fn accepted(&self) -> u32 {
         self.shared.accepted.load(SeqCst)
     }
 
-    /// Connections that are passed on now.
+    /// Returns how many connections are being passed on now.
     #[must_use]
     pub fn open(&self) -> u32 {
         self.shared.open.load(SeqCst)
     }
 
-    /// What clients have sent since this was last asked.
+    /// Returns what clients have sent since the last call of this method.
     ///
     /// # Panics
     ///
-    /// If one of the proxy's tasks has.
+    /// If a task of the proxy has panicked.
     #[must_use]
     pub fn take_sent(&self) -> Vec<Message> {
         std::mem::take(&mut self.shared.sent.lock().expect("no task panics"))
@@ -228,7 +231,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 impl Shared {
-    /// How the connection that was just accepted fails, if it does.
+    /// Returns how the connection that was just accepted fails; `None` if it does not.
     fn next_failure(&self) -> Option<Failure> {
         let mut to_fail = self.to_fail.lock().expect("no task panics");
         let (left, failure) = &mut *to_fail;
@@ -236,7 +239,8 @@ impl Shared {
         Some(*failure)
     }
 
-    /// How the connection fails at the answer to this message, if it does; no other will.
+    /// Returns how the connection fails at the answer to this message; `None` if it does not. Only
+    /// one connection fails.
     fn loses(&self, message: &Message) -> Option<Loss> {
         let mut to_lose = self.to_lose.lock().expect("no task panics");
         let (_, loss) =
@@ -252,7 +256,7 @@ struct Loss {
     failure: Failure,
 }
 
-/// Counts a connection while it lives.
+/// Counts a connection for as long as it is open.
 struct Open<'a>(&'a AtomicU32);
 
 impl<'a> Open<'a> {
@@ -268,14 +272,14 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Hears how every open connection is to fail.
+/// Waits for the order that every open connection is to fail.
 struct Closing(watch::Receiver<Failure>);
 
 impl Closing {
     async fn fails(&mut self) -> Failure {
         match self.0.changed().await {
             Ok(()) => *self.0.borrow_and_update(),
-            // The proxy is gone.
+            // The proxy has been dropped.
             Err(_) => Failure::Closed,
         }
     }
@@ -288,11 +292,11 @@ impl Closing {
 /// Why the bytes of a connection are no longer passed on.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// One side has closed it.
+    /// One side has closed the connection.
     Closed,
-    /// All connections fail, or this one at an answer.
+    /// All connections fail, or this one fails at an answer.
     Failed(Failure),
-    /// It fails at its message.
+    /// The connection fails at the planned message.
     Cut(Cut),
 }
 
@@ -302,7 +306,8 @@ async fn pass(client: TcpStream, shared: Arc<Shared>) {
     let Ok(server) = TcpStream::connect(&shared.server).await else {
         return;
     };
-    // Without this, small messages wait for acknowledgements and every test takes longer.
+    // Without this, small messages would wait for acknowledgements and every test would take
+    // longer.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -316,7 +321,7 @@ async fn pass(client: TcpStream, shared: Arc<Shared>) {
         idle: &idle,
     };
     let end = tokio::select! {
-        // First, so that nothing is passed on that was sent after the connection had failed.
+        // The failure comes first, so that nothing is passed on that was sent after it.
         biased;
         failure = closing.fails() => End::Failed(failure),
         end = direction(Side::Client).pass(&mut from_client, &mut to_server) => end,
@@ -354,12 +359,12 @@ async fn pass(client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// One of the two of a connection.
+/// One of the two directions of a connection.
 struct Direction<'a> {
     side: Side,
     splitter: Splitter<'a>,
     shared: &'a Shared,
-    /// How it fails at the server's next answer.
+    /// How the connection fails at the server's next answer; `None` if it does not.
     losing: &'a Mutex<Option<Loss>>,
     idle: &'a Idle,
 }
@@ -370,7 +375,7 @@ impl Direction<'_> {
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             let (bytes, end) = self.read(&buffer[..n]);
             if to.write_all(&bytes).await.is_err() {
-                // Perhaps it was the server that ended it, after all of this was read.
+                // The server may have ended the connection after reading all of this.
                 return end.unwrap_or(End::Closed);
             }
             if let Some(end) = end {
@@ -380,7 +385,7 @@ impl Direction<'_> {
         End::Closed
     }
 
-    /// What is to be passed on, and whether nothing more is.
+    /// Returns the bytes to pass on, and why nothing more is passed on after them, if so.
     fn read(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<End>) {
         let mut to_pass = Vec::new();
         for (message, bytes) in self.splitter.read(bytes) {
@@ -401,7 +406,7 @@ impl Direction<'_> {
         (to_pass, None)
     }
 
-    /// Whether the connection fails at this message.
+    /// Returns where and how the connection fails at this message; `None` if it does not.
     fn end_at(&self, message: &Message) -> Option<(Place, End)> {
         if let Some(cut) = self.shared.cuts.step(self.side, message) {
             return Some((cut.place, End::Cut(cut)));

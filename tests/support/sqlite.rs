@@ -5,11 +5,11 @@ use sqlx::{Connection, Sqlite, SqliteConnection};
 
 use crate::{Configure, Fresh};
 
-/// A new database in a file of its own.
+/// Creates a new database in a file of its own.
 ///
 /// # Panics
 ///
-/// If it cannot be made.
+/// If the file cannot be created.
 pub async fn fresh_with(configure: Configure<Sqlite>) -> Fresh<Sqlite> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = format!("sqlite:{}/test.db", folder.path().display());
@@ -25,11 +25,11 @@ pub async fn fresh_with(configure: Configure<Sqlite>) -> Fresh<Sqlite> {
     }
 }
 
-/// A connection to the same file that dbop knows nothing about.
+/// Opens a connection to the same file that dbop knows nothing about.
 ///
 /// # Panics
 ///
-/// If it cannot be opened.
+/// If the connection cannot be opened.
 pub async fn outside(fresh: &Fresh<Sqlite>) -> SqliteConnection {
     SqliteConnection::connect(&fresh.url)
         .await

@@ -1,4 +1,4 @@
-//! Reads back what was traced on this thread.
+//! Reads back what was traced on the current thread.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,8 +14,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 pub type Fields = BTreeMap<String, String>;
 
-/// Everything traced on the thread that made it, while it lives. A `#[tokio::test]` runs all of its
-/// tasks on one thread.
+/// Everything traced on the thread that has started it, until it is dropped. A `#[tokio::test]`
+/// runs all of its tasks on one thread.
 #[derive(Debug)]
 pub struct Trace {
     seen: Arc<Mutex<Seen>>,
@@ -24,14 +24,14 @@ pub struct Trace {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// In the order they were opened.
+    /// The open spans, in the order in which they were opened.
     spans: Vec<(Id, Fields)>,
     closed: Vec<Fields>,
     events: Vec<Fields>,
 }
 
 impl Seen {
-    /// Writes the operation of the span around it into `fields`, as `parent`.
+    /// Stores the operation of the enclosing span in `fields`, under `parent`.
     fn note_parent(&self, parent: Option<Id>, fields: &mut Fields) {
         let span = self
             .spans
@@ -54,13 +54,14 @@ impl Trace {
         }
     }
 
-    /// The fields of closed spans of this operation, in the order they were closed.
+    /// Returns the fields of the closed spans of this operation, in the order in which they were
+    /// closed.
     #[must_use]
     pub fn spans(&self, operation: &str) -> Vec<Fields> {
         of(operation, &self.seen().closed)
     }
 
-    /// The fields of events of this operation, their text as `message`.
+    /// Returns the fields of the events of this operation; the text of an event is in `message`.
     #[must_use]
     pub fn events(&self, operation: &str) -> Vec<Fields> {
         of(operation, &self.seen().events)
@@ -121,7 +122,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 
     fn on_close(&self, id: Id, _: Context<'_, S>) {
         let mut seen = self.seen();
-        // Ids are used again, so a closed span is taken out.
+        // Ids are used again, so a closed span is removed.
         if let Some(place) = seen.spans.iter().position(|(span, _)| *span == id) {
             let (_, fields) = seen.spans.remove(place);
             seen.closed.push(fields);

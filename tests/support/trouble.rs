@@ -1,13 +1,13 @@
-//! [`Trouble`]: the error of operations in whose suites only its sort matters.
+//! [`Trouble`]: an error type for suites in which only the sort of an error matters.
 
 use dbop::{DbError, Kind};
 
 #[derive(Debug, thiserror::Error, DbError)]
 pub enum Trouble {
-    /// The application's own.
+    /// The application refuses.
     #[error("no, as a matter of policy")]
     Refused,
-    /// The application's own, and worth another attempt.
+    /// The application refuses, and another attempt is worth making.
     #[error("not now")]
     #[db_error(category = transient)]
     NotNow,
@@ -16,11 +16,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What dbop says about it.
+    /// Returns the error of the database.
     ///
     /// # Panics
     ///
-    /// If it is the application's own.
+    /// If the error is the application's own.
     #[must_use]
     #[track_caller]
     pub fn database(&self) -> &dbop::Error {
@@ -30,11 +30,11 @@ impl Trouble {
         }
     }
 
-    /// The same of its kind.
+    /// Returns the kind of the database's error.
     ///
     /// # Panics
     ///
-    /// If it is the application's own.
+    /// If the error is the application's own.
     #[must_use]
     #[track_caller]
     pub fn kind(&self) -> Kind {

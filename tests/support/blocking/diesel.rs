@@ -1,4 +1,4 @@
-//! diesel on SQLite, on a file.
+//! diesel, on a SQLite file.
 
 use dbop::BlockingDb;
 use diesel::RunQueryDsl;
@@ -29,14 +29,14 @@ pub async fn open(configure: Configure<Manager>) -> World {
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn exec(conn: &mut Session, sql: &str) -> dbop::Result<()> {
     Ok(conn.batch_execute(sql)?)
 }
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn number(conn: &mut Session, sql: &str) -> dbop::Result<i64> {
     Ok(diesel::dsl::sql::<BigInt>(sql).get_result(conn)?)
 }

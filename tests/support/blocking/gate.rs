@@ -1,14 +1,14 @@
-//! [`Gate`]: where a body waits until the test lets it go on.
+//! [`Gate`]: a place where a body waits until the test lets it go on.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::eventually;
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than anything in these tests takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A clone is the same gate.
+/// A place where bodies wait and are counted. A clone is another handle to the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct State {
 }
 
 impl Gate {
-    /// One that lets everybody through, and counts.
+    /// Returns a gate that lets every body through and only counts them.
     #[must_use]
     pub fn opened() -> Self {
         let gate = Self::default();
@@ -38,11 +38,11 @@ impl Gate {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For a body: says that it is here, and waits until the gate is open.
+    /// Counts the calling body as arrived, then blocks until the gate is open.
     ///
     /// # Panics
     ///
-    /// If that takes half a minute.
+    /// If the gate is not opened within half a minute.
     pub fn pass(&self) {
         let mut state = self.state();
         state.arrived += 1;
@@ -56,29 +56,29 @@ impl Gate {
         state.passed += 1;
     }
 
-    /// From now on everybody may pass.
+    /// Opens the gate: from now on every body may pass.
     pub fn open(&self) {
         self.state().open = true;
         self.0.changed.notify_all();
     }
 
-    /// How many bodies have come so far.
+    /// Returns how many bodies have arrived so far.
     #[must_use]
     pub fn arrived(&self) -> u32 {
         self.state().arrived
     }
 
-    /// How many of them went on.
+    /// Returns how many bodies have passed so far.
     #[must_use]
     pub fn passed(&self) -> u32 {
         self.state().passed
     }
 
-    /// Waits until so many bodies have come.
+    /// Waits until `arrived` bodies have come to the gate.
     ///
     /// # Panics
     ///
-    /// If they do not.
+    /// If they do not come within the patience of [`eventually`].
     pub async fn has(&self, arrived: u32) {
         eventually("a body comes to its gate", async || {
             self.arrived() >= arrived

@@ -1,4 +1,4 @@
-//! Pools of the synchronous drivers, and what a body and a test tell each other.
+//! Pools of the synchronous drivers, and the means by which a body and a test talk to each other.
 
 use std::ops::Deref;
 
@@ -19,7 +19,7 @@ pub use gate::Gate;
 /// The table that the suites write to.
 pub const SCHEMA: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)";
 
-/// A database that goes away with the test, and a pool of a synchronous driver on it.
+/// A pool of a synchronous driver on a database that is removed with the test.
 #[derive(Debug)]
 pub struct World<M: Manager, DB: Backend> {
     pub db: BlockingDb<M>,
@@ -34,17 +34,17 @@ impl<M: Manager, DB: Backend> Deref for World<M, DB> {
     }
 }
 
-/// How a suite wants its pool to be.
+/// How a suite configures its pool.
 pub type Configure<M> = fn(BlockingBuilder<M>) -> BlockingBuilder<M>;
 
 macro_rules! seen_from_outside {
     ($DB:ty) => {
         impl<M: Manager> World<M, $DB> {
-            /// What another session sees.
+            /// Returns the number that another session reads with this query.
             ///
             /// # Panics
             ///
-            /// If it cannot be asked.
+            /// If the query fails.
             pub async fn seen(&self, sql: &str) -> i64 {
                 let ask = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
                 ask.fetch_one(self.fresh.pool())
@@ -52,11 +52,11 @@ macro_rules! seen_from_outside {
                     .expect("another session")
             }
 
-            /// How many rows of this number another session sees.
+            /// Returns how many rows with this `n` another session sees.
             ///
             /// # Panics
             ///
-            /// If it cannot be asked.
+            /// If the query fails.
             pub async fn rows(&self, n: i64) -> i64 {
                 self.seen(&format!("SELECT count(*) FROM notes WHERE n = {n}"))
                     .await
@@ -67,11 +67,11 @@ macro_rules! seen_from_outside {
                 self
             }
 
-            /// Another session runs this.
+            /// Runs these statements in another session.
             ///
             /// # Panics
             ///
-            /// If it fails.
+            /// If a statement fails.
             pub async fn run(&self, sql: &str) {
                 let run = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
                 run.execute(self.fresh.pool())

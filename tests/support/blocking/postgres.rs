@@ -1,4 +1,4 @@
-//! The crate `postgres`, in the cluster of `tests/run`.
+//! The crate `postgres`, in the cluster that `tests/run` starts.
 
 use dbop::BlockingDb;
 use postgres_client::NoTls;
@@ -14,33 +14,33 @@ pub type Database = Postgres;
 pub type World = super::World<Manager, Database>;
 
 pub const SYSTEM: &str = "postgresql";
-/// Takes hours.
+/// A query that takes hours.
 pub const ENDLESS: &str = "SELECT count(*) FROM (SELECT pg_sleep(7200)) AS slept";
 
-/// Opens connections to the database at this URL.
+/// Returns a manager that opens connections to the database at this URL.
 ///
 /// # Panics
 ///
-/// If it is none.
+/// If `url` is not a URL.
 #[must_use]
 pub fn manager(url: &str) -> Manager {
     PostgresConnectionManager::new(url.parse().expect("a URL"), NoTls)
 }
 
-/// # Panics
+/// Opens a new database and a pool on it.
 ///
-/// If the database cannot be made.
+/// If the database cannot be created.
 pub async fn open(configure: Configure<Manager>) -> World {
     let fresh = postgres::fresh_with(|builder| builder).await;
     let url = fresh.url.clone();
     open_at(fresh, &url, configure).await
 }
 
-/// The pool takes another way to the database, such as a proxy.
+/// Opens a pool that reaches the database by another URL, such as a proxy's.
 ///
 /// # Panics
 ///
-/// If the database cannot be made.
+/// If the schema cannot be created.
 pub async fn open_at(fresh: Fresh<Postgres>, url: &str, configure: Configure<Manager>) -> World {
     let db = configure(BlockingDb::builder(manager(url))).build();
     World { db, fresh }.with_schema().await
@@ -48,14 +48,14 @@ pub async fn open_at(fresh: Fresh<Postgres>, url: &str, configure: Configure<Man
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn exec(conn: &mut Session, sql: &str) -> dbop::Result<()> {
     Ok(conn.batch_execute(sql)?)
 }
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn number(conn: &mut Session, sql: &str) -> dbop::Result<i64> {
     Ok(conn.query_one(sql, &[])?.get(0))
 }

@@ -1,4 +1,4 @@
-//! `rusqlite`, on a file.
+//! `rusqlite`, on a SQLite file.
 
 use dbop::BlockingDb;
 use r2d2_sqlite::SqliteConnectionManager;
@@ -13,27 +13,27 @@ pub type Database = Sqlite;
 pub type World = super::World<Manager, Database>;
 
 pub const SYSTEM: &str = "sqlite";
-/// Never ends by itself.
+/// A query that never ends by itself.
 pub const ENDLESS: &str =
     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
 
-/// The path in a URL of [`sqlite::fresh_with`].
+/// Returns the path in a URL of [`sqlite::fresh_with`].
 pub(super) fn path(url: &str) -> &str {
     url.trim_start_matches("sqlite:")
 }
 
 /// # Panics
 ///
-/// If the database cannot be made.
+/// If the database cannot be created.
 pub async fn open(configure: Configure<Manager>) -> World {
     open_with(configure, "").await
 }
 
-/// Each connection of the pool runs `init` first.
+/// Opens a pool whose connections each run `init` first.
 ///
 /// # Panics
 ///
-/// If the database cannot be made.
+/// If the database cannot be created.
 pub async fn open_with(configure: Configure<Manager>, init: &'static str) -> World {
     let fresh = sqlite::fresh_with(|builder| builder).await;
     let manager = SqliteConnectionManager::file(path(&fresh.url))
@@ -44,14 +44,14 @@ pub async fn open_with(configure: Configure<Manager>, init: &'static str) -> Wor
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn exec(conn: &Session, sql: &str) -> dbop::Result<()> {
     Ok(conn.execute_batch(sql)?)
 }
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn number(conn: &Session, sql: &str) -> dbop::Result<i64> {
     Ok(conn.query_row(sql, [], |row| row.get(0))?)
 }

@@ -1,4 +1,4 @@
-//! A driver of the tests' own, around `rusqlite`, that does at each stage what it was told.
+//! A driver of the tests' own, around `rusqlite`. At each stage it first does what its script says.
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -14,7 +14,7 @@ use sqlx::Sqlite;
 use super::{Configure, Gate};
 use crate::sqlite;
 
-/// A connection that was used a moment ago is not tried, and one that was not for so long is.
+/// How long a connection has to be idle before the pool tries it again.
 pub const UNTRUSTED: Duration = Duration::from_millis(1_100);
 
 pub type World = super::World<Manager, Sqlite>;
@@ -32,19 +32,20 @@ pub enum Stage {
     Rollback,
 }
 
-/// What it does before it does that.
+/// What the driver does when it comes to a stage.
 #[derive(Clone, Debug)]
 pub enum Act {
     Panic,
-    /// It fails instead, as a lost connection does.
+    /// It fails, as with a lost connection.
     Lose,
-    /// It fails instead, with a conflict.
+    /// It fails, as with a conflict.
     Conflict,
-    /// It waits at this gate.
+    /// It waits at this gate and then does its work.
     Wait(Gate),
 }
 
-/// What was planned, and what was done. A clone is the same.
+/// What the driver is to do, and which stages it has come to. A clone is another handle to the same
+/// script.
 #[derive(Clone, Debug, Default)]
 pub struct Script(Arc<Mutex<Inner>>);
 
@@ -60,17 +61,17 @@ impl Script {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next time it comes to this stage.
+    /// Plans `act` for the next time the driver comes to `stage`.
     pub fn at(&self, stage: Stage, act: Act) {
         self.inner().planned.push_back((stage, act));
     }
 
-    /// Interrupts do nothing, and the driver says that they may come late.
+    /// Makes interrupts do nothing, and the driver say that they may arrive late.
     pub fn interrupts_come_late(&self) {
         self.inner().late_interrupts = true;
     }
 
-    /// How often it came to this stage.
+    /// Returns how often the driver has come to this stage.
     #[must_use]
     pub fn count(&self, stage: Stage) -> usize {
         let inner = self.inner();
@@ -97,7 +98,7 @@ impl Script {
     }
 }
 
-/// The driver's error.
+/// The error of the staged driver.
 #[derive(Debug)]
 pub enum Staged {
     Lost,
@@ -123,7 +124,7 @@ impl From<Staged> for dbop::Error {
     }
 }
 
-/// The connection.
+/// A connection of the staged driver.
 #[derive(Debug)]
 pub struct Session {
     pub inner: rusqlite::Connection,
@@ -182,7 +183,7 @@ impl SyncConnection for Session {
     }
 }
 
-/// Opens them.
+/// Opens connections of the staged driver.
 #[derive(Debug)]
 pub struct Manager {
     path: String,
@@ -212,7 +213,7 @@ impl ManageConnection for Manager {
 
 /// # Panics
 ///
-/// If the database cannot be made.
+/// If the database cannot be created.
 pub async fn open(configure: Configure<Manager>) -> (World, Script) {
     let fresh = sqlite::fresh_with(|builder| builder).await;
     let script = Script::default();
@@ -226,7 +227,7 @@ pub async fn open(configure: Configure<Manager>) -> (World, Script) {
 
 /// # Errors
 ///
-/// The driver's.
+/// Returns the driver's error.
 pub fn exec(conn: &Session, sql: &str) -> dbop::Result<()> {
     super::rusqlite::exec(&conn.inner, sql)
 }

@@ -1,27 +1,27 @@
-//! Where a connection is to fail: at a message, by its number.
+//! The message at which a connection is to fail, by its number.
 
 use std::sync::{Mutex, MutexGuard};
 
 use super::failure::Failure;
 use super::messages::{Message, Side};
 
-/// On which side of a message a connection fails.
+/// Whether the connection fails before or after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The message does not arrive any more.
+    /// The message does not arrive.
     Before,
     /// The message is the last one that arrives.
     After,
 }
 
-/// A message of either side.
+/// A message, and the side that has sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     pub from: Side,
     pub message: Message,
 }
 
-/// The place where the connection fails, how it fails, and the number of the plan.
+/// Where and how the connection fails, and the number of the plan that says so.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
     pub(super) place: Place,
@@ -34,11 +34,11 @@ pub(super) struct Cuts(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many plans there have been.
+    /// How many failures have been planned so far.
     plans: u64,
     plan: Option<(usize, Place, Failure)>,
     met: bool,
-    /// The server's end of the connection that failed is still open.
+    /// Whether the server's end of the failed connection is still open.
     ending: bool,
     passed: Vec<Passed>,
 }
@@ -57,7 +57,7 @@ impl Cuts {
         };
     }
 
-    /// Counts a message; where and how the connection fails at it, if it does.
+    /// Counts a message. Returns where and how the connection fails at it; `None` if it does not.
     pub(super) fn step(&self, from: Side, message: &Message) -> Option<Cut> {
         let mut state = self.state();
         let (number, place, failure) = state.plan?;
@@ -76,7 +76,7 @@ impl Cuts {
         })
     }
 
-    /// The server has let go of the connection that failed so.
+    /// Notes that the server has let go of the connection that failed at `cut`.
     pub(super) fn ended(&self, cut: Cut) {
         let mut state = self.state();
         state.ending &= state.plans != cut.plan;

@@ -1,4 +1,4 @@
-//! How a connection fails, and what a silent connection does until its end.
+//! The ways in which a connection fails, and what a silent connection does until its end.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tokio::time::sleep;
 /// How a connection fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Both sides see its end.
+    /// Both sides see the end of the connection.
     Closed,
     /// Nothing arrives any more, and neither side sees an end. The proxy goes on reading, so that
     /// TCP acknowledges what is sent.
     Swallow,
-    /// Nothing arrives any more, and neither side sees an end. The proxy reads nothing, so that a
-    /// side that goes on sending is stuck once its buffers are full.
+    /// Nothing arrives any more, and neither side sees an end. The proxy reads nothing, so a side
+    /// that goes on sending is stuck once its buffers are full.
     Freeze,
 }
 
-/// Returns when this side has closed the connection, which fails by `silence`.
+/// Returns when this side has closed the connection, which has fallen silent as `silence` says.
 pub(super) async fn until_closed(from: &mut OwnedReadHalf, silence: Failure) {
     if silence == Failure::Freeze {
-        // What there is to read stays unread, so nothing would say when there is more.
+        // The bytes that can be read stay unread, so the socket would not tell that more have come.
         const MOMENT: Duration = Duration::from_millis(20);
         while let Ok(ready) = from.ready(Interest::READABLE).await
             && !ready.is_read_closed()
@@ -34,11 +34,11 @@ pub(super) async fn until_closed(from: &mut OwnedReadHalf, silence: Failure) {
     }
 }
 
-/// Closes the connection to a server in such a way that everything written before arrives, and
-/// waits until the server has closed it, too.
+/// Closes the connection to a server in such a way that everything written before arrives. Waits
+/// until the server has closed it, too.
 pub(super) async fn end(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) {
-    // Closed while there is something to read, the connection would be reset, and what was written
-    // last might be lost.
+    // Closing a connection that still has something to read would reset it, and the last bytes
+    // written might be lost.
     let _ = to.shutdown().await;
     drain(from).await;
 }

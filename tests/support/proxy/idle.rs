@@ -1,4 +1,4 @@
-//! Ends connections that idle for too long, as a pooler in front of the server does.
+//! Ends connections that are idle for too long, as a pooler in front of the server does.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::messages::{Message, Side};
 
-/// Since when a connection idles. It does so from the moment the server has answered a statement and
-/// waits for the next one, outside of any transaction, until the client sends something. A
-/// connection that was just opened is not idle yet.
+/// The time since which a connection has been idle. A connection is idle from the moment the server
+/// has answered a statement outside any transaction until the client sends something. A connection
+/// that was just opened is not idle yet.
 #[derive(Debug)]
 pub(super) struct Idle {
     since: watch::Sender<Option<Instant>>,
@@ -28,12 +28,13 @@ impl Idle {
 
     pub(super) fn hears(&self, from: Side, message: &Message) {
         let waits = from == Side::Server && message.kind == b'Z' && message.text == "I";
-        // The server says so for the first time when the connection has been opened.
+        // The server says this for the first time when the connection has been opened.
         let idles = waits && self.used.fetch_or(waits, SeqCst);
         self.since.send_replace(idles.then(Instant::now));
     }
 
-    /// Returns when the connection has been idle for as long as the limit, whenever that is set.
+    /// Returns when the connection has been idle for as long as the limit. The limit may be set
+    /// later.
     pub(super) async fn reaches(&self, mut limit: watch::Receiver<Option<Duration>>) {
         let mut since = self.since.subscribe();
         loop {
@@ -45,7 +46,8 @@ impl Idle {
                 }
             };
             tokio::select! {
-                // First, so that what was used at the last moment is not idle.
+                // The changes come first, so that a connection that was used at the last moment is
+                // not idle.
                 biased;
                 _ = limit.changed() => {}
                 _ = since.changed() => {}

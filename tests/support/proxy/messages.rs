@@ -3,37 +3,38 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// One message of a client or a server.
+/// A message of a client or a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// `Q` is a simple query, `S` the end of an extended one; each waits for an answer. 0 is the
-    /// start-up message, and what a client sends in its place before it.
+    /// The message's type. `Q` is a simple query and `S` the end of an extended one; the client
+    /// waits for an answer to each. 0 is the start-up message, or a request that the client sends
+    /// before it.
     pub kind: u8,
-    /// Its bytes, as far as they are text.
+    /// The bytes of the message, as far as they are text.
     pub text: String,
 }
 
-/// Who sent it.
+/// The side that has sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Client,
     Server,
 }
 
-/// One direction of one connection. TLS is not read: a server that agrees to it is not understood
-/// any more.
+/// Cuts one direction of a connection into messages. TLS is not understood: nothing can be read of
+/// a connection whose server agrees to it.
 #[derive(Debug)]
 pub(super) struct Splitter<'a> {
     side: Side,
     pending: Vec<u8>,
-    /// The start-up message, which has no type byte, has been read.
+    /// Whether the start-up message, which has no type byte, has been read.
     started: bool,
-    /// Of both directions: the client has asked for encryption, which the server answers with one
-    /// byte.
+    /// Whether the client has asked for encryption, which the server answers with a single byte.
+    /// Both directions share this.
     bare_answer: &'a AtomicBool,
 }
 
-/// `SSLRequest` and `GSSENCRequest` have these in place of a protocol version.
+/// The numbers that `SSLRequest` and `GSSENCRequest` have in place of a protocol version.
 const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
 impl<'a> Splitter<'a> {
@@ -46,7 +47,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// The messages that are complete with these bytes, each with its own.
+    /// Returns the messages that are complete now that these bytes have arrived, each with its own
+    /// bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Vec<(Message, Vec<u8>)> {
         self.pending.extend_from_slice(bytes);
         std::iter::from_fn(|| self.next()).collect()
