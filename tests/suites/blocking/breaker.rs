@@ -10,7 +10,7 @@ use dbop_tests::blocking::postgres::{Manager, Session, World, exec, open_at};
 use dbop_tests::blocking::staged::{self, Act, Script, Stage};
 use dbop_tests::proxy::Proxy;
 
-/// Opens for a moment only.
+/// A breaker that stays open for a moment only.
 const SHORT: Breaker = Breaker {
     open: Duration::from_millis(300),
     open_cap: Duration::from_millis(300),
@@ -104,7 +104,7 @@ fn begins(conn: &mut staged::Session) -> dbop::Result<()> {
     staged::exec(conn, "SELECT 1")
 }
 
-/// A connection that was idle is lost, and so is the new one that takes its place.
+/// Makes a call lose its idle connection, and then the new connection that takes its place.
 fn loses_every_begin(script: &Script) {
     script.at(Stage::Begin, Act::Lose);
     script.at(Stage::IsValid, Act::Lose);
@@ -136,7 +136,7 @@ async fn idle_connections_that_are_lost_at_begin_cost_no_attempt_and_do_not_open
     );
 }
 
-/// A deadline says nothing about the server, and so it is no sign that it is back.
+/// A deadline says nothing about the server, so it is no sign that the server is back.
 #[tokio::test]
 async fn a_probe_that_is_late_does_not_close_it() {
     let (world, script) = staged::open(|builder| builder.pool_size(2).breaker(SHORT)).await;
@@ -152,7 +152,7 @@ async fn a_probe_that_is_late_does_not_close_it() {
         kinds.push(late(&world, gate.clone()).await.unwrap_err().kind());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Still half open: one that fails opens it at once.
+    // The circuit is still half open, so a single failure opens it at once.
     loses_every_begin(&script);
     assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::Connection);
     assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);

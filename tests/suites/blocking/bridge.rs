@@ -130,7 +130,7 @@ async fn waits_in_async_code(conn: &mut Conn<'_, Sqlite>, db: &Db<Sqlite>) -> db
     waits(db)
 }
 
-/// The lint does not look into functions.
+/// Waits inside a function of its own, because the lint does not look into functions.
 fn waits(db: &Db<Sqlite>) -> dbop::Result<i64> {
     block_on(count(db))
 }

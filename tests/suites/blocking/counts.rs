@@ -1,4 +1,4 @@
-//! What is counted, where an attempt is stopped at every stage.
+//! What is counted when an attempt is stopped at each stage.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +13,7 @@ fn counted(name: &str) -> OperationMetrics {
     found.expect("it was called")
 }
 
-/// Committed, rolled back, unknown.
+/// Checks how often calls were committed, rolled back and unknown, in this order.
 #[track_caller]
 fn outcomes(name: &str, expected: [u64; 3]) {
     let counted = counted(name);
@@ -24,7 +24,7 @@ fn outcomes(name: &str, expected: [u64; 3]) {
 
 const NARROW: Configure<Manager> = |builder| builder.pool_size(1);
 
-/// Drops `call` when it has come to its gate.
+/// Drops `call` when its body or its driver has come to the gate.
 async fn drop_at(gate: &Gate, call: impl Future<Output = dbop::Result<()>>) {
     let before = gate.arrived();
     tokio::select! {
@@ -72,7 +72,7 @@ async fn a_transaction_that_is_dropped_counts_as_what_became_of_it() {
     gate.open();
     idle(&world).await;
     assert_eq!(world.rows(3).await, 0);
-    // It is too late to stop this one.
+    // It is too late to stop this call, because its COMMIT has begun.
     let gate = hold(&script, Stage::Commit, in_a_transaction(&world, 4, &pass)).await;
     outcomes("in_a_transaction", [1, 2, 1]);
     gate.open();
@@ -92,7 +92,7 @@ async fn an_operation_that_is_dropped_counts_as_unknown_once_it_runs() {
     let (world, script) = open(NARROW).await;
     let pass = Gate::opened();
     let gate = hold(&script, Stage::IsValid, in_an_operation(&world, 1, &pass));
-    // Its only connection is new.
+    // The only connection is new. It has to become idle before the pool tries it.
     idle(&world).await;
     tokio::time::sleep(UNTRUSTED).await;
     let gate = gate.await;

@@ -1,5 +1,5 @@
-//! Plain functions on the blocking pool. What holds with every driver is in `common`, compiled once
-//! for each; what only one has is beside it.
+//! Plain functions on the blocking pool. Tests that hold with every driver are in `common`, which
+//! is compiled once for each driver; the tests of a single driver are beside it.
 
 mod breaker;
 mod bridge;

@@ -1,4 +1,4 @@
-//! The pool: runtimes that come and go, and its end.
+//! The pool: runtimes that come and go, and how a pool ends.
 
 use dbop::{Kind, db_op, transactional};
 use dbop_tests::blocking::postgres;
@@ -50,7 +50,7 @@ fn two_runtimes_use_it_one_after_the_other() {
         add(&db, 1).await.unwrap();
         add_to_postgres(&pg_db, 1).await.unwrap();
     });
-    // Its pools of sqlx belong to it.
+    // sqlx's pools belong to the runtime in which they were opened.
     first.block_on(async {
         world.fresh.close().await;
         pg.fresh.close().await;
@@ -83,8 +83,8 @@ fn it_is_dropped_and_closed_where_there_is_no_runtime() {
     }
 }
 
-/// The runtime is going away, and nobody may block one of its threads any more: closing a
-/// connection of `postgres` would.
+/// The runtime is ending, so none of its threads may be blocked any more. Closing a connection of
+/// `postgres` would block.
 #[test]
 fn it_is_dropped_by_a_task_that_its_runtime_drops() {
     for runtime in [current_thread(), multi_thread()] {
@@ -207,7 +207,7 @@ fn hurried(conn: &mut Session, gate: Gate) -> dbop::Result<()> {
     rusqlite::exec(conn, "SELECT 1")
 }
 
-/// The blocking pool may have no thread for a long time.
+/// The blocking pool may have no free thread for a long time.
 #[test]
 fn a_body_that_has_no_thread_yet_when_its_caller_goes_away_does_not_run() {
     let runtime = Builder::new_multi_thread()

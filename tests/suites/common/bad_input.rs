@@ -1,4 +1,4 @@
-//! What does not fit the schema, and handles that are closed.
+//! Input that does not fit the schema, and handles that are closed.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::replay::Failure;
 
 const NEVER: Duration = Duration::from_secs(30);
 
-/// Everything an error says, its sources included.
+/// Returns everything an error says, its sources included.
 pub(crate) fn all_words(error: &dbop::Error) -> String {
     let mut words = format!("{error}\n{error:?}\n{error:#?}\n{}", error.user_message());
     let mut source = error.source();
@@ -23,7 +23,8 @@ pub(crate) fn all_words(error: &dbop::Error) -> String {
     words
 }
 
-/// Connecting fails, in time, with a message that holds these parts and none of these secrets.
+/// Checks that connecting fails in time, with a message that holds all of `parts` and none of
+/// `secrets`.
 pub(crate) async fn refuses(url: &str, kind: Kind, parts: &[&str], secrets: &[&str]) {
     let builder = Db::<Database>::builder().url(url);
     let builder = builder.acquire_timeout(Duration::from_secs(2));
@@ -110,7 +111,8 @@ run!(
 run!(speak_nonsense, speak_nonsense_in_tx, "SELEKT 1");
 run!(say_nothing, say_nothing_in_tx, "");
 
-/// Both ways of running it fail alike, once, and leave nothing.
+/// Checks that the statement fails alike in an operation and in a transaction, runs once, and
+/// leaves nothing.
 async fn both(
     db: &Db<Database>,
     name: &str,
@@ -217,7 +219,7 @@ async fn a_closed_handle_says_so_at_once() {
             text.starts_with("`find`: ") && text.contains("closed"),
             "{text}"
         );
-        // The file or server is fine: advice to look there would mislead.
+        // The file or server works, so advice to look there would mislead.
         assert!(
             !text.contains("reachable") && !text.contains("cannot be used"),
             "{text}"

@@ -1,4 +1,4 @@
-//! The operations most suites use: accounts and money that moves between them.
+//! The operations that most suites use: accounts, and transfers between them.
 
 use dbop::{Builder, Conn, DbError, Tx, db_op, transactional};
 use dbop_tests::Fresh;
@@ -18,7 +18,7 @@ pub(crate) async fn open() -> Fresh<Database> {
     open_with(|builder| builder).await
 }
 
-/// Four accounts of 100 each.
+/// Opens a database with four accounts of 100 each.
 pub(crate) async fn open_with(
     configure: fn(Builder<Database>) -> Builder<Database>,
 ) -> Fresh<Database> {

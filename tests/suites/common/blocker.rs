@@ -11,7 +11,7 @@ use super::{Database, bank, outside};
 pub(crate) struct Blocker(Mutex<<Database as sqlx::Database>::Connection>);
 
 impl Blocker {
-    /// Connected, but not in anybody's way yet.
+    /// Opens the session, which is not in anybody's way yet.
     pub(crate) async fn new(fresh: &Fresh<Database>) -> Self {
         Self(Mutex::new(outside(fresh).await))
     }
@@ -36,7 +36,7 @@ impl Blocker {
     }
 }
 
-/// The bank, and a handle to it whose sessions soon give up waiting for a lock.
+/// Opens the bank, and a handle whose sessions soon give up waiting for a lock.
 pub(crate) async fn open_impatient() -> (Fresh<Database>, Db<Database>) {
     let fresh = bank::open().await;
     let db = Db::connect(&impatient_url(&fresh.url))

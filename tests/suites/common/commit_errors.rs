@@ -1,4 +1,4 @@
-//! What COMMIT refuses.
+//! Transactions that COMMIT refuses.
 
 use dbop::{Builder, Category, Kind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
@@ -7,7 +7,7 @@ use sqlx::Executor;
 use super::replay::{Failure, Runs};
 use super::{Database, fresh_with};
 
-/// A foreign key that is checked at COMMIT.
+/// Opens a database with a foreign key that is checked at COMMIT.
 async fn open(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     let schema = "CREATE TABLE parents (id BIGINT PRIMARY KEY);
@@ -40,7 +40,8 @@ async fn a_deferred_constraint_that_fails_at_commit_rolls_back_and_is_not_replay
         (error.outcome(), error.attempts()),
         (Outcome::RolledBack, 1)
     );
-    // The same connection, as there is no other: nothing of it is left open.
+    // This call gets the same connection, because there is no other. Nothing of the first call is
+    // left open on it.
     let again = adopt(&*db, &completed).await.unwrap_err().database();
     assert_eq!(again.kind(), Kind::ForeignKey);
     let children = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM children");

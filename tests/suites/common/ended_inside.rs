@@ -1,5 +1,5 @@
-//! A transaction that its own body has ended, or changed, past dbop never says `Ok` for rows that
-//! are not there.
+//! A transaction that its own body has ended, or changed, past dbop never returns `Ok` for rows
+//! that are not there.
 
 use dbop::{Outcome, Tx, transactional};
 use dbop_tests::Fresh;
@@ -11,15 +11,15 @@ use super::notes::{self, Trouble, insert, note, soon, stored};
 
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    /// A helper's own transaction, given up while it begins.
+    /// A helper begins a transaction of its own, and is dropped while the transaction begins.
     DroppedBegin,
-    /// A helper's own transaction that nobody ends.
+    /// A helper begins a transaction of its own that is never ended.
     Leaked,
-    /// A helper's own transaction, which is a savepoint here, and ends.
+    /// A helper begins a transaction of its own, which is a savepoint here, and ends it.
     Ended,
-    /// A statement like any other.
+    /// The body runs a statement through dbop.
     Text(&'static str),
-    /// The same through the raw connection.
+    /// The body runs a statement through the raw connection.
     Raw(&'static str),
 }
 
@@ -66,7 +66,8 @@ async fn writes_around(
     Ok(())
 }
 
-/// Runs it, and compares what it says with what is there.
+/// Makes a call that writes before and after `way`, and compares what it returns with what is
+/// stored.
 async fn says_the_truth(db: &Fresh<Database>, way: Way, ids: [i64; 2], go_on: bool) {
     let result = soon("the call", writes_around(&**db, way, ids, go_on)).await;
     let wanted = &ids[..if go_on { 2 } else { 1 }];
@@ -78,7 +79,7 @@ async fn says_the_truth(db: &Fresh<Database>, way: Way, ids: [i64; 2], go_on: bo
         Err(error) if error.database().outcome() == Outcome::RolledBack => {
             assert!(there.is_empty(), "{case}");
         }
-        // What would commit by itself is refused before it is sent.
+        // A statement that would commit by itself is refused before it is sent.
         Err(_) if matches!(way, Way::DroppedBegin) => assert!(there.is_empty(), "{case}"),
         Err(_) => {}
     }
@@ -100,7 +101,7 @@ async fn a_transaction_ended_by_its_own_body_never_says_ok_for_missing_rows() {
     }
 }
 
-/// How far it gets before it is given up differs from time to time.
+/// How far the helper gets before it is dropped differs from round to round.
 #[tokio::test]
 async fn a_helper_given_up_while_it_begins_never_makes_rows_disappear_in_silence() {
     let db = notes::open_narrow().await;

@@ -130,7 +130,7 @@ async fn a_transfer_dropped_at_any_poll_is_all_there_or_not_at_all() {
         let call = poll_at_most(polls, transfer(&*db, 1, 2, 1));
         let ended = soon("a transfer", call).await;
 
-        // The next call waits for the same rows, so what was left behind has come to its end.
+        // The next call waits for the same rows, so what was left behind has ended when it returns.
         let next = soon("the next call", transfer(&*db, 3, 4, 0));
         next.await.unwrap();
         let touch = soon("a call for the same rows", transfer(&*db, 1, 2, 0));

@@ -30,7 +30,8 @@ const SETTINGS: [(&str, Setting); 5] = [
     ("timeout", |builder, value| builder.timeout(value)),
 ];
 
-/// Whether a handle with such a setting can work is another question; it says so, or does.
+/// A handle with an extreme setting may be unable to work. It then returns an error instead of
+/// hanging or panicking.
 #[tokio::test]
 async fn no_duration_makes_a_handle_panic() {
     let fresh = notes::open_narrow().await;

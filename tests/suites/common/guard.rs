@@ -1,4 +1,4 @@
-//! `read_only` on a pool that may write: a guard for the length of the call.
+//! `read_only` on a pool that may write: a guard that lasts as long as the call.
 
 use dbop::{Conn, Kind, Scope, Tx, db_op, transactional};
 use sqlx::Pool;
@@ -18,7 +18,7 @@ pub(crate) enum End {
 
 pub(crate) const ENDS: [End; 5] = [End::Ok, End::Err, End::Write, End::Late, End::Dropped];
 
-/// Has `$session` read, and then end as `$end` says.
+/// Lets `$session` read, and then end as `$end` says.
 macro_rules! end_as {
     ($session:ident, $end:ident, $begun:ident) => {{
         sqlx::query("SELECT id FROM notes")
@@ -44,7 +44,8 @@ async fn reads_in_tx(tx: &mut Tx<'_, Database>, end: End, begun: &Notify) -> Res
     end_as!(tx, end, begun)
 }
 
-/// One attempt: another would get another connection, and hide what was wrong with this one.
+/// Makes one attempt only, because another one would get another connection and hide a fault of
+/// this one.
 #[db_op(retry = never)]
 async fn writes(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble> {
     Ok(insert(&mut *conn, id).await?)

@@ -1,4 +1,4 @@
-//! Hooks run after the end of a transaction that they are about.
+//! Hooks run after the end of the transaction for which they were registered.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use super::Database;
 use super::notes::{self, Runs, Trouble, insert, note, notes as read, soon, stored};
 
-/// What hooks have said, in order.
+/// What the hooks have written, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<&'static str>>>);
 
@@ -26,13 +26,13 @@ impl Diary {
         self.0.lock().unwrap().clone()
     }
 
-    /// A hook that adds a line.
+    /// Returns a hook that adds a line.
     fn entry(&self, line: &'static str) -> impl Future<Output = ()> + Send + 'static {
         let diary = self.clone();
         async move { diary.add(line) }
     }
 
-    /// A hook of each sort, so that one that runs at the wrong end is seen.
+    /// Registers a hook for each outcome, so that one that runs at the wrong end is noticed.
     pub(crate) fn on_both_ends(&self, tx: &mut Tx<'_, Database>) {
         tx.after_commit(self.entry("committed"));
         tx.after_rollback(self.entry("rolled back"));
@@ -82,7 +82,7 @@ async fn after_a_panic_no_commit_hook_runs() {
     let diary = Diary::default();
     let call = AssertUnwindSafe(ends(&*db, &diary, End::Panic));
     call.catch_unwind().await.unwrap_err();
-    // The rollback goes on behind the unwinding caller.
+    // The rollback continues in the background while the caller unwinds.
     eventually("the rollback hook", async || {
         diary.lines() == ["rolled back"]
     })
@@ -100,7 +100,8 @@ async fn with_ordered_hooks(
     insert(&mut *tx, 1).await?;
     let (handle, own) = (db.clone(), diary.clone());
     tx.after_commit(async move {
-        // The only connection that writes has been given back, or this would wait for it in vain.
+        // The only connection that writes has been given back, or this call would wait for it in
+        // vain.
         note(&handle, 2).await?;
         own.add(match read(&handle).await?.as_slice() {
             [1, 2] => "second",
@@ -211,7 +212,7 @@ async fn the_hooks_of_undone_savepoints_are_dropped_with_them() {
 
 // --- hooks that fail ------------------------------------------------------------------------------
 
-/// Every event, as text.
+/// A subscriber that keeps the text of every event.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<String>>>);
 
@@ -283,7 +284,7 @@ async fn stops_or_not(
     Ok(())
 }
 
-/// Polls the call until its body is done and no further, and drops it.
+/// Polls the call until its body is done, no further, and drops it.
 async fn dropped_after_its_body(call: impl Future, done: &AtomicBool) {
     let mut call = Box::pin(call);
     let left = std::future::poll_fn(|cx| {

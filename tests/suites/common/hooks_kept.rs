@@ -1,4 +1,5 @@
-//! The rollback hooks of a failed attempt wait for the next one, and run if there is none.
+//! The rollback hooks of a failed attempt wait for the next attempt to begin, and run when there is
+//! none.
 
 use dbop::{Kind, Tx, transactional};
 use dbop_tests::eventually;
@@ -47,7 +48,7 @@ async fn closes_the_handle(
     diary.on_both_ends(&mut *tx);
     insert(&mut *tx, 1).await?;
     runs.next();
-    // The pool gives out no more connections from here on; those it has given out go on.
+    // From here on the pool gives out no connection; those it has given out stay usable.
     drop(db.pool().close());
     Err(Trouble::NotNow)
 }

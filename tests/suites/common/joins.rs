@@ -160,7 +160,7 @@ async fn a_joined_call_cannot_lengthen_the_outer_deadline() {
     assert_eq!(error.database().outcome(), Outcome::RolledBack);
 }
 
-/// Without a statement, so that it is done in its first poll, however busy the machine is.
+/// Runs no statement, so that the body is done in its first poll, however busy the machine is.
 #[transactional(timeout = "50ms")]
 async fn nothing_within_50ms(tx: &mut Tx<'_, Database>) -> Result<Instant, Trouble> {
     let _ = tx;
@@ -234,7 +234,7 @@ async fn read_only_notes(tx: &mut Tx<'_, Database>) -> Result<Vec<i64>, Trouble>
 async fn writer_that_calls_readers(tx: &mut Tx<'_, Database>) -> Result<Vec<i64>, Trouble> {
     insert(&mut *tx, 1).await?;
     let seen = read_only_notes(&mut *tx).await?;
-    // The reader has not made its transaction read-only.
+    // The joined reader has not made the transaction read-only.
     insert(&mut *tx, 2).await?;
     Ok(seen)
 }

@@ -13,14 +13,14 @@ use super::{Database, outside};
 
 type Raw = <Database as sqlx::Database>::Connection;
 
-/// How a body that has left a transaction open ends.
+/// The way in which a body that has left a transaction open ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Ok,
     Err,
-    /// Its caller goes away.
+    /// The caller goes away.
     Dropped,
-    /// Its deadline passes.
+    /// The deadline passes.
     Late,
 }
 
@@ -35,8 +35,8 @@ async fn end_as(end: End, begun: &Notify) -> Result<(), Trouble> {
     }
 }
 
-/// What existing code looks like whose caller gives up on it. How far it gets before it is dropped
-/// is up to the driver.
+/// Begins a transaction and drops the future, as existing code does when its caller gives up. How
+/// far the driver has got by then is up to the driver.
 async fn begin_and_give_up(conn: &mut Raw) {
     let unit = async {
         let tx = conn.begin().await?;
@@ -107,7 +107,7 @@ async fn ended(call: impl Future<Output = Result<(), Trouble>>, end: End, begun:
     assert_eq!(result.is_ok(), end == End::Ok, "{end:?}: {result:?}");
 }
 
-/// The number of notes that another session sees.
+/// Returns the number of notes that another session sees.
 async fn seen_outside(fresh: &Fresh<Database>) -> i64 {
     let mut other = outside(fresh).await;
     let count = sqlx::query_scalar("SELECT COUNT(*) FROM notes");
@@ -120,7 +120,7 @@ async fn one_narrow() -> (Fresh<Database>, Db<Database>, Pool<Database>) {
     (fresh, db, pool)
 }
 
-/// The next write says `Ok`, and then everybody sees it.
+/// Checks that the next write returns `Ok` and that every session then sees it.
 macro_rules! next_write_stands {
     ($test:ident, $op:ident) => {
         #[tokio::test]
@@ -135,7 +135,7 @@ macro_rules! next_write_stands {
                 next.unwrap();
                 assert_eq!(seen_outside(&fresh).await, written, "{end:?}");
 
-                // The same on a pool, of which dbop knows less.
+                // On a pool of the caller's own, dbop knows less about the connection.
                 let begun = Notify::new();
                 ended($op(&pool, end, &begun), end, &begun).await;
                 written += 1;

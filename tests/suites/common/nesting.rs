@@ -9,9 +9,9 @@ use super::notes::{self, Trouble, insert, note, soon, stored};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Well,
-    /// The application says no.
+    /// The application refuses.
     Refused,
-    /// The database says no: on Postgres, this aborts what is not in a savepoint.
+    /// The database refuses. On Postgres, this aborts whatever is not inside a savepoint.
     Duplicate,
     RollbackOnly,
 }
@@ -192,7 +192,7 @@ async fn a_transaction_with_a_savepoint_can_be_spawned() {
     assert_eq!(stored(&db).await, [1, 3]);
 }
 
-/// Every error type a closure may have: dbop's, sqlx's, and the application's.
+/// Uses a closure with every error type it may have: dbop's, sqlx's, and the application's.
 #[transactional]
 async fn savepoints_with_many_errors(tx: &mut Tx<'_, Database>) -> Result<(Kind, bool), Trouble> {
     insert(&mut *tx, 1).await?;
@@ -269,7 +269,7 @@ enum Left {
     NestedCall,
 }
 
-/// Leaves a savepoint in its middle, with its work done and nothing running.
+/// Leaves a savepoint half-way, with its work done and no statement running.
 async fn leave(tx: &mut Tx<'_, Database>, left: Left) {
     let reached = Notify::new();
     let inside = async |sp: &mut Tx<'_, Database>| -> Result<(), Trouble> {

@@ -1,5 +1,5 @@
-//! Operations that write and read one table of numbers, and an error of each sort: for suites in
-//! which only that matters.
+//! Operations that write and read one table of numbers, and an error of each sort, for suites that
+//! need nothing else.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use sqlx::Executor;
 
 use super::{Database, fresh_with};
 
-/// Its key is what makes a second note of one number an error.
+/// The primary key makes a second note of the same number an error.
 pub(crate) const SCHEMA: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
 
-/// How often a body has run.
+/// Counts how often a body has run.
 #[derive(Debug, Default)]
 pub(crate) struct Runs(AtomicU32);
 
 impl Runs {
-    /// Counts one more, and says the how-manieth it is.
+    /// Counts a run and returns its number, the first being 1.
     pub(crate) fn next(&self) -> u32 {
         self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -33,7 +33,8 @@ pub(crate) async fn open() -> Fresh<Database> {
     open_with(|builder| builder).await
 }
 
-/// One connection that writes, so that one which is not given back is missed.
+/// Opens a database with one connection that writes, so that a connection that is not given back is
+/// missed.
 pub(crate) async fn open_narrow() -> Fresh<Database> {
     open_with(|builder| builder.pool_size(1)).await
 }
@@ -46,7 +47,7 @@ pub(crate) async fn open_with(
     fresh
 }
 
-/// One statement, wherever it is to run.
+/// Inserts a note with one statement, wherever that is to run.
 pub(crate) async fn insert<'e>(
     executor: impl Executor<'e, Database = Database>,
     id: i64,
@@ -65,7 +66,7 @@ pub(crate) async fn note_op(conn: &mut Conn<'_, Database>, id: i64) -> Result<()
     Ok(insert(&mut *conn, id).await?)
 }
 
-/// Writes, and fails as the application wants it.
+/// Writes, and fails with an error of the application if it is to.
 #[transactional]
 pub(crate) async fn note_and_refuse(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
     insert(&mut *tx, id).await?;
@@ -78,12 +79,12 @@ pub(crate) async fn notes(conn: &mut Conn<'_, Database>) -> Result<Vec<i64>, Tro
     Ok(ids.fetch_all(&mut *conn).await?)
 }
 
-/// What is stored, as another session sees it.
+/// Returns what is stored, as another session sees it.
 pub(crate) async fn stored(db: &Fresh<Database>) -> Vec<i64> {
     notes(&**db).await.expect("the notes can be read")
 }
 
-/// For what would hang if it went wrong.
+/// Awaits something that would hang if it went wrong, and fails if it takes too long.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     let limit = Duration::from_secs(20);
     match tokio::time::timeout(limit, future).await {

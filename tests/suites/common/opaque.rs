@@ -7,7 +7,7 @@ use super::notes::{self, Runs, Trouble, insert, stored};
 
 type Raw = <Database as sqlx::Database>::Connection;
 
-/// What existing code looks like.
+/// Stands for existing code that takes a connection of the driver.
 async fn helper(conn: &mut Raw, id: i64) -> sqlx::Result<u64> {
     let insert = sqlx::query("INSERT INTO notes VALUES ($1)");
     Ok(insert.bind(id).execute(conn).await?.rows_affected())

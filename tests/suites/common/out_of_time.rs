@@ -1,4 +1,4 @@
-//! A call that has no time left says so, and blames nobody.
+//! A call that has no time left says so, and blames nothing else.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqlx::Executor;
 use super::Database;
 use super::notes::{self, Trouble, insert};
 
-/// So little that it is over at any of the awaits of a call.
+/// The timeout is so short that it may pass at any await of a call.
 #[transactional(timeout = "3ms", retry = never)]
 async fn writes_in_no_time(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
     Ok(insert(&mut *tx, id).await?)
@@ -66,7 +66,7 @@ async fn a_call_without_time_says_what_it_waited_for_and_blames_nobody() {
         }
     }
     assert!(late > 0, "3 ms were always enough");
-    // Nothing of that is left.
+    // Nothing of the late calls is left: the pool serves the next one.
     let limit = Duration::from_secs(20);
     let patient = tokio::time::timeout(limit, notes::note(&*db, -1)).await;
     patient.expect("a connection").unwrap();

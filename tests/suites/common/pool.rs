@@ -1,4 +1,4 @@
-//! Too many calls for too few places.
+//! More calls than the pool has connections.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::replay::Failure;
 
 const NEVER: Duration = Duration::from_secs(30);
 
-/// Holds its connection until it is told to go on.
+/// Lets a body hold its connection until it is told to go on.
 #[derive(Debug, Default)]
 struct Gate {
     inside: Notify,
@@ -62,7 +62,7 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
         for part in super::super::EXHAUSTED {
             assert!(text.contains(part), "{text}");
         }
-        // The deadline of a call ends its wait as well.
+        // The deadline of a call ends its wait for a connection as well.
         let refused = timeout(NEVER, pass_soon(&*db)).await.expect("its deadline");
         assert_eq!(refused.unwrap_err().database().kind(), Kind::PoolExhausted);
         gate.open.notify_one();
@@ -161,7 +161,7 @@ async fn a_call_that_is_not_let_in_by_its_deadline_says_that_it_was_the_limit() 
         gate.open.notify_one();
     });
     held.unwrap();
-    // The place is free again.
+    // The connection is free again.
     gate.open.notify_one();
     alone(&*db, &gate).await.unwrap();
 }

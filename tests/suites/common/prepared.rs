@@ -1,4 +1,4 @@
-//! Preparing a statement is not running one.
+//! Preparing a statement is not the same as running it.
 
 use dbop::{Conn, Kind, Outcome, db_op};
 use sqlx::{Executor, SqlSafeStr, SqlStr};

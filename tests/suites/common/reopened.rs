@@ -1,4 +1,4 @@
-//! A text, or a helper, that ends the transaction and begins another one.
+//! A text of several statements, or a helper, that ends the transaction and begins another one.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ async fn says_between(
 ) -> Result<(), Trouble> {
     told.listen(tx);
     insert(&mut *tx, 1).await?;
-    // Some are refused, after a part of them has run.
+    // Some of the texts are refused after a part of them has run.
     let said = if past_dbop {
         tx.conn().execute(AssertSqlSafe(sql)).await
     } else {
@@ -43,7 +43,7 @@ async fn says_between(
     }
 }
 
-/// The outcomes that hooks were told.
+/// The outcomes that hooks were given.
 #[derive(Debug, Default)]
 struct Told(Arc<Mutex<Vec<Outcome>>>);
 
@@ -65,7 +65,7 @@ impl Told {
     }
 }
 
-/// Whether what a call says of its effect is true of what is stored.
+/// Returns whether the outcome that a call reports is true of what is stored.
 fn is_true(outcome: Outcome, stored: &[i64]) -> bool {
     match outcome {
         Outcome::Committed => stored == [1, 2],
@@ -79,8 +79,8 @@ async fn a_text_that_ends_the_transaction_and_begins_another_gets_no_wrong_outco
     for sql in super::super::REOPENS {
         for past_dbop in [false, true] {
             for then in [Then::Ok, Then::Refuses, Then::FailsToo] {
-                // Postgres answers no question in a transaction that it has aborted, and nobody has
-                // seen what went past dbop.
+                // Postgres answers no question in an aborted transaction, and dbop has not seen the
+                // statement that went past it.
                 if past_dbop && then == Then::FailsToo && super::super::ABORTS {
                     continue;
                 }
@@ -114,7 +114,7 @@ async fn a_text_of_several_statements_that_leaves_the_transaction_alone_commits(
     assert_eq!(stored(&db).await, [1, 2, 3, 4]);
 }
 
-/// Each is the last word about the transaction, through the connection itself.
+/// Each commit is the last statement about the transaction, and goes through the connection itself.
 #[tokio::test]
 async fn a_commit_past_dbop_is_never_told_as_rolled_back() {
     for then in [Then::Ok, Then::Refuses, Then::FailsToo] {

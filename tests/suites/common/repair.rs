@@ -1,4 +1,5 @@
-//! What went wrong inside a savepoint goes with it, also where another was refused inside.
+//! What went wrong inside a savepoint is undone with it, even if another savepoint was refused
+//! inside.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use dbop::{Tx, transactional};
 use super::Database;
 use super::notes::{self, Trouble, insert, note_and_refuse, soon, stored};
 
-/// Past its deadline, without giving dbop a chance to cut it off.
+/// Runs past its deadline without giving dbop a chance to stop it.
 #[transactional(nested, timeout = "20ms")]
 async fn refused_a_savepoint(tx: &mut Tx<'_, Database>, give_up: bool) -> Result<(), Trouble> {
     insert(&mut *tx, 2).await?;
@@ -45,7 +46,7 @@ async fn a_savepoint_refused_for_lack_of_time_leaves_the_outer_one_whole() {
     }
 }
 
-/// The body's own wish, and then a joined call whose error nobody returned.
+/// Asks for a rollback itself, and then ignores the error of a joined call.
 #[transactional]
 async fn wishes_and_swallows(tx: &mut Tx<'_, Database>) -> Result<bool, Trouble> {
     tx.set_rollback_only();

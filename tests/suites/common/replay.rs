@@ -30,7 +30,7 @@ impl Failure {
     }
 }
 
-/// Counts how often a body ran.
+/// Counts how often a body has run.
 #[derive(Debug, Default)]
 pub(crate) struct Runs(AtomicU32);
 
@@ -357,7 +357,7 @@ async fn a_joined_call_leaves_the_replay_to_the_outermost() {
     assert_eq!(total(&*fresh).await.unwrap(), 401);
 }
 
-/// Whether a transaction's second run finds the first undone.
+/// Fails in its first run, so that the second run shows whether the first was undone.
 #[transactional]
 async fn note_then_deposit_in_tx(
     tx: &mut Tx<'_, Database>,

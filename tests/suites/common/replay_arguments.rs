@@ -1,4 +1,4 @@
-//! What a body's arguments are in its second run.
+//! The arguments that a body gets in its second run.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
@@ -8,7 +8,7 @@ use super::Database;
 use super::bank;
 use super::replay::Failure;
 
-/// Counts its clones.
+/// A value that counts how often it was cloned.
 #[derive(Debug)]
 struct Counted<'a>(&'a AtomicU32);
 
@@ -45,7 +45,7 @@ take!(take_never, db_op(idempotent, retry = never), Conn);
 take!(take_in_tx, transactional, Tx);
 take!(take_twice_in_tx, transactional(retry(attempts = 2)), Tx);
 
-/// Runs and clones of one call.
+/// Returns how often the body ran and its argument was cloned in one call.
 macro_rules! count {
     ($take:ident($scope:expr, $fails:literal)) => {{
         let (clones, runs) = (AtomicU32::new(0), AtomicU32::new(0));

@@ -1,4 +1,4 @@
-//! Money that many tasks move between few accounts: none appears, none is lost, and every answer is
+//! Many tasks move money between few accounts: no money appears or is lost, and every answer is
 //! true.
 
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ enum TransferError {
 
 #[derive(Clone, Copy, Debug)]
 struct Order {
-    /// Its key in the ledger.
+    /// The key of the transfer in the ledger.
     id: i64,
     from: i64,
     to: i64,
@@ -37,7 +37,8 @@ struct Order {
     regret: bool,
 }
 
-/// Not idempotent, and with the ledger entry first: half of it would show.
+/// A transfer is not idempotent, and it writes the ledger entry first, so that half of it would
+/// show.
 #[transactional(isolation = serializable)]
 async fn transfer(tx: &mut Tx<'_, Database>, order: Order) -> Result<(), TransferError> {
     let entry = sqlx::query("INSERT INTO ledger VALUES ($1, $2)");
@@ -97,7 +98,7 @@ async fn open(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Da
     fresh
 }
 
-/// What one task was told.
+/// The answers that one task was given.
 #[derive(Debug, Default)]
 struct Told {
     applied: HashSet<i64>,
@@ -187,7 +188,7 @@ async fn under_load_the_sum_never_changes_and_every_answer_is_true() {
     db.close().await;
 }
 
-/// Reads the sum for as long as the workers work.
+/// Reads the sum of all accounts for as long as the workers run.
 async fn check(db: dbop::Db<Database>, stop: Arc<AtomicBool>) -> u64 {
     let mut checks = 0;
     while !stop.load(SeqCst) {

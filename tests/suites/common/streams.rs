@@ -1,4 +1,4 @@
-//! Rows of a statement that writes, not read to their end.
+//! Rows of a writing statement that are not read to their end.
 
 use dbop::{Conn, Outcome, Tx, db_op, transactional};
 use futures_util::TryStreamExt;
@@ -7,7 +7,7 @@ use sqlx::Executor;
 use super::Database;
 use super::notes::{self, Trouble, insert, note_op, soon, stored};
 
-/// May run twice.
+/// A statement that writes three rows, and may run twice.
 pub(crate) const THREE: &str =
     "INSERT INTO notes VALUES (1), (2), (3) ON CONFLICT DO NOTHING RETURNING id";
 

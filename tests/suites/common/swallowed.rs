@@ -112,7 +112,7 @@ async fn op_waits_forever(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> 
     std::future::pending().await
 }
 
-/// A statement that no server is done with within one poll.
+/// Runs a statement that no server finishes within one poll.
 #[transactional]
 async fn slow_write(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
     let sql = "INSERT INTO notes

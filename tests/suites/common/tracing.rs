@@ -1,4 +1,4 @@
-//! What is traced and counted.
+//! What is traced and counted of a call.
 
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ enum Counted {
     Database(#[from] dbop::Error),
 }
 
-/// Called by one test only.
+/// Only one test calls this, and looks at its counts.
 #[db_op(name = "counted.inner")]
 async fn counted_inner(conn: &mut Conn<'_, Database>) -> Result<(), Counted> {
     sqlx::query("SELECT 1")
@@ -179,8 +179,8 @@ async fn counted_inner(conn: &mut Conn<'_, Database>) -> Result<(), Counted> {
     Ok(())
 }
 
-/// Called by one test only. In its first `fails` runs it asks to be run again; then it is
-/// `fine` or says no.
+/// Only one test calls this, and looks at its counts. In its first `fails` runs the body asks to be
+/// run again; then it succeeds if `fine`, and otherwise refuses.
 #[transactional(name = "counted.outer")]
 async fn counted_outer(
     tx: &mut Tx<'_, Database>,
@@ -195,7 +195,8 @@ async fn counted_outer(
     if fine { Ok(()) } else { Err(Counted::No) }
 }
 
-/// This module is compiled once for each database, under two paths.
+/// Returns the counts of an operation in this module, which is compiled once for each database,
+/// under two paths.
 fn counts(name: &str) -> OperationMetrics {
     let all = dbop::metrics();
     let ours = all.iter().find(|op| op.name == name && op.file == file!());

@@ -1,11 +1,11 @@
-//! A call on another database inside a transaction has an end of its own.
+//! A call on another database inside a transaction ends independently of it.
 
 use dbop::{Conn, Db, Outcome, Tx, db_op, transactional};
 
 use super::Database;
 use super::notes::{self, Trouble, insert, stored};
 
-/// The first note stands when the second is refused.
+/// Writes two notes without a transaction: the first one stands when the second is refused.
 #[db_op]
 async fn twice(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble> {
     insert(&mut *conn, id).await?;

@@ -1,4 +1,5 @@
-//! Operations to which dbop gives no session: on a connection of the caller's, or without any.
+//! Operations to which dbop gives no session: on a connection of the caller's, or without a
+//! connection.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ async fn a_deadline_on_a_callers_connection_stops_the_statement_and_leaves_the_s
         next.expect("the statement before still runs").unwrap();
         assert_eq!(super::super::statement_limit(&mut own).await, limit);
     }
-    // A call that is not late leaves as little.
+    // A call that is not late leaves nothing behind either.
     says_in_a_hurry(&mut own, "SELECT 1").await.unwrap();
     assert_eq!(super::super::statement_limit(&mut own).await, limit);
 }

@@ -1,4 +1,4 @@
-//! Advisory locks: who has one, who waits, and when it is free again.
+//! Advisory locks: who holds one, who waits, and when it is free again.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use super::Database;
 use super::common::notes::{self, note, note_op, notes, soon};
 
-/// Whether a session past dbop gets the lock that this SQL names; it gives it back at once.
+/// Returns whether a session that dbop does not know gets the lock that this SQL names. It gives
+/// the lock back at once.
 async fn is_free(pool: &PgPool, key: &str) -> bool {
     let sql = format!(
         "SELECT CASE WHEN pg_try_advisory_lock({key}) THEN pg_advisory_unlock({key}) ELSE false END"
@@ -20,7 +21,7 @@ async fn is_free(pool: &PgPool, key: &str) -> bool {
     free.await.expect("an answer")
 }
 
-/// Advisory locks of the database that are (not) `granted`.
+/// Counts the advisory locks of the database that are held (`granted`) or waited for.
 async fn locks(pool: &PgPool, granted: bool) -> i64 {
     let count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted = $1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -36,7 +37,7 @@ async fn open_pool(fresh: &Fresh<Database>) -> PgPool {
     PgPool::connect(&fresh.url).await.expect("the database")
 }
 
-/// Another handle on the same database.
+/// Opens another handle on the same database.
 async fn another(
     fresh: &Fresh<Database>,
     set: fn(Builder<Database>) -> Builder<Database>,
@@ -130,7 +131,7 @@ async fn a_wait_ends_with_the_handles_timeout_and_says_who_holds_the_lock() {
     }
 }
 
-/// A task that waits for the lock, and has been seen to.
+/// Spawns a task that waits for the lock, and returns once the server shows it waiting.
 async fn waiting(
     db: &Db<Database>,
     pool: &PgPool,
@@ -191,7 +192,7 @@ async fn no_limit_of_the_sessions_ends_a_wait_or_a_lock() {
     let pool = open_pool(&fresh).await;
     let lock = db.advisory_lock("it").await.unwrap();
     let task = waiting(&db, &pool).await;
-    // Longer than each of the limits.
+    // This is longer than each of the limits.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(lock.is_held());
     assert!(!task.is_finished());
@@ -238,7 +239,7 @@ async fn of_20_tasks_that_take_turns_no_two_hold_the_lock_at_once() {
                 TURNS.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 assert!(HELD.swap(false, Ordering::SeqCst), "two hold it");
-                // Both ways to end a turn.
+                // Odd and even turns end in different ways.
                 match (task + turn) % 2 {
                     0 => drop(lock),
                     _ => lock.release().await.expect("held until then"),
@@ -252,7 +253,7 @@ async fn of_20_tasks_that_take_turns_no_two_hold_the_lock_at_once() {
     assert_eq!(TURNS.load(Ordering::Relaxed), 60);
 }
 
-/// Blocks until the lock is free, in a runtime of its own.
+/// Waits until the lock is free, in a runtime of its own.
 fn becomes_free(url: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -271,11 +272,11 @@ fn a_guard_dropped_outside_of_any_runtime_releases_its_lock() {
         .build()
         .unwrap();
     let fresh = runtime.block_on(open());
-    // While the runtime stands still.
+    // First, the lock is dropped while its runtime is not being polled.
     let lock = runtime.block_on(fresh.advisory_lock("it")).unwrap();
     drop(lock);
     becomes_free(&fresh.url);
-    // When it is gone: until then, the lock stays.
+    // Then the lock is dropped after its runtime. The lock is held until then.
     let lock = runtime.block_on(fresh.advisory_lock("it")).unwrap();
     let url = fresh.url.clone();
     runtime.block_on(async { fresh.close().await });

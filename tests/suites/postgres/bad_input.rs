@@ -1,4 +1,4 @@
-//! URLs that lead nowhere, and passwords that nobody may read.
+//! URLs that lead nowhere, and passwords that no message may show.
 
 use dbop::Kind;
 use dbop_tests::postgres::cluster;
@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::common::bad_input::refuses;
 use super::common::bank;
 
-/// As it is and as it stands in a URL.
+/// The password, and its form in a URL.
 const PASSWORD: [&str; 2] = ["c0rrect/h0rse@?#", "c0rrect%2Fh0rse%40%3F%23"];
 
 fn server() -> String {
@@ -72,10 +72,10 @@ async fn an_address_where_nobody_is_is_named() {
     .await;
     let url = format!("postgresql://me:{encoded}@127.0.0.1:{port}/db");
     refuses(&url, Kind::Connection, &[&place], &secrets).await;
-    // Reserved for documentation (RFC 5737): unreachable, or silent.
+    // This address is reserved for documentation (RFC 5737): it is unreachable, or never answers.
     let url = format!("postgres://me:{encoded}@192.0.2.1:5432/db");
     refuses(&url, Kind::Connection, &["192.0.2.1:5432"], &secrets).await;
-    // Reserved never to exist (RFC 6761).
+    // This name is reserved and never exists (RFC 6761).
     let url = format!("postgres://me:{encoded}@nowhere.invalid:5432/db");
     let error = dbop::Db::<sqlx::Postgres>::connect(&url).await.unwrap_err();
     let words = super::common::bad_input::all_words(&error);

@@ -9,8 +9,8 @@ use super::common::blocker::{Blocker, open_impatient};
 use super::common::replay::{Failure, Runs, add, note, notes};
 use super::outside;
 
-/// Adds the sum of the other account to this one: in any order of two such calls the results are
-/// 200 and 300, and in none are they 200 and 200.
+/// Adds the balance of the other account to this account. If two such calls run one after the
+/// other, in either order, the balances become 200 and 300; they never become 200 and 200.
 #[transactional(isolation = serializable)]
 async fn add_other(
     tx: &mut Tx<'_, Postgres>,
@@ -118,8 +118,8 @@ async fn a_lock_timeout_of_a_later_statement_replays_the_whole_transaction() {
     assert_eq!(balance(&*fresh, 1).await.unwrap(), 101);
 }
 
-/// In its first run another transaction reads what this one writes, writes what this one has read,
-/// and commits first: this one is then doomed, and learns it from COMMIT alone.
+/// In its first run, another transaction reads what this one writes, writes what this one has read,
+/// and commits first. This one can then no longer commit, and learns so from COMMIT alone.
 #[transactional(isolation = serializable)]
 #[dbop::allow(
     foreign_await,
@@ -166,7 +166,8 @@ async fn a_serialization_failure_of_commit_is_replayed() {
     assert_eq!(balance(&*db, 2).await.unwrap(), 1100);
 }
 
-/// A conflict is no outage: with nothing in the budget for those, it is retried all the same.
+/// A conflict is not an outage: it is retried even when the retry budget, which is for outages, is
+/// empty.
 #[tokio::test]
 async fn conflicts_do_not_draw_on_the_outage_budget() {
     let db = bank::open_with(|builder| builder.retry_budget(0.0, 0.0)).await;

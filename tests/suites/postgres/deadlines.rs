@@ -1,4 +1,4 @@
-//! What the server is told about time, and what becomes of a statement that has none left.
+//! What the server is told about time, and what becomes of a statement that has no time left.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::common::replay::{Failure, notes};
 use super::outside;
 
 const NEVER: Duration = Duration::from_secs(30);
-/// sqlx by itself waits for five seconds before it gives up a connection that is still busy.
+/// Less than the five seconds that sqlx by itself waits before it gives up a busy connection.
 const BEFORE_SQLX: Duration = Duration::from_secs(4);
 
 const SLOW: &str = "INSERT INTO log SELECT 1, pg_sleep(1000)::text";
@@ -45,7 +45,7 @@ async fn own_pid<'e>(executor: impl sqlx::PgExecutor<'e>) -> sqlx::Result<i32> {
         .await
 }
 
-/// Whether this backend still runs a statement of `pg_sleep`.
+/// Returns whether this backend still runs a `pg_sleep` statement.
 async fn still_sleeps(watch: &Mutex<PgConnection>, pid: i32) -> bool {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
         WHERE pid = $1 AND state = 'active' AND query LIKE '%pg_sleep%')";
@@ -110,7 +110,7 @@ async fn a_slow_statement_in_a_transaction_is_stopped_and_all_of_it_rolled_back(
     );
 }
 
-/// `statement_timeout` and `lock_timeout` in milliseconds, and the backend that says so.
+/// Returns `statement_timeout` and `lock_timeout` in milliseconds, and the backend's process ID.
 async fn timeouts<'e>(executor: impl sqlx::PgExecutor<'e>) -> sqlx::Result<(i64, i64, i32)> {
     let sql = "SELECT
         (SELECT setting::BIGINT FROM pg_settings WHERE name = 'statement_timeout'),
@@ -185,7 +185,7 @@ async fn with_all_options(tx: &mut Tx<'_, Postgres>) -> Result<i32, Failure> {
     Ok(own_pid(&mut *tx).await?)
 }
 
-/// What is sent in one call.
+/// Returns the messages that are sent in one call.
 macro_rules! sent {
     ($proxy:ident, $call:expr) => {{
         // The first call prepares the statement.
@@ -196,7 +196,8 @@ macro_rules! sent {
     }};
 }
 
-/// sqlx sends a lone `Sync` when a connection is back in its pool; no call waits for that.
+/// Removes the lone `Sync` that sqlx sends when a connection is back in its pool. No call waits for
+/// it.
 fn without_pings(mut sent: Vec<Message>) -> Vec<Message> {
     let mut previous = b'Q';
     let mut is_ping = |message: &Message| {
@@ -208,7 +209,8 @@ fn without_pings(mut sent: Vec<Message>) -> Vec<Message> {
     sent
 }
 
-/// How often the client waited for the server: simple queries and ends of extended ones.
+/// Counts how often the client waited for the server: for simple queries and for the ends of
+/// extended ones.
 fn round_trips(sent: &[Message]) -> usize {
     sent.iter()
         .filter(|message| b"QS".contains(&message.kind))
@@ -219,7 +221,7 @@ fn round_trips(sent: &[Message]) -> usize {
 async fn options_of_a_transaction_cost_no_round_trip() {
     let fresh = bank::open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    // With two connections, the second call could get another one than the first.
+    // With two connections, the second call might get another connection than the first.
     let db = Db::<Postgres>::builder()
         .url(&proxy.url)
         .pool_size(1)
@@ -255,7 +257,7 @@ async fn a_timeout_is_never_sent_as_no_limit() {
     let proxy = Proxy::before(&fresh.url).await;
     for timeout in [Duration::ZERO, Duration::from_micros(400)] {
         let builder = Db::<Postgres>::builder().url(&proxy.url);
-        // One millisecond may be too short for anything; what matters is what was sent.
+        // One millisecond may be too short for anything. Only what was sent matters here.
         drop(builder.statement_timeout(timeout).connect().await);
         let sent = proxy.take_sent();
         let started: Vec<_> = sent.iter().filter(|message| message.kind == 0).collect();

@@ -1,4 +1,5 @@
-//! Sessions that the server ends, and errors by which it says that it does not know.
+//! Sessions that the server ends, and errors by which the server says that it does not know an
+//! outcome.
 
 use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
 use dbop_tests::{Fresh, eventually};
@@ -8,7 +9,7 @@ use super::common::notes::{self, Runs, Trouble, insert, note_op, soon, stored};
 use super::replay::until_somebody_waits;
 use super::{Database, outside};
 
-/// Waits for whoever holds the advisory lock, and then writes.
+/// A statement that waits for the holder of the advisory lock, and then writes.
 const GATED: &str = "WITH gate AS (SELECT pg_advisory_xact_lock(7))
     INSERT INTO notes SELECT 1 FROM gate";
 
@@ -33,7 +34,7 @@ async fn gated_once_in_tx(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), 
     Ok(())
 }
 
-/// Shut by one session, watched by another.
+/// An advisory lock that one session holds, and another session that watches who waits for it.
 struct Gate {
     holder: PgConnection,
     watch: PgConnection,
@@ -48,7 +49,7 @@ impl Gate {
         Self { holder, watch }
     }
 
-    /// Ends the session that waits at the gate, and opens it.
+    /// Ends the session that waits at the gate, and then opens the gate.
     async fn end_who_waits(mut self) {
         until_somebody_waits(&mut self.watch).await;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -101,7 +102,7 @@ async fn call_it(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<(), Troub
     Ok(())
 }
 
-/// A function that fails with this code.
+/// Creates a function that fails with this code.
 async fn fails_with(db: &Db<Database>, code: &str) {
     let function = format!(
         "CREATE OR REPLACE FUNCTION fails() RETURNS INT LANGUAGE plpgsql AS
@@ -121,7 +122,7 @@ async fn an_error_that_says_it_is_not_known_leaves_the_effect_unknown() {
         assert_eq!(error.database().outcome(), Outcome::Unknown, "{code}");
         assert_eq!(runs.count(), 1, "{code}");
     }
-    // One that is certain, for comparison.
+    // For comparison, this code leaves no doubt.
     fails_with(&db, "40001").await;
     let runs = Runs::default();
     let error = call_it(&*db, &runs).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A rollback that cannot be sent is nobody's error: the server has rolled back by itself.
+//! A rollback that cannot be sent is not an error, because the server has rolled back by itself.
 
 use dbop::{Tx, transactional};
 use dbop_tests::eventually;
@@ -18,7 +18,7 @@ async fn loses_its_session_and_refuses(
     Err(Trouble::Refused)
 }
 
-/// Has another session terminate this one, and waits until the server knows it no more.
+/// Lets another session terminate this one, and waits until the server no longer lists it.
 async fn end_session(tx: &mut Tx<'_, Database>, killer: &Mutex<PgConnection>) -> sqlx::Result<()> {
     let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
     let pid: i32 = pid.fetch_one(&mut *tx).await?;

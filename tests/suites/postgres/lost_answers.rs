@@ -1,4 +1,4 @@
-//! COMMIT is sent, and its answer never comes.
+//! COMMIT is sent, and its answer never arrives.
 
 use dbop::{Db, Kind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
@@ -9,7 +9,7 @@ use super::Database;
 use super::common::hooks::Diary;
 use super::common::notes::{self, Runs, Trouble, insert, note, soon, stored};
 
-/// A database, a proxy before it, and a handle that goes through that.
+/// Opens a database, a proxy in front of it, and a handle that connects through the proxy.
 async fn open() -> (Fresh<Database>, Proxy, Db<Database>) {
     let fresh = notes::open_narrow().await;
     let proxy = Proxy::before(&fresh.url).await;
@@ -71,7 +71,7 @@ async fn an_idempotent_transaction_is_replayed_and_the_hooks_of_the_lost_answer_
     assert_eq!(stored(&fresh).await, [1]);
 }
 
-/// The server goes away after the first attempt's body.
+/// Makes the answer to COMMIT get lost, and every later connection fail.
 #[transactional(idempotent)]
 async fn loses_its_server(
     tx: &mut Tx<'_, Database>,
@@ -99,7 +99,7 @@ async fn a_lost_answer_stays_unknown_when_no_other_attempt_can_begin() {
     assert_eq!(stored(&fresh).await, [1]);
 }
 
-/// The same before COMMIT.
+/// Makes the connection fail before COMMIT, and every later connection as well.
 #[transactional]
 async fn loses_its_server_early(
     tx: &mut Tx<'_, Database>,

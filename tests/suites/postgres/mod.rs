@@ -27,17 +27,17 @@ mod swallowed;
 
 /// Keeps every other session from using `accounts`, until `ROLLBACK`.
 pub(crate) const LOCK_OUT: &str = "BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE";
-/// The code of the error that others get then.
+/// The code of the error that other sessions then get.
 pub(crate) const LOCK_CODE: &str = "55P03";
-/// Makes a session soon give up waiting for a lock.
+/// A statement that makes a session soon give up waiting for a lock.
 pub(crate) const HURRY: &str = "SET lock_timeout = 100";
 
-/// A URL whose sessions soon give up waiting for a lock.
+/// Returns a URL whose sessions soon give up waiting for a lock.
 pub(crate) fn impatient_url(url: &str) -> String {
     format!("{url}?options=-c%20lock_timeout%3D100")
 }
 
-/// Any error aborts the transaction.
+/// Whether any error aborts the transaction.
 pub(crate) const ABORTS: bool = true;
 
 /// Texts that end the transaction and begin another one.
@@ -53,19 +53,19 @@ pub(crate) const REOPENS: [&str; 9] = [
     "SELECT 'a -- b'; -- x; y\nCOMMIT",
 ];
 
-/// A statement that nothing but a limit ends.
+/// A statement that only a limit ends.
 pub(crate) const ENDLESS: &str = "SELECT pg_sleep(1000)";
-/// One that takes a moment.
+/// A statement that takes a moment.
 pub(crate) const BRIEF: &str = "SELECT pg_sleep(0.1)";
 
-/// How long a statement of this session may run.
+/// Returns how long a statement of this session may run.
 pub(crate) async fn statement_limit(conn: &mut sqlx::PgConnection) -> String {
     let limit = sqlx::query_scalar("SHOW statement_timeout");
     limit.fetch_one(conn).await.expect("the setting")
 }
 
-/// `db.system.name` of its spans.
+/// The value of `db.system.name` in the spans.
 pub(crate) const SYSTEM: &str = "postgresql";
 
-/// What is said of a pool of one connection that is in use.
+/// What the error says when the only connection of a pool is in use.
 pub(crate) const EXHAUSTED: [&str; 2] = ["1 of 1", "pool_size"];

@@ -1,4 +1,4 @@
-//! A savepoint is not a place from which a serialization failure can be survived.
+//! A transaction cannot survive a serialization failure by going back to a savepoint.
 
 use dbop::{Kind, Tx, transactional};
 use sqlx::Executor;

@@ -1,4 +1,4 @@
-//! What goes through the raw connection is only known to the server, which is asked before COMMIT.
+//! Only the server knows what went through the raw connection, so dbop asks it before COMMIT.
 
 use dbop::{Outcome, Tx, db_op, transactional};
 use sqlx::{Executor, PgConnection};
@@ -6,7 +6,7 @@ use sqlx::{Executor, PgConnection};
 use super::Database;
 use super::common::notes::{self, Trouble, insert, note, stored};
 
-/// Existing code that takes an error for a matter of no interest.
+/// Stands for existing code that ignores an error.
 async fn store_if_new(conn: &mut PgConnection, id: i64) -> bool {
     let insert = sqlx::query("INSERT INTO notes VALUES ($1)").bind(id);
     conn.execute(insert).await.is_ok()
@@ -69,7 +69,7 @@ async fn an_operation_can_take_the_drivers_connection() {
     let db = notes::open_narrow().await;
     assert!(!on_the_drivers_connection(&*db, 1).await.unwrap());
     assert_eq!(stored(&db).await, [1]);
-    // The error that the operation swallowed has aborted the transaction it joined.
+    // The error that the operation ignored has aborted the transaction it had joined.
     joins_the_drivers_connection(&*db).await.unwrap_err();
     assert_eq!(stored(&db).await, [1]);
 }

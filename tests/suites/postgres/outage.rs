@@ -1,4 +1,4 @@
-//! A server that is not there, or not itself.
+//! A server that is absent, or that is not itself.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn read_soon(conn: &mut Conn<'_, Postgres>) -> Result<i64, Failure> {
     Ok(cents.fetch_one(&mut *conn).await?)
 }
 
-/// Each call alone would make three attempts, 192 together.
+/// Each call alone would make three attempts, which would be 192 together.
 #[tokio::test]
 async fn retries_of_an_outage_add_no_more_than_the_budget_to_the_load() {
     let fresh = bank::open().await;
@@ -47,7 +47,8 @@ async fn retries_of_an_outage_add_no_more_than_the_budget_to_the_load() {
         );
     }
     let connections = u64::from(proxy.accepted() - before);
-    // While it lasts, the server is also asked why, once a second and not by every call.
+    // During the outage the server is also asked why it cannot be reached: once a second, and not
+    // by every call.
     let asked = begun.elapsed().as_secs() + 1;
     let most = 64 + 64 / 4 + asked;
     assert!(
@@ -74,7 +75,7 @@ async fn with_a_full_budget_each_call_of_an_outage_makes_three_attempts() {
     }
 }
 
-/// A port of loopback at which nobody listens.
+/// Returns a port of loopback on which nobody listens.
 async fn closed_port() -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().port()

@@ -7,7 +7,7 @@ use tokio::sync::Barrier;
 use super::common::notes::{self, Runs, Trouble, note, soon};
 use super::{Database, outside};
 
-/// Its result has a column more when the table has one.
+/// A query whose result has a column more once the table has one.
 const ALL: &str = "SELECT * FROM notes WHERE id >= $1";
 
 #[db_op]
@@ -62,7 +62,7 @@ async fn columns_together(
     Ok(row.len())
 }
 
-/// A call has fewer attempts than the pool has connections.
+/// The call has fewer attempts than the pool has connections.
 #[tokio::test]
 async fn a_call_outlives_a_new_column_although_all_connections_were_prepared_for_the_old_table() {
     const CONNECTIONS: u32 = 8;

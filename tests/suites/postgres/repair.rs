@@ -1,4 +1,5 @@
-//! An aborted savepoint is repaired by going back to it, whatever was tried inside.
+//! Going back to an aborted savepoint repairs the transaction, whatever was tried inside the
+//! savepoint.
 
 use dbop::{Tx, transactional};
 

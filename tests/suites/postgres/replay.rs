@@ -58,7 +58,7 @@ async fn a_body_on_the_drivers_connection_is_not_replayed() {
     assert_eq!(error.outcome(), Outcome::Unknown);
 }
 
-/// Raises account 1 and, if `both`, account 2 in one statement.
+/// Adds to account 1 and, if `both`, to account 2 in the same statement.
 #[db_op]
 async fn deposit(
     conn: &mut Conn<'_, Postgres>,
@@ -78,7 +78,7 @@ async fn deposit(
     Ok(())
 }
 
-/// Until a session of this database waits for a lock.
+/// Waits until a session of this database waits for a lock.
 pub(crate) async fn until_somebody_waits(conn: &mut PgConnection) {
     let waits = "SELECT COUNT(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -93,8 +93,8 @@ pub(crate) async fn until_somebody_waits(conn: &mut PgConnection) {
     }
 }
 
-/// Its single statements run at this isolation, and it finds a deadlock only after a second, which
-/// leaves time to complete the circle.
+/// Opens a handle whose single statements run at this isolation. Its sessions look for a deadlock
+/// only after a second, which leaves time to complete the circle.
 async fn at(url: &str, isolation: &str) -> Db<Postgres> {
     let options = "options=-c%20deadlock_timeout%3D1000%20-c%20default_transaction_isolation%3D";
     Db::connect(&format!("{url}?{options}{isolation}"))
@@ -137,7 +137,8 @@ async fn a_deadlock_of_the_first_statement_is_replayed_and_of_a_later_one_is_not
     for after_note in [false, true] {
         let mut other = outside(&fresh).await;
         let mut watch = outside(&fresh).await;
-        // The other side never looks for deadlocks, so the victim is ours.
+        // The other session never looks for deadlocks, so the server chooses a session of dbop's as
+        // the victim.
         other.execute("SET deadlock_timeout = '1h'").await.unwrap();
         other
             .execute("BEGIN; UPDATE accounts SET cents = cents + 10 WHERE id = 2")

@@ -1,4 +1,4 @@
-//! What a call leaves in its session does not meet the next borrower of the connection.
+//! State that a call leaves in its session does not reach the next borrower of the connection.
 
 use std::future::pending;
 use std::time::Duration;
@@ -48,7 +48,7 @@ async fn asks(conn: &mut Conn<'_, Database>, sql: &str) -> Result<String, Troubl
     Ok(text.fetch_one(&mut *conn).await?)
 }
 
-/// What a session says of itself in which nothing was left.
+/// A query whose result shows whether anything was left in the session.
 const STATE: &str = "SELECT concat_ws(' ', current_setting('search_path'), current_user, \
     current_setting('statement_timeout'), current_setting('client_connection_check_interval'), \
     current_setting('default_transaction_read_only'), \
@@ -57,7 +57,7 @@ const STATE: &str = "SELECT concat_ws(' ', current_setting('search_path'), curre
     (SELECT count(*) FROM pg_class WHERE relname = 'left_behind'), \
     (SELECT count(*) FROM pg_cursors), (SELECT count(*) FROM pg_prepared_statements WHERE name = 'p'))";
 
-/// What leaves something there.
+/// Statements that leave something in the session.
 const LEAVES: [&str; 17] = [
     "SET search_path = pg_catalog",
     "SET statement_timeout = 1234",
@@ -90,7 +90,7 @@ async fn what_a_text_leaves_in_a_session_does_not_meet_the_next_borrower() {
     for sql in LEAVES {
         says(&*db, sql).await.unwrap();
         check(&db, &before, sql).await;
-        // What is done in a transaction that commits stays in the session, too.
+        // What a committed transaction does stays in the session as well.
         says_in_a_transaction(&*db, sql).await.unwrap();
         check(&db, &before, sql).await;
         let many = format!("SELECT 1; {sql}; SELECT 2");
@@ -104,7 +104,8 @@ async fn what_went_past_dbop_leaves_nothing_in_its_session_and_costs_no_connecti
     let db = notes::open_narrow().await;
     let before = asks(&*db, STATE).await.unwrap();
     let pid = asks(&*db, "SELECT pg_backend_pid()::text").await.unwrap();
-    // A statement prepared by name stays: to forget it, the driver's own would have to go as well.
+    // A statement prepared by name stays, because forgetting it would mean forgetting the driver's
+    // own statements as well.
     for sql in LEAVES.into_iter().filter(|sql| !sql.starts_with("PREPARE")) {
         says_past_dbop(&*db, sql).await.unwrap();
         check(&db, &before, sql).await;
@@ -151,7 +152,7 @@ async fn what_a_call_that_failed_left_in_its_session_does_not_meet_the_next_borr
     }
 }
 
-/// The application's own pool, whose sessions it prepares in its own way.
+/// Opens a pool of the application's own, which prepares its sessions in its own way.
 async fn own_pool(db: &Fresh<Database>) -> sqlx::PgPool {
     let options = PgPoolOptions::new().max_connections(1);
     let prepared = options.after_connect(|conn, _| {
@@ -174,7 +175,7 @@ async fn on_a_callers_pool_a_session_is_closed_that_would_not_be_as_the_applicat
         let after = soon("the next call", asks(&pool, STATE)).await.unwrap();
         assert_eq!(after, before, "after {sql}");
     }
-    // What went past dbop is the application's own affair, as without dbop.
+    // State that went past dbop is the application's own affair, as it would be without dbop.
     let pid = asks(&pool, "SELECT pg_backend_pid()::text").await.unwrap();
     says_past_dbop(&pool, "SELECT 1").await.unwrap();
     let still = asks(&pool, "SELECT pg_backend_pid()::text").await.unwrap();

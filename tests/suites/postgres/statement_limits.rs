@@ -1,4 +1,4 @@
-//! How long one statement may run, and what becomes of one that took longer.
+//! How long a statement may run, and what becomes of a statement that has taken longer.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use sqlx::{AssertSqlSafe, Executor, Postgres};
 use super::Database;
 use super::common::notes::{self, Runs, Trouble, soon};
 
-/// Far less than the operations of this suite may take.
+/// A limit far shorter than the operations of this suite may take.
 fn brief(builder: Builder<Postgres>) -> Builder<Postgres> {
     builder
         .pool_size(1)
         .statement_timeout(Duration::from_millis(300))
 }
 
-/// Three times as long as the session allows.
+/// A statement that takes three times as long as the session allows.
 const LONG: &str = "SELECT pg_sleep(0.9)";
-/// As long as it takes to be sure that nothing but a limit ends it.
+/// A statement so long that it must have been a limit that ended it.
 const ENDLESS: &str = "SELECT pg_sleep(1000)";
 
 #[db_op(timeout = "1m")]
@@ -97,11 +97,11 @@ async fn is_late(tx: &mut Tx<'_, Database>, sql: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The server is told of the deadline, and may be faster than the call's own clock.
+/// The server is told the deadline, and may notice it sooner than the call's own clock.
 #[tokio::test]
 async fn an_error_at_the_deadline_says_so_whoever_was_faster() {
     let db = notes::open_narrow().await;
-    // The second gives the server's clock a start.
+    // The second text starts with a short sleep, which gives the server's clock a start.
     for sql in [
         ENDLESS,
         "SET LOCAL statement_timeout = 50; SELECT pg_sleep(1000)",

@@ -1,5 +1,5 @@
-//! Rows of a statement that are not read to their end: outside a transaction the server finishes the
-//! statement all the same, or not, and the call tells which.
+//! Rows of a statement that are not read to their end. Outside a transaction the server may or may
+//! not finish the statement, and the call reports which.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::Database;
 use super::common::notes::{self, Runs, Trouble, insert, note_op, soon, stored};
 use super::common::streams::read_one;
 
-/// Writes one row for each that it returns; a number below 0 is refused.
+/// A function that writes one row for each row that it returns, and refuses a number below 0.
 const WRITING_FUNCTION: &str = "CREATE FUNCTION note(n BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS
     $$ BEGIN
         IF n < 0 THEN RAISE EXCEPTION USING ERRCODE = '23514', MESSAGE = 'it is negative'; END IF;
@@ -19,7 +19,7 @@ const WRITING_FUNCTION: &str = "CREATE FUNCTION note(n BIGINT) RETURNS BIGINT LA
         RETURN n;
     END $$";
 
-/// Sent as they are made, and far more than is on its way at once.
+/// A query whose rows are sent as they are made, and are far more than can be on their way at once.
 const ENDLESS_ROWS: &str = "SELECT generate_series(1, 1000000000000)";
 
 async fn open() -> dbop_tests::Fresh<Database> {
@@ -37,7 +37,7 @@ async fn first_of(conn: &mut Conn<'_, Database>, sql: &str, runs: &Runs) -> Resu
     let mut numbers = sqlx::query_scalar(AssertSqlSafe(sql)).fetch(&mut *conn);
     let first = numbers.try_next().await?.expect("a row");
     if sql == ENDLESS_ROWS {
-        // Until more of them are there than are read when they are let go.
+        // Waits until more rows have arrived than are read when the rest is discarded.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(first)
@@ -55,7 +55,7 @@ async fn an_operation_that_reads_the_first_row_of_a_writing_function_says_ok_onl
     );
     assert_eq!(stored(&db).await.len(), 200);
 
-    // Its hundredth row is refused, long after the first was read.
+    // The hundredth row is refused, long after the first row was read.
     let fails =
         "SELECT note(CASE WHEN n = 2900 THEN -1 ELSE n END) FROM generate_series(2001, 3000) n";
     let error = soon("the call", first_of(&*db, fails, &runs))
@@ -133,7 +133,8 @@ async fn after_a_write_that_was_let_go_and_failed_every_statement_is_refused() {
 
 #[db_op]
 async fn cancels_a_write(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
-    // Polled once, which sends at most a part of it, and never answered at once.
+    // The call is polled once, which sends at most a part of the statement, and its answer cannot
+    // be there yet.
     let slow = "INSERT INTO notes SELECT 1 FROM pg_sleep(0.2)";
     let insert = Box::pin(conn.execute(slow));
     #[dbop::allow(swallowed_error, reason = "it is cancelled, and has no result")]
@@ -157,12 +158,12 @@ async fn idles_after_half(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<
     let mut numbers = sqlx::query_scalar::<_, i64>(pauses).fetch(&mut *conn);
     numbers.try_next().await?;
     drop(numbers);
-    // Longer than the statement takes, and then longer than the session may idle.
+    // This is longer than the statement takes and the session may then be idle.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     Ok(())
 }
 
-/// That the session has ended since says nothing about a statement that had been answered.
+/// A session that ended after a statement was answered says nothing about that statement.
 #[tokio::test]
 async fn a_statement_that_was_let_go_and_whose_session_then_ended_is_not_replayed() {
     let fresh = open().await;
@@ -199,7 +200,7 @@ async fn a_drain_that_was_dropped_is_not_forgotten() {
     assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
 }
 
-/// Two that conflict, in the eyes of the server.
+/// A function that fails as if two transactions had conflicted, and a function that writes slowly.
 const CONFLICT: &str = "CREATE FUNCTION conflict() RETURNS VOID LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'it conflicts'; END $$;
     CREATE TABLE last (n BIGINT);

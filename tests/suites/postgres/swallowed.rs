@@ -1,4 +1,4 @@
-//! Any error of the database aborts a transaction: COMMIT of it is answered ROLLBACK, without an
+//! Any database error aborts a transaction. COMMIT is then answered with ROLLBACK, and without an
 //! error.
 
 use dbop::{Kind, Outcome, Tx, transactional};
@@ -22,7 +22,7 @@ async fn swallows_a_violation(tx: &mut Tx<'_, Database>) -> Result<i64, Trouble>
     insert(&mut *tx, 1).await?;
     let first = insert(&mut *tx, 1).await.unwrap_err();
     assert!(violates_the_key(&first), "{first:?}");
-    // Each way a statement can take to the server.
+    // Statements take every way there is to the server.
     let written = insert(&mut *tx, 2).await.unwrap_err();
     assert!(violates_the_key(&written), "{written:?}");
     let read = sqlx::query("SELECT 1").fetch_optional(&mut *tx).await;

@@ -17,7 +17,7 @@ async fn ends(tx: &mut Tx<'_, Database>, well: bool) -> Result<(), Trouble> {
     if well { Ok(()) } else { Err(Trouble::Refused) }
 }
 
-/// A transaction of sqlx's own that somebody begins, and does not end.
+/// Begins a transaction through sqlx and drops it without ending it.
 async fn begin_and_drop(db: &Db<Database>) {
     let mut tx: Transaction<'_, Database> = db.pool().begin().await.expect("a connection");
     insert(&mut *tx, 1).await.expect("an open transaction");
@@ -28,8 +28,8 @@ async fn count(db: &Db<Database>) -> i64 {
     count.fetch_one(db.pool()).await.expect("the number")
 }
 
-/// sqlx notes that a ROLLBACK or COMMIT is under way and skips the next one: a note left standing
-/// by a caller that went away would leave somebody else's transaction open.
+/// sqlx notes that a ROLLBACK or COMMIT is under way and then skips the next one. If such a note
+/// stayed behind when a caller has gone away, somebody else's transaction would be left open.
 #[tokio::test]
 async fn after_an_end_that_was_dropped_a_transaction_of_the_pools_is_still_rolled_back() {
     let fresh = notes::open_narrow().await;
@@ -45,18 +45,18 @@ async fn after_an_end_that_was_dropped_a_transaction_of_the_pools_is_still_rolle
             assert_eq!(count(db).await, 0, "round {round}: it was not rolled back");
         }
     }
-    // Left open, it would hold the lock.
+    // A transaction that was left open would hold the lock.
     other.execute("BEGIN IMMEDIATE; ROLLBACK").await.unwrap();
 }
 
-/// Would count for hours.
+/// A statement that would count for hours.
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 10000000000) INSERT INTO notes SELECT COUNT(*) FROM n";
 
 const ENDLESS_READ: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 10000000000) SELECT COUNT(*) FROM n";
 
-/// Long enough that SQLite looks many times whether to stop.
+/// A statement that is long enough for SQLite to check many times whether it has been interrupted.
 const SOME_WORK: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 5000) INSERT INTO notes SELECT COUNT(*) + $1 FROM n";
 
@@ -108,14 +108,15 @@ async fn readers_whose_callers_went_away_stop_and_leave_room_for_others() {
         let reading = notes::notes(&*db);
         soon("the next reader", reading).await.unwrap();
     }
-    // All of them at once.
+    // All connections that read work at the same time.
     let both = futures_util::future::join_all((0..2).map(|_| notes::notes(&*db)));
     for read in soon("two readers", both).await {
         read.unwrap();
     }
 }
 
-/// Often the statement of the dropped call is done already, or has not begun.
+/// Often the statement of the dropped call is done already, or has not begun, when the interrupt
+/// arrives.
 #[tokio::test]
 async fn nobody_is_stopped_in_the_place_of_a_call_that_went_away() {
     let fresh = notes::open_narrow().await;
@@ -148,8 +149,8 @@ async fn a_statement_through_the_drivers_connection_is_stopped_too() {
     assert_eq!(count(&fresh).await, 1);
 }
 
-/// A connection that was idle for a while is tried before it is used, which a caller can break off.
-/// This one holds the database.
+/// A connection that was idle for a while is tried before it is used, and a caller may go away
+/// during that. Here the connection is the database itself, so it must not be closed.
 #[tokio::test]
 async fn a_database_in_memory_outlives_a_caller_that_goes_away_after_a_pause() {
     let memory = Db::connect("sqlite::memory:").await.expect("memory");

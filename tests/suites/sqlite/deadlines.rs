@@ -11,7 +11,7 @@ use super::common::replay::Failure;
 
 const NEVER: Duration = Duration::from_secs(60);
 
-/// Counts for some seconds on any machine, and then stores the number.
+/// A statement that counts for some seconds on any machine, and then stores the number.
 const SLOW: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n LIMIT 5000000)
     INSERT INTO log SELECT COUNT(*), 'slow' FROM n";
 
@@ -60,7 +60,7 @@ async fn a_slow_statement_of_an_operation_is_cut_and_its_effect_unknown() {
     assert_eq!(balance(&*db, 2).await.unwrap(), 110);
 }
 
-/// Would count for hours.
+/// A statement that would count for hours.
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 10000000000) INSERT INTO log SELECT COUNT(*), 'slow' FROM n";
 

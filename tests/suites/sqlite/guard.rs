@@ -1,4 +1,5 @@
-//! `read_only` where readers and writers share connections: in memory, and on a pool of the caller's.
+//! `read_only` where readers and writers share connections: on a database in memory, and on a pool
+//! of the caller's.
 
 use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
 use sqlx::sqlite::SqlitePoolOptions;
@@ -56,7 +57,7 @@ async fn is_guarded(conn: &mut Conn<'_, Database>) -> Result<bool, Trouble> {
     Ok(guarded.fetch_one(&mut *conn).await?)
 }
 
-/// The application's own, of one connection.
+/// Opens a pool of the caller's own, with one connection.
 async fn callers_pool() -> SqlitePool {
     let pool = SqlitePoolOptions::new().max_connections(1);
     let pool = pool.connect("sqlite::memory:").await.expect("memory");
@@ -64,7 +65,7 @@ async fn callers_pool() -> SqlitePool {
     pool
 }
 
-/// To set the guard and to lift it costs more than a short query does.
+/// Setting the guard and taking it off costs more than a short query.
 #[tokio::test]
 async fn on_a_callers_pool_a_text_that_provably_reads_needs_no_guard_and_any_other_gets_one() {
     let pool = callers_pool().await;
@@ -131,7 +132,8 @@ async fn goes_on_without_end(conn: &mut Conn<'_, Database>) -> Result<(), Troubl
     Ok(())
 }
 
-/// A connection of ours has what stops it, which a call on it as on a stranger's must not take away.
+/// dbop can interrupt the connections of its own pool. A call on such a connection as a raw one
+/// must not take that ability away.
 #[tokio::test]
 async fn a_deadline_on_a_raw_connection_of_our_own_pool_leaves_it_one_that_can_be_stopped() {
     let db = notes::open_narrow().await;

@@ -32,7 +32,7 @@ async fn count(db: &Fresh<Sqlite>, table: &str) -> usize {
     usize::try_from(rows).unwrap()
 }
 
-/// Leaves room for a few pages more than there are.
+/// Limits the file so that it has room for a few more pages only.
 async fn fill_up(conn: &mut SqliteConnection) {
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
         .fetch_one(&mut *conn)
@@ -83,7 +83,7 @@ async fn a_deferred_key_refuses_an_insert_returning() {
     assert_eq!(count(&db, "children").await, 0);
 }
 
-/// With a rollback journal, a reader keeps a writer from committing.
+/// Opens a file with a rollback journal, in which a reader keeps a writer from committing.
 async fn open_with_reader() -> (Fresh<Sqlite>, SqliteConnection) {
     let db = open().await;
     db.close().await;

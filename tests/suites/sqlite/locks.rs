@@ -1,4 +1,4 @@
-//! One file, and somebody else who writes to it.
+//! One file, and another process that writes to it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::common::bank::{self, balance, total};
 use super::common::blocker::Blocker;
 use super::common::replay::{Failure, Runs, add};
 
-/// Several times what SQLite itself waits for a lock under dbop.
+/// Several times as long as SQLite itself waits for a lock under dbop.
 const LONG: Duration = Duration::from_millis(1200);
 const NEVER: Duration = Duration::from_secs(30);
 
@@ -20,7 +20,7 @@ async fn deposit(tx: &mut Tx<'_, Sqlite>, runs: &Runs) -> Result<(), Failure> {
     Ok(add(&mut *tx, 1).await?)
 }
 
-/// Called by one test only, which looks at its counts.
+/// Only one test calls this, and looks at its counts.
 #[transactional(name = "locks.patient")]
 async fn deposit_patiently(tx: &mut Tx<'_, Sqlite>, runs: &Runs) -> Result<(), Failure> {
     runs.next();
@@ -93,14 +93,14 @@ async fn readers_go_on_while_somebody_else_writes() {
     assert_eq!(total(&*db).await.unwrap(), 401);
 }
 
-/// Reads first and writes later, with other tasks in between: what deadlocks on upgrade or fails
-/// with BUSY_SNAPSHOT where transactions begin DEFERRED.
+/// Reads first and writes later, with other tasks in between. If transactions began DEFERRED, this
+/// would deadlock when it upgrades its lock, or fail with BUSY_SNAPSHOT.
 #[transactional]
 async fn read_then_add(tx: &mut Tx<'_, Sqlite>, runs: &Runs) -> Result<(), Failure> {
     runs.next();
     let read = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = 1");
     let cents: i64 = read.fetch_one(&mut *tx).await?;
-    // Lets the other tasks in between the read and the write.
+    // Lets the other tasks run between the read and the write.
     tokio::task::yield_now().await;
     let write = sqlx::query("UPDATE accounts SET cents = $1 WHERE id = 1");
     write.bind(cents + 1).execute(&mut *tx).await?;

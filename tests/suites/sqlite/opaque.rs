@@ -1,4 +1,4 @@
-//! What goes through the raw connection is only known to SQLite, which is asked before COMMIT.
+//! Only SQLite knows what went through the raw connection, so dbop asks it before COMMIT.
 
 use dbop::{Outcome, Tx, db_op, transactional};
 use sqlx::{Executor, SqliteConnection};
@@ -6,7 +6,7 @@ use sqlx::{Executor, SqliteConnection};
 use super::Database;
 use super::common::notes::{self, Trouble, insert, note, stored};
 
-/// Existing code that takes an error for a matter of no interest.
+/// Stands for existing code that ignores an error.
 async fn store_if_new(conn: &mut SqliteConnection, sql: &'static str) -> bool {
     conn.execute(sql).await.is_ok()
 }
@@ -25,7 +25,7 @@ async fn a_transaction_that_ended_inside_a_helper_is_found_before_commit() {
     let db = notes::open().await;
     for sql in ["INSERT OR ROLLBACK INTO notes VALUES (1)", "ROLLBACK"] {
         let error = swallows_inside_a_helper(&*db, sql).await.unwrap_err();
-        // It was no COMMIT: the connection reports those.
+        // The transaction was not committed, because the connection reports every commit.
         assert_eq!(error.database().outcome(), Outcome::RolledBack, "{sql}");
         assert!(stored(&db).await.is_empty(), "{sql}");
     }
@@ -44,7 +44,7 @@ async fn goes_on_after_a_helper_ended_it(
         reason = "the test is about a helper that swallows it"
     )]
     store_if_new(tx.conn(), sql).await;
-    // Sent, it would commit by itself.
+    // If this statement were sent, it would commit by itself.
     insert(&mut *tx, 2).await.unwrap_err();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whether a transaction is still open is asked, and nothing slips through while it is.
+//! dbop asks whether a transaction is still open, and no statement slips through meanwhile.
 
 use dbop::{Db, Outcome, Tx, transactional};
 use dbop_tests::poll_at_most;
@@ -7,14 +7,15 @@ use sqlx::Executor;
 use super::Database;
 use super::common::notes::{self, Trouble, insert, note, notes as read};
 
-/// Each ends the transaction. The table `strict` and the trigger are in [`open_both`].
+/// Statements that each end the transaction. The table `strict` and the trigger are made in
+/// [`open_both`].
 const ENDS_IT: [&str; 3] = [
     "INSERT INTO strict VALUES (1)",
     "INSERT OR ROLLBACK INTO notes VALUES (1)",
     "INSERT INTO guarded VALUES (1)",
 ];
 
-/// A file and a database in memory, where the one connection must not be closed.
+/// Opens a file, and a database in memory, whose one connection must not be closed.
 async fn open_both() -> [(Db<Database>, Option<dbop_tests::Fresh<Database>>); 2] {
     let schema = "CREATE TABLE strict (id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK);
         INSERT INTO strict VALUES (1);
@@ -38,7 +39,7 @@ async fn drops_the_next_statement(
 ) -> Result<(), Trouble> {
     insert(&mut *tx, 1).await?;
     tx.execute(failing).await.unwrap_err();
-    // Before this one is sent, the database is asked whether the transaction is still open.
+    // Before this statement is sent, the database is asked whether the transaction is still open.
     if let Some(result) = poll_at_most(polls, insert(&mut *tx, 7)).await {
         result.unwrap_err();
     }
@@ -63,7 +64,7 @@ async fn a_question_dropped_half_way_lets_no_statement_run_outside_the_transacti
     }
 }
 
-/// The first error leaves the transaction open, as most do.
+/// The first error leaves the transaction open, as most errors do.
 #[transactional]
 #[dbop::allow(
     swallowed_error,
@@ -108,7 +109,7 @@ async fn writes_past_the_end(
 ) -> Result<(), Trouble> {
     insert(&mut *tx, 1).await?;
     tx.execute(failing).await.unwrap_err();
-    // Nobody stops this one: there is no transaction any more, so it commits by itself.
+    // This statement cannot be stopped. The transaction has ended, so it commits by itself.
     insert(tx.conn(), 5).await?;
     Ok(())
 }

@@ -53,7 +53,7 @@ async fn insert_many(conn: &mut Conn<'_, Sqlite>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The schema says it, and not the statement.
+/// `ON CONFLICT FAIL` is in the schema, and not in the statement.
 #[tokio::test]
 async fn a_failed_statement_that_has_kept_rows_is_not_called_rolled_back() {
     let (fresh, db) = open_impatient().await;

@@ -1,4 +1,4 @@
-//! What a call leaves in its connection does not meet the next borrower.
+//! State that a call leaves in its connection does not reach the next borrower.
 
 use std::future::pending;
 
@@ -58,9 +58,9 @@ const LEAVES: [&str; 15] = [
     "EXPLAIN PRAGMA foreign_keys = OFF",
     "CREATE /* ; */ TEMP TABLE left_behind (a INT)",
     "CREATE TEMP TABLE sqlites_own (a INT)",
-    // Tables that go with another one.
+    // This table has shadow tables that go with it.
     "CREATE VIRTUAL TABLE temp.words USING fts5(x)",
-    // Tables that may not go before another one.
+    // These two tables can only be dropped in one order.
     "CREATE TEMP TABLE p (a INTEGER PRIMARY KEY); CREATE TEMP TABLE c (a REFERENCES p (a)); \
         INSERT INTO p VALUES (1); INSERT INTO c VALUES (1)",
     "CREATE TEMP TRIGGER no AFTER INSERT ON notes BEGIN SELECT RAISE(FAIL, 'no'); END",
@@ -179,7 +179,7 @@ async fn stays(tx: &mut Tx<'_, Database>, inside: &Notify) -> Result<(), Trouble
     pending().await
 }
 
-/// An order to stop that nothing was there to obey must not stop what cleans up.
+/// An interrupt that found no statement to stop must not stop the clean-up.
 #[tokio::test]
 async fn a_database_in_memory_outlives_calls_that_end_between_their_statements() {
     let db = Db::<Database>::connect("sqlite::memory:").await.unwrap();

@@ -1,5 +1,5 @@
-//! Rows of a statement that writes, not read to their end: SQLite stops the statement there, and keeps
-//! what it has done.
+//! Rows of a writing statement that are not read to their end. SQLite stops the statement there,
+//! and keeps what it has done.
 
 use dbop::{Conn, Kind, Outcome, db_op};
 use sqlx::Executor;

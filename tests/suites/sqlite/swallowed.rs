@@ -6,13 +6,13 @@ use sqlx::Executor;
 use super::Database;
 use super::common::notes::{self, Trouble, insert, note, notes as read};
 
-/// A table whose key ends the transaction, and one with a trigger that does.
+/// The schema of a table whose key ends the transaction, and of a table with a trigger that does.
 const ENDING: &str = "CREATE TABLE strict (id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK);
     INSERT INTO strict VALUES (1);
     CREATE TABLE guarded (id INTEGER);
     CREATE TRIGGER guard BEFORE INSERT ON guarded BEGIN SELECT RAISE(ROLLBACK, 'guarded'); END";
 
-/// A file and a database in memory, where the one connection must not be closed.
+/// Opens a file, and a database in memory, whose one connection must not be closed.
 async fn open_both() -> [(Db<Database>, Option<dbop_tests::Fresh<Database>>); 2] {
     let fresh = notes::open().await;
     let memory = Db::connect("sqlite::memory:")
@@ -54,11 +54,11 @@ const ENDS_IT: [&str; 3] = [
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
-    /// More statements: they must not run outside the transaction that is no more.
+    /// The body runs more statements, which must not run outside the ended transaction.
     GoesOn,
-    /// `Ok` at once.
+    /// The body returns `Ok` at once.
     Ends,
-    /// An error of its own.
+    /// The body returns an error of its own.
     Refuses,
 }
 

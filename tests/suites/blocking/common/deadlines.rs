@@ -1,4 +1,4 @@
-//! The deadline, and callers that go away, while a body runs.
+//! The deadline of a call, and callers that go away while a body runs.
 
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ async fn the_acquire_timeout_is_shorter_than_the_deadline() {
         builder.pool_size(1).acquire_timeout(short)
     })
     .await;
-    // To open a connection may take longer, and goes on by itself.
+    // Opening a connection may take longer than the timeout; it then continues in the background.
     dbop_tests::eventually("a connection", async || next(&world, 9).await.is_ok()).await;
     let gate = Gate::default();
     let waiter = async {
@@ -159,7 +159,7 @@ fn one_at_a_time(conn: &mut Session, n: i64, gate: &Gate) -> dbop::Result<()> {
     Ok(())
 }
 
-/// A body cannot be stopped, and so its place is not free when its caller has gone.
+/// A body cannot be stopped, so its place is not free as soon as its caller has gone.
 #[tokio::test]
 async fn no_more_bodies_run_than_max_concurrency_says_even_without_their_callers() {
     let world = open(|builder| builder.pool_size(4)).await;

@@ -1,4 +1,4 @@
-//! How bodies end, and what becomes of what they did.
+//! The ways in which bodies end, and what becomes of their work.
 
 use std::panic::AssertUnwindSafe;
 
@@ -107,7 +107,7 @@ async fn a_transaction_left_open_is_rolled_back_and_its_ok_is_not_believed() {
     assert_eq!(error.kind(), Kind::TransactionState, "{error}");
     assert_eq!(error.database().category(), Category::Programming);
     leaves_open(&world, 1, true).await.unwrap_err().to_string();
-    // Had it been handed on, these would be part of it.
+    // If the open transaction had been handed on, these rows would be part of it.
     two_rows(&world, 2, false).await.unwrap();
     assert_eq!((world.rows(1).await, world.rows(2).await), (0, 2));
     assert_eq!(sees_the_mark(&world).await.unwrap(), 0);

@@ -1,4 +1,4 @@
-//! `read_only`, and the errors that a database gives.
+//! `read_only`, and the errors that a database returns.
 
 use dbop::{Category, Kind, Outcome, db_op, transactional};
 

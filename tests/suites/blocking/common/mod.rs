@@ -1,4 +1,4 @@
-//! What holds with every driver.
+//! Tests that hold with every driver.
 
 use super::{SYSTEM, Session, World, exec, number, open};
 
@@ -8,7 +8,7 @@ mod guard;
 mod replay;
 mod told;
 
-/// A row of this number.
+/// Inserts a row with this number.
 pub(super) fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
     exec(
         conn,
@@ -16,7 +16,8 @@ pub(super) fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
     )
 }
 
-/// A pool of one connection: one that is not given back, or not clean, is missed at once.
+/// Opens a pool of one connection, so that a connection that is not given back, or not clean, is
+/// missed at once.
 pub(super) async fn narrow() -> World {
     open(|builder| builder.pool_size(1)).await
 }

@@ -1,4 +1,4 @@
-//! What is replayed, and with what.
+//! Which attempts are replayed, and with which arguments.
 
 use dbop::{Outcome, db_op, transactional};
 use dbop_tests::Trouble;
@@ -6,7 +6,7 @@ use dbop_tests::blocking::Gate;
 
 use super::{Session, insert, narrow, number};
 
-/// `runs` counts; the first `fails` of them fail.
+/// Counts a run in `runs`, and fails in the first `fails` runs.
 fn stumble(runs: &Gate, fails: u32) -> Result<(), Trouble> {
     runs.pass();
     if runs.passed() <= fails {

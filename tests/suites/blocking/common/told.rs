@@ -1,4 +1,4 @@
-//! What is traced.
+//! What is traced of a call.
 
 use dbop::{db_op, transactional};
 use dbop_tests::Trouble;
