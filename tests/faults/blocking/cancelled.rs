@@ -5,11 +5,11 @@ use std::time::Duration;
 use dbop_tests::seed;
 use tokio::time::timeout;
 
-/// Calls that are dropped, for each driver.
+/// How many calls are dropped with each driver.
 const ROUNDS: i64 = 150;
 
-/// Each call writes two rows of a number of its own, and is dropped after a random time, which may
-/// be zero, or polled only so often. Whatever became of it, the next caller is served and finds
+/// Each call writes two rows with a number of its own. It is dropped after a random time, which may
+/// be zero, or after a few polls. Whatever became of the call, the next caller is served and finds
 /// nothing that is half done.
 macro_rules! cancelled {
     ($driver:ident) => {
@@ -45,7 +45,7 @@ macro_rules! cancelled {
             ) {
                 let mut random = fastrand::Rng::with_seed(seed());
                 let mut ended = [0; 3];
-                // As long as a call takes, and somewhat longer.
+                // The time is as long as a call takes, or somewhat longer.
                 let begun = std::time::Instant::now();
                 call(world, 1_000_000).await.unwrap();
                 call(world, 1_000_001).await.unwrap();
@@ -77,7 +77,7 @@ macro_rules! cancelled {
                 }
                 println!("nothing, all, answered: {ended:?}");
                 assert!(ended[0] > 0, "none was dropped early: {ended:?}");
-                // Nothing has landed later.
+                // Nothing was written after the first look.
                 let all = "SELECT count(*) FROM (SELECT n FROM notes GROUP BY n HAVING count(*) <> 2) x";
                 assert_eq!(world.seen(all).await, 0);
             }

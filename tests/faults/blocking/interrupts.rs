@@ -1,4 +1,4 @@
-//! Statements that do not end, and whom an interrupt hits.
+//! Statements that do not end, and what an interrupt stops.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use dbop_tests::blocking::Gate;
 use dbop_tests::seed;
 use tokio::time::timeout;
 
-/// Far longer than an interrupt takes on a busy machine, far shorter than the statement.
+/// Far longer than an interrupt takes on a busy machine, and far shorter than the statement.
 const SOON: Duration = Duration::from_secs(10);
 
 macro_rules! interrupts {
@@ -30,7 +30,7 @@ macro_rules! interrupts {
                 number(conn, ENDLESS)
             }
 
-            /// Does not give up after the first error.
+            /// Tries again after the first error.
             #[transactional]
             #[dbop::allow(swallowed_error, reason = "that it goes on is what is tested")]
             fn stubborn(conn: &mut Session, n: i64, gate: &Gate) -> dbop::Result<i64> {
@@ -119,7 +119,7 @@ macro_rules! interrupts {
                 number(conn, &format!($of_rows, rows))
             }
 
-            /// Statements of random length, so that some end just when they are interrupted.
+            /// The statements take a random time, so that some end just when they are interrupted.
             #[tokio::test]
             async fn an_interrupt_never_hits_the_next_borrower() {
                 let world = narrow().await;

@@ -1,4 +1,4 @@
-//! What holds for plain functions while something fails: callers that go away, drivers that panic,
+//! What plain functions promise while something fails: callers that go away, drivers that panic,
 //! statements that do not end, connections that are cut.
 
 mod cancelled;

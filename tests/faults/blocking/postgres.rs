@@ -1,4 +1,4 @@
-//! The crate `postgres`: sessions that end, answers that are lost, errors that are swallowed.
+//! The crate `postgres`: sessions that end, answers that are lost, and errors that are ignored.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_session_that_is_terminated_in_the_body_is_replayed_on_another() {
     assert_ne!(pid(&world).await.unwrap(), victim);
 }
 
-/// Says which session it has when all of them are in use.
+/// Returns the process ID of its session once all connections of the pool are in use.
 #[db_op(idempotent)]
 fn meet(conn: &mut Session, all: &Gate) -> dbop::Result<i64> {
     let pid = number(conn, "SELECT pg_backend_pid()::bigint")?;
@@ -53,7 +53,7 @@ fn meet(conn: &mut Session, all: &Gate) -> dbop::Result<i64> {
     Ok(pid)
 }
 
-/// Has one attempt.
+/// Makes one attempt only.
 #[transactional(retry = never)]
 fn at_once(conn: &mut Session, n: i64, runs: &Gate) -> dbop::Result<()> {
     runs.pass();
@@ -65,7 +65,7 @@ fn reads(conn: &mut Session) -> dbop::Result<i64> {
     number(conn, "SELECT count(*) FROM notes")
 }
 
-/// Opens all four connections of the pool, and ends their sessions when they are idle.
+/// Opens all four connections of the pool, and ends their sessions while they are idle.
 async fn with_dead_idle_sessions(world: &World) {
     let all = Gate::default();
     let opener = async {
@@ -177,7 +177,7 @@ async fn a_lost_answer_to_commit_is_unknown_and_replayed_only_if_idempotent() {
     assert_eq!(world.rows(3).await, 1);
 }
 
-/// At every message, before and after it.
+/// The connection fails at every message, before it arrives and after.
 #[tokio::test]
 async fn a_cut_transaction_is_applied_once_or_says_that_its_commit_is_unknown() {
     let (world, proxy) = behind_a_proxy().await;
@@ -275,7 +275,7 @@ fn swaps_order(conn: &mut Session, first: i64, second: i64, gate: &Gate) -> dbop
     )
 }
 
-/// Opens when both have come.
+/// Opens the gate when two bodies have come to it.
 async fn together<T>(gate: &Gate, both: impl Future<Output = T>) -> T {
     let opener = async {
         gate.has(2).await;
@@ -370,7 +370,7 @@ async fn a_session_has_what_the_operation_asks_for_and_afterwards_what_it_had() 
         );
         assert_eq!(reading(&world).await.unwrap(), [&*committed, "on", "off"]);
     }
-    // A pool that may only read stays that.
+    // A pool that may only read stays one that may only read.
     let url = format!(
         "{}?options=-c%20default_transaction_read_only%3Don",
         world.fresh.url
@@ -390,7 +390,7 @@ fn commits_late(conn: &mut Session, n: i64, gate: Gate) -> dbop::Result<()> {
     Ok(())
 }
 
-/// The deferred trigger makes COMMIT take so long.
+/// The deferred trigger makes COMMIT take a long time.
 #[tokio::test]
 async fn a_commit_that_is_answered_after_the_deadline_is_waited_for() {
     let world = open(NARROW).await;

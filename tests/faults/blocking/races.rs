@@ -1,4 +1,4 @@
-//! What a caller is told at its deadline holds, however close that is to the COMMIT.
+//! What a caller is told at its deadline is true, however close the deadline is to the COMMIT.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ macro_rules! races {
             #[transactional(timeout = "60ms")]
             fn until(conn: &mut Session, n: i64, ends: Instant) -> dbop::Result<()> {
                 exec(conn, &format!("INSERT INTO notes VALUES ({n}, {n})"))?;
-                // Not a sleep, which is too coarse: the deadline is to be met closely.
+                // A sleep would be too coarse, because the body is to end close to the deadline.
                 while Instant::now() < ends {
                     std::hint::spin_loop();
                 }
@@ -38,7 +38,8 @@ macro_rules! races {
                 let mut random = fastrand::Rng::with_seed(seed());
                 let mut told = [0; 3];
                 for n in 1..=ROUNDS {
-                    // Far enough beyond the deadline that some are told of it on any machine.
+                    // The range goes far enough beyond the deadline that some calls meet it on any
+                    // machine.
                     let before = Duration::from_micros(random.u64(54_000..68_000));
                     let ended = until(&world, n, Instant::now() + before).await;
                     let (index, allowed): (usize, &[i64]) = match &ended {
@@ -47,13 +48,13 @@ macro_rules! races {
                         Err(_) => (2, &[0, 1]),
                     };
                     told[index] += 1;
-                    // Whoever is told so may look at once.
+                    // A caller who is told this may look at the table at once.
                     let rows = world.rows(n).await;
                     assert!(allowed.contains(&rows), "{rows} rows, and {ended:?}");
                 }
                 println!("ok, rolled back, unknown: {told:?}");
                 assert!(told[1] > 0, "{told:?}");
-                // Nothing has landed later.
+                // Nothing was written after the first look.
                 for _ in 0..2 {
                     settles(&world).await.unwrap();
                 }

@@ -1,4 +1,4 @@
-//! Savepoints of the drivers on SQLite, and what diesel counts of them.
+//! Savepoints of the drivers on SQLite, and how diesel counts its transactions.
 
 use dbop::{Kind, transactional};
 use dbop_tests::blocking::{Gate, diesel as by_diesel, rusqlite as by_rusqlite};
@@ -103,7 +103,7 @@ fn of_rusqlite(conn: &mut by_rusqlite::Session, n: i64, gate: &Gate) -> dbop::Re
             &savepoint,
             &format!("INSERT INTO notes VALUES ({n} + 100, {n} + 100)"),
         )?;
-        // Dropped, it is rolled back.
+        // A savepoint that is dropped is rolled back.
     }
     let savepoint = conn.savepoint()?;
     by_rusqlite::exec(

@@ -8,7 +8,7 @@ use dbop_tests::blocking::{Configure, Gate};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than anything in these tests takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn runtime() -> Runtime {
@@ -19,8 +19,8 @@ fn runtime() -> Runtime {
     runtime.expect("a runtime")
 }
 
-/// Waits for a call that was spawned. Returns what its caller was told; `None` if the runtime has
-/// dropped the call, so that nobody was told anything.
+/// Waits until a spawned call has ended. Returns what its caller was told; `None` if the runtime
+/// has dropped the call, so that the caller was told nothing.
 fn told(caller: &Receiver<dbop::Result<()>>) -> Option<dbop::Result<()>> {
     match caller.recv_timeout(PATIENCE) {
         Ok(result) => Some(result),
@@ -29,7 +29,7 @@ fn told(caller: &Receiver<dbop::Result<()>>) -> Option<dbop::Result<()>> {
     }
 }
 
-/// Drops a runtime, which waits until its tasks and threads have ended.
+/// Drops a runtime, and fails if its tasks and threads do not end.
 fn end_and_wait(runtime: Runtime) {
     let (ended, hears) = channel();
     std::thread::spawn(move || {
@@ -90,15 +90,16 @@ macro_rules! shut_down {
                 caller
             }
 
-            /// Counts the rows of the call through the pool, whose only connection comes back when
-            /// the call's thread has ended; after that nothing changes any more. Then checks that
-            /// neither a transaction nor a lock is left, and that the pool still serves calls.
+            /// Waits until the call's thread has ended, and returns the number of its rows. The
+            /// pool has one connection, which comes back only then; so nothing changes after this
+            /// count. Also checks that neither a transaction nor a lock is left, and that the pool
+            /// still serves calls.
             async fn rows_once_it_has_ended(world: &World) -> i64 {
                 let rows = count(&world.db).await.expect("the pool serves a reader");
                 let another = waits(&world.db, 2, &Gate::opened()).await;
                 another.expect("the pool serves a writer");
                 assert_eq!(count(&world.db).await.unwrap(), rows + 2);
-                // Waits for every transaction that has touched the table.
+                // This statement waits for every transaction that has used the table.
                 let alone = world.run("ALTER TABLE notes RENAME TO free");
                 let alone = timeout(PATIENCE, alone).await;
                 alone.expect("no other session holds a lock");
@@ -106,8 +107,8 @@ macro_rules! shut_down {
                 rows
             }
 
-            /// `shutdown_background` does not wait for tasks: it only has each one dropped by the
-            /// thread that would have polled it, and meanwhile the body goes on.
+            /// `shutdown_background` does not wait until the runtime's tasks have been dropped.
+            /// Meanwhile the body goes on, and it may commit for as long as its caller waits.
             #[test]
             fn a_runtime_that_ends_without_waiting_leaves_nothing_and_the_pool_to_the_next() {
                 let (first, next) = (runtime(), runtime());
@@ -115,15 +116,15 @@ macro_rules! shut_down {
                 let gate = Gate::default();
                 let caller = first.block_on(begin(&world.db, &gate, false));
                 first.shutdown_background();
-                // The body may commit as long as its caller waits, so it stays at the gate until
-                // then.
+                // The gate stays closed until the call has been dropped. From then on the body
+                // commits nothing.
                 let told = told(&caller);
                 assert!(told.is_none(), "the body is still at its gate: {told:?}");
                 gate.open();
                 assert_eq!(next.block_on(rows_once_it_has_ended(&world)), 0);
             }
 
-            /// The body may return before its caller has been dropped, or after.
+            /// The body may return before the runtime has dropped its caller, or after.
             #[test]
             fn a_body_that_returns_while_its_runtime_ends_commits_all_or_nothing() {
                 for _ in 0..4 {
@@ -144,7 +145,8 @@ macro_rules! shut_down {
                 }
             }
 
-            /// It waits for the threads of its blocking pool, so the statement has to be stopped.
+            /// This runtime waits for the threads of its blocking pool, so the statement has to be
+            /// stopped.
             #[test]
             fn a_runtime_that_waits_for_its_threads_stops_a_statement_that_never_ends() {
                 let (first, next) = (runtime(), runtime());

@@ -1,4 +1,5 @@
-//! SQLite: the lock of another process, with drivers that wait for it themselves and others.
+//! SQLite: the lock of another process, with drivers that wait for the lock themselves and with
+//! drivers that do not.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ macro_rules! locked {
                 exec(conn, &format!("INSERT INTO notes VALUES ({n}, {n})"))
             }
 
-            /// Standing in line is not a retry.
+            /// Waiting for another process's lock does not count as a retry.
             #[tokio::test]
             async fn every_call_waits_for_anothers_lock_also_one_that_is_never_retried() {
                 let world = open(|builder| builder.pool_size(1)).await;

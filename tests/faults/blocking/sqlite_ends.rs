@@ -16,7 +16,7 @@ macro_rules! ends {
                 world
             }
 
-            /// What only this connection sees.
+            /// Creates a temporary table, which only this connection can see.
             #[db_op]
             fn marks(conn: &mut Session) -> dbop::Result<()> {
                 exec(conn, "CREATE TEMP TABLE mark (id INTEGER)")
@@ -38,7 +38,7 @@ macro_rules! ends {
                 if hide { Ok(()) } else { ended }
             }
 
-            /// The connection is the same, and clean.
+            /// Checks that the pool still has the same connection, and that it is clean.
             async fn goes_on(world: &World, n: i64) {
                 runs(world, n, "SELECT 1", false).await.unwrap();
                 assert_eq!(world.rows(n).await, 1);
@@ -56,7 +56,8 @@ macro_rules! ends {
                     .await;
                 let conflict = "INSERT OR ROLLBACK INTO notes SELECT id, n FROM notes LIMIT 1";
                 for (n, sql) in [(1, conflict), (3, "DELETE FROM notes")] {
-                    // What came after the rollback committed by itself, which dbop cannot undo.
+                    // The statement after the rollback committed by itself, and dbop cannot undo
+                    // it.
                     let error = runs(&world, n, sql, true).await.unwrap_err();
                     assert_eq!(error.category(), Category::Programming, "{sql}: {error}");
                     assert_eq!(error.kind(), Kind::TransactionState, "{sql}: {error}");

@@ -49,7 +49,7 @@ fn staged_count(conn: &mut Session) -> dbop::Result<i64> {
     dbop_tests::blocking::rusqlite::number(&conn.inner, "SELECT count(*) FROM notes")
 }
 
-/// The pool serves the next caller, who gets a clean connection that may write.
+/// Checks that the pool serves the next caller, with a clean connection that may write.
 async fn is_usable(world: &World, context: &str) {
     static NEXT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1000);
     let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -121,7 +121,7 @@ async fn a_guard_is_set_once_for_calls_that_read_and_taken_off_for_one_that_writ
     assert_eq!(world.rows(1).await + world.rows(2).await, 2);
 }
 
-/// The body's panic is the one that is heard.
+/// The caller gets the body's own panic or error, not the driver's error.
 #[tokio::test]
 async fn a_rollback_that_fails_after_a_panic_or_an_error_does_not_hide_it() {
     let (world, script) = narrow().await;
@@ -199,7 +199,7 @@ async fn a_connection_in_use_is_not_tried_before_each_call() {
     for n in 0..20 {
         transaction(&world, n).await.unwrap();
     }
-    // A machine that stood still for a second in between may have tried it once.
+    // If the machine stood still for a second in between, the connection may have been tried once.
     assert!(script.count(Stage::IsValid) < 10);
     assert_eq!(script.count(Stage::Connect), 1);
 }
@@ -225,7 +225,7 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
             (Kind::Timeout, Outcome::RolledBack),
             "{stage:?}: {error}"
         );
-        // It is still being opened, and the pool has room for no other.
+        // The first connection is still being opened, and the pool has no room for another one.
         let error = hurried(&world, 2).await.unwrap_err();
         assert_eq!(error.kind(), Kind::PoolExhausted, "{stage:?}: {error}");
         gate.open();
@@ -306,7 +306,7 @@ async fn a_commit_that_is_on_its_way_at_the_deadline_is_waited_for() {
     let call = hurried_transaction(&world, 1, runs.clone());
     let opener = async {
         gate.has(1).await;
-        // Until the deadline has passed for sure.
+        // The deadline has certainly passed after this.
         tokio::time::sleep(Duration::from_millis(400)).await;
         gate.open();
     };
@@ -329,7 +329,7 @@ async fn a_commit_that_is_never_answered_is_unknown_soon_after_the_deadline() {
         (Kind::CompletionUnknown, Outcome::Unknown)
     );
     assert!(begun.elapsed() < Duration::from_secs(10));
-    // It still has its connection, and the next caller waits for that.
+    // The first call still has its connection, and the next caller waits for it.
     let early = timeout(Duration::from_millis(200), transaction(&world, 2)).await;
     assert!(early.is_err(), "{early:?}");
     gate.open();

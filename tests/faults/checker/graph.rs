@@ -1,4 +1,4 @@
-//! Dependencies between committed transactions, and cycles of them.
+//! Dependencies between committed transactions, and the cycles they form.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,11 +6,11 @@ use super::{Anomaly, End, Finding, History, Key, Level, Step, Value, Writers};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dependency {
-    /// The later one overwrote what the earlier had written.
+    /// The later transaction overwrote what the earlier one had written.
     Write,
-    /// The later one read what the earlier had written.
+    /// The later transaction read what the earlier one had written.
     Read,
-    /// The later one wrote what the earlier should have read, had it come after.
+    /// The later transaction wrote what the earlier one would have read if it had run after it.
     Missed,
 }
 
@@ -21,20 +21,20 @@ struct Edge {
     key: Key,
 }
 
-/// From each attempt: one or two edges to another.
+/// For each attempt, its hops to other attempts. A hop has one or two edges.
 type Hops = Vec<Vec<Vec<Edge>>>;
 
-/// A shortest cycle that the level forbids.
+/// Returns a shortest cycle that the level forbids; `None` if there is no such cycle.
 pub(super) fn cycle(history: &History, writers: &Writers, level: Level) -> Option<Finding> {
     let edges = edges(history, writers);
     let hops = match level {
-        // No cycle at all.
+        // This level forbids every cycle.
         Level::Serializable => {
             let alone = |edges: &Vec<Edge>| edges.iter().map(|edge| vec![*edge]).collect();
             edges.iter().map(alone).collect()
         }
-        // None in which no two that follow each other have missed a write: each hop begins with
-        // another dependency than that.
+        // This level forbids a cycle in which no two edges in a row are misses. So each hop begins
+        // with another kind of dependency, and one miss may follow.
         Level::Snapshot => edges
             .iter()
             .map(|from| without_lone_misses(from, &edges))
@@ -92,7 +92,7 @@ fn edges(history: &History, writers: &Writers) -> Vec<Vec<Edge>> {
             let Step::Read(key, list) = step else {
                 continue;
             };
-            // Its own values stand at the end.
+            // The reader's own values stand at the end of the list.
             let others = list.iter().rposition(|value| writers[value] != reader);
             if let Some(last) = others {
                 add(writers[&list[last]], reader, Dependency::Read, *key);
@@ -106,7 +106,7 @@ fn edges(history: &History, writers: &Writers) -> Vec<Vec<Edge>> {
     edges
 }
 
-/// Where each value stands in its list.
+/// Returns the place of each value in its list.
 fn places(history: &History) -> HashMap<Value, usize> {
     let lists = history.last.values();
     lists
@@ -124,12 +124,12 @@ fn shortest(hops: &Hops) -> Option<(usize, Vec<Edge>)> {
         let path = way_back(hops, start)?;
         Some((start, path))
     });
-    // A broken history can have thousands; a few of them show what it is.
+    // A broken history can have thousands of cycles; a few of them show what is wrong.
     cycles.take(50).min_by_key(|(_, path)| path.len())
 }
 
-/// All that are on a cycle, and some that are not: those left when what nothing leads to is taken
-/// away, again and again.
+/// Returns all attempts that are on a cycle, and some that are not: those that are left after
+/// repeatedly removing every attempt to which nothing leads.
 fn candidates(hops: &Hops) -> Vec<usize> {
     let target = |hop: &Vec<Edge>| hop.last().expect("a hop has an edge").to;
     let mut into = vec![0_usize; hops.len()];
@@ -148,7 +148,7 @@ fn candidates(hops: &Hops) -> Vec<usize> {
     (0..hops.len()).filter(|node| into[*node] > 0).collect()
 }
 
-/// The edges of the shortest way from `start` to itself.
+/// Returns the edges of the shortest way from `start` back to itself; `None` if there is no way.
 fn way_back(hops: &Hops, start: usize) -> Option<Vec<Edge>> {
     let mut came: HashMap<usize, (usize, &Vec<Edge>)> = HashMap::new();
     let mut queue = VecDeque::from([start]);

@@ -1,10 +1,10 @@
 //! Judges histories of concurrent transactions on lists to which unique values are appended.
 //!
-//! Such a list shows its own past: whoever reads it sees which transactions it has seen, and in
-//! which order they wrote. From that follow the dependencies between transactions, and a cycle of
-//! them is an anomaly, as in Elle (<https://arxiv.org/abs/2003.10554>). What an isolation level
-//! permits is Adya's (<https://pmg.csail.mit.edu/papers/adya-phd.pdf>) and, for snapshots, that of
-//! Cerone and Gotsman (<https://doi.org/10.1145/3152396>).
+//! Such a list shows its own past: a reader of the list sees which transactions it has seen, and in
+//! which order they wrote. The dependencies between transactions follow from this, and a cycle of
+//! dependencies is an anomaly, as in Elle (<https://arxiv.org/abs/2003.10554>). What an isolation
+//! level permits is defined by Adya (<https://pmg.csail.mit.edu/papers/adya-phd.pdf>) and, for
+//! snapshots, by Cerone and Gotsman (<https://doi.org/10.1145/3152396>).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,11 +15,11 @@ mod tests;
 pub(crate) type Key = i64;
 pub(crate) type Value = i64;
 
-/// What one attempt of a transaction has seen or done.
+/// One thing that an attempt of a transaction has read or done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Read(Key, Vec<Value>),
-    /// Written down before it is sent: one that never arrived belongs to no committed attempt.
+    /// An append, recorded before it is sent. If it never arrived, its attempt has not committed.
     Append(Key, Value),
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Step {
 pub(crate) enum End {
     Committed,
     RolledBack,
-    /// The caller was not told; the final state tells.
+    /// The caller was not told the outcome; the final state shows it.
     Unknown,
 }
 
@@ -46,33 +46,34 @@ pub(crate) enum Level {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Anomaly {
-    /// A value that nobody wrote.
+    /// A value that no attempt wrote.
     FromNowhere,
-    /// A value twice in one list.
+    /// A value that stands twice in one list.
     Twice,
-    /// A transaction does not see its own work as it did it.
+    /// A transaction sees its own work differently from how it did it.
     NotItsOwn,
-    /// A value of an attempt that was rolled back.
+    /// A transaction read a value of an attempt that was rolled back.
     AbortedRead,
-    /// A part of what another transaction wrote to one list.
+    /// A transaction read only a part of what another one wrote to a list.
     IntermediateRead,
-    /// Two reads that no single order of writes explains.
+    /// Two reads that no single order of writes can explain.
     Contradiction,
-    /// Something committed was overwritten by who had not seen it.
+    /// A committed write was overwritten by a transaction that had not seen it.
     LostUpdate,
-    /// Cycle of writes only.
+    /// A cycle of writes only.
     DirtyWrite,
-    /// Cycle of writes and reads of what was written.
+    /// A cycle of writes, and reads of what was written.
     CircularFlow,
-    /// Cycle in which one transaction alone has missed another's write.
+    /// A cycle in which a single transaction has missed another's write.
     ReadSkew,
-    /// Cycle in which two in a row have missed each other's writes.
+    /// A cycle in which two transactions in a row have missed each other's writes.
     WriteSkew,
-    /// Cycle in which two apart have missed writes: they disagree about which came first.
+    /// A cycle in which two transactions that are apart have missed writes: they disagree about
+    /// which write came first.
     LongFork,
 }
 
-/// What is wrong, and where.
+/// An anomaly, and where it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) anomaly: Anomaly,
@@ -80,7 +81,7 @@ pub(crate) struct Finding {
     pub(crate) place: String,
 }
 
-/// A history and the state it has ended in.
+/// A history, and the lists at its end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     pub(crate) attempts: Vec<Attempt>,
@@ -88,20 +89,21 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Everything that this history shows and the level forbids.
+    /// Returns everything in this history that the level forbids.
     pub(crate) fn check(&self, level: Level) -> Vec<Finding> {
         let settled = self.settled();
         let judge = Judge::new(&settled);
         let mut findings = judge.reads();
         findings.extend(judge.lost_appends());
-        // Without one order of writes there are no dependencies to look at.
+        // Dependencies follow from the order of the writes, so they need lists without a
+        // contradiction.
         if findings.is_empty() {
             findings.extend(graph::cycle(&settled, &judge.writers, level));
         }
         findings
     }
 
-    /// What it shows, each once.
+    /// Returns the anomalies of this history, each once.
     pub(crate) fn anomalies(&self, level: Level) -> Vec<Anomaly> {
         let mut all: Vec<_> = self.check(level).iter().map(|f| f.anomaly).collect();
         all.sort_unstable();
@@ -109,7 +111,8 @@ impl History {
         all
     }
 
-    /// The same with every end known: an attempt of which something is there was committed.
+    /// Returns this history with every outcome known: an attempt whose outcome was unknown has
+    /// committed if one of its values is there.
     fn settled(&self) -> Self {
         let there: HashSet<Value> = self.last.values().flatten().copied().collect();
         let mut settled = self.clone();
@@ -136,7 +139,7 @@ impl Attempt {
     }
 }
 
-/// Who wrote which value.
+/// For each value, the attempt that wrote it.
 type Writers = HashMap<Value, usize>;
 
 struct Judge<'h> {
@@ -155,8 +158,7 @@ impl<'h> Judge<'h> {
         }
     }
 
-    /// Looks at every list that anybody has read, also in attempts that failed, and at the last
-    /// ones.
+    /// Judges every list that was read, also in failed attempts, and the lists at the end.
     fn reads(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut judge = |reader: Option<usize>, key: Key, list: &[Value], own: &[Value]| {
@@ -182,7 +184,7 @@ impl<'h> Judge<'h> {
         findings
     }
 
-    /// One list as one reader saw it, who had appended `own` to it before.
+    /// Judges a list as `reader` saw it, after appending `own` to it.
     fn list(
         &self,
         reader: Option<usize>,

@@ -1,4 +1,5 @@
-//! Histories written by hand, one for each thing that can be wrong, and some in which nothing is.
+//! Histories written by hand: one for each thing that can be wrong, and some in which nothing is
+//! wrong.
 
 use super::{Anomaly, Attempt, End, History, Key, Level, Step, Value};
 use Level::{Serializable, Snapshot};
@@ -26,7 +27,7 @@ fn rolled_back<const N: usize>(steps: [Step; N]) -> Attempt {
     attempt(End::RolledBack, steps)
 }
 
-/// A history that ends with these lists.
+/// Returns a history that ends with these lists.
 fn history<const N: usize, const K: usize>(
     attempts: [Attempt; N],
     last: [(Key, &[Value]); K],
@@ -37,7 +38,7 @@ fn history<const N: usize, const K: usize>(
     }
 }
 
-/// On both levels.
+/// Checks the anomalies on both levels.
 fn assert_shows(history: &History, anomalies: &[Anomaly]) {
     for level in [Serializable, Snapshot] {
         let found = history.check(level);
@@ -234,8 +235,8 @@ fn a_write_skew_is_permitted_to_snapshots_only() {
     assert_eq!(skew.anomalies(Snapshot), []);
 }
 
-/// Fekete, O'Neil and O'Neil, <https://doi.org/10.1145/1031570.1031573>: without the reader, the
-/// two writers would be in order.
+/// The anomaly of Fekete, O'Neil and O'Neil (<https://doi.org/10.1145/1031570.1031573>). Without
+/// the reader, the two writers would be in order.
 #[test]
 fn a_reader_among_snapshots_can_be_what_is_not_serializable() {
     let writers = [

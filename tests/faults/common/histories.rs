@@ -1,5 +1,5 @@
-//! What concurrent transactions see of each other, over random histories and over some that are
-//! known to be wrong.
+//! What concurrent transactions see of each other, in random histories and in some that are known
+//! to be wrong.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -17,7 +17,7 @@ use crate::checker::{Anomaly, End, History, Key, Level, Step};
 const TASKS: u64 = 12;
 const TIME: Duration = Duration::from_secs(3);
 const CALLS: i64 = 300;
-/// Lists in use at a time, and calls until the next ones are.
+/// How many lists are in use at a time, and after how many calls the next ones are.
 const HOT: Key = 4;
 const CALLS_OF_A_LIST: Key = 80;
 
@@ -59,7 +59,7 @@ async fn look_at_snapshot(
     call.run(&mut *tx, acts, Fate::Well).await
 }
 
-/// Calls at random.
+/// A task that makes random calls.
 struct Worker {
     db: Db<Database>,
     level: Level,
@@ -75,7 +75,7 @@ impl Worker {
         loop {
             let number = self.calls.fetch_add(1, Relaxed);
             let least = begun.elapsed() < TIME;
-            // A busy machine gets longer, so that there is something to judge.
+            // On a busy machine the workers get more time, so that there is something to judge.
             if !least && (number >= CALLS || begun.elapsed() > TIME * 3) {
                 return;
             }
@@ -108,7 +108,7 @@ impl Worker {
             _ => Fate::Well,
         };
         let cut = self.random.u8(..) < 25;
-        // From before the first statement to after the commit of most.
+        // The range goes from before the first statement to after most commits.
         let patience = Duration::from_micros(self.random.u64(0..12_000));
         let patience = if cut {
             patience
@@ -142,14 +142,14 @@ impl Worker {
     }
 }
 
-/// The errors of calls that have only each other in their way.
+/// Returns whether this is an error of calls that only conflict with each other.
 pub(crate) fn is_conflict(error: &dbop::Error) -> bool {
     let conflicts = [Kind::Serialization, Kind::Deadlock, Kind::Lock];
     conflicts.contains(&error.kind()) && error.outcome() == Outcome::RolledBack
 }
 
 impl Worker {
-    /// What the caller knows.
+    /// Returns what the caller knows about the outcome.
     fn told(&self, result: Result<(), Trouble>) -> End {
         let error = match result {
             Ok(()) => return End::Committed,
@@ -165,8 +165,8 @@ impl Worker {
     }
 }
 
-/// Some seconds of random transactions at this level must show nothing that it forbids, and that
-/// every answer was true.
+/// Runs random transactions at this level for some seconds, and checks that every answer was true
+/// and that the history shows nothing that the level forbids.
 pub(crate) async fn random_history(
     level: Level,
     expected: fn(&dbop::Error) -> bool,
@@ -200,12 +200,12 @@ pub(crate) async fn random_history(
     assert_eq!(count, 0, "seed {seed}; the first of them: {some:#?}");
 }
 
-/// Disturbs nobody.
+/// A disturbance that does nothing.
 pub(crate) async fn nothing(_: &str) {
     std::future::pending().await
 }
 
-/// A history in which nothing meets could not be wrong.
+/// Checks that enough happened. A history of transactions that never meet could not be wrong.
 fn assert_has_something_to_show(history: &History) {
     let ended = |end| history.attempts.iter().filter(|a| a.end == end).count();
     let [committed, rolled_back, unknown] =
@@ -222,8 +222,8 @@ async fn a_random_history_of_serializable_transactions_has_no_anomaly() {
     random_history(Level::Serializable, is_conflict, nothing).await;
 }
 
-/// Each statement of this history commits by itself, and it is told as if two of them had been one
-/// transaction: an update is lost, and two readers disagree.
+/// Each statement of this history commits by itself, but the history is recorded as if two of them
+/// had been one transaction: an update is lost, and two readers disagree.
 #[tokio::test]
 async fn what_no_transaction_keeps_together_is_found() {
     let fresh = registers::open().await;
@@ -261,7 +261,7 @@ async fn what_no_transaction_keeps_together_is_found() {
     }
 }
 
-/// Each attempt has done all its work before it fails; the values say which attempt wrote them.
+/// Each attempt has done all its work before it fails. The values show which attempt wrote them.
 #[tokio::test]
 async fn only_the_attempt_that_committed_leaves_a_trace() {
     let fresh = registers::open().await;

@@ -1,4 +1,4 @@
-//! `max_concurrency`: who has a place, and for how long.
+//! `max_concurrency`: which calls have a permit, and for how long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,7 +48,7 @@ async fn a_call_beyond_the_limit_is_refused_at_once_where_that_is_asked_for() {
         .expect("the place is free again");
 }
 
-/// Its hook calls the operation again, so often.
+/// Registers a hook that calls the operation again, as often as asked.
 #[transactional(max_concurrency = 2, timeout = "15s")]
 async fn calls_itself_from_a_hook(
     tx: &mut Tx<'_, Database>,
@@ -67,7 +67,7 @@ async fn calls_itself_from_a_hook(
     }
 }
 
-/// A type of its own, because a future that contains itself has none.
+/// Boxes the call, because a future that contains itself has no type.
 fn call_again(
     db: Db<Database>,
     again: u32,

@@ -1,4 +1,4 @@
-//! What holds on every database.
+//! Tests that hold on every database.
 
 use super::{Database, OLD_MARKERS, fresh_with, outside};
 

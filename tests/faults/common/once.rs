@@ -14,14 +14,14 @@ use tokio::time::sleep;
 use super::super::between;
 use super::{Database, fresh_with};
 
-/// What a payment returns: different for each run of the body.
+/// What a payment returns. It is different for each run of the body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) run: u32,
     pub(crate) cents: f64,
 }
 
-/// How often bodies have run.
+/// Counts how often bodies have run.
 #[derive(Debug, Default)]
 pub(crate) struct Runs(AtomicU32);
 
@@ -52,7 +52,8 @@ async fn store(tx: &mut Tx<'_, Database>, id: i64, cents: f64) -> sqlx::Result<(
         .map(drop)
 }
 
-/// Has no key that would stop a second row: a body that runs twice shows.
+/// Writes to a table without a key that would stop a second row, so that a body that runs twice
+/// shows.
 #[transactional(once = id)]
 pub(crate) async fn pay(
     tx: &mut Tx<'_, Database>,
@@ -153,7 +154,7 @@ async fn each_key_takes_effect_and_is_answered_for_ever() {
 async fn a_call_dropped_at_any_poll_is_settled_by_the_next() {
     let (fresh, runs) = (open().await, Runs::default());
     execute(&fresh, Db::<Database>::ONCE_SCHEMA).await;
-    // An answer that is there at once is no place to be dropped at.
+    // A call whose answer is there at once cannot be dropped while it waits.
     let (url, _between) = between(&fresh.url).await;
     let db = Db::builder()
         .url(&url)
@@ -163,7 +164,8 @@ async fn a_call_dropped_at_any_poll_is_settled_by_the_next() {
         .unwrap();
     let (mut dropped, mut ended) = (0, 0);
     for key in 0..90 {
-        // A loaded machine has an answer ready at most polls, so the first few come more often.
+        // On a loaded machine an answer is ready at most polls, so the first few polls come more
+        // often.
         let polls = key % if key < 30 { 6 } else { 30 } + 1;
         let polls = u32::try_from(polls).expect("a few");
         let first = poll_at_most(polls, pay(&db, key, 1.0, &runs)).await;
@@ -218,7 +220,7 @@ async fn a_key_used_with_other_arguments_is_an_error_and_has_no_effect() {
 mod elsewhere {
     use super::*;
 
-    /// As `super::pay`, with another effect.
+    /// Like `super::pay`, with another effect.
     #[transactional(once = id)]
     pub(super) async fn pay(
         tx: &mut Tx<'_, Database>,

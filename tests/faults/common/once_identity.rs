@@ -1,4 +1,4 @@
-//! `once = key`: what makes two calls the same one, and what does not.
+//! `once = key`: what makes two calls the same call, and what does not.
 
 use dbop::{Db, Kind, Outcome, Tx, transactional};
 use sqlx::Executor;
@@ -11,7 +11,8 @@ async fn insert(tx: &mut Tx<'_, Database>, id: i64) -> sqlx::Result<()> {
     insert.bind(id).execute(&mut *tx).await.map(drop)
 }
 
-/// The second says that it is another one, and is not answered with the first one's result.
+/// Checks that the second call reports itself as another call, and is not answered with the result
+/// of the first one.
 async fn are_two(
     db: &Db<Database>,
     first: impl Future<Output = Result<(), Trouble>>,
@@ -159,7 +160,7 @@ async fn find_number(tx: &mut Tx<'_, Database>, id: i64) -> Result<Option<f64>, 
     Ok(Some(f64::NAN))
 }
 
-/// JSON has one `null` for two values: later callers would get another answer.
+/// JSON has a single `null` for both values, so later callers would get another answer.
 #[tokio::test]
 async fn a_result_that_json_would_change_is_refused_before_it_commits() {
     let db = open().await;
@@ -174,7 +175,7 @@ async fn a_result_that_json_would_change_is_refused_before_it_commits() {
     assert_eq!(rows(&db, "payments").await, 0);
 }
 
-/// Ends the transaction past dbop, its marker too, and writes what commits by itself.
+/// Ends the transaction past dbop, and its marker with it, and writes a row that commits by itself.
 #[transactional(once = 1)]
 async fn escapes(tx: &mut Tx<'_, Database>, #[once(skip)] runs: &Runs) -> Result<(), Trouble> {
     escapes_without_a_key(&mut *tx, runs).await

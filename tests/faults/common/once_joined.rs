@@ -96,7 +96,7 @@ async fn joins_one_inside_itself(tx: &mut Tx<'_, Database>) -> Result<(), Troubl
         let error = pay_inside_itself(&mut *tx, 1, 2).await.unwrap_err();
         is_a_mistake_that_did_nothing(error.database());
     }
-    // What was undone does not count as running.
+    // A call that was undone does not count as running.
     pay_inside_itself(&mut *tx, 1, 0).await?;
     pay_inside_itself(&mut *tx, 1, 0).await
 }
@@ -127,7 +127,7 @@ async fn one_key_for_two_operations_of_which_one_runs_inside_the_other_is_no_mis
     assert_eq!(rows(&db, "dbop_once").await, 2);
 }
 
-/// As it is found after a transaction that was committed past dbop.
+/// Leaves the marker as it is after a transaction that was committed past dbop.
 const UNANSWERED: &str = "UPDATE dbop_once SET result = NULL";
 
 fn is_not_known(error: &dbop::Error) {
@@ -153,9 +153,10 @@ async fn a_committed_marker_without_an_answer_is_not_known_joined_or_not() {
 
 #[transactional(timeout = "20s")]
 async fn pay_later(tx: &mut Tx<'_, Database>, id: i64, runs: &Runs) -> Result<Receipt, Trouble> {
-    // Sees the table before anybody has paid, so that a snapshot is older than the marker.
+    // This statement reads the table before any payment, so that the snapshot is older than the
+    // marker.
     tx.execute("SELECT 1 FROM payments").await?;
-    // Lets other calls in between the snapshot and the payment.
+    // Other calls run between the snapshot and the payment.
     tokio::task::yield_now().await;
     pay(&mut *tx, id, 5.0, runs).await
 }

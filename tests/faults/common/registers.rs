@@ -1,5 +1,5 @@
 //! Lists in a table to which transactions append unique values, and a record of what each attempt
-//! of them saw and did.
+//! has seen and done.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use sqlx::Executor;
 use super::{Database, fresh_with, outside};
 use crate::checker::{Attempt, End, History, Key, Step, Value};
 
-/// Lists there are. A list that has grown long is left alone and the next ones are used.
+/// How many lists there are. A list that has grown long is left alone, and the next ones are used.
 pub(crate) const LISTS: Key = 4_000;
 
 pub(crate) async fn open() -> Fresh<Database> {
@@ -42,7 +42,7 @@ pub(crate) async fn read<'e>(
     Ok(parse(&list))
 }
 
-/// The database does the appending.
+/// Appends a value to a list, inside the database.
 pub(crate) async fn append<'e>(
     executor: impl Executor<'e, Database = Database>,
     key: Key,
@@ -55,7 +55,7 @@ pub(crate) async fn append<'e>(
     Ok(())
 }
 
-/// Writes all of a list anew, over whatever is there.
+/// Writes a whole list anew, over whatever is there.
 pub(crate) async fn replace<'e>(
     executor: impl Executor<'e, Database = Database>,
     key: Key,
@@ -69,7 +69,7 @@ pub(crate) async fn replace<'e>(
 
 // --- the record -----------------------------------------------------------------------------------
 
-/// All attempts so far.
+/// The record of all attempts so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<Attempt>>>);
 
@@ -78,7 +78,7 @@ impl Log {
         f(&mut self.0.lock().expect("no task panics"))
     }
 
-    /// A new attempt, rolled back until somebody says otherwise.
+    /// Begins the record of an attempt, which counts as rolled back until another end is recorded.
     pub(crate) fn begin(&self) -> Pen {
         let attempt = self.with(|all| {
             all.push(Attempt {
@@ -91,8 +91,8 @@ impl Log {
         Pen { log, attempt }
     }
 
-    /// The history, and the lists as another session sees them when every connection is closed: a
-    /// COMMIT whose caller went away has come to its end then.
+    /// Closes every connection, and returns the history together with the lists as another session
+    /// then sees them. By then, a COMMIT whose caller went away has ended.
     pub(crate) async fn close(self, fresh: &Fresh<Database>) -> History {
         fresh.close().await;
         let rows = sqlx::query_as("SELECT k, list FROM registers WHERE list <> ''");
@@ -109,7 +109,7 @@ impl Log {
     }
 }
 
-/// Writes down one attempt.
+/// Records one attempt.
 #[derive(Debug)]
 pub(crate) struct Pen {
     log: Log,
@@ -131,7 +131,7 @@ impl Pen {
         Ok(list)
     }
 
-    /// A value that says which attempt wrote it, to be appended to this list now.
+    /// Returns a value that identifies this attempt, and is to be appended to this list now.
     pub(crate) fn value(&self, key: Key) -> Value {
         let (attempt, steps) = (
             self.attempt,
@@ -153,20 +153,21 @@ impl Pen {
 pub(crate) enum Act {
     Read(Key),
     Append(Key),
-    /// What loses updates where nothing protects them.
+    /// Reads a list and writes it back with a value more. This loses updates if nothing prevents
+    /// it.
     ReadAndReplace(Key),
-    /// In a savepoint that is rolled back.
+    /// Appends a value in a savepoint that is rolled back.
     AppendAndUndo(Key),
 }
 
-/// How the body ends.
+/// The way in which the body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Well,
     Refused,
-    /// The first attempt fails, after all its work.
+    /// The first attempt fails after all its work.
     NotAtFirst,
-    /// It says `Ok`, but wants nothing kept.
+    /// The body returns `Ok`, but marks the transaction rollback-only.
     RollbackOnly,
 }
 
@@ -185,7 +186,7 @@ impl Call {
         }
     }
 
-    /// The last attempt has ended so; all others have failed.
+    /// Records the end of the last attempt. All earlier attempts have failed.
     pub(crate) fn ends(&self, end: End) {
         if let Some(last) = self.attempts.lock().expect("no task panics").last() {
             last.ends(end);
@@ -196,7 +197,7 @@ impl Call {
         self.attempts.lock().expect("no task panics").len()
     }
 
-    /// What the body of every transaction does.
+    /// Runs the body of every transaction.
     pub(crate) async fn run(
         &self,
         tx: &mut Tx<'_, Database>,
@@ -234,7 +235,8 @@ impl Call {
                 replace(&mut *tx, key, &list).await?;
             }
             Act::AppendAndUndo(key) => {
-                // Rolled back whatever becomes of the rest, so it is an attempt of its own.
+                // These values are rolled back whatever becomes of the rest, so they belong to an
+                // attempt of their own.
                 let undone = self.log.begin().value(key);
                 let inside = async |sp: &mut Tx<'_, Database>| -> Result<(), Trouble> {
                     append(&mut *sp, key, undone).await?;

@@ -1,4 +1,4 @@
-//! What sqlx does by itself, and what a call does in its place.
+//! What sqlx does by itself, and what a dbop call does instead.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -18,7 +18,7 @@ use super::{Database, fresh_with, outside};
 
 const NEVER: Duration = Duration::from_secs(20);
 
-/// A database and the way to it, on which an answer is never there at once.
+/// A database that is reached in such a way that an answer is never there at once.
 pub(crate) struct Notes {
     fresh: Fresh<Database>,
     _between: Between,
@@ -32,7 +32,7 @@ impl Deref for Notes {
     }
 }
 
-/// A table of numbers, and one connection that writes.
+/// Opens a database with a table of numbers, and one connection that writes.
 pub(crate) async fn open() -> Notes {
     let mut fresh = fresh_with(|builder| builder.pool_size(1)).await;
     let schema = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
@@ -56,7 +56,7 @@ pub(crate) async fn insert<'e>(
     insert.execute(executor).await.map(drop)
 }
 
-/// What another session sees.
+/// Returns what another session sees.
 pub(crate) async fn stored(fresh: &Fresh<Database>) -> Vec<i64> {
     let mut other = outside(fresh).await;
     let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");
@@ -78,7 +78,7 @@ async fn sqlx_alone_loses_the_outer_transaction_when_an_inner_begin_fails() {
     let mut conn = outside(&db).await;
     let mut outer = conn.begin().await.unwrap();
     insert(&mut *outer, 1).await.unwrap();
-    // It takes no statement of one's own here, and says so.
+    // A statement of one's own is refused here with an error that says so.
     let inner = Connection::begin_with(&mut *outer, "BEGIN").await;
     assert!(matches!(inner, Err(sqlx::Error::InvalidSavePointStatement)));
     drop(inner);
@@ -90,7 +90,7 @@ async fn sqlx_alone_loses_the_outer_transaction_when_an_inner_begin_fails() {
 #[tokio::test]
 async fn sqlx_alone_loses_the_outer_transaction_when_an_inner_begin_is_dropped() {
     let db = open().await;
-    // Often the answer is there before it can be dropped.
+    // Often the answer is there before the future can be dropped.
     for id in (1..=200).step_by(2) {
         let mut conn = outside(&db).await;
         let mut outer = conn.begin().await.unwrap();
@@ -132,7 +132,7 @@ async fn drops_a_savepoint(
 async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
     let db = open().await;
     let dropped = Cell::new(0);
-    // How far it gets in so many polls differs from time to time.
+    // How far the body gets in a fixed number of polls differs from round to round.
     for round in 0..30 {
         let (first, polls) = (round * 10, u32::try_from(round % 10 + 1).unwrap());
         let ids = [first, first + 1, first + 2];
@@ -153,8 +153,8 @@ async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
 
 // --- callers that go away -------------------------------------------------------------------------
 
-/// Whether a write on the pool is seen by others after a `begin` that was dropped at this poll.
-/// `None` when that had come to its end.
+/// Drops a `begin` at this poll. Returns whether other sessions then see a write on the pool;
+/// `None` if the `begin` had already ended.
 pub(crate) async fn next_write_is_seen(
     polls: u32,
     begin: impl AsyncFn(&Fresh<Database>, u32) -> bool,
@@ -181,7 +181,7 @@ async fn a_transaction_dropped_while_it_begins_is_not_handed_to_the_next_borrowe
     assert!(dropped > 0, "it was never dropped");
 }
 
-/// After its body nothing is between the caller and `COMMIT`, so that is what is dropped.
+/// After the body nothing is left but `COMMIT`, so that is what is dropped.
 #[transactional]
 async fn note_and_tell(
     tx: &mut Tx<'_, Database>,
@@ -220,7 +220,7 @@ async fn note_and_tell_all(
     insert(&mut *tx, id).await?;
     let hooks = Arc::clone(hooks);
     tx.after_commit(async move {
-        // Hooks may wait, too.
+        // Hooks may have to wait, too.
         tokio::time::sleep(Duration::from_millis(1)).await;
         hooks.fetch_add(1, SeqCst);
     });

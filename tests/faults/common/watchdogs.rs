@@ -1,4 +1,4 @@
-//! What a body must not do and the compiler cannot see: it is reported once, with its place.
+//! Faults of a body that the compiler cannot see. Each is reported once, with its place.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 const IDLE: Duration = Duration::from_millis(50);
 const POLL: Duration = Duration::from_millis(300);
 
-/// Reports a transaction that is idle for longer than `IDLE`.
+/// Opens a database that reports a transaction that is idle for longer than `IDLE`.
 async fn strict_about_idling() -> Fresh<Database> {
     fresh_with(|builder| {
         builder
@@ -26,7 +26,7 @@ async fn strict_about_idling() -> Fresh<Database> {
     .await
 }
 
-/// Reports a poll that takes longer than `POLL`.
+/// Opens a database that reports a poll that takes longer than `POLL`.
 async fn strict_about_polls() -> Fresh<Database> {
     fresh_with(|builder| {
         builder
@@ -36,7 +36,8 @@ async fn strict_about_polls() -> Fresh<Database> {
     .await
 }
 
-/// The one event that `operation` has, at line `line` of this file, that of its attribute.
+/// Checks that `operation` has a single event, which names line `line` of this file, the line of
+/// the operation's attribute.
 #[track_caller]
 fn reported_once(trace: &Trace, operation: &str, line: u32, length: &str, at_least: u64) {
     let events: Vec<Fields> = trace.events(operation);
@@ -127,7 +128,7 @@ async fn it_is_the_outermost_operation_that_holds_the_transaction() {
     assert!(trace.events("idles").is_empty());
 }
 
-/// Sleeps outside of any transaction.
+/// Sleeps outside any transaction.
 #[db_op]
 async fn pauses(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
     conn.execute("SELECT 1").await?;

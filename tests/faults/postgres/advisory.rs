@@ -1,4 +1,4 @@
-//! Advisory locks whose connection goes away.
+//! Advisory locks whose connection is lost.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Database;
 use super::fresh_with;
 
-/// Longer than a silent connection takes to be noticed.
+/// Longer than it takes to notice that a connection is silent.
 const SOON: Duration = Duration::from_secs(30);
 
 const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
@@ -25,7 +25,7 @@ async fn open() -> Fresh<Database> {
     fresh_with(|builder| builder).await
 }
 
-/// That it was lost is told in each way.
+/// Checks that the loss of the lock is reported in every way.
 async fn is_lost(lock: AdvisoryLock) {
     let lost = timeout(SOON, lock.lost());
     lost.await.expect("the loss is told");
@@ -64,7 +64,7 @@ async fn a_lock_whose_connection_is_cut_is_lost() {
     let lock = db.advisory_lock("it").await.unwrap();
     proxy.cut();
     is_lost(lock).await;
-    // The next one has a new connection.
+    // The next lock gets a new connection.
     let lock = timeout(SOON, db.advisory_lock("it"))
         .await
         .unwrap()
@@ -115,7 +115,8 @@ async fn a_server_that_cannot_be_reached_is_named() {
     assert_eq!(error.outcome(), Outcome::RolledBack);
 }
 
-/// A way to the server on which nothing passes any more from a moment on, and no side is told.
+/// Opens a way to the server on which nothing passes any more from a certain moment on. Neither
+/// side is told.
 async fn road(url: &str) -> (String, watch::Sender<bool>) {
     let (front, rest) = url.rsplit_once('@').expect("a user in the URL");
     let (server, database) = rest.split_once('/').expect("a database in the URL");
@@ -132,7 +133,7 @@ async fn road(url: &str) -> (String, watch::Sender<bool>) {
                     _ = copy_bidirectional(&mut client, &mut server) => return,
                     _ = seen.wait_for(|blocked| *blocked) => {}
                 }
-                // Both stay open until the test is over.
+                // Both connections stay open until the test is over.
                 std::future::pending::<()>().await;
             });
         }
@@ -155,7 +156,7 @@ async fn a_lock_outlives_the_questions_whether_its_server_is_there() {
     let db = open().await;
     let lock = db.advisory_lock("it").await.unwrap();
     let pool = db.pool();
-    // What the keeper asks is what its session has done last.
+    // The keeper's question is the last statement of its session.
     let asked = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity JOIN pg_locks USING (pid)
         WHERE locktype = 'advisory' AND datname = current_database() AND query = 'SELECT 1')";
     eventually("the server is asked", || async {

@@ -1,4 +1,4 @@
-//! A network that stops without a word: nobody closes a connection, and nobody answers any more.
+//! A network that stops without a word: no connection is closed, and none is answered any more.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::slots::{LONG_IDLE, all_can_be_used, warm_up};
 
 const SILENCES: [Failure; 2] = [Failure::Swallow, Failure::Freeze];
 const SIZE: u32 = 6;
-/// The default of a handle's `close_timeout`, and then as long again.
+/// Twice the default of a handle's `close_timeout`.
 const CLOSED: Duration = Duration::from_secs(60);
 
 async fn open(size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
@@ -52,7 +52,7 @@ async fn no_slot_is_lost_when_the_network_stops_after_a_commit() {
             told.expect("it was answered").unwrap();
         }
         assert!(proxy.accepted() >= SIZE, "each stops another connection");
-        // The network works again for whoever opens a connection, and nobody uses any.
+        // The network works again for new connections, and the silent ones are not used.
         all_can_be_used(&db, 6).await;
         assert_eq!(stored(&fresh).await, all);
         let closed = timeout(GIVEN_UP, db.close()).await;
@@ -60,7 +60,8 @@ async fn no_slot_is_lost_when_the_network_stops_after_a_commit() {
     }
 }
 
-/// Comes to its `COMMIT` when the network has stopped, or to another statement before.
+/// Waits until the network has stopped, and then comes to its `COMMIT` or, for an even id, to
+/// another statement first.
 #[transactional(timeout = "2s", retry = never)]
 #[dbop::allow(foreign_await, reason = "the network stops while it waits")]
 async fn note_meanwhile(
@@ -123,7 +124,7 @@ async fn closing_returns_when_nobody_answers_on_a_connection_that_was_given_back
             })
             .await;
         }
-        // The last message of a call is the answer to sqlx's try of the connection.
+        // The last message of a call is the answer when sqlx tries the connection.
         let answer = proxy.passed().len() - 1;
         proxy.fail_at(answer, Place::Before, silence);
         note(&db, 4).await.unwrap();
@@ -162,7 +163,7 @@ async fn closing_returns_within_its_limit_when_nobody_answers() {
     assert_eq!(late.kind(), Kind::PoolClosed);
 }
 
-/// Has one attempt.
+/// Makes one attempt only.
 #[transactional(retry = never)]
 async fn note_at_once(tx: &mut Tx<'_, Postgres>, id: i64) -> Result<(), Trouble> {
     note(&mut *tx, id).await
@@ -175,7 +176,7 @@ async fn an_idle_connection_that_nobody_answers_on_is_given_up_and_the_call_gets
         warm_up(&db, 3).await;
         sleep(LONG_IDLE).await;
         proxy.fail_open(silence);
-        // Each finds one of the three, and opens another in its place.
+        // Each call is given one of the three silent connections, and opens another in its place.
         let all = join_all((1..=3).map(|id| note_at_once(&db, id)));
         let told = timeout(GIVEN_UP, all).await;
         for told in told.expect("the calls have 30 s") {

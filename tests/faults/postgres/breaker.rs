@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::common::once::{Trouble, open};
 
-/// Opens for a moment only.
+/// A breaker that stays open for a moment only.
 pub(super) const SHORT: Breaker = Breaker {
     open: Duration::from_millis(400),
     open_cap: Duration::from_millis(400),
@@ -45,7 +45,7 @@ pub(super) async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> O
     ended.err().map(|error| error.database().kind())
 }
 
-/// Cuts what is open and lets nobody in, until the breaker has opened.
+/// Cuts all connections and lets no new one in, until the breaker has opened.
 pub(super) async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
     proxy.close_next(u32::MAX);
     proxy.cut();
@@ -57,7 +57,7 @@ pub(super) async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
     panic!("twenty calls failed, and the breaker is still closed");
 }
 
-/// Whether it lets a call through within this time.
+/// Returns whether the breaker lets a call through within this time.
 pub(super) async fn back(db: &Db<Postgres>, within: Duration) -> bool {
     let back = async {
         while kind(ping(db)).await.is_some() {
@@ -138,7 +138,7 @@ async fn it_is_not_stuck_half_open_after_its_probes_were_cancelled() {
         sleep(Duration::from_millis(500)).await;
         for _ in 0..20 {
             let inside = Notify::new();
-            // Some get no place among the probes, and end at once.
+            // Some of the calls are not admitted as probes, and end at once.
             let probes = join_all((0..4).map(|_| stays(&db, &inside)));
             tokio::select! {
                 _ = probes => {}
@@ -221,7 +221,7 @@ async fn joins_late(
 #[tokio::test]
 async fn a_joined_call_is_never_refused_by_it() {
     let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 2).await;
-    // So that the transaction takes it, and no other is open.
+    // The transaction is to take the only open connection.
     let idle = async || db.pool().num_idle() == 1;
     eventually("the first connection is given back", idle).await;
     let (inside, go_on) = (Notify::new(), Notify::new());

@@ -1,4 +1,4 @@
-//! The circuit breaker where its probes tell nothing, tell it late, or are none.
+//! The circuit breaker when its probes tell nothing, tell it late, or do not exist.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn probes_0_lets_it_close_again() {
     go_down(&proxy, &db).await;
     proxy.close_next(0);
     sleep(Duration::from_millis(600)).await;
-    // The one probe ends without a word.
+    // The only probe ends without a result.
     let inside = Notify::new();
     drop(timeout(Duration::ZERO, stays(&db, &inside)).await);
     assert!(back(&db, A_WHILE).await, "refused for ever");
@@ -74,7 +74,7 @@ async fn stays(conn: &mut Conn<'_, Postgres>, inside: &Notify) -> Result<(), Tro
     std::future::pending().await
 }
 
-/// Three long exports are the probes: they read, the server answers them.
+/// Three long exports are the probes. They read, and the server answers them.
 #[tokio::test]
 async fn probes_that_take_long_refuse_nobody_for_as_long() {
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 8).await;
@@ -95,7 +95,7 @@ async fn probes_that_take_long_refuse_nobody_for_as_long() {
     }
 }
 
-/// Futures that are held and not polled.
+/// The probes are futures that are held but not polled.
 #[tokio::test]
 async fn probes_that_nobody_polls_refuse_nobody_for_ever() {
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 8).await;
@@ -146,7 +146,7 @@ async fn raw(conn: &mut PgConnection, proxy: &Proxy) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Neither a success, which would close a circuit that is half open, nor a failure.
+/// This is neither a success, which would close a half-open circuit, nor a failure.
 #[tokio::test]
 async fn a_raw_operation_that_loses_its_connection_says_nothing_about_the_server() {
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
@@ -162,7 +162,7 @@ async fn a_raw_operation_that_loses_its_connection_says_nothing_about_the_server
     }
     proxy.close_next(u32::MAX);
     proxy.cut();
-    // Still half open: one that is refused opens it at once.
+    // The circuit is still half open, so a single refusal opens it at once.
     assert_eq!(kind(ping(&db)).await, Some(Kind::Connection));
     assert_eq!(kind(ping(&db)).await, Some(Kind::CircuitOpen));
 }

@@ -1,21 +1,22 @@
-//! What Postgres says about sessions that are left over.
+//! What Postgres shows of sessions that are left over.
 
 use dbop_tests::proxy::Proxy;
 use sqlx::{PgConnection, Row, query_as, raw_sql};
 
 pub(crate) type Between = Proxy;
 
-/// A proxy, whose tasks run only while no call is polled: every answer takes a poll of its own.
+/// Puts a proxy in between. Its tasks run only while no call is polled, so every answer takes a
+/// poll of its own.
 pub(crate) async fn between(url: &str) -> (String, Between) {
     let proxy = Proxy::before(url).await;
     (proxy.url.clone(), proxy)
 }
 
-/// The proxy sees to that.
+/// Does nothing, because the proxy already slows down every answer.
 pub(crate) async fn slow_down(_: &mut PgConnection) {}
 
-/// What is still going on in the database beside the observer, if anything: a session that is in
-/// a transaction or in a statement, a lock, or more than so many sessions.
+/// Returns what is still going on in the database besides the observer: a session that is in a
+/// transaction or in a statement, a lock, or more than `most` sessions. `None` if there is nothing.
 pub(crate) async fn ask_whether_quiet(observer: &mut PgConnection, most: u32) -> Option<String> {
     let sessions = query_as::<_, (Option<String>, Option<String>, i64)>(
         "SELECT a.state, a.query, (SELECT COUNT(*) FROM pg_locks l WHERE l.pid = a.pid)
@@ -36,9 +37,10 @@ pub(crate) async fn ask_whether_quiet(observer: &mut PgConnection, most: u32) ->
     })
 }
 
-/// What is wrong with a connection of the pool, if anything.
+/// Returns what is wrong with a connection of the pool; `None` if it is clean.
 pub(crate) async fn ask_whether_clean(conn: &mut PgConnection, reader: bool) -> Option<String> {
-    // By the simple protocol: in the other one, a statement may be younger than its transaction.
+    // This query uses the simple protocol. In the extended protocol, a statement may be younger
+    // than its transaction.
     let state = raw_sql(
         "SELECT pg_current_xact_id_if_assigned() IS NULL,
         transaction_timestamp() = statement_timestamp(),

@@ -1,4 +1,4 @@
-//! Statements that run for long when their caller goes away.
+//! Statements that run for a long time when their caller goes away.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::common::cancellation::operations::{Trial, Trouble};
 use super::common::cancellation::rounds::{NOTHING, STEPS, dropped_in, seeded};
 use super::common::cancellation::world::{Place, World};
 
-/// Far longer than a test, and than a statement may take.
+/// A statement that takes far longer than a test, and than a statement may take.
 const SLEEPS: &str = "INSERT INTO parts SELECT $1, 3 FROM pg_sleep(3600)";
-/// Waits for the lock of the observer.
+/// A statement that waits for the lock of the observer.
 const WAITS: &str = "INSERT INTO parts SELECT $1, 3 FROM pg_advisory_xact_lock(1)";
 
 #[db_op]
@@ -63,7 +63,7 @@ async fn around_nested(
     nested(&mut *tx, slow, trial).await
 }
 
-/// A call has come to its long statement in this time, or not.
+/// Some calls come to their long statement within this time, and some do not.
 const A_MOMENT: Duration = Duration::from_millis(25);
 
 async fn in_calls(slow: &'static str) {
@@ -128,7 +128,8 @@ async fn a_long_statement_of_a_transaction_on_the_callers_own_pool_stops_too() {
     ));
 }
 
-/// dbop sets this for a transaction, where it costs no round trip, and cannot for an operation.
+/// A statement that makes the server check for a lost client. dbop sets this for a transaction,
+/// where it costs no round trip; it cannot do so for an operation.
 const CHECK_FOR_CLIENTS: &str = "DO $$ BEGIN EXECUTE format(
     'ALTER DATABASE %I SET client_connection_check_interval = 100', current_database()
 ); END $$";

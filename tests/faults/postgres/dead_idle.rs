@@ -1,4 +1,5 @@
-//! Sessions that end while they are idle in the pool: no call fails because it was given one.
+//! Sessions that end while they are idle in the pool. No call fails because it was given such a
+//! session.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,7 +22,7 @@ const SIZE: usize = 10;
 const ROUNDS: u32 = 3;
 const SCHEMA: &str = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
 
-/// How many tasks call at the same time, and whether they pause between two calls.
+/// The number of tasks that call at the same time, and whether they pause between two calls.
 #[derive(Clone, Copy)]
 struct Crowd {
     tasks: u32,
@@ -48,7 +49,7 @@ impl Crowd {
     }
 }
 
-/// What a call writes, if it writes, and whether its body has begun.
+/// The row that a call writes, if it writes, and whether the call's body has begun.
 #[derive(Debug)]
 struct Note {
     id: i64,
@@ -86,7 +87,7 @@ async fn writes(tx: &mut Tx<'_, Postgres>, note: &Note) -> Result<(), Trouble> {
     note.write(&mut *tx).await
 }
 
-/// Has one attempt.
+/// Makes one attempt only.
 #[transactional(retry = never)]
 async fn writes_at_once(tx: &mut Tx<'_, Postgres>, note: &Note) -> Result<(), Trouble> {
     note.write(&mut *tx).await
@@ -97,7 +98,7 @@ async fn reads(conn: &mut Conn<'_, Postgres>, note: &Note) -> Result<(), Trouble
     note.read(&mut *conn).await
 }
 
-/// Calls of each sort, none of which may fail.
+/// Makes calls of each sort, none of which may fail.
 async fn none_fails(db: &Db<Postgres>, crowd: Crowd, seed: u64) {
     let task = async |task: u32| {
         let mut random = fastrand::Rng::with_seed(seed.wrapping_add(task.into()));
@@ -119,7 +120,7 @@ async fn none_fails(db: &Db<Postgres>, crowd: Crowd, seed: u64) {
     ended.unwrap_or_else(|_| panic!("{crowd:?}: calls hang"));
 }
 
-/// Sessions that were found to be dead have cost no call an attempt.
+/// Checks that the sessions that were found dead have cost no call an attempt.
 fn nothing_was_retried() {
     let writing = metrics().into_iter().filter(|op| op.file == file!());
     let retries: Vec<_> = writing
@@ -135,7 +136,7 @@ async fn wide(url: &str) -> Db<Postgres> {
     db.expect("the database")
 }
 
-/// A new database, and the URL by which a role of its own reaches it.
+/// Opens a new database. Returns it together with the URL for a role of its own.
 async fn open() -> (Fresh<Postgres>, String) {
     let (fresh, url) = super::cuts::open().await;
     let grant = "GRANT ALL ON notes TO hasty";
@@ -145,8 +146,8 @@ async fn open() -> (Fresh<Postgres>, String) {
     (fresh, url)
 }
 
-/// Ends every session of that role that has been used before, and waits until these are gone. To lose
-/// one that was just opened is an attempt of the call that has opened it.
+/// Ends every session of that role that has been used before, and waits until they are gone.
+/// Sessions that were just opened are spared: losing one costs the call that opened it an attempt.
 async fn terminate(outside: &Mutex<PgConnection>) {
     let pids = "SELECT pid FROM pg_stat_activity
         WHERE datname = current_database() AND usename = 'hasty'
@@ -194,8 +195,8 @@ async fn behind_a_pooler_that_closes_what_idles_no_call_fails_and_none_needs_ano
             warm_up(&db, SIZE).await;
             proxy.close_idle_after(Duration::from_millis(25));
             eventually("all are closed", async || proxy.open() == 0).await;
-            // Else it would close sessions between two calls, too, of which a read notices only
-            // when it has begun.
+            // Otherwise the proxy would also close sessions between two calls, and a read would
+            // notice that only after it has begun.
             proxy.close_idle_after(None);
             none_fails(&db, crowd, seed.wrapping_add(round.into())).await;
         }
@@ -241,14 +242,15 @@ async fn goes_on_reading(conn: &mut Conn<'_, Postgres>, note: &Note) -> Result<(
 /// What all tasks were told.
 #[derive(Debug, Default)]
 struct Told {
-    /// Counts calls.
+    /// How many calls have ended.
     calls: AtomicU64,
     applied: std::sync::Mutex<HashSet<i64>>,
     rolled_back: std::sync::Mutex<HashSet<i64>>,
-    /// What failed before its body had begun, or was refused.
+    /// Errors of calls that failed before their body had begun, or that were refused by the
+    /// breaker.
     wrong: std::sync::Mutex<Vec<String>>,
-    /// Counts what failed, also in its body with no attempt left, or with an effect that is not
-    /// known.
+    /// How many calls failed, for any reason: also in their body with no attempt left, or with an
+    /// unknown effect.
     failed: AtomicU64,
 }
 
@@ -271,7 +273,7 @@ impl Told {
         }
     }
 
-    /// Until so many more calls have ended.
+    /// Waits until `calls` more calls have ended.
     async fn goes_on(&self, calls: u64) {
         let enough = self.calls.load(SeqCst) + calls;
         eventually("calls end", async || self.calls.load(SeqCst) >= enough).await;
@@ -358,7 +360,7 @@ async fn while_a_pooler_closes_what_idles_no_transaction_fails() {
         let proxy = Proxy::before(&url).await;
         let db = wide(&proxy.url).await;
         warm_up(&db, SIZE).await;
-        // As long as the pauses are: sessions end at every moment between two calls.
+        // This is as long as the pauses, so that sessions end at every moment between two calls.
         proxy.close_idle_after(Duration::from_millis(25));
         let (told, stop) = (Arc::<Told>::default(), Arc::<AtomicBool>::default());
         let task = |_| {

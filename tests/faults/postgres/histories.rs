@@ -15,7 +15,7 @@ async fn a_random_history_at_repeatable_read_has_no_anomaly_that_snapshots_forbi
     random_history(Level::Snapshot, is_conflict, nothing).await;
 }
 
-/// Ends a session of this database again and again, whatever it does at that moment.
+/// Ends sessions of this database again and again, whatever they do at that moment.
 async fn end_sessions(url: &str) {
     let mut conn = PgConnection::connect(url).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -31,13 +31,13 @@ fn passes(error: &dbop::Error) -> bool {
     [Category::Transient, Category::Ambiguous].contains(&error.category())
 }
 
-/// What a call said of a transaction whose session was ended is what became of it.
+/// What a call reported of a transaction whose session was ended is what became of the transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_random_history_in_which_sessions_are_ended_has_no_anomaly() {
     random_history(Level::Serializable, passes, end_sessions).await;
 }
 
-/// Two calls of a pair: where each has read when the other has not written yet.
+/// The two calls of a pair, each of which has read before the other has written.
 struct Meeting {
     log: Log,
     both_have_read: Barrier,
@@ -51,7 +51,8 @@ impl Meeting {
         }
     }
 
-    /// Reads both lists and appends to one. The first attempt of each call waits for the other's.
+    /// Reads both lists and appends to one. The first attempts of the two calls wait for each
+    /// other.
     async fn run(
         &self,
         tx: &mut Tx<'_, Postgres>,
@@ -78,7 +79,8 @@ impl Meeting {
 
 macro_rules! pair_at {
     ($name:ident, $isolation:ident) => {
-        /// The history of two calls that meet, each appending to its list; and their attempts.
+        /// Returns the history of two calls that meet, each appending to its own list, and the
+        /// number of their attempts.
         async fn $name(lists: [Key; 2]) -> (History, usize) {
             #[transactional(isolation = $isolation)]
             async fn one(

@@ -1,4 +1,4 @@
-//! A call inside another one gives up at its own deadline, with its statement still running.
+//! A call inside another call gives up at its own deadline while its statement is still running.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn set_slowly(conn: &mut Conn<'_, Postgres>, run: u32) -> Result<(), Troub
     Ok(())
 }
 
-/// Whether what is stored in the end is not what the call has said.
+/// Returns whether what is stored in the end differs from what the call has reported.
 async fn is_overwritten(
     fresh: &Fresh<Postgres>,
     call: impl Future<Output = Result<u32, Trouble>>,

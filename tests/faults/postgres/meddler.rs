@@ -1,4 +1,4 @@
-//! A way to the server on which bytes are changed or answers held back.
+//! A way to the server on which bytes are changed or answers are held back.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +7,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Stands in front of a server for as long as it lives.
+/// A proxy in front of a server, for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Meddler {
-    /// The server's URL, through this.
+    /// The URL of the server through this proxy.
     pub(crate) url: String,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -19,7 +19,7 @@ pub(crate) struct Meddler {
 #[derive(Debug)]
 struct Shared {
     server: String,
-    /// The next text of the client that is to be replaced, by another as long.
+    /// The next text of the client that is to be replaced, and its replacement.
     replace: Mutex<Option<(&'static str, &'static str)>>,
     /// The text after which the client gets no more answers.
     hold_after: Mutex<Option<&'static str>>,
@@ -45,13 +45,15 @@ impl Meddler {
         }
     }
 
-    /// Once. Both are of one length, so that no message changes its own.
+    /// Replaces `text` once. Both texts have the same length, so that the length of no message
+    /// changes.
     pub(crate) fn replace(&self, text: &'static str, by: &'static str) {
         assert_eq!(text.len(), by.len());
         *self.shared.replace.lock().expect("no task panics") = Some((text, by));
     }
 
-    /// The server gets this and does it; its answer waits for [`let_go`](Self::let_go).
+    /// Lets the server receive and execute `text`, and holds back its answer until
+    /// [`let_go`](Self::let_go).
     pub(crate) fn hold_answer_to(&self, text: &'static str) {
         *self.shared.hold_after.lock().expect("no task panics") = Some(text);
     }
@@ -73,7 +75,7 @@ impl Drop for Meddler {
 }
 
 impl Shared {
-    /// What the client sends is short, and comes in one piece.
+    /// Replaces the text in these bytes. What the client sends is short, and arrives in one piece.
     fn meddle(&self, bytes: &mut [u8]) {
         let place = |text: &str| bytes.windows(text.len()).position(|w| w == text.as_bytes());
         let mut hold = self.hold_after.lock().expect("no task panics");

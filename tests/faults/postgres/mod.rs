@@ -24,10 +24,11 @@ mod tried;
 
 pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};
 
-/// How often every poll is tried. The proxy makes every await one.
+/// How many times all polls are swept at least. Once is enough, because the proxy makes every await
+/// pending.
 pub(crate) const SWEEPS: u32 = 1;
 
-/// 1200 markers of eight days ago, and one of six.
+/// Inserts 1200 markers that are eight days old, and one that is six days old.
 pub(crate) const OLD_MARKERS: &str = "INSERT INTO dbop_once (op, key, fp, created_at)
     SELECT 'old', CAST(n AS TEXT), '', now() - INTERVAL '8 days' FROM generate_series(1, 1200) n;
     INSERT INTO dbop_once (op, key, fp, created_at)

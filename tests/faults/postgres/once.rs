@@ -92,7 +92,7 @@ async fn without_retries_the_next_call_with_the_key_settles_it() {
     assert_eq!((runs.count(), rows(&fresh, "payments").await), (2, 2));
 }
 
-/// The body's own COMMIT message is never sent: the marker is not there, and the body runs again.
+/// The body's own COMMIT is never sent, so the marker is not there and the body runs again.
 #[transactional(once = id)]
 async fn pay_before_the_cut(
     tx: &mut Tx<'_, Postgres>,
@@ -121,7 +121,7 @@ async fn a_role_that_may_create_no_table_is_told_what_to_do() {
     let fresh = open().await;
     let own = "CREATE SCHEMA closed; CREATE ROLE once_reader LOGIN PASSWORD 'reader';
         GRANT ALL ON payments TO once_reader; REVOKE CREATE ON SCHEMA public FROM PUBLIC";
-    // Another run of the tests on the same cluster may have made the role.
+    // Another run of the tests on the same cluster may have created the role.
     if fresh.pool().execute(own).await.is_err() {
         let grant = "GRANT ALL ON payments TO once_reader;
             REVOKE CREATE ON SCHEMA public FROM PUBLIC";
@@ -153,7 +153,7 @@ async fn a_role_that_may_create_no_table_is_told_what_to_do() {
 async fn a_settled_commit_runs_its_commit_hooks_whatever_time_zone_its_session_had() {
     let (fresh, proxy, db) = through_a_proxy().await;
     let diary = Diary::default();
-    // Past dbop, which would not let the next call meet it.
+    // This statement goes past dbop, which would not let the next call get such a session.
     let choose_zone = db.pool().execute("SET TIME ZONE 'Asia/Tokyo'");
     choose_zone.await.unwrap();
     proxy.lose_answer_to("COMMIT");

@@ -1,4 +1,4 @@
-//! Whether every slot of a handle's pools can be used.
+//! Checks that every slot of a handle's pools can be used.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use sqlx::{Executor, Postgres};
 use tokio::sync::Barrier;
 use tokio::time::timeout;
 
-/// Comes to its end only when as many calls as are to meet have a connection each.
+/// Ends only when as many calls as are to meet have a connection each.
 #[db_op(idempotent, timeout = "60s")]
 async fn meet(conn: &mut Conn<'_, Postgres>, all: &Barrier) -> Result<(), Trouble> {
-    // First, so that a session which is gone is replaced before the others are met.
+    // This statement comes first, so that a dead session is replaced before the calls meet.
     conn.execute("SELECT 1").await?;
     all.wait().await;
     Ok(())
 }
 
-/// Like [`meet`], with the connections that only read.
+/// Like [`meet`], on the connections that only read.
 #[db_op(read_only, timeout = "60s")]
 async fn meet_reading(conn: &mut Conn<'_, Postgres>, all: &Barrier) -> Result<(), Trouble> {
     conn.execute("SELECT 1").await?;
@@ -26,8 +26,7 @@ async fn meet_reading(conn: &mut Conn<'_, Postgres>, all: &Barrier) -> Result<()
     Ok(())
 }
 
-/// Uses as many connections of each pool at once as it has, which must be possible within
-/// [`GIVEN_UP`].
+/// Uses all connections of each pool at the same time. This must be possible within [`GIVEN_UP`].
 pub(crate) async fn all_can_be_used(db: &Db<Postgres>, size: usize) {
     let begun = std::time::Instant::now();
     let all = Barrier::new(size);
@@ -49,13 +48,13 @@ pub(crate) async fn all_can_be_used(db: &Db<Postgres>, size: usize) {
 /// Opens all connections of each pool, and waits until they are idle.
 pub(crate) async fn warm_up(db: &Db<Postgres>, size: usize) {
     all_can_be_used(db, size).await;
-    // Each is tried when it is given back, and a pool counts it as idle only then. Those that only
-    // read are another pool, of which nothing can be seen from here.
+    // A connection is tried when it is given back, and only then does the pool count it as idle.
+    // The connections that only read are in another pool, which cannot be seen from here.
     dbop_tests::eventually("all connections are idle", async || {
         db.pool().num_idle() == size
     })
     .await;
 }
 
-/// Longer than a connection may idle and be used without being tried.
+/// Longer than a connection may be idle and be used without being tried.
 pub(crate) const LONG_IDLE: Duration = Duration::from_millis(1_200);

@@ -1,4 +1,4 @@
-//! What Postgres and its driver do, and what a call does in their place.
+//! What Postgres and its driver do by themselves, and what a dbop call does instead.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -22,7 +22,8 @@ fn code(error: &sqlx::Error) -> String {
     error.code().expect("a code").into_owned()
 }
 
-/// dbop's side: `swallowed::after_an_error_every_statement_is_refused_with_it_and_ok_does_not_commit`.
+/// What dbop does:
+/// `swallowed::after_an_error_every_statement_is_refused_with_it_and_ok_does_not_commit`.
 #[tokio::test]
 async fn sqlx_alone_says_ok_to_the_commit_of_an_aborted_transaction() {
     let db = open().await;
@@ -34,13 +35,14 @@ async fn sqlx_alone_says_ok_to_the_commit_of_an_aborted_transaction() {
     assert_eq!(stored(&db).await, [0_i64; 0]);
 }
 
-/// dbop's side: `common::tried::a_transaction_dropped_while_it_begins_is_not_handed_to_the_next_borrower`.
+/// What dbop does:
+/// `common::tried::a_transaction_dropped_while_it_begins_is_not_handed_to_the_next_borrower`.
 #[tokio::test]
 async fn sqlx_alone_hands_on_a_transaction_whose_begin_was_dropped() {
     let begin = async |db: &dbop_tests::Fresh<Postgres>, polls| {
         poll_at_most(polls, db.pool().begin()).await.is_some()
     };
-    // Often the answer is there before it can be dropped.
+    // Often the answer is there before the future can be dropped.
     for round in 0..60 {
         if next_write_is_seen(round % 3 + 1, begin).await == Some(false) {
             return;
@@ -51,7 +53,7 @@ async fn sqlx_alone_hands_on_a_transaction_whose_begin_was_dropped() {
 
 // --- the message that begins a transaction --------------------------------------------------------
 
-/// dbop's side: `deadlines::a_timeout_is_never_sent_as_no_limit`.
+/// What dbop does: `deadlines::a_timeout_is_never_sent_as_no_limit`.
 #[tokio::test]
 async fn to_postgres_less_than_a_millisecond_is_no_limit_at_all() {
     let db = open().await;
@@ -213,7 +215,7 @@ async fn a_caller_that_goes_away_while_commit_is_not_answered_frees_its_connecti
 
 // --- savepoints -----------------------------------------------------------------------------------
 
-/// dbop's side: `nesting::a_serialization_failure_in_a_savepoint_replays_the_whole_transaction`.
+/// What dbop does: `nesting::a_serialization_failure_in_a_savepoint_replays_the_whole_transaction`.
 #[tokio::test]
 async fn a_savepoint_that_is_retried_after_a_serialization_failure_never_succeeds() {
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
@@ -235,7 +237,7 @@ async fn a_savepoint_that_is_retried_after_a_serialization_failure_never_succeed
                 .await
                 .unwrap();
         }
-        // Whoever gives up on it at this point is told that all went well.
+        // A caller who gives up at this point sees that all went well.
         conn.execute("COMMIT").await.unwrap();
         assert_eq!(stored(&db).await, [51], "{level}");
     }
@@ -258,7 +260,7 @@ async fn sleep_with_lock(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Whether a session of this database sleeps.
+/// Returns whether a session of this database sleeps.
 async fn somebody_sleeps(watch: &Mutex<PgConnection>) -> bool {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
         AND pid <> pg_backend_pid() AND state = 'active' AND wait_event = 'PgSleep')";
@@ -285,7 +287,7 @@ async fn the_locks_of_a_statement_whose_caller_went_away_are_free_soon() {
                 () = sleeps => {}
             }
         }
-        // By itself the server would not notice before the sleep is over.
+        // By itself, the server would not notice the lost client before the sleep is over.
         let mut other = outside(&db).await;
         other.execute("SET lock_timeout = '10s'").await.unwrap();
         other.execute("UPDATE notes SET id = id").await.unwrap();
@@ -300,7 +302,7 @@ async fn note_op(conn: &mut Conn<'_, Postgres>, id: i64) -> Result<(), Trouble> 
     Ok(insert(&mut *conn, id).await?)
 }
 
-/// The sessions of a primary that was demoted refuse to write; a new one finds the new primary.
+/// The sessions of a demoted primary refuse to write. A new session finds the new primary.
 #[tokio::test]
 async fn a_session_that_can_no_longer_write_is_left_for_a_new_one() {
     let db = open().await;
@@ -319,7 +321,7 @@ async fn a_session_that_can_no_longer_write_is_left_for_a_new_one() {
 
 // --- connections that cannot be opened ------------------------------------------------------------
 
-/// dbop's side: `outage::connecting_to_a_server_that_refuses_ends_soon_and_says_so`.
+/// What dbop does: `outage::connecting_to_a_server_that_refuses_ends_soon_and_says_so`.
 #[tokio::test]
 async fn sqlx_alone_calls_it_a_timeout_of_the_pool_when_a_server_refuses() {
     let db = open().await;

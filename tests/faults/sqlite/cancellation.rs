@@ -1,4 +1,4 @@
-//! What SQLite says about sessions that are left over.
+//! What SQLite shows of sessions that are left over.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use sqlx::{Executor, SqliteConnection};
 
 pub(crate) type Between = ();
 
-/// There is nothing that can be put in between: [`slow_down`] takes its place.
+/// Puts nothing in between, because SQLite has no network. [`slow_down`] delays the answers
+/// instead.
 pub(crate) async fn between(url: &str) -> (String, Between) {
     (url.to_owned(), ())
 }
@@ -24,14 +25,14 @@ pub(crate) async fn slow_down(conn: &mut SqliteConnection) {
     });
 }
 
-/// What is still going on in the file beside the observer, if anything: a lock that is not given
-/// up in five seconds, the busy timeout of a connection of sqlx's.
+/// Returns what is still going on in the file besides the observer: a lock that is not given up in
+/// five seconds, which is the busy timeout of sqlx's connections. `None` if there is nothing.
 pub(crate) async fn ask_whether_quiet(observer: &mut SqliteConnection, _: u32) -> Option<String> {
     let locked = observer.execute("BEGIN IMMEDIATE; ROLLBACK").await;
     locked.err().map(|error| error.to_string())
 }
 
-/// What is wrong with a connection of the pool, if anything.
+/// Returns what is wrong with a connection of the pool; `None` if it is clean.
 pub(crate) async fn ask_whether_clean(conn: &mut SqliteConnection, reader: bool) -> Option<String> {
     let begun = conn.execute("BEGIN; ROLLBACK").await;
     if let Err(error) = begun {

@@ -1,4 +1,4 @@
-//! Statements that run for long when their caller goes away.
+//! Statements that run for a long time when their caller goes away.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::common::cancellation::rounds::{NOTHING, STEPS, dropped_in, seeded};
 use super::common::cancellation::shutdown::{Dropped, lasting};
 use super::common::cancellation::world::World;
 
-/// Would count for hours.
+/// A statement that would count for hours.
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
     LIMIT 10000000000) INSERT INTO parts SELECT COUNT(*), 3 FROM n";
 const ENDLESS_READ: &str = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n
@@ -53,7 +53,7 @@ async fn reads(conn: &mut Conn<'_, Database>, trial: Trial) -> Result<(), Troubl
     Ok(())
 }
 
-/// A call has come to its long statement in this time, or not.
+/// Some calls come to their long statement within this time, and some do not.
 const A_MOMENT: Duration = Duration::from_millis(6);
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_long_statement_of_an_operation_on_the_callers_own_pool_stops_too() {
     dropped_in!(world, 10, A_MOMENT, STEPS, |trial| operation(pool, trial));
 }
 
-/// Drops the call, which is in the middle of its statement, together with its runtime.
+/// Drops a call in the middle of its statement, together with its runtime.
 fn in_a_runtime_that_ends(url: &str, trial: &Trial, dropped: Dropped) {
     let ending = Builder::new_current_thread().enable_all().build();
     let ending = ending.expect("a runtime");

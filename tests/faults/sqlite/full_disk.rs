@@ -12,7 +12,7 @@ use super::process::{Process, say, test_name};
 
 const SCHEMA: &str = "CREATE TABLE pages (call INTEGER NOT NULL, bytes BLOB NOT NULL)";
 const STORE: &str = "INSERT INTO pages VALUES ($1, zeroblob(3000)) RETURNING call";
-/// Rows of one transaction.
+/// The number of rows that a transaction stores.
 const ROWS: i64 = 3;
 const TASKS: i64 = 6;
 const CALLS: i64 = 20;
@@ -23,7 +23,8 @@ enum Trouble {
     Database(#[from] dbop::Error),
 }
 
-/// The rows that it could store. It goes on after an error, which may have ended the transaction.
+/// Returns how many rows it could store. Goes on after an error, which may have ended the
+/// transaction.
 #[transactional]
 #[dbop::allow(query_in_loop, reason = "each row is stored or refused for itself")]
 async fn store_some(tx: &mut Tx<'_, Sqlite>, call: i64) -> Result<i64, Trouble> {
@@ -49,10 +50,11 @@ async fn delete_up_to(tx: &mut Tx<'_, Sqlite>, call: i64) -> Result<(), Trouble>
     Ok(())
 }
 
-/// The rows that calls have said are there, by call.
+/// The number of rows that each call has reported as stored, by call.
 type Told = BTreeMap<i64, i64>;
 
-/// What many callers are told at once; calls are numbered from `first`.
+/// Makes calls from many tasks, numbered from `first`. Returns what they were told, and how many
+/// were refused.
 async fn fill(db: &Db<Sqlite>, first: i64) -> (Told, u32) {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| tokio::spawn(store_often(db.clone(), first + task * CALLS)))
@@ -88,7 +90,7 @@ async fn store_often(db: Db<Sqlite>, first: i64) -> (Told, u32) {
     (told, refused)
 }
 
-/// What is there, as somebody else sees it.
+/// Returns what is stored, as another session sees it.
 async fn stored(url: &str) -> Told {
     let mut conn = SqliteConnection::connect(url).await.expect("the file");
     let integrity: String = sqlx::query_scalar("PRAGMA integrity_check")
@@ -101,7 +103,7 @@ async fn stored(url: &str) -> Told {
     rows.into_iter().collect()
 }
 
-/// Lets the file grow by so many pages.
+/// Lets the file grow by this many pages.
 async fn limit(db: &Db<Sqlite>, more: i64) {
     let mut conn = db.pool().acquire().await.expect("the writer");
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
@@ -124,7 +126,7 @@ async fn in_a_file_at_its_limit_exactly_the_rows_are_stored_that_calls_said_ok_f
     );
     assert_eq!(stored(&db.url).await, told);
 
-    // Rows that go make room.
+    // Deleted rows make room for new ones.
     let middle = *told.keys().nth(told.len() / 2).unwrap();
     delete_up_to(&*db, middle).await.unwrap();
     told.retain(|call, _| *call > middle);
@@ -133,7 +135,7 @@ async fn in_a_file_at_its_limit_exactly_the_rows_are_stored_that_calls_said_ok_f
     told.extend([(1_001, ROWS), (1_002, 1)]);
     assert_eq!(stored(&db.url).await, told);
 
-    // So does a higher limit.
+    // A higher limit makes room, too.
     fill(&db, 2_000).await;
     let told = stored(&db.url).await;
     limit(&db, 10_000).await;
@@ -179,7 +181,7 @@ async fn a_transaction_that_meets_the_limit_half_way_leaves_nothing_of_itself() 
     assert!(stored_all > 0 && refused > 1, "{stored_all}, {refused}");
 }
 
-/// How many of so many inserts sqlx by itself calls stored.
+/// Returns how many of its inserts sqlx, by itself, reports as stored.
 async fn store_with_sqlx_alone(url: &str, first: i64) -> usize {
     let mut conn = SqliteConnection::connect(url).await.expect("the file");
     let mut said_ok = 0;
@@ -191,8 +193,9 @@ async fn store_with_sqlx_alone(url: &str, first: i64) -> usize {
 }
 
 const DISK: &str = "DBOP_TEST_CHILD_DISK";
-/// Runs a program as root of a namespace of its own: what it mounts is seen by nobody else, and
-/// goes away with it. Needs no rights where the system allows such namespaces.
+/// A command that runs a program as root of a namespace of its own. What the program mounts is seen
+/// by nobody else, and goes away with it. This needs no rights where the system allows such
+/// namespaces.
 const APART: [&str; 3] = ["unshare", "--map-root-user", "--mount"];
 
 fn mount(folder: &Path, through: &[&str]) -> bool {

@@ -21,7 +21,7 @@ const ROUNDS: i64 = 8;
 const APART: i64 = 1_000_000;
 const TASKS: usize = 8;
 
-/// Says the id of every transfer that was acknowledged, and never ends by itself.
+/// Prints the id of every transfer that was acknowledged, and never ends by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the other process of the test below"]
 async fn child_that_pays_until_it_is_killed() {
@@ -44,13 +44,15 @@ async fn child_that_pays_until_it_is_killed() {
     try_join_all(tasks).await.expect("no end");
 }
 
-/// One process that is killed at a random moment; what it was told was done.
+/// Starts a process, and kills it at a random moment. Returns the transfers that it was told were
+/// done.
 async fn round(url: &str, first: i64, random: &mut fastrand::Rng) -> Vec<i64> {
     let child = test_name(module_path!(), "child_that_pays_until_it_is_killed");
     let mut child = Process::start(&child, &[(FILE, url), (FIRST, &first.to_string())]);
     let id = |line: String| line.parse::<i64>().expect("an id");
     let mut acknowledged = Vec::new();
-    // That it is at work can be heard, and the moment after that is anywhere in it.
+    // Hearing from the process shows that it is at work. The moment after that may be anywhere in
+    // its work.
     for _ in 0..random.usize(1..200) {
         acknowledged.push(id(child.hear().await.expect("it never ends by itself")));
     }
@@ -75,7 +77,7 @@ async fn what_a_killed_process_acknowledged_is_there_once_and_nothing_is_there_b
     for number in 1..=ROUNDS {
         let told = round(&fresh.url, number * APART, &mut random).await;
         acknowledged.extend(told);
-        // The next one can write at once.
+        // The next process can write at once.
         let db = Db::<Sqlite>::connect(&fresh.url).await.expect("the file");
         let order = Order::random(number, &mut random);
         let next = timeout(Duration::from_secs(10), transfer(&db, order)).await;
@@ -90,7 +92,8 @@ async fn what_a_killed_process_acknowledged_is_there_once_and_nothing_is_there_b
             "round {number}: acknowledged and lost: {lost:?}"
         );
         in_doubt = entries.difference(&acknowledged).count();
-        // A call whose answer was cut off may have been applied: one for each task and round.
+        // A call whose answer was cut off may have been applied. There is at most one for each task
+        // and round.
         let most = TASKS * usize::try_from(number).unwrap();
         assert!(
             in_doubt <= most,

@@ -1,4 +1,4 @@
-//! The pools of a SQLite `Db`: one writer, and each reader apart.
+//! The pools of a SQLite `Db`: one writer, and the readers apart from it.
 
 use std::time::{Duration, Instant};
 

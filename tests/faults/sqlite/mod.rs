@@ -19,10 +19,11 @@ mod tried;
 
 pub(crate) use cancellation::{Between, ask_whether_clean, ask_whether_quiet, between, slow_down};
 
-/// How often every poll is tried. Its thread may answer before it is asked twice.
+/// How many times all polls are swept at least. SQLite's thread may answer before it is asked
+/// twice.
 pub(crate) const SWEEPS: u32 = 2;
 
-/// 1200 markers of eight days ago, and one of six.
+/// Inserts 1200 markers that are eight days old, and one that is six days old.
 pub(crate) const OLD_MARKERS: &str = "WITH RECURSIVE n(i) AS (
         VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 1200
     )

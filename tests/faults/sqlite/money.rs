@@ -1,5 +1,5 @@
-//! Transfers between accounts, each with an entry in a ledger: what neither a rival process nor
-//! the end of one may tear apart.
+//! Transfers between accounts, each with an entry in a ledger. Neither a rival process nor the end
+//! of a process may leave a transfer half done.
 
 use std::collections::HashSet;
 
@@ -12,12 +12,12 @@ use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
 pub(crate) const ACCOUNTS: i64 = 5;
 pub(crate) const EACH: i64 = 1_000;
 
-/// The ledger has no key: an entry made twice would show.
+/// A ledger without a key, so that an entry made twice would show.
 const SCHEMA: &str = "CREATE TABLE accounts (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL);
     CREATE TABLE ledger (id INTEGER NOT NULL, payer INTEGER NOT NULL, payee INTEGER NOT NULL,
         cents INTEGER NOT NULL)";
 
-/// One transfer.
+/// A transfer of money.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) id: i64,
@@ -37,7 +37,7 @@ impl Order {
         }
     }
 
-    /// Its three statements: half of it would show.
+    /// Returns the transfer's three statements. If only some of them took effect, that would show.
     pub(crate) fn statements(self) -> [Query<'static, Sqlite, SqliteArguments>; 3] {
         let Self {
             id,
@@ -79,8 +79,8 @@ pub(crate) async fn set_up(db: &Db<Sqlite>) {
     }
 }
 
-/// Looks at the file from outside: it is whole, every balance is what the ledger makes it, and no
-/// entry is there twice. The ids of the entries.
+/// Checks from outside that the file is whole, every balance is what the ledger makes it, and no
+/// entry is there twice. Returns the ids of the entries.
 pub(crate) async fn audit(url: &str) -> HashSet<i64> {
     let mut conn = SqliteConnection::connect(url).await.expect("the file");
     let integrity: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")

@@ -1,4 +1,4 @@
-//! A file that is no longer where it was, and a process that goes to another folder.
+//! A file that is no longer where it was, and a process that changes its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use super::common::once::Trouble;
 use super::process::{Process, say, test_name};
 
 const FOLDERS: [&str; 2] = ["DBOP_TEST_CHILD_FOLDER", "DBOP_TEST_CHILD_OTHER_FOLDER"];
-/// How long a call waits for a connection: much longer than it takes to say why there is none.
+/// How long a call waits for a connection. This is much longer than it takes to report why there is
+/// none.
 const ACQUIRE: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(20);
 
@@ -65,7 +66,7 @@ async fn a_relative_path_stays_what_it_was_when_the_process_goes_to_another_fold
     child.expect("the same").await;
 }
 
-/// A handle whose connections are replaced whenever they are given back, and its file.
+/// Opens a handle whose connections are replaced whenever they are given back, and its file.
 async fn open() -> (TempDir, PathBuf, Db<Sqlite>) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("test.db");
@@ -80,7 +81,7 @@ async fn open() -> (TempDir, PathBuf, Db<Sqlite>) {
     db.pool().execute("CREATE TABLE t (x)").await.unwrap();
     write(&db).await.unwrap();
     assert_eq!(count(&db).await.unwrap(), 1);
-    // Until then, the file's journal is beside it.
+    // Until the connections are closed, the file's journal is beside it.
     eventually("every connection has been recycled", || async {
         db.pool().size() == 0 && !folder.path().join("test.db-wal").exists()
     })
@@ -121,7 +122,7 @@ async fn a_file_that_was_replaced_is_reported() {
     let mut conn = SqliteConnection::connect(&url).await.unwrap();
     conn.execute("CREATE TABLE t (x)").await.unwrap();
     conn.close().await.unwrap();
-    // Kept, so that its number is not given to another.
+    // The old file is kept, so that its inode number is not used for another file.
     fs::rename(&file, folder.path().join("kept.db")).unwrap();
     fs::rename(&other, &file).unwrap();
     timeout(SOON, refuses(&db, &file, "was replaced"))

@@ -1,4 +1,4 @@
-//! `once = key` where SQLite itself ends the transaction, or somebody else has its lock.
+//! `once = key` when SQLite itself ends the transaction, or another process holds the lock.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ async fn escape_once(
     #[once(skip)] runs: &Runs,
 ) -> Result<u32, Trouble> {
     let run = runs.next();
-    // Ends the transaction, and takes the marker with it.
+    // This statement ends the transaction, and removes the marker with it.
     let failed = tx.execute("INSERT OR ROLLBACK INTO notes VALUES (1)").await;
     assert!(failed.is_err());
-    // A helper that knows nothing of dbop.
+    // Stands for a helper that knows nothing of dbop.
     let raw = tx
         .conn()
         .execute("INSERT INTO payments VALUES (1, 1)")
@@ -48,7 +48,7 @@ async fn what_escaped_from_a_transaction_that_sqlite_has_ended_is_not_done_again
     );
 }
 
-/// Another process that writes for longer than SQLite waits for its lock, again and again.
+/// Another process writes for longer than SQLite waits for its lock, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_call_waits_for_the_lock_also_to_make_its_table() {
     for _ in 0..12 {
@@ -62,7 +62,7 @@ async fn the_first_call_waits_for_the_lock_also_to_make_its_table() {
                     held += 1;
                     sleep(Duration::from_millis(400)).await;
                     rival.execute("COMMIT").await.unwrap();
-                    // Somebody else's turn.
+                    // Meanwhile another session may write.
                     sleep(Duration::from_millis(150)).await;
                     while rival.execute("BEGIN IMMEDIATE").await.is_ok() {
                         rival.execute("ROLLBACK").await.unwrap();

@@ -1,4 +1,5 @@
-//! A test of this binary in a process of its own, which can be told things, heard and killed.
+//! Runs a test of this binary in a process of its own, which can be sent messages, heard and
+//! killed.
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
@@ -8,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// In front of what a child says: the test harness writes to the same stream.
+/// Marks what a child says, because the test harness writes to the same stream.
 const SAYS: &str = "@child: ";
-/// How long the other side is waited for.
+/// How long one side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Killed when dropped.
+/// A child process, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -21,13 +22,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Runs the ignored test of that name with these variables in its environment.
+    /// Runs the ignored test of this name, with these variables in its environment.
     pub(crate) fn start(test: &str, settings: &[(&str, &str)]) -> Self {
         let binary = std::env::current_exe().expect("the path of this binary");
         Self::run(Command::new(binary), test, settings)
     }
 
-    /// The same under another program.
+    /// Like [`start`](Self::start), under another program.
     pub(crate) fn start_under(program: &[&str], test: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program[0]);
         let binary = std::env::current_exe().expect("the path of this binary");
@@ -56,7 +57,7 @@ impl Process {
         Self { child, heard }
     }
 
-    /// What it says next; `None` when it has ended.
+    /// Returns what the child says next; `None` when it has ended.
     pub(crate) async fn hear(&mut self) -> Option<String> {
         let said = timeout(PATIENCE, self.heard.recv()).await;
         said.expect("the other process says nothing")
@@ -66,19 +67,19 @@ impl Process {
         assert_eq!(self.hear().await.as_deref(), Some(line));
     }
 
-    /// Lets it go on from where it [waits](wait_for_parent).
+    /// Lets the child go on from where it [waits](wait_for_parent).
     pub(crate) fn go_on(&mut self) {
         let input = self.child.stdin.as_mut().expect("piped");
         input.write_all(b"\n").expect("the other process listens");
     }
 
-    /// SIGKILL: it gets no chance to clean up. Returns when it is gone.
+    /// Sends SIGKILL, so that the child gets no chance to clean up. Returns when it is gone.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("not waited for yet");
         self.child.wait().expect("the end of the other process");
     }
 
-    /// What is left to hear when it has come to its own end, which must be a good one.
+    /// Waits until the child has ended by itself and successfully. Returns what it has still said.
     pub(crate) async fn end(mut self) -> Vec<String> {
         let mut rest = Vec::new();
         while let Some(line) = self.hear().await {
@@ -92,7 +93,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The child may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -100,18 +101,20 @@ impl Drop for Process {
 
 // --- what a child uses ----------------------------------------------------------------------------
 
-/// The full name of a test beside the caller, given the caller's `module_path!()`.
+/// Returns the full name of a test beside the caller, given the caller's `module_path!()`.
 pub(crate) fn test_name(module: &str, test: &str) -> String {
     let (_, path) = module.split_once("::").expect("a module of this crate");
     format!("{path}::{test}")
 }
 
-/// Tells the parent. A line goes out at once and whole, whatever happens to the process after.
+/// Tells the parent a line. It goes out at once and as a whole, whatever happens to the process
+/// afterwards.
 pub(crate) fn say(line: impl Display) {
     println!("\n{SAYS}{line}");
 }
 
-/// Waits, on a thread that may block, until the parent says so or is gone.
+/// Waits until the parent lets this process go on, or is gone. Blocks a thread of the blocking
+/// pool.
 pub(crate) async fn wait_for_parent() {
     let waiting = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     waiting.await.expect("no panic").expect("standard input");

@@ -17,7 +17,7 @@ use super::process::{Process, say, test_name, wait_for_parent};
 
 const FILE: &str = "DBOP_TEST_CHILD_FILE";
 const NEVER: Duration = Duration::from_secs(30);
-/// Several times what SQLite itself waits for a lock under dbop.
+/// Several times as long as SQLite itself waits for a lock under dbop.
 const LONG: Duration = Duration::from_millis(1_200);
 
 async fn open() -> Fresh<Sqlite> {
@@ -26,12 +26,12 @@ async fn open() -> Fresh<Sqlite> {
     fresh
 }
 
-/// A process that does what the ignored test of that name does with this file.
+/// Starts a process that runs the ignored test of this name with this file.
 fn start(child: &str, db: &Fresh<Sqlite>) -> Process {
     Process::start(&test_name(module_path!(), child), &[(FILE, &db.url)])
 }
 
-/// What a child works on; `None` where it was not started by a parent.
+/// Opens the file that a child works on; `None` if this test was not started by a parent.
 async fn childs_connection() -> Option<SqliteConnection> {
     let url = std::env::var(FILE).ok()?;
     Some(SqliteConnection::connect(&url).await.expect("the file"))
@@ -59,7 +59,7 @@ async fn child_that_holds_the_lock() {
     say("let go");
 }
 
-/// The balance it has found before it paid.
+/// Pays, and returns the balance it has found before.
 #[transactional]
 async fn pay(tx: &mut Tx<'_, Sqlite>, order: Order, runs: &AtomicU32) -> Result<i64, Trouble> {
     runs.fetch_add(1, SeqCst);
@@ -135,7 +135,7 @@ async fn enter(conn: &mut Conn<'_, Sqlite>, order: Order) -> Result<(), Trouble>
     Ok(())
 }
 
-/// Ended at the deadline, and not before, with nothing done.
+/// Checks that the call ends at its deadline, not before, and has done nothing.
 async fn assert_gives_up(call: impl Future<Output = Result<(), Trouble>>) -> Kind {
     let begun = Instant::now();
     let ended = timeout(NEVER, call).await.expect("its deadline");
@@ -162,7 +162,8 @@ async fn a_lock_of_another_process_that_stays_ends_a_call_at_its_deadline() {
     assert_eq!(money::audit(&db.url).await, HashSet::from([-1, 2]));
 }
 
-/// A statement has no line to stand in: it waits as long as SQLite does, five times.
+/// A single statement does not wait its turn: it waits as long as SQLite does, in each of five
+/// attempts.
 #[tokio::test]
 async fn a_lock_of_another_process_that_stays_refuses_an_operation_without_effect() {
     let db = open().await;
@@ -176,7 +177,8 @@ async fn a_lock_of_another_process_that_stays_refuses_an_operation_without_effec
     assert_eq!(money::audit(&db.url).await, HashSet::from([-1]));
 }
 
-/// Most of them stand behind another call of this process; the file can be used all the same.
+/// Most of the calls wait behind another call of this process. They do not report the file as
+/// unusable.
 #[tokio::test]
 async fn calls_in_the_line_for_a_lock_of_another_process_do_not_say_that_the_file_is_unusable() {
     let db = open().await;
@@ -230,7 +232,7 @@ async fn child_that_writes_too() {
         for statement in Order::random(id, &mut random).statements() {
             statement.execute(&mut conn).await.expect("a statement");
         }
-        // Holds the lock for a while, so that the others meet it.
+        // The lock is held for a while, so that the others run into it.
         sleep(Duration::from_millis(random.u64(0..5))).await;
         conn.execute("COMMIT").await.expect("the commit");
         say(id);
@@ -238,11 +240,11 @@ async fn child_that_writes_too() {
     }
 }
 
-/// What one task knows of its transfers.
+/// What a task knows of its transfers.
 #[derive(Debug, Default)]
 struct Told {
     applied: HashSet<i64>,
-    /// Nobody waited for the answer.
+    /// The transfers whose caller went away before the answer.
     dropped: HashSet<i64>,
 }
 
@@ -291,7 +293,7 @@ async fn beside_another_process(cancels: bool) {
     }
     rival.go_on();
     let theirs = rival.end().await;
-    // Some commits whose callers have gone away are under way.
+    // Some commits of callers that have gone away are still under way.
     timeout(NEVER, db.close()).await.expect("an end");
     let (ours, dropped) = (told.applied.len(), told.dropped.len());
     println!(

@@ -1,4 +1,4 @@
-//! What SQLite and its driver do, and what a call does in their place.
+//! What SQLite and its driver do by themselves, and what a dbop call does instead.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sqlx::{Connection, Executor, Sqlite};
 use super::common::tried::{Trouble, insert, open, stored};
 use super::outside;
 
-/// dbop's side: `locks::many_tasks_share_one_writer_without_a_busy_error`.
+/// What dbop does: `locks::many_tasks_share_one_writer_without_a_busy_error`.
 #[tokio::test]
 async fn a_deferred_transaction_that_reads_and_then_writes_is_refused_without_a_wait() {
     let db = open().await;

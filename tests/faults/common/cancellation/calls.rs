@@ -1,4 +1,4 @@
-//! Whole calls, on a handle and on the caller's own pool.
+//! Whole calls that are dropped, on a handle and on a pool of the caller's own.
 
 use super::operations::{
     Trial, one_statement, reads, reads_in_a_transaction, refuses, third_time_lucky,
@@ -8,7 +8,7 @@ use super::operations::{
 use super::rounds::{Promise, all_or_nothing};
 use super::world::World;
 
-/// The operation on a handle and on a pool of the caller's own.
+/// Drops the operation on a handle and on a pool of the caller's own.
 macro_rules! everywhere {
     ($promise:expr, $operation:ident) => {{
         let mut world = World::narrow().await;
@@ -120,11 +120,11 @@ async fn hooks_of_a_commit_run_to_their_end_once_wherever_their_call_is_dropped(
         }
         dropped_inside += committed;
     }
-    // The hook alone takes five polls, and each is dropped twice.
+    // The hook alone takes five polls, and a call is dropped twice at each.
     assert!(dropped_inside >= 10, "{seen:?}");
 }
 
-/// Writes nothing.
+/// The promise of an operation that writes nothing.
 const READ: Promise = Promise {
     states: &[&[]],
     hooks: false,
@@ -143,7 +143,8 @@ async fn a_read_only_call_dropped_anywhere_leaves_its_session_as_it_was() {
         .await;
 }
 
-/// Here the session is made read-only for the call, and must be given back as it was.
+/// On the caller's pool the session is made read-only for the call, and must be given back as it
+/// was.
 #[tokio::test]
 async fn a_read_only_call_on_a_pool_dropped_anywhere_leaves_its_session_as_it_was() {
     let mut world = World::with_own_pool(2).await;

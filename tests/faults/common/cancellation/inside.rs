@@ -1,4 +1,4 @@
-//! What a body drops half-way, before it goes on as if nothing had happened.
+//! Parts that a body drops half-way before it goes on as if nothing had happened.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::operations::{LONG, Trial, Trouble};
 use super::rounds::{MOST_SWEEPS, Promise, all_or_nothing, cut};
 use super::world::World;
 
-/// What the body begins and drops.
+/// The part that the body begins and drops.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Read,
@@ -18,14 +18,14 @@ enum Part {
     Joined,
     Nested,
     Savepoint,
-    /// The same, and it would be undone anyway.
+    /// A nested call that would be undone anyway.
     Refusing,
 }
 
 #[transactional]
 async fn joined(tx: &mut Tx<'_, Database>, trial: &Trial) -> Result<(), Trouble> {
     trial.write(&mut *tx, 2).await?;
-    // Dropped here, no statement is cut off.
+    // If the part is dropped here, no statement is cut off.
     tokio::task::yield_now().await;
     Ok(trial.write(&mut *tx, 3).await?)
 }
@@ -56,7 +56,7 @@ async fn part_of(tx: &mut Tx<'_, Database>, part: Part, trial: &Trial) -> Result
     }
 }
 
-/// Says `Ok` whatever becomes of its part; `run` counts those that came to their end.
+/// Returns `Ok` whatever becomes of its part, and counts with `run` a part that has ended.
 #[transactional]
 async fn drops_a_part(
     tx: &mut Tx<'_, Database>,
@@ -149,7 +149,7 @@ async fn drops_a_statement(
     Ok(())
 }
 
-/// `Ok` would say that all of it is there.
+/// `Ok` would mean that all of the call's work is stored.
 #[tokio::test]
 async fn an_operation_that_drops_a_statement_does_not_say_ok_and_leaves_a_clean_session() {
     let promise = Promise {

@@ -1,4 +1,4 @@
-//! The operations that are dropped. Each writes rows of its call, so that a part of them shows.
+//! The operations that are dropped. Each writes several rows, so that a part of them would show.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,22 +12,22 @@ use super::Database;
 pub(crate) const SCHEMA: &str =
     "CREATE TABLE parts (call BIGINT, part BIGINT, PRIMARY KEY (call, part))";
 
-/// More rows than fit into any buffer on the way.
+/// A query with more rows than fit into any buffer on the way.
 pub(crate) const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
     WHERE i < 5000) SELECT i FROM n";
 
-/// Takes long enough for its answer not to be there at once.
+/// A query that takes long enough for its answer not to be there at once.
 pub(crate) const LONG: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
     WHERE i < 5000) SELECT COUNT(*) FROM n";
 
-/// One call that is to be dropped, and what is known about it.
+/// A call that is to be dropped, and what is known about it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trial {
-    /// The number of its rows.
+    /// The number that the call's rows carry.
     pub(crate) call: i64,
-    /// How often its body came to the place that counts.
+    /// How often the body came to the place that counts.
     runs: Arc<AtomicU32>,
-    /// What its hooks said.
+    /// What the call's hooks have written.
     lines: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -56,7 +56,7 @@ impl Trial {
         lines.iter().filter(|each| **each == line).count()
     }
 
-    /// A hook of each sort.
+    /// Registers a hook of each sort.
     pub(crate) fn on_both_ends(&self, tx: &mut Tx<'_, Database>) {
         let say = |line| {
             let trial = self.clone();
@@ -67,7 +67,7 @@ impl Trial {
         tx.on_unknown(say("unknown"));
     }
 
-    /// One statement that writes one part.
+    /// Writes one part with one statement.
     pub(crate) async fn write<'e>(
         &self,
         executor: impl Executor<'e, Database = Database>,
@@ -78,7 +78,7 @@ impl Trial {
         insert.execute(executor).await.map(drop)
     }
 
-    /// One statement that writes two parts.
+    /// Writes two parts with one statement.
     pub(crate) async fn write_two<'e>(
         &self,
         executor: impl Executor<'e, Database = Database>,
@@ -144,7 +144,7 @@ async fn nests_and_refuses(tx: &mut Tx<'_, Database>, trial: Trial) -> Result<()
     Err(Trouble::Refused)
 }
 
-/// One nested call is kept, and one is undone.
+/// Makes two nested calls, of which the first is kept and the second undone.
 #[transactional]
 pub(crate) async fn with_nested_calls(
     tx: &mut Tx<'_, Database>,
@@ -196,7 +196,7 @@ pub(crate) async fn third_time_lucky(
     Ok(trial.write(&mut *tx, 3).await?)
 }
 
-/// Its hook takes several polls.
+/// Registers a hook that takes several polls.
 #[transactional]
 pub(crate) async fn with_slow_hook(tx: &mut Tx<'_, Database>, trial: Trial) -> Result<(), Trouble> {
     trial.on_both_ends(&mut *tx);

@@ -1,4 +1,4 @@
-//! Drops a call at every poll that it takes.
+//! Drops a call at each of its polls.
 
 use std::future::poll_fn;
 use std::ops::Range;
@@ -11,27 +11,28 @@ use super::super::super::SWEEPS;
 use super::operations::{Trial, Trouble};
 use super::world::World;
 
-/// More polls than any call here takes: it never ends.
+/// More polls than any of these calls takes. A call that takes as many never ends.
 const TOO_MANY: u32 = 5000;
 
-/// So many must have been needed to see all there is to see, at most.
+/// The most sweeps that may be needed to see everything there is to see.
 pub(crate) const MOST_SWEEPS: u32 = 60;
 
-/// The rows that a call may leave behind, from those of one that never began to those of one that
-/// came to its end.
+/// The rows that a call may leave behind, from those of a call that never began to those of a call
+/// that has ended.
 pub(crate) type States = &'static [&'static [i64]];
 
-/// What an operation promises.
+/// The promise of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Promise {
     pub(crate) states: States,
     pub(crate) hooks: bool,
-    /// What must have been seen, or its calls were not dropped at every place of interest.
+    /// Whether everything was seen that must be seen. If not, the calls were not dropped at every
+    /// place of interest.
     pub(crate) complete: fn(&Seen) -> bool,
 }
 
-/// Of a transaction that writes these rows. Some of its calls must have been dropped early enough
-/// to leave nothing, and others in COMMIT.
+/// Returns the promise of a transaction that writes these rows. Some of its calls must have been
+/// dropped so early that they leave nothing, and others in COMMIT.
 pub(crate) const fn all_or_nothing(states: &'static [&'static [i64]; 2]) -> Promise {
     Promise {
         states,
@@ -40,10 +41,10 @@ pub(crate) const fn all_or_nothing(states: &'static [&'static [i64]; 2]) -> Prom
     }
 }
 
-/// What became of the calls that were dropped.
+/// How the dropped calls have ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// The most polls that one took.
+    /// The most polls that one call took.
     pub(crate) polls: u32,
     /// How many dropped calls ended in each state.
     pub(crate) dropped: Vec<u32>,
@@ -53,8 +54,9 @@ pub(crate) fn seeded() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed())
 }
 
-/// Polls `call` when it is woken, at most `polls` times, lets `linger` pass in which an answer may
-/// come that nobody takes, and drops it. Its output, if it came to its end.
+/// Polls `call` whenever it is woken, at most `polls` times. Then lets `linger` pass, in which an
+/// answer may come that nobody reads, and drops the call. Returns its output; `None` if it was
+/// dropped.
 pub(crate) async fn cut<F: Future>(polls: u32, linger: Duration, call: F) -> Option<F::Output> {
     let mut call = Box::pin(call);
     let mut left = polls;
@@ -78,7 +80,7 @@ pub(crate) async fn cut<F: Future>(polls: u32, linger: Duration, call: F) -> Opt
     output
 }
 
-/// How many polls `call` takes to its end.
+/// Returns how many polls `call` takes to its end.
 pub(crate) async fn polls_of(call: impl Future<Output = Result<(), Trouble>>) -> u32 {
     let mut call = std::pin::pin!(call);
     let mut polls = 0;
@@ -91,7 +93,7 @@ pub(crate) async fn polls_of(call: impl Future<Output = Result<(), Trouble>>) ->
 }
 
 impl World {
-    /// See [`at_every_poll_but`](Self::at_every_poll_but).
+    /// Like [`at_every_poll_but`](Self::at_every_poll_but), without uninteresting polls.
     pub(crate) async fn at_every_poll<F>(
         &mut self,
         what: &str,
@@ -104,9 +106,10 @@ impl World {
         self.at_every_poll_but(0..0, what, promise, operation).await
     }
 
-    /// Drops `operation` after one poll, after two and so on, until it comes to its end; each time
-    /// once at that poll, and once a random moment later. Checks everything after each. Where an
-    /// answer may be there before it is asked for, does that several times.
+    /// Drops `operation` after one poll, after two and so on, until it ends. For each number of
+    /// polls it is dropped once at that poll and once a random moment later, and everything is
+    /// checked each time. Sweeps several times over all polls where an answer may be there before
+    /// it is asked for.
     pub(crate) async fn at_every_poll_but<F>(
         &mut self,
         uninteresting: Range<u32>,
@@ -154,7 +157,7 @@ impl World {
         seen
     }
 
-    /// The state that the call has left behind.
+    /// Checks a call, and returns the index of the state that it has left behind.
     pub(crate) async fn check(
         &mut self,
         trial: &Trial,
@@ -180,7 +183,7 @@ impl World {
         state
     }
 
-    /// Nothing of a dropped call has landed later, no hook has run again.
+    /// Checks that nothing of a dropped call was written later, and that no hook has run again.
     async fn nothing_has_changed(&mut self, settled: &[(Trial, usize, String)], promise: Promise) {
         for (trial, state, context) in settled {
             let parts = self.parts(trial).await;
@@ -197,21 +200,21 @@ fn is_new(state: usize, promise: Promise) -> bool {
     !promise.states[state].is_empty()
 }
 
-/// What a call leaves that is dropped in the statement after its first one.
+/// The promise of an operation that is dropped in the statement after its first one.
 pub(crate) const STEPS: Promise = Promise {
     states: &[&[], &[1, 2]],
     hooks: false,
     complete: |_| true,
 };
-/// The same in a transaction.
+/// The promise of a transaction that is dropped in the statement after its first one.
 pub(crate) const NOTHING: Promise = Promise {
     states: &[&[]],
     hooks: true,
     complete: |_| true,
 };
 
-/// Drops so many of these calls, which never end, after `$wait` at most, and more until a third as
-/// many have come to the statement that takes so long.
+/// Drops `$rounds` calls, which never end, each after a random part of `$wait`. Drops more until a
+/// third of `$rounds` have come to the statement that takes so long.
 macro_rules! dropped_in {
     ($world:expr, $rounds:expr, $wait:expr, $promise:expr, $operation:expr) => {{
         let (world, mut random, mut begun) = (&mut $world, seeded(), 0);

@@ -1,5 +1,5 @@
-//! Several things at once on the way of a call that is dropped: another call, rows, the end of the
-//! pool.
+//! Several things that happen at once while a call is dropped: another call, rows that arrive, the
+//! end of the pool.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -79,8 +79,8 @@ async fn a_call_that_lets_rows_go_half_way_can_be_dropped_anywhere() {
         hooks: false,
         complete: |seen| seen.dropped[1] > 0,
     };
-    // How long the rest of the rows takes is up to the machine. A call that has not waited for their
-    // end says that its effect is not known, and promises no more than a call that was dropped.
+    // How long the rest of the rows takes is up to the machine. A call that has not waited for the
+    // last of them reports an unknown effect, and promises no more than a call that was dropped.
     let call = async |trial| match reads_half_of_a_session(&db, trial).await {
         Err(error) if error.database().outcome() == Outcome::Unknown => loop {
             tokio::task::yield_now().await;
@@ -117,7 +117,8 @@ async fn a_transaction_that_lets_a_write_go_half_way_leaves_nothing_wherever_it_
     world.at_every_poll("half a write", promise, call).await;
 }
 
-/// Whether the pool begins to close before the call is dropped.
+/// Drops a call while the pool closes. `closing_first`: the pool begins to close before the call is
+/// dropped.
 async fn while_closing(world: &mut World, polls: u32, closing_first: bool, one: bool) -> bool {
     let db = world.another().await;
     let trial = world.trial();

@@ -1,4 +1,5 @@
-//! A runtime that ends with a call on its way, and with it what the call has left to tasks.
+//! A runtime that ends while a call is under way, and with it the tasks that the call has left
+//! behind.
 
 use std::time::Duration;
 
@@ -14,18 +15,19 @@ use super::world::World;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Dropped {
     Before,
-    /// When there is no runtime any more.
+    /// The call is dropped when its runtime is gone.
     After,
 }
 
-/// A runtime that goes on.
+/// Returns a runtime that outlives the calls.
 pub(crate) fn lasting() -> Runtime {
     let mut lasting = Builder::new_multi_thread();
     let lasting = lasting.worker_threads(1).enable_all().build();
     lasting.expect("a runtime")
 }
 
-/// Polls a transaction in a runtime of its own, which then ends. Whether it came to its end.
+/// Polls a transaction in a runtime of its own, and ends that runtime. Returns whether the
+/// transaction came to its end.
 fn in_a_runtime_that_ends(url: &str, trial: &Trial, polls: u32, dropped: Dropped) -> bool {
     let ending = Builder::new_current_thread().enable_all().build();
     let ending = ending.expect("a runtime");
@@ -58,7 +60,8 @@ fn a_runtime_that_ends_with_a_transaction_on_its_way_leaves_all_of_it_or_nothing
                 let parts = lasting.block_on(world.parts(&trial));
                 let new = parts == [1, 2];
                 assert!(new || parts.is_empty(), "{context}: {parts:?}");
-                // They may have ended with the runtime, but none runs for what did not happen.
+                // The hooks may have ended with the runtime, but no hook runs for an outcome that
+                // did not happen.
                 assert!(trial.count("committed") <= usize::from(new), "{context}");
                 assert!(trial.count("rolled back") <= usize::from(!new), "{context}");
                 if ended {

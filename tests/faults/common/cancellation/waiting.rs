@@ -1,4 +1,4 @@
-//! Dropped while there is no connection yet.
+//! Calls that are dropped before they have a connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Wake for Woken {
 
 type Call<'a> = Pin<Box<dyn Future<Output = Result<(), Trouble>> + 'a>>;
 
-/// Begins a call that has to wait, and says when it was woken.
+/// Begins a call that has to wait. Returns it together with a waker that notes when it was woken.
 fn queue<'a>(call: impl Future<Output = Result<(), Trouble>> + 'a) -> (Call<'a>, Arc<Woken>) {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
@@ -34,7 +34,8 @@ fn queue<'a>(call: impl Future<Output = Result<(), Trouble>> + 'a) -> (Call<'a>,
     (call, woken)
 }
 
-/// The turn has come to a call that goes away before it takes it: the next one gets it.
+/// The connection is offered to a call that goes away before it takes it. The next call gets the
+/// connection.
 #[tokio::test]
 async fn a_turn_given_to_a_call_that_goes_away_passes_to_the_next() {
     for mut world in [World::narrow().await, World::with_own_pool(1).await] {
@@ -97,8 +98,8 @@ async fn calls_that_stop_waiting_at_any_moment_take_no_connection_with_them() {
     }
 }
 
-/// The pool has no connection when the call begins. Of the many polls in which a password is
-/// hashed, those in the middle are all alike.
+/// The pool has no connection when the call begins. While a password is hashed there are many
+/// polls, and those in the middle are all alike.
 #[tokio::test]
 async fn a_call_dropped_while_its_connection_is_opened_leaves_the_pool_full() {
     let mut world = World::narrow().await;

@@ -1,4 +1,4 @@
-//! A database whose callers go away, and what is asked of it afterwards.
+//! A database whose callers go away, and the checks that follow.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use super::super::super::{Between, ask_whether_clean, ask_whether_quiet, between
 use super::operations::{SCHEMA, Trial, Trouble, transaction};
 use super::{Database, fresh_with, outside};
 
-/// Far longer than anything here takes on a busy machine, far shorter than an abandoned statement.
+/// Far longer than anything in these tests takes on a busy machine, and far shorter than an
+/// abandoned statement.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// Where the calls get their sessions.
+/// The place where the calls get their sessions.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Db(Db<Database>),
@@ -26,15 +27,15 @@ pub(crate) enum Place {
 
 #[derive(Debug)]
 pub(crate) struct World {
-    /// The schema's owner, whose handle the calls do not use.
+    /// A handle for the schema, which the calls do not use.
     fresh: Fresh<Database>,
-    /// The way to the database that the calls take.
+    /// The URL by which the calls reach the database.
     pub(crate) url: String,
     _between: Between,
     pub(crate) place: Place,
     pub(crate) outside: Raw,
     next: i64,
-    /// Connections of the pool that only reads, where the calls use it.
+    /// How many connections the read-only pool has; 0 if the calls do not use that pool.
     readers: u32,
 }
 
@@ -47,7 +48,7 @@ async fn slow_down_all(pool: &Pool<Database>) {
     }
 }
 
-/// Looks at a connection of the pool that only reads.
+/// Looks at a connection of the read-only pool.
 #[db_op(read_only)]
 async fn reader_is_clean(
     #[session] conn: &mut Raw,
@@ -58,13 +59,13 @@ async fn reader_is_clean(
 }
 
 impl World {
-    /// One connection that writes: one which is not given back is missed at once. Retries are never
-    /// refused for being too many.
+    /// Opens a world with one connection that writes, so that a connection that is not given back
+    /// is missed at once. The retry budget is large enough for every retry.
     pub(crate) async fn narrow() -> Self {
         Self::with(|builder| builder.pool_size(1).retry_budget(1.0, 1000.0)).await
     }
 
-    /// Two connections that read, beside one or two that write.
+    /// Opens a world with two connections that read, besides one or two that write.
     pub(crate) async fn of_readers() -> Self {
         let mut world = Self::with(|builder| builder.pool_size(2)).await;
         world.readers = 2;
@@ -90,13 +91,14 @@ impl World {
         }
     }
 
-    /// Another handle to it.
+    /// Opens another handle to the same database.
     pub(crate) async fn another(&self) -> Db<Database> {
         let db = Db::builder().url(&self.url).pool_size(1).connect();
         db.await.expect("the same database")
     }
 
-    /// The calls get their sessions from a pool of the caller's own, of this size.
+    /// Opens a world in which the calls get their sessions from a pool of the caller's own, of this
+    /// size.
     pub(crate) async fn with_own_pool(size: u32) -> Self {
         let mut world = Self::narrow().await;
         let pool = PoolOptions::new().max_connections(size);
@@ -126,9 +128,9 @@ impl World {
         Trial::new(self.next)
     }
 
-    /// Everything that must hold once a call is over or has been dropped, except what it wrote.
+    /// Checks everything that must hold once a call has ended or was dropped, except what it wrote.
     pub(crate) async fn is_as_before(&mut self, context: &str) {
-        // First, because a next borrower may undo what was left for it.
+        // This check comes first, because the next borrower may undo what was left for it.
         self.is_quiet(context).await;
         self.pool_is_full_and_clean(context).await;
         self.readers_are_clean(context).await;
@@ -136,12 +138,13 @@ impl World {
         self.is_quiet(context).await;
     }
 
-    /// Seen from outside, nothing runs, no transaction is open, no lock is held, and no session is
-    /// left that the pool does not know.
+    /// Checks from outside that nothing runs, no transaction is open, no lock is held, and no
+    /// session is left that the pool does not know.
     pub(crate) async fn is_quiet(&mut self, context: &str) {
         let begun = std::time::Instant::now();
         loop {
-            // Asked anew each time: a connection that is being closed counts until it is.
+            // The number changes meanwhile: a connection that is being closed counts until it is
+            // closed.
             let most = self.most_sessions();
             let Some(still) = ask_whether_quiet(&mut self.outside, most).await else {
                 return;
@@ -151,7 +154,7 @@ impl World {
         }
     }
 
-    /// As many as the pools have.
+    /// Returns how many sessions the pools have.
     fn most_sessions(&self) -> u32 {
         self.fresh.pool().size() + self.pool().size() + self.readers
     }
@@ -174,7 +177,7 @@ impl World {
         }
     }
 
-    /// The same of those that only read, which only a call can get at.
+    /// Checks the connections that only read, which only a call can use.
     async fn readers_are_clean(&self, context: &str) {
         let Place::Db(db) = &self.place else { return };
         let size = usize::try_from(self.readers).expect("small");
@@ -205,15 +208,15 @@ impl World {
         assert_eq!(self.parts(&trial).await, [1, 2], "{context}: the next call");
     }
 
-    /// What the call has stored, as another session sees it.
+    /// Returns what the call has stored, as another session sees it.
     pub(crate) async fn parts(&mut self, trial: &Trial) -> Vec<i64> {
         let parts = sqlx::query_scalar("SELECT part FROM parts WHERE call = $1 ORDER BY part");
         let parts = parts.bind(trial.call).fetch_all(&mut self.outside);
         parts.await.expect("the rows can be read")
     }
 
-    /// Its hooks have said what these rows demand, if it has hooks: those of the commit exactly
-    /// once if it committed, and otherwise never.
+    /// Checks that the hooks have run as these rows demand: those of the commit exactly once if the
+    /// call has committed, and otherwise never.
     pub(crate) async fn hooks_fit(&self, trial: &Trial, committed: bool, context: &str) {
         let (once, never) = match committed {
             true => ("committed", "rolled back"),

@@ -2,8 +2,8 @@
 //! twice, nothing by half, and every answer is true. Here both sides see the end of the connection;
 //! in [`silent`] neither does.
 
-/// One test for each row: an operation, what its calls promise, what they find, and the messages that
-/// are counted at least. `$run` lets the connection fail at each message.
+/// Makes a test of each row: an operation, what its calls promise, whether they find a connection,
+/// and the least number of messages. `$run` makes the connection fail at each message.
 macro_rules! at_every_message {
     ($run:ident: $($name:ident: $op:ident, $promise:expr, $start:ident, $least:literal;)*) => {$(
         #[tokio::test]
@@ -32,13 +32,13 @@ use tokio::time::timeout;
 #[error(transparent)]
 pub(crate) struct Trouble(#[from] pub(crate) dbop::Error);
 
-/// What an operation promises wherever its connection is cut.
+/// The promise of an operation, wherever its connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
-    /// `Ok` and applied once; but `Unknown`, and applied once or not at all, where this may have
-    /// been done and was not answered.
+    /// `Ok`, and applied once. But if the client was in doubt when its connection was cut:
+    /// `Unknown`, and applied once or not at all.
     OnceUnlessInDoubt(Doubt),
-    /// `Ok` and applied once.
+    /// `Ok`, and applied once.
     Once,
     /// `Ok`, and there is nothing to apply.
     Reads,
@@ -51,8 +51,9 @@ enum Doubt {
 }
 
 impl Doubt {
-    /// Whether the client, when its connection was cut before message `cut` of these, had sent this
-    /// and not got the whole answer. What it sends to a connection that is gone is sent, too.
+    /// Returns whether the client was in doubt when its connection was cut before message `cut` of
+    /// these: it had sent the statement or COMMIT, and had not received the whole answer. A message
+    /// that was sent over a lost connection counts as sent.
     fn is_open(self, uncut: &[Passed], cut: usize) -> bool {
         let first = |side, kind, text: &str, from: usize| {
             let is = |passed: &Passed| {
@@ -76,28 +77,29 @@ impl Doubt {
     }
 }
 
-/// What a call finds.
+/// The connection that a call finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// A connection that has run the operation before.
+    /// A connection on which the operation has run before.
     Warm,
-    /// No connection: it is cut while it is being opened.
+    /// No connection. The new one is cut while it is being opened.
     Cold,
 }
 
-/// Each effect is counted, and no count is unique: a key that was applied twice, or by half, shows.
+/// Counts every effect. The count of a key is not unique, so that a key that was applied twice, or
+/// by half, shows.
 pub(crate) const SCHEMA: &str = "CREATE TABLE counts (key BIGINT NOT NULL);
     CREATE TABLE effects (key BIGINT NOT NULL);
     CREATE TABLE unique_effects (key BIGINT PRIMARY KEY)";
 
-/// Its password is `hasty`, hashed once and not 4096 times as by default: every cut is followed by a
-/// new connection.
+/// Makes the role `hasty`, whose password is hashed once and not 4096 times as by default, because
+/// a new connection follows every cut.
 const HASTY: &str = "DO $$ BEGIN
         CREATE ROLE hasty LOGIN PASSWORD 'SCRAM-SHA-256$1:MDEyMzQ1Njc4OWFiY2RlZg==$aNbXaptnDGxp0LdTWyYG44WsMvNI/gPx1rHwHQpJAKc=:8+m539kUFZmaK154O2sEDjAmL1zHpTwvJAaUdDtNKMo=';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
     GRANT ALL ON ALL TABLES IN SCHEMA public TO hasty";
 
-/// A new database with these tables, and the URL by which that role reaches it.
+/// Opens a new database with these tables. Returns it together with the URL for the role `hasty`.
 pub(crate) async fn open() -> (Fresh<Postgres>, String) {
     let fresh = dbop_tests::postgres::fresh_with(|builder| builder.pool_size(1)).await;
     for sql in [SCHEMA, Db::<Postgres>::ONCE_SCHEMA, HASTY] {
@@ -118,8 +120,8 @@ struct Bench {
     uncut: Vec<Passed>,
 }
 
-/// Cuts the operation's connection at every message in turn, until it has run without meeting the
-/// cut; how many messages there are.
+/// Cuts the operation's connection at every message in turn, until the operation has run without
+/// meeting the cut. Returns the number of messages.
 async fn cut_everywhere(
     promise: Promise,
     start: Start,
@@ -128,7 +130,8 @@ async fn cut_everywhere(
     let mut bench = Bench::open().await;
     for number in 0.. {
         let mut cuts = 0;
-        // A handle for both places only: what it may have learned about the server ends with it.
+        // This handle serves both places only, so that nothing it has learned about the server
+        // lasts longer.
         let mut db = bench.connect().await;
         for place in [Place::Before, Place::After] {
             match start {
@@ -151,7 +154,7 @@ async fn cut_everywhere(
     unreachable!("a call has an end")
 }
 
-/// Closes the one connection of the pool.
+/// Closes the only connection of the pool.
 async fn close_the_only_one(db: &Db<Postgres>, proxy: &Proxy) {
     let conn = db.pool().acquire().await.expect("it has one");
     proxy.cut_at(usize::MAX, Place::Before);
@@ -163,7 +166,7 @@ async fn close_the_only_one(db: &Db<Postgres>, proxy: &Proxy) {
     .await;
 }
 
-/// What comes after this message finds an open connection.
+/// Returns whether the connection is open after this message.
 fn ends_opening(last: Option<&Passed>) -> bool {
     last.is_some_and(|last| (last.from, last.message.kind) == (Side::Server, b'Z'))
 }
@@ -180,7 +183,7 @@ impl Bench {
         }
     }
 
-    /// A handle with one connection, and a retry for every cut.
+    /// Opens a handle with one connection, whose retry budget suffices for every cut.
     async fn connect(&self) -> Db<Postgres> {
         let builder = Db::builder().url(&self.proxy.url).pool_size(1);
         let builder = builder.retry_budget(0.0, 1000.0);
@@ -198,7 +201,8 @@ impl Bench {
         db
     }
 
-    /// Runs the operation on this connection once, and then as every later one runs.
+    /// Runs the operation on this connection once for the first time, and once as every later one
+    /// runs.
     async fn warm(
         &mut self,
         promise: Promise,
@@ -212,8 +216,8 @@ impl Bench {
         self.uncut = self.proxy.passed();
     }
 
-    /// Runs the operation with its connection cut at that message, and checks what became of it;
-    /// the messages up to the cut, if it was met.
+    /// Runs the operation with its connection cut at this message, and checks what became of it.
+    /// Returns the messages up to the cut; `None` if the cut was not met.
     async fn call(
         &mut self,
         promise: Promise,
@@ -249,7 +253,7 @@ impl Bench {
     }
 }
 
-/// How often the call with this key has been applied, or what is wrong with that.
+/// Returns how often the call with this key has been applied, or what is wrong with its effects.
 async fn applied(outside: &mut PgConnection, key: i64) -> Result<i64, String> {
     let rows = "SELECT (SELECT count(*) FROM effects WHERE key = $1)
         + (SELECT count(*) FROM unique_effects WHERE key = $1),
@@ -265,7 +269,8 @@ async fn applied(outside: &mut PgConnection, key: i64) -> Result<i64, String> {
     }
 }
 
-/// A connection that is given back is tried by sqlx: `Sync`, and `ReadyForQuery` at once.
+/// Returns whether sqlx has tried the connection on its way back to the pool, with a `Sync` that is
+/// answered by `ReadyForQuery`.
 pub(crate) fn has_been_given_back(messages: &[Passed]) -> bool {
     let kinds: Vec<_> = messages
         .iter()
@@ -278,7 +283,7 @@ pub(crate) fn has_been_given_back(messages: &[Passed]) -> bool {
     ])
 }
 
-/// Where the connection was to fail, and how; the messages if it did.
+/// Where and how the connection was to fail, and the messages if it did.
 struct At<'a>(usize, Place, Failure, Option<&'a [Passed]>);
 
 impl std::fmt::Debug for At<'_> {

@@ -1,4 +1,4 @@
-//! Each sort of operation under the knife.
+//! Every sort of operation whose connection is cut.
 
 use std::time::Duration;
 
@@ -54,13 +54,13 @@ pub(crate) async fn idempotent_operation(
     Ok(())
 }
 
-/// Nothing in the tables keeps it from being applied twice.
+/// Nothing in these tables prevents a second effect of the same call.
 #[transactional(once = key)]
 pub(crate) async fn once(tx: &mut Tx<'_, Postgres>, key: i64) -> Result<(), Trouble> {
     transaction(&mut *tx, key).await
 }
 
-/// There are no negative keys.
+/// A query that returns its argument, because there are no negative keys.
 const SAME: &str = "SELECT $1 + count(*) FROM unique_effects WHERE key = -1";
 
 #[db_op(read_only)]
@@ -125,7 +125,8 @@ async fn opening_a_handle_over_a_cut_connection_ends_with_an_error_that_says_so(
     }
 }
 
-/// The proxy's own: the server answers such a request with one byte, which is no message.
+/// Tests the proxy itself. The server answers such a request with a single byte, which is not a
+/// message.
 #[tokio::test]
 async fn the_proxy_understands_a_client_that_asks_for_encryption_first() {
     let bench = Bench::open().await;

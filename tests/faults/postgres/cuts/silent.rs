@@ -1,6 +1,6 @@
-//! A connection that falls silent at any message of a call: only the deadline of the call notices.
-//! What the call says is true at once, and still true when the server has noticed, too. The pool
-//! gets its slot back meanwhile.
+//! A connection that falls silent at any message of a call. Only the deadline of the call ends the
+//! wait. What the call reports is true at once, and still true when the server has noticed the
+//! loss. Meanwhile the pool gets its slot back.
 
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
@@ -23,31 +23,34 @@ use super::{
 
 /// The deadline of each call.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// So much longer than a deadline and the time that `COMMIT` has after it that the call hangs.
+/// A call that takes so much longer than its deadline, and the time that `COMMIT` has after it,
+/// hangs.
 const NEVER: Duration = Duration::from_secs(20);
-/// A deadline may pass before the call comes to its message, on a machine that does something else.
+/// How often a case is tried, because on a busy machine the deadline may pass before the call comes
+/// to its message.
 const TRIES: u32 = 20;
-/// Cases of all tests that are under way. They wait most of the time.
+/// Limits how many cases run at the same time, over all tests. A case waits most of the time.
 static CASES: Semaphore = Semaphore::const_new(24);
-/// Of these, so many open connections and warm up, which they do not wait for.
+/// Limits how many of these cases open connections and warm up at the same time, because they do
+/// not wait while they do so.
 static BUSY: Semaphore = Semaphore::const_new(2);
 
 struct Bench {
     _fresh: Fresh<Postgres>,
     url: String,
     outside: Mutex<PgConnection>,
-    /// The last one that was given to a call.
+    /// The last key that was given to a call.
     key: AtomicI64,
     effect: Effect,
     start: Start,
 }
 
-/// What an operation does.
+/// The effect of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
-    /// It writes, and it is not known whether it did while this has not been answered.
+    /// The operation writes. Its effect is unknown while the doubt is not settled by an answer.
     Writes(Doubt),
-    /// It reads, and its `COMMIT` may not be answered.
+    /// The operation only reads, but its `COMMIT` may not be answered.
     ReadsAndCommits,
     Reads,
 }
@@ -61,7 +64,7 @@ impl Effect {
         }
     }
 
-    /// How often a call that says `Ok` is seen to be applied.
+    /// Returns how often the effect of a call that returns `Ok` is stored.
     fn times(self) -> i64 {
         i64::from(matches!(self, Self::Writes(_)))
     }
@@ -81,8 +84,8 @@ struct Case {
     silence: Failure,
 }
 
-/// Lets the operation's connection fall silent at every message, each time on another handle. How
-/// many messages there are.
+/// Lets the operation's connection fall silent at every message, each time on another handle.
+/// Returns the number of messages.
 async fn silent_everywhere(
     effect: Effect,
     start: Start,
@@ -147,14 +150,15 @@ impl Bench {
         Way { proxy, db }
     }
 
-    /// A way on which the operation finds what it is to find.
+    /// Opens a way on which the operation finds the connection that it is to find.
     async fn ready(&self, op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>) -> Way {
         let _busy = BUSY.acquire().await.expect("it is never closed");
         let way = self.way().await;
         match self.start {
             Start::Cold => close_the_only_one(&way.db, &way.proxy).await,
             Start::Warm => {
-                // Once on this connection, and then as every later one runs.
+                // The operation runs once for the first time on this connection, and once as every
+                // later one runs.
                 for _ in 0..2 {
                     way.proxy.cut_at(usize::MAX, Place::Before);
                     self.goes_through(&way.db, op).await;
@@ -168,7 +172,7 @@ impl Bench {
         way
     }
 
-    /// Calls until a call succeeds.
+    /// Makes calls until one succeeds.
     async fn goes_through(
         &self,
         db: &Db<Postgres>,
@@ -181,7 +185,7 @@ impl Bench {
         {}
     }
 
-    /// The messages of a call that nothing happens to.
+    /// Returns the messages of a call that is not disturbed.
     async fn uncut(
         &self,
         op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>,
@@ -203,7 +207,8 @@ impl Bench {
         messages
     }
 
-    /// What was not given back, if anything.
+    /// Tries a case until a call has come to its message. Returns what was not given back; `None`
+    /// if everything was.
     async fn silence(
         &self,
         uncut: &[Passed],
@@ -220,7 +225,8 @@ impl Bench {
         panic!("{case:?}: no call came to its message");
     }
 
-    /// `None` if the call did not come to the message.
+    /// Makes one call. Returns `None` if it did not come to its message, and otherwise what was not
+    /// given back.
     async fn silence_on(
         &self,
         way: &Way,
@@ -242,12 +248,12 @@ impl Bench {
         let as_usual = cut.as_ref().is_some_and(|cut| same_kinds(cut, uncut));
         let in_doubt = match (self.effect.doubt(), self.start) {
             (None, _) => false,
-            // A call that was slow may have been given up anywhere.
+            // A call that was slow may have been given up at any message.
             _ if !as_usual => true,
             (Some(doubt), Start::Warm) => {
                 doubt.is_open(uncut, case.number + usize::from(case.place == Place::After))
             }
-            // The call has sent its statement to a connection that was open at last.
+            // The call has sent its statement over a connection that was open in the end.
             (Some(Doubt::Statement), Start::Cold) => {
                 case.number + 1 == uncut.len() && case.place == Place::After
             }
@@ -285,7 +291,7 @@ impl Bench {
     }
 }
 
-/// Whether these are the first of those.
+/// Returns whether `messages` are of the same kinds as the first messages in `of`.
 fn same_kinds(messages: &[Passed], of: &[Passed]) -> bool {
     let kind = |passed: &Passed| (passed.from, passed.message.kind);
     let first = of.iter().take(messages.len());

@@ -15,15 +15,16 @@ use tokio::time::{sleep, timeout};
 const ACCOUNTS: i64 = 8;
 const EACH: i64 = 1_000;
 pub(super) const TASKS: u32 = 24;
-/// As `transfer` has it.
+/// The timeout of `transfer`.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
-/// How long COMMIT may take past that.
+/// How long COMMIT may take after the timeout.
 const GRACE: Duration = Duration::from_secs(5);
-/// For a machine that does something else.
+/// How much longer everything may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
-/// After a failed call, its task does not come back at once.
+/// How long a task waits after a failed call.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A breaker that has opened looks again after some seconds.
+/// How long calls may keep failing after the fault. A breaker that has opened tries again after
+/// some seconds.
 const RECOVERY: Duration = Duration::from_secs(20);
 
 #[derive(Debug, thiserror::Error, DbError)]
@@ -36,14 +37,15 @@ pub(super) enum TransferError {
 
 #[derive(Clone, Copy, Debug)]
 struct Order {
-    /// Its key in the ledger.
+    /// The key of the order in the ledger.
     id: i64,
     from: i64,
     to: i64,
     cents: i64,
 }
 
-/// Not idempotent, and with the ledger entry first: half of it would show.
+/// A transfer is not idempotent, and it writes the ledger entry first, so that half of it would
+/// show.
 #[transactional(timeout = "2s")]
 async fn transfer(tx: &mut Tx<'_, Postgres>, order: Order) -> Result<(), TransferError> {
     let Order {
@@ -56,7 +58,7 @@ async fn transfer(tx: &mut Tx<'_, Postgres>, order: Order) -> Result<(), Transfe
     let entry = entry.bind(id).bind(from).bind(to).bind(cents);
     entry.execute(&mut *tx).await?;
     let mut changes = [(from, -cents), (to, cents)];
-    // In one order always, so that two transfers do not wait for each other.
+    // The order is always the same, so that two transfers do not wait for each other.
     changes.sort_unstable();
     #[dbop::allow(query_in_loop, reason = "two rows, locked in the order of this loop")]
     for (account, change) in changes {
@@ -80,7 +82,7 @@ pub(super) async fn open(url: &str) {
     conn.execute(schema).await.expect("the schema");
 }
 
-/// The ids of orders, by what was said about them.
+/// The ids of orders, by what was reported of them.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) applied: HashSet<i64>,
@@ -91,13 +93,13 @@ pub(super) struct Told {
     slowest: Duration,
 }
 
-/// Counts of all tasks.
+/// The counts over all tasks.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     stop: AtomicBool,
     pub(super) begun: AtomicU64,
     pub(super) applied: AtomicU64,
-    /// At the database.
+    /// How many calls failed at the database.
     pub(super) failed: AtomicU64,
 }
 
@@ -117,7 +119,7 @@ impl Load {
         }
     }
 
-    /// Until so many more transfers as there are tasks have been applied.
+    /// Waits until as many more transfers have been applied as there are tasks.
     pub(super) async fn goes_on(&self) {
         let enough = self.counts.applied.load(SeqCst) + u64::from(TASKS);
         let recovered = timeout(RECOVERY, async {
@@ -176,7 +178,7 @@ async fn work(db: Db<Postgres>, task: u32, seed: u64, counts: Arc<Counts>) -> To
 }
 
 impl Told {
-    /// Whether it failed at the database.
+    /// Records a result. Returns whether the call failed at the database.
     fn hears(&mut self, id: i64, result: Result<(), TransferError>, took: Duration) -> bool {
         self.slowest = self.slowest.max(took);
         let error = match result {
@@ -215,7 +217,7 @@ impl Told {
         true
     }
 
-    /// Compares with what is stored.
+    /// Compares what was reported with what is stored.
     pub(super) async fn is_true(&self, url: &str) {
         let conn = PgConnection::connect(url).await.expect("the server");
         let conn = Mutex::new(conn);
@@ -253,7 +255,7 @@ impl Told {
         assert!(lost.is_empty(), "said to be applied, and are not: {lost:?}");
         let undone = self.rolled_back.intersection(&stored).count();
         assert_eq!(undone, 0, "said to be rolled back, and are not");
-        // An entry cannot be there twice; what it stands for could.
+        // The key prevents a second ledger entry, but not a second effect on the accounts.
         assert_eq!(accounts.into_iter().collect::<HashMap<_, _>>(), expected);
     }
 }

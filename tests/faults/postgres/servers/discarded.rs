@@ -1,4 +1,5 @@
-//! A connection that is given up in the middle of a statement, which goes on without it.
+//! A connection that is given up in the middle of a statement, while the server goes on with the
+//! statement.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -16,12 +17,12 @@ struct Trouble(#[from] dbop::Error);
 
 const NEVER: Duration = Duration::from_secs(30);
 
-/// Sleeps before it touches its row, so that nothing else waits for it.
+/// A statement that sleeps before it locks its row, so that no other statement waits for it.
 const SLOW: &str = "UPDATE last SET attempt = 1 WHERE (SELECT pg_sleep(3)) IS NOT NULL";
-/// Is done before the server looks whether anybody still waits for it.
+/// A statement that ends before the server checks whether its client is still there.
 const BRIEF: &str = "UPDATE last SET attempt = 1 WHERE (SELECT pg_sleep(0.06)) IS NOT NULL";
 
-/// The first run is slow, and writes 1; later ones write their number at once.
+/// Runs `first`, which writes 1, in the first run. Later runs write their own number at once.
 async fn write(
     conn: &mut Conn<'_, Postgres>,
     first: &'static str,
@@ -67,7 +68,7 @@ async fn is_running(watch: &Mutex<PgConnection>, text: &str) -> bool {
     runs.fetch_one(&mut *watch.lock().await).await.unwrap()
 }
 
-/// What is stored when the first statement has ended, however it did.
+/// Returns what is stored once the first statement has ended in any way.
 async fn last(watch: Mutex<PgConnection>, first: &str) -> i64 {
     eventually("the abandoned statement has ended", async || {
         !is_running(&watch, first).await
@@ -115,7 +116,7 @@ async fn a_statement_that_was_given_up_at_the_deadline_does_not_land_after_the_n
     );
 }
 
-/// The next attempt finds another connection open, and begins while the first one still runs.
+/// The next attempt finds another open connection, and begins while the first statement still runs.
 #[tokio::test]
 async fn a_brief_statement_whose_connection_was_cut_does_not_land_after_the_next_attempt() {
     let (fresh, watch) = open().await;

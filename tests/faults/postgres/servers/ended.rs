@@ -1,5 +1,5 @@
-//! What a call sees of a server that is stopped at once: no error of the server's, only the end of
-//! the connection.
+//! What a call sees of a server that is stopped at once: no error message, only the end of the
+//! connection.
 
 use std::io::ErrorKind;
 
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::Site;
 use super::bank::TransferError as Trouble;
 
-/// How a statement failed.
+/// The I/O error with which a statement failed; `None` if it failed with another error.
 type Seen = std::sync::Mutex<Option<ErrorKind>>;
 
 fn io_kind(error: &sqlx::Error) -> Option<ErrorKind> {
@@ -43,14 +43,14 @@ async fn slow_at_commit(tx: &mut Tx<'_, Postgres>) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Its rows are checked when their transaction commits, for a long time.
+/// A table whose rows are checked when their transaction commits, which takes a long time.
 const SLOW_AT_COMMIT: &str = "CREATE TABLE slow (id BIGINT);
     CREATE FUNCTION sleep() RETURNS TRIGGER LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_sleep(1000); RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sleep()";
 
-/// Stops the server when somebody runs this statement.
+/// Stops the server once somebody runs this statement.
 async fn stop_in(site: &mut Site, text: &str) {
     let watch = Mutex::new(site.outside().await);
     eventually("the statement runs", async || {
@@ -121,8 +121,8 @@ async fn a_server_stopped_in_commit_leaves_it_unknown() {
     assert_eq!(rows.fetch_one(&mut outside).await.unwrap(), 0);
 }
 
-/// Why an unknown outcome is not settled by asking the server for the transaction's status: after a
-/// crash, identifiers that had not reached the disk are given out again.
+/// Shows why dbop does not ask the server for the status of a transaction whose outcome is unknown:
+/// after a crash, identifiers that had not reached the disk are used again.
 #[tokio::test]
 async fn postgres_says_committed_of_a_transaction_that_a_crash_has_undone() {
     let mut site = Site::open(&["wal_writer_delay=10000"]).await;

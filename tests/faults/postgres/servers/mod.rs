@@ -1,5 +1,5 @@
 //! A server that fails under load: no money appears or is lost, every answer is true, no call
-//! outlasts its deadline, and afterwards everything goes on.
+//! outlasts its deadline, and afterwards everything works again.
 
 mod bank;
 mod discarded;
@@ -18,10 +18,10 @@ use tokio::time::sleep;
 
 use bank::{Load, TASKS, TIMEOUT, Told};
 
-/// Two loads at once would be slow for no reason of their own.
+/// Lets one of these tests run at a time, because two loads at once would slow each other down.
 pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// For a fault that is not felt each time.
+/// How long to wait for a fault that calls do not notice every time.
 fn patience() -> Duration {
     while_it_lasts() + Duration::from_secs(30)
 }
@@ -31,7 +31,7 @@ fn while_it_lasts() -> Duration {
     setting("DBOP_TEST_SOAK_SECONDS").map_or(Duration::from_millis(1500), Duration::from_secs)
 }
 
-/// A server of the test's own, and a bank on it.
+/// A server of the test's own, with a bank on it.
 struct Site {
     cluster: Cluster,
     _only_one: MutexGuard<'static, ()>,
@@ -57,7 +57,7 @@ impl Site {
         conn.expect("the server takes another connection")
     }
 
-    /// A handle to it by way of `url`, and the load on that.
+    /// Opens a handle to the server by way of `url`, and starts a load on it.
     async fn load(&self, url: &str) -> (Db<Postgres>, Load) {
         self.load_with(url, |builder| builder).await
     }
@@ -74,7 +74,7 @@ impl Site {
         (db, load)
     }
 
-    /// The fault is over.
+    /// Checks that calls succeed again after the fault, and that everything reported is true.
     async fn recovers(&self, db: Db<Postgres>, load: Load) -> Told {
         load.goes_on().await;
         let told = load.ends().await;
@@ -84,7 +84,7 @@ impl Site {
     }
 }
 
-/// The process of a session that is in a transaction.
+/// Selects the process ID of a session that is in a transaction.
 const SOMEBODY_BUSY: &str = "SELECT pid FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
     AND state IN ('active', 'idle in transaction') ORDER BY random() LIMIT 1";
@@ -131,7 +131,8 @@ async fn a_killed_session_takes_all_down_and_what_was_said_still_holds() {
     while begun.elapsed() < while_it_lasts() {
         let mut outside = site.outside().await;
         signal("KILL", &somebody_busy(&mut outside).await);
-        // Every session is ended with it, and the server goes on when it has recovered.
+        // The server ends every session together with the killed one, and accepts connections again
+        // once it has recovered.
         while outside.execute("SELECT 1").await.is_ok() {
             sleep(Duration::from_millis(1)).await;
         }
@@ -182,7 +183,7 @@ async fn a_server_that_is_away_is_not_asked_more_often_than_the_budget_allows() 
     let mut site = Site::open(&[]).await;
     let proxy = Proxy::before(site.url()).await;
     let configure = |builder: Builder<Postgres>| {
-        // It would ask even less.
+        // With a breaker, the handle would ask the server even less often.
         builder.retry_budget(0.0, f64::from(A_SECOND)).breaker(None)
     };
     let (db, load) = site.load_with(&proxy.url, configure).await;
@@ -195,8 +196,9 @@ async fn a_server_that_is_away_is_not_asked_more_often_than_the_budget_allows() 
         (now.0 - calls, now.1 - connections)
     };
     let seconds = begun.elapsed().as_secs() + 1;
-    // One for each call, those under way included; what the budget holds, which is ten seconds'
-    // worth, and gets; and a question a second about why there is no connection.
+    // The calls may open one connection each, those under way included. The budget allows for the
+    // ten seconds' worth that it holds and what it is given meanwhile. In addition, the server is
+    // asked once a second why there is no connection.
     let retries = u64::from(A_SECOND) * (10 + seconds);
     let most = calls + u64::from(TASKS) + retries + seconds;
     println!("{calls} calls opened {connections} connections, {most} allowed");
@@ -215,13 +217,14 @@ async fn a_session_that_stands_still_holds_up_no_call_past_its_deadline() {
     let (db, load) = site.load(site.url()).await;
     let mut outside = site.outside().await;
     let begun = Instant::now();
-    // One that has just committed stands in nobody's way.
+    // A session that has just committed is in nobody's way, so a single stop may go unnoticed.
     let noticed = || load.counts.failed.load(SeqCst) > 0;
     while begun.elapsed() < while_it_lasts() || !noticed() {
         assert!(begun.elapsed() < patience(), "nobody noticed");
         let somebody = somebody_busy(&mut outside).await;
         signal("STOP", &somebody);
-        // It holds row locks, and perhaps locks of the server itself: everybody may be held up.
+        // The session holds row locks, and perhaps locks of the server itself, so every call may be
+        // held up.
         sleep(TIMEOUT + TIMEOUT / 4).await;
         signal("CONT", &somebody);
         load.goes_on().await;
@@ -232,7 +235,7 @@ async fn a_session_that_stands_still_holds_up_no_call_past_its_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pool_larger_than_the_server_allows_works_with_what_there_is_and_later_grows() {
     let site = Site::open(&["max_connections=10"]).await;
-    // Others leave two, and the load's pool has room for eight.
+    // The other sessions leave two connections free, and the load's pool has room for eight.
     let mut others = Vec::new();
     while others.len() < 8 {
         others.push(site.outside().await);
@@ -241,7 +244,7 @@ async fn a_pool_larger_than_the_server_allows_works_with_what_there_is_and_later
     sleep(while_it_lasts()).await;
     drop(others);
     let told = site.recovers(db, load).await;
-    // The two that it has work.
+    // The two connections of the pool work, so the breaker never opens.
     assert_eq!(told.failures.get("circuit_open"), None, "{told:?}");
     assert!(site.cluster.log().contains("too many clients"));
 }

@@ -19,9 +19,9 @@ use super::super::cuts::operations::{
 };
 
 pub(super) const TASKS: u64 = 16;
-/// Longer than a call has, and then `COMMIT`, on a machine that does something else as well.
+/// Longer than a call and then its `COMMIT` may take on a busy machine.
 const NEVER: Duration = Duration::from_secs(30);
-/// How often one call with a key is made again when its effect is not known.
+/// How often a call with a key is repeated while its effect is not known.
 const REPEATS: u32 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,20 +63,20 @@ impl Sort {
     }
 }
 
-/// What is known of a call.
+/// What is known of the outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Heard {
     Ok,
     RolledBack,
     Unknown,
-    /// Its caller went away.
+    /// The caller went away.
     Dropped,
 }
 
 /// What all tasks were told.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// By key, of what writes.
+    /// What was heard of each call that writes, by its key.
     heard: HashMap<i64, Heard>,
     counts: BTreeMap<Heard, u64>,
     /// How often calls failed, by the name of the kind.
@@ -94,7 +94,7 @@ impl Told {
         }
     }
 
-    /// One call has ended so, or was dropped.
+    /// Records how a call has ended. `None`: it was dropped.
     fn hears(&mut self, told: Option<Result<(), Trouble>>) -> Heard {
         let heard = match told {
             None => Heard::Dropped,
@@ -126,7 +126,7 @@ impl Told {
         self.counts.get(&Heard::Ok).copied().unwrap_or_default()
     }
 
-    /// What is stored and contradicts what was said.
+    /// Returns everything that is stored and contradicts what was reported.
     pub(super) async fn wrong(&self, outside: &mut PgConnection) -> Vec<String> {
         let stored = "SELECT key, sum(effect)::bigint, sum(counted)::bigint FROM (
                 SELECT key, 1 AS effect, 0 AS counted FROM effects
@@ -177,10 +177,10 @@ pub(super) struct Load {
 #[derive(Debug)]
 struct Shared {
     stop: AtomicBool,
-    /// Counts calls that have ended.
+    /// How many calls have ended.
     ended: AtomicU64,
     next_key: AtomicI64,
-    /// Some callers go away.
+    /// Whether some callers go away.
     cancels: bool,
 }
 
@@ -247,7 +247,7 @@ impl Worker {
         self.told
     }
 
-    /// What a key is for: who does not know whether the call had its effect makes it again.
+    /// Repeats a call while its effect is not known, which the key makes safe.
     async fn asks_again(&mut self, mut heard: Heard, key: i64) -> Heard {
         for _ in 0..REPEATS {
             if matches!(heard, Heard::Ok | Heard::RolledBack) {

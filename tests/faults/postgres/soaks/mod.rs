@@ -1,8 +1,9 @@
-//! Every sort of call while connections fail in one way, for as long as one likes: every answer is
-//! true, nothing is applied twice or by half, nothing is left behind, and the breaker never refuses
-//! a call, because the server is up all the time.
+//! Calls of every sort while connections keep failing in one way, for as long as one likes. Every
+//! answer is true, nothing is applied twice or by half, and nothing is left behind. The breaker
+//! never refuses a call, because the server is up all the time.
 //!
-//! `DBOP_TEST_SOAK_SECONDS` says for how long, and `DBOP_TEST_SEED` where the random numbers begin.
+//! `DBOP_TEST_SOAK_SECONDS` sets how long this takes, and `DBOP_TEST_SEED` seeds the random
+//! numbers.
 
 mod load;
 
@@ -19,14 +20,14 @@ use super::servers::ONE_AT_A_TIME;
 use super::slots::{LONG_IDLE, all_can_be_used};
 use load::{Load, TASKS};
 
-/// Connections of each of the two pools.
+/// How many connections each of the two pools has.
 const SIZE: u32 = 12;
-/// What a call has, so that a silent connection is noticed soon.
+/// The deadline of a call, which is short so that a silent connection is noticed soon.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// More messages than one call takes, so that a connection can fail at any of them.
+/// More messages than a call takes, so that a connection can fail at any of them.
 const MESSAGES: usize = 300;
 
-/// What happens while calls run.
+/// A fault that happens while calls run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// A connection is cut at a random message.
@@ -75,7 +76,7 @@ async fn soak(what: &str, faults: &[Fault]) {
         begun.elapsed()
     );
 
-    // However many sessions there are: that is looked at below.
+    // The number of sessions does not matter here; it is checked below.
     site.is_quiet(u32::MAX).await;
     let wrong = told.wrong(&mut site.outside).await;
     println!(
@@ -91,7 +92,7 @@ async fn soak(what: &str, faults: &[Fault]) {
     assert!(told.succeeded() > 0, "{what}: {told}");
     let only_callers = faults == [Fault::Cancellation];
     assert!(injected > 0 || only_callers, "{what}: nothing has happened");
-    // What idles in silence is tried after that.
+    // Silent connections that are idle for longer than this are tried before they are used.
     sleep(LONG_IDLE).await;
     all_can_be_used(&db, usize::try_from(SIZE).expect("small")).await;
     site.proxy.let_server_notice();
@@ -103,16 +104,18 @@ async fn soak(what: &str, faults: &[Fault]) {
 }
 
 impl Site {
-    /// How many connections have failed.
+    /// Injects faults for this time. Returns how many connections have failed.
     async fn injects(&mut self, faults: &[Fault], time: Duration) -> u64 {
         let mut injected = 0;
         let begun = Instant::now();
         let mut next_silence = begun;
         while begun.elapsed() < time {
-            // They are kept for whoever asks for them, which nobody does here.
+            // The proxy keeps what was sent until somebody asks for it, which no other code does
+            // here.
             drop(self.proxy.take_sent());
             if faults.contains(&Fault::Silence) && next_silence <= Instant::now() {
-                // Few at a time: each takes a slot until it is given up.
+                // Few connections fall silent at a time, because each of them takes a slot until it
+                // is given up.
                 next_silence = Instant::now() + Duration::from_millis(self.random.u64(200..600));
                 self.proxy.let_server_notice();
                 let silence = match self.random.bool() {
@@ -136,7 +139,8 @@ impl Site {
         injected
     }
 
-    /// Whether a connection came to the message in time.
+    /// Makes a connection fail at a random message. Returns whether a connection came to that
+    /// message in time.
     async fn one_fails(&mut self, failure: Failure) -> bool {
         let place = match self.random.bool() {
             true => Place::Before,
@@ -151,7 +155,7 @@ impl Site {
         self.proxy.was_cut().is_some()
     }
 
-    /// Ends so many sessions of the load, whatever they do.
+    /// Ends up to `most` sessions of the load, whatever they are doing. Returns how many.
     async fn terminate(&mut self, most: i64) -> u64 {
         let pids = "SELECT pid FROM pg_stat_activity
             WHERE datname = current_database() AND usename = 'hasty'
@@ -166,8 +170,8 @@ impl Site {
         pids.len() as u64
     }
 
-    /// Seen from outside, no transaction is open, no lock is held, and there are at most so many
-    /// sessions.
+    /// Checks from outside that no transaction is open, no lock is held, and there are at most
+    /// `most` sessions.
     async fn is_quiet(&mut self, most: u32) {
         let begun = Instant::now();
         while let Some(still) = ask_whether_quiet(&mut self.outside, most).await {
@@ -177,7 +181,7 @@ impl Site {
     }
 }
 
-/// One soak for each row.
+/// Makes a soak of each row.
 macro_rules! soaks {
     ($($name:ident: $what:literal, $faults:expr;)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
