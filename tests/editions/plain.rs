@@ -1,4 +1,4 @@
-//! Plain functions, as both older editions have them.
+//! Plain functions that both older editions compile.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -87,7 +87,8 @@ trait Read {
     async fn read(&self, n: Option<i64>) -> Answer;
 }
 
-/// Drops after what it borrows from would be gone, if that was a local of the same block.
+/// A guard that uses, when it is dropped, what it borrows. If that were a local of the same block,
+/// it would be gone by then.
 struct Guard<'a>(&'a mut Option<i64>);
 
 impl Guard<'_> {

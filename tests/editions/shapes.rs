@@ -1,4 +1,5 @@
-//! The shapes both older editions have in common; each crate compiles them by its own rules.
+//! The shapes of functions that both older editions have. Each crate compiles them by its own
+//! rules.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ enum AppError {
 
 type Answer<T = i64> = Result<T, AppError>;
 
-/// Fails the first attempt that asks.
+/// Fails the first attempt of all that pass.
 #[derive(Debug, Default)]
 struct Flaky(AtomicU32);
 

@@ -1,4 +1,4 @@
-//! Patterns and types of arguments. Each function is attempted twice, so every argument is handed
+//! Patterns and types of arguments. Each function makes two attempts, so every argument is handed
 //! out twice.
 
 use std::borrow::Cow;

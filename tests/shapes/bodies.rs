@@ -1,4 +1,4 @@
-//! What may stand in a body: everything.
+//! What a body may contain, which is everything.
 
 use dbop::{Conn, Tx, db_op, transactional};
 use futures_util::TryStreamExt;

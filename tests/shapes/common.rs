@@ -18,7 +18,7 @@ pub(crate) enum AppError {
 
 pub(crate) type Answer<T = i64> = Result<T, AppError>;
 
-/// A database in memory, with an empty table `notes (id, text)`.
+/// Opens a database in memory with an empty table `notes (id, text)`.
 pub(crate) async fn open() -> Db<Sqlite> {
     let db = Db::connect("sqlite::memory:").await.unwrap();
     let schema = "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)";
@@ -26,7 +26,7 @@ pub(crate) async fn open() -> Db<Sqlite> {
     db
 }
 
-/// The database gives back what it is given.
+/// Lets the database return the value it is given.
 pub(crate) async fn echo<'e, E>(executor: E, value: i64) -> Result<i64, sqlx::Error>
 where
     E: Executor<'e, Database = Sqlite>,
@@ -43,13 +43,13 @@ where
     query.bind(text).fetch_one(executor).await
 }
 
-/// How many notes there are, seen from outside of all operations.
+/// Returns how many notes there are, seen from outside all operations.
 pub(crate) async fn notes(db: &Db<Sqlite>) -> i64 {
     let query = sqlx::query_scalar("SELECT COUNT(*) FROM notes");
     query.fetch_one(db.pool()).await.unwrap()
 }
 
-/// Fails the first attempt that asks.
+/// Fails the first attempt of all that pass.
 #[derive(Debug, Default)]
 pub(crate) struct Flaky(AtomicU32);
 

@@ -1,4 +1,4 @@
-//! Every form `#[derive(DbError)]` takes, as the error of an operation.
+//! Every form of `#[derive(DbError)]`, as the error of an operation.
 
 use std::fmt::{Debug, Display};
 
@@ -7,8 +7,8 @@ use sqlx::Sqlite;
 
 use crate::common::{echo, open};
 
-/// Runs an operation with this error: once with success, once into an error of the database, which
-/// `?` converts from both kinds.
+/// Runs operations with this error type. One succeeds, and one ends with an error of the database.
+/// `?` converts dbop's errors in the first and sqlx's in the second. Returns the error.
 macro_rules! runs {
     ($error:ty) => {{
         #[transactional]

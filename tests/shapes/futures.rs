@@ -1,5 +1,5 @@
-//! The futures themselves: `Send` whenever the hand-written one would be, and never more demanding
-//! than it.
+//! The futures of the functions. They are `Send` whenever hand-written ones would be, and never
+//! demand more.
 
 use std::cell::RefCell;
 use std::rc::Rc;

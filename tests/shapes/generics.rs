@@ -128,7 +128,7 @@ async fn an_async_closure_that_takes_the_session() {
     assert_eq!(f(&open().await, step).await.unwrap(), 2);
 }
 
-/// What a function for any database asks of it.
+/// The bound by which a function for any database names what it needs.
 trait Speaks: Backend {}
 impl Speaks for Sqlite {}
 

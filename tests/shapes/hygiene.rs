@@ -1,4 +1,4 @@
-//! Names: generated code meets none of the user's, whatever they are called.
+//! Names: generated code does not collide with the user's names, whatever they are.
 
 use dbop::{Conn, Db, Tx, db_op, transactional};
 use sqlx::Sqlite;
@@ -104,7 +104,7 @@ async fn locals_called_like_generated_ones() {
     assert_eq!(f(&open().await).await.unwrap(), 6);
 }
 
-/// A module in which the prelude means something else.
+/// A module in which the names of the prelude mean something else.
 mod shadowed {
     #![expect(
         dead_code,

@@ -1,4 +1,4 @@
-//! `&mut` arguments that a lint let through: every attempt is lent the same one.
+//! `&mut` arguments that a lint has been told to allow. Every attempt is lent the same value.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
@@ -7,7 +7,7 @@ use sqlx::Sqlite;
 
 use crate::common::{Answer, AppError, Flaky, echo, note, notes, open};
 
-/// Fails the first two attempts that ask.
+/// Fails the first two attempts of all that pass.
 #[derive(Default)]
 struct Twice(AtomicU32);
 

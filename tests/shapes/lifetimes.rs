@@ -1,4 +1,4 @@
-//! Lifetimes: named, elided, bounded, and gone with the session.
+//! Lifetimes: named, elided, bounded, and those that end with the session.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! What the lints let through works as it is written: where an `allow` may stand, and operations
-//! without a finding.
+//! Code that the lints have been told to allow works as it is written: where an `allow` may stand,
+//! and operations without a finding.
 
 use async_trait::async_trait;
 use dbop::{Conn, Db, Tx, db_op, transactional};
@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 
 use crate::common::{Answer, Flaky, echo, note, notes, open};
 
-/// Something that is not the transaction.
+/// Awaits something other than the transaction.
 async fn elsewhere(n: i64) -> i64 {
     yield_now().await;
     n

@@ -1,4 +1,4 @@
-//! Functions that `macro_rules` makes. Its fragments arrive inside invisible groups.
+//! Functions that `macro_rules` generates. Its fragments arrive inside invisible groups.
 
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::Sqlite;

@@ -1,4 +1,4 @@
-//! Functions of every shape, annotated and run. They compile without one warning of pedantic
+//! Functions of every shape, annotated and run. They compile without a single warning of pedantic
 //! clippy.
 #![deny(warnings, clippy::pedantic)]
 

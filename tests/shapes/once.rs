@@ -14,7 +14,7 @@ struct Order {
     lines: Vec<String>,
 }
 
-/// Calls it twice; what it returns both times, and that one note was made.
+/// Makes a call twice. Both calls return the same, and a single note was made.
 macro_rules! twice {
     ($db:expr, $call:expr) => {{
         let before = notes($db).await;

@@ -1,4 +1,4 @@
-//! Every option of the two attributes.
+//! Every option of both attributes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::common::{Answer, AppError, Flaky, echo, note, notes, open};
 
-/// The error an operation failed with on the database's side.
+/// Returns the database's error out of an operation's error.
 fn database(error: AppError) -> dbop::Error {
     match error {
         AppError::Database(error) => error,
@@ -131,7 +131,8 @@ async fn timeout_of_none_outlives_the_default_deadline() {
     let (started, goes_on) = (Notify::new(), Notify::new());
     let late = async {
         started.notified().await;
-        // It begins later, and its deadline passes first: the one connection is taken.
+        // This call begins later, and its deadline passes first, because the only connection is
+        // taken.
         let error = database(has_the_default(&db).await.unwrap_err());
         goes_on.notify_one();
         error.kind()

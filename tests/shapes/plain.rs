@@ -18,7 +18,7 @@ use rusqlite::Connection;
 
 type SqliteDb = BlockingDb<SqliteConnectionManager>;
 
-/// Comes again for a transient failure of the body.
+/// An error of which one kind is transient.
 #[derive(Debug, thiserror::Error, DbError)]
 enum AppError {
     #[error("come again")]
@@ -30,7 +30,7 @@ enum AppError {
 
 type Answer<T = i64> = Result<T, AppError>;
 
-/// Fails the first attempt that asks. Its clones are the same one.
+/// Fails the first attempt of all that pass. Clones share the count.
 #[derive(Clone, Debug, Default)]
 struct Flaky(Arc<AtomicU32>);
 
@@ -47,12 +47,12 @@ impl Flaky {
     }
 }
 
-/// The database gives back what it is given.
+/// Lets the database return the value it is given.
 fn echo(conn: &Connection, value: i64) -> rusqlite::Result<i64> {
     conn.query_row("SELECT ?1", [value], |row| row.get(0))
 }
 
-/// One connection, whose database lives as long as it.
+/// Opens a database that lives as long as its only connection.
 async fn open() -> SqliteDb {
     let db = BlockingDb::builder(SqliteConnectionManager::memory())
         .pool_size(1)

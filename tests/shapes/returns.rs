@@ -1,4 +1,4 @@
-//! What a function returns, and how it says so.
+//! What a function may return, and how its signature may say so.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -76,7 +76,7 @@ async fn errors_of_eyre() {
         };
         Ok(echo(&mut *tx, n).await?)
     }
-    // Without its feature `auto-install`, eyre leaves this to the application.
+    // Without its feature `auto-install`, eyre leaves the hook to the application.
     eyre::set_hook(Box::new(eyre::DefaultHandler::default_with)).unwrap();
     let db = open().await;
     assert_eq!(f(&db, "1").await.unwrap(), 1);
@@ -91,7 +91,8 @@ async fn an_opaque_value() {
         let n = echo(&mut *tx, 3).await?;
         Ok((0..n).map(|n| n * 2))
     }
-    // The value counts as borrowing what was passed as the session: its type names all parameters.
+    // The value counts as borrowing what was passed as the session, because its type captures all
+    // parameters.
     let (db, flaky) = (open().await, Flaky::default());
     let found = f(&db, &flaky).await.unwrap();
     assert_eq!(found.collect::<Vec<_>>(), [0, 2, 4]);

@@ -1,4 +1,4 @@
-//! What callers pass, and functions that need nothing passed.
+//! What callers may pass, and functions to which nothing needs to be passed.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Reads an answer: whether, where and after whom it mentions the company. No database, no waiting.
+//! Reads an answer: whether it mentions the company, where, and after which competitors. Uses no
+//! database and waits for nothing.
 
 use crate::model::{Analysis, CompanyContext, Mention};
 
@@ -27,8 +28,8 @@ pub fn analyze(text: &str, context: &CompanyContext) -> Analysis {
     }
 }
 
-/// Where a name first stands as a word of its own. `clickhouse-local` and `DuckDB's` hold one;
-/// `MySQLite` and `Polarstern` do not.
+/// Finds where a name first stands as a word of its own. `clickhouse-local` and `DuckDB's` contain
+/// such a word; `MySQLite` and `Polarstern` do not. `None` if there is none.
 fn first_mention(text: &[char], name: &str) -> Option<usize> {
     let name = letters(name);
     if name.is_empty() {
@@ -45,7 +46,8 @@ fn first_mention(text: &[char], name: &str) -> Option<usize> {
         })
 }
 
-/// Lower case of any script. Positions are counted in it, so that both names and text have them.
+/// Returns the text in lower case, for any script. Positions are counted in this form, so both
+/// names and texts have to be converted.
 fn letters(text: &str) -> Vec<char> {
     text.chars().flat_map(char::to_lowercase).collect()
 }

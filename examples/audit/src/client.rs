@@ -1,4 +1,4 @@
-//! Who answers the questions: [`Client`], and the recorded answers of this example.
+//! [`Client`]: who answers the questions, and the recorded answers of this example.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -6,13 +6,14 @@ use std::future::Future;
 use crate::model::ProviderResponse;
 
 /// Asks every model of every provider. A real application calls HTTP APIs here, which takes
-/// seconds: the processor waits for it while no transaction is open.
+/// seconds. The processor waits for them while no transaction is open.
 pub trait Client {
-    /// The answers to one question. A model that gives none has `error` set in its response.
+    /// Returns the answers to one question. A model that gives no answer has `error` set in its
+    /// response.
     ///
     /// # Errors
     ///
-    /// Where no answers can be had at all.
+    /// If no answers can be had at all.
     fn answers(
         &self,
         query: &str,
@@ -28,12 +29,12 @@ pub enum ClientError {
     /// The file of answers cannot be read.
     #[error("line {line} of the recorded answers: {reason}")]
     Recording {
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// What is wrong with it.
         reason: String,
     },
-    /// Nobody answers.
+    /// Nobody answers the questions.
     #[error("the providers cannot be reached: {0}")]
     Unreachable(String),
 }
@@ -56,7 +57,7 @@ impl Recorded {
     ///
     /// # Errors
     ///
-    /// A line that is not a response.
+    /// If a line is not a response.
     pub fn load() -> Result<Self, ClientError> {
         Self::parse(include_str!("../data/responses.jsonl"))
     }

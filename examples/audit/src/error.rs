@@ -20,32 +20,32 @@ pub enum AuditError {
         /// The question.
         query_text: String,
     },
-    /// There is no such answer to store an analysis of.
+    /// There is no such answer, so its analysis cannot be stored.
     #[error("response {0} not found")]
     ResponseNotFound(i64),
-    /// A status that cannot follow the present one.
+    /// A status that cannot follow the present status.
     #[error("audit {audit_id} is {from} and cannot become {to}")]
     ForbiddenTransition {
         /// The audit.
         audit_id: i64,
-        /// Its status.
+        /// The present status.
         from: AuditStatus,
-        /// The one it was to get.
+        /// The status that was to follow.
         to: AuditStatus,
     },
     /// A word in the database that this program does not know.
     #[error("`{1}` is no {0}")]
     UnknownWord(&'static str, String),
-    /// A list in the database that is not one.
+    /// A list in the database that cannot be read as a list.
     #[error("a stored list cannot be read: {0}")]
     StoredList(#[from] serde_json::Error),
     /// The providers cannot be asked.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// What the database said to the native half.
+    /// An error of the native half's database.
     #[error(transparent)]
     Database(#[from] dbop::Error),
-    /// What the database said to the sync half.
+    /// An error of the sync half's database.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }

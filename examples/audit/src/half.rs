@@ -1,4 +1,4 @@
-//! [`Half`]: the functions of either half, under one name.
+//! [`Half`]: the functions of both halves, under one name each.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use crate::model::{
 };
 use crate::{native, sync};
 
-/// Which functions process an audit, and the database they do it on. An application has one half,
-/// and calls its functions directly.
+/// The functions that process an audit, and the database on which they do so. An application has
+/// one half, and calls its functions directly.
 #[derive(Clone, Debug)]
 pub enum Half {
-    /// Over sqlx.
+    /// The functions over sqlx.
     Native(Db<Sqlite>),
-    /// Over rusqlite.
+    /// The functions over rusqlite.
     Sync(BlockingDb<SqliteConnectionManager>),
 }
 
@@ -40,7 +40,7 @@ macro_rules! on_either {
                 ///
                 /// # Errors
                 ///
-                /// As the function of that name in [`native`].
+                /// Those of the function of the same name in [`native`].
                 pub async fn $function(
                     &self,
                     $($argument: $Type),*
@@ -56,13 +56,13 @@ macro_rules! on_either {
 }
 
 on_either! {
-    /// Whether somebody has cancelled the audit.
+    /// Returns whether somebody has cancelled the audit.
     fn is_audit_cancelled(audit_id: i64) -> bool;
     /// Gives the audit another status.
     fn update_audit_status(audit_id: i64, status: AuditStatus, error_message: Option<&str>) -> ();
-    /// What the questions about a company are made from.
+    /// Returns what the questions about a company are made from.
     fn company_context(company_id: Option<i64>) -> CompanyContext;
-    /// The questions of the audit.
+    /// Returns the questions of the audit.
     fn generate_queries(audit_id: i64, context: &CompanyContext) -> Vec<AuditQuery>;
     /// Stores the answers to one question.
     fn store_query_responses(
@@ -70,17 +70,17 @@ on_either! {
         query_text: &str,
         responses: &[ProviderResponse]
     ) -> u64;
-    /// The answers that have no analysis.
+    /// Returns the answers that have no analysis.
     fn responses_to_analyze(audit_id: i64) -> Vec<ResponseToAnalyze>;
     /// Approach A: stores one analysis.
     fn store_analysis_result(response_id: i64, analysis: &Analysis) -> ();
     /// Approach B: stores all analyses.
     fn store_all_analyses(analyses: &[AnalyzedResponse]) -> ();
-    /// The stored scores.
+    /// Returns the stored scores.
     fn scores(audit_id: i64) -> Vec<Score>;
     /// Scores the analysed answers.
     fn calculate_scores(audit_id: i64) -> Vec<Score>;
-    /// Says what the scores mean.
+    /// Stores sentences about what the scores mean.
     fn generate_insights(audit_id: i64) -> Vec<Insight>;
     /// Copies the answers to where other programs read them.
     fn migrate_to_final_responses(audit_id: i64) -> u64;

@@ -1,19 +1,19 @@
-//! What the scores say, in sentences. No database, no waiting.
+//! Says in sentences what the scores mean. Uses no database and waits for nothing.
 
 use crate::model::{Insight, Score, Severity};
 
-/// Below this share, hardly anybody meets the company.
+/// Below this share of answers, hardly anybody meets the company.
 const HARDLY_VISIBLE: i64 = 300;
-/// Above this one, nearly everybody does.
+/// Above this share of answers, nearly everybody meets the company.
 const WELL_VISIBLE: i64 = 800;
-/// A difference of shares that is worth a sentence.
+/// A difference between shares that is worth a sentence.
 const NOTABLE: i64 = 50;
-/// Later than this, a mention reads as an afterthought.
+/// Later in an answer than this, a mention reads as an afterthought.
 const LATE: i64 = 400;
-/// Of all mentions; beyond this one, the talk is of others.
+/// Above this share of all mentions, the talk is of others.
 const MANY_COMPETITORS: i64 = 600;
 
-/// The insights that follow from scores, in the order of the scores.
+/// Returns the insights that follow from the scores, in the order of the scores.
 #[must_use]
 pub fn insights(company: &str, scores: &[Score]) -> Vec<Insight> {
     let overall = scores.iter().find(|score| score.provider.is_none());
@@ -82,7 +82,8 @@ fn of_provider(company: &str, score: &Score, overall: &Score) -> Vec<Insight> {
     insights
 }
 
-/// A model that mentions the company more or less often than the provider's model before it.
+/// Compares a model with the provider's model before it, if one mentions the company more often
+/// than the other.
 fn of_model(company: &str, score: &Score, scores: &[Score]) -> Option<Insight> {
     let before = scores
         .iter()
@@ -103,7 +104,7 @@ fn of_model(company: &str, score: &Score, scores: &[Score]) -> Option<Insight> {
     })
 }
 
-/// Per mille as people read it.
+/// Formats per mille as people read it.
 #[must_use]
 pub fn percent(per_mille: i64) -> String {
     format!("{}.{} %", per_mille / 10, per_mille % 10)

@@ -6,7 +6,7 @@ use audit::client::{Client, ClientError, Recorded};
 use audit::half::Half;
 use audit::model::{AuditStatus, ProviderResponse};
 
-/// Answers as recorded; while the last of so many questions is being answered, the audit is
+/// Answers as recorded. While it answers the last of a given number of questions, the audit is
 /// cancelled.
 pub(crate) struct Interrupted<'a> {
     client: &'a Recorded,

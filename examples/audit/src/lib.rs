@@ -1,8 +1,10 @@
-//! An audit of how visible a company is in the answers of language models: questions about it and
-//! its industry are put to several providers, the answers are stored, analysed and scored.
+//! An audit of how visible a company is in the answers of language models. Questions about the
+//! company and its industry are put to several providers. The answers are stored, analysed and
+//! scored.
 //!
-//! It is a conversion of a program that called a blocking database driver from async code and stood
-//! still for that. Its ten database functions are here twice, with the same results:
+//! This example is a conversion of a program that called a blocking database driver from async
+//! code, and stood still because of it. Its ten database functions are here twice, with the same
+//! results:
 //!
 //! | | the functions | are |
 //! |---|---|---|
@@ -11,9 +13,9 @@
 //!
 //! `diff -r src/sync src/native` shows what each way costs.
 //!
-//! Around the halves: [`processor`] is the order of the steps, for which [`half`] gives both halves
-//! one name; [`questions`], [`analysis`] and [`insights`] know no database; [`client`] stands for
-//! the providers; [`report`] shows the scores.
+//! Around the two halves, [`processor`] has the order of the steps, for which [`half`] gives both
+//! halves one name. [`questions`], [`analysis`] and [`insights`] know no database. [`client`]
+//! stands for the providers, and [`report`] shows the scores.
 #![deny(missing_docs)]
 
 pub mod analysis;

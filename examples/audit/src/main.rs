@@ -1,4 +1,4 @@
-//! Audits the visibility of a company with both halves, each interrupted once, and proves that both
+//! Audits the visibility of a company with both halves, interrupts each once, and proves that both
 //! have the same result.
 //!
 //! ```text
@@ -25,7 +25,7 @@ use audit::snapshot::snapshot;
 use clap::Parser;
 use interruption::Interrupted;
 
-/// After how many questions somebody cancels each audit.
+/// The number of questions after which somebody cancels each audit.
 const CANCELLED_AFTER: usize = 20;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -34,13 +34,13 @@ type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The SQLite file to keep the audits in. Without it, a temporary one.
+    /// The SQLite file to keep the audits in. Without this option, a temporary file is used.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
     /// Where to write the chart.
     #[arg(long, value_name = "FILE", default_value = "audit-visibility.svg")]
     report: PathBuf,
-    /// No progress bars.
+    /// Show no progress bars.
     #[arg(long)]
     quiet: bool,
 }
@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Unlike `println!`, this does not panic when whoever reads the output has gone away.
+/// Prints a line. Unlike `println!`, does not panic when the reader of the output has gone away.
 fn say(line: impl fmt::Display) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
@@ -117,7 +117,7 @@ async fn audits(database: &Database, chart: &Path, quiet: bool) -> Fallible<()> 
     Ok(())
 }
 
-/// Processes an audit, is cancelled on the way, and processes it again.
+/// Processes an audit, which is cancelled half-way, and processes it again.
 async fn one_audit(
     database: &Database,
     half: &Half,

@@ -1,4 +1,4 @@
-//! What the functions of both halves take and return.
+//! The arguments and results of the functions of both halves.
 
 use serde::Deserialize;
 
@@ -8,20 +8,20 @@ pub use crate::words::{AuditStatus, Provider, Severity};
 /// An audit that is to be processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
-    /// Its row in `audits`.
+    /// The audit's row in `audits`.
     pub id: i64,
-    /// The company it is about; without one, questions are asked about a default company.
+    /// The company that the audit is about; `None`: questions are asked about a default company.
     pub company_id: Option<i64>,
 }
 
-/// What the questions are made from.
+/// What the questions about a company are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompanyContext {
     /// The company's name.
     pub company: String,
     /// What its industry makes, in the plural.
     pub industry: String,
-    /// Whom it competes with.
+    /// The companies it competes with.
     pub competitors: Vec<String>,
     /// What it is good at.
     pub features: Vec<String>,
@@ -31,7 +31,7 @@ pub struct CompanyContext {
 pub(crate) type CompanyRow = (String, Option<String>, String, String);
 
 impl CompanyContext {
-    /// The industry of a company that names none.
+    /// The industry of a company that does not name its industry.
     pub const DEFAULT_INDUSTRY: &str = "technology products";
 
     pub(crate) fn from_row(row: CompanyRow) -> Result<Self, AuditError> {
@@ -59,33 +59,34 @@ impl Default for CompanyContext {
 /// A question of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// The question.
+    /// The text of the question.
     pub text: String,
-    /// How many answers are stored.
+    /// How many answers to it are stored.
     pub answers: i64,
 }
 
-/// What one model of one provider said to one question.
+/// What one model of one provider answered to one question.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ProviderResponse {
-    /// Who answered.
+    /// The provider that answered.
     pub provider: Provider,
-    /// With which model.
+    /// The model that answered.
     pub model_version: String,
-    /// The answer; there is none where there is an error.
+    /// The answer; `None` if there was an error.
     pub response_text: Option<String>,
-    /// How long it took.
+    /// How many milliseconds the answer took.
     pub response_time_ms: i64,
-    /// How long it is, in the provider's own unit.
+    /// How long the answer is, in the provider's own unit.
     pub tokens_used: i64,
-    /// Whether the provider had it ready.
+    /// Whether the provider had the answer ready.
     pub cache_hit: bool,
-    /// Why this model gave no answer. The others of the same question are stored all the same.
+    /// Why this model gave no answer; `None` if it gave one. The other models' answers to the
+    /// question are stored in any case.
     pub error: Option<String>,
 }
 
 impl ProviderResponse {
-    /// The answer, unless there was an error.
+    /// Returns the answer; `None` if there was an error.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self.error {
@@ -98,23 +99,23 @@ impl ProviderResponse {
 /// A stored answer that has not been analysed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseToAnalyze {
-    /// Its row in `audit_responses`.
+    /// The answer's row in `audit_responses`.
     pub response_id: i64,
-    /// The answer.
+    /// The text of the answer.
     pub response_text: String,
 }
 
 /// What was found in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Analysis {
-    /// The first mention of the company, if there is one.
+    /// The first mention of the company; `None` if there is no mention.
     pub mention: Option<Mention>,
-    /// The competitors that are mentioned, in the order in which they are.
+    /// The competitors that the answer mentions, in the order of their mentions.
     pub competitors: Vec<String>,
 }
 
 impl Analysis {
-    /// The competitors as the database keeps them.
+    /// Returns the competitors in the form in which the database keeps them.
     pub(crate) fn competitors_json(&self) -> Result<String, AuditError> {
         Ok(serde_json::to_string(&self.competitors)?)
     }
@@ -125,16 +126,17 @@ impl Analysis {
 pub struct Mention {
     /// How far into the text, per mille: 0 to 999.
     pub position: i64,
-    /// 1 if it is the first of the company and its competitors to be mentioned.
+    /// 1 if the company is mentioned before all of its competitors, 2 if one is mentioned before
+    /// it, and so on.
     pub rank: i64,
 }
 
-/// An analysis and the answer it is of.
+/// An analysis, and the answer to which it belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalyzedResponse {
-    /// The row in `audit_responses`.
+    /// The answer's row in `audit_responses`.
     pub response_id: i64,
-    /// What was found there.
+    /// What was found in the answer.
     pub analysis: Analysis,
 }
 
@@ -142,19 +144,20 @@ pub struct AnalyzedResponse {
 /// mille, rounded down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Score {
-    /// Whose answers; `None`: everybody's.
+    /// The provider whose answers are scored; `None`: all providers.
     pub provider: Option<Provider>,
-    /// Of which model; `None`: of all.
+    /// The model whose answers are scored; `None`: all models.
     pub model_version: Option<String>,
     /// How many answers there are.
     pub answers: i64,
-    /// How many of them mention the company.
+    /// How many of the answers mention the company.
     pub mentions: i64,
     /// The share of answers that mention the company.
     pub visibility: i64,
-    /// Where the company is first mentioned, on average over the answers that do.
+    /// Where the company is first mentioned, on average over the answers that mention it; `None` if
+    /// no answer does.
     pub average_position: Option<i64>,
-    /// Counting each product once an answer: the share of mentions that are competitors'.
+    /// The share of mentions that are competitors'. Each product counts once for each answer.
     pub competitor_share: i64,
 }
 
@@ -183,7 +186,7 @@ impl Score {
         })
     }
 
-    /// Whose score it is, in one word.
+    /// Returns whose score this is, in one word.
     #[must_use]
     pub fn name(&self) -> &str {
         match (&self.model_version, self.provider) {
@@ -197,19 +200,19 @@ impl Score {
 /// A sentence about the scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Insight {
-    /// How much it matters.
+    /// How much the sentence matters.
     pub severity: Severity,
-    /// The sentence.
+    /// The text of the sentence.
     pub text: String,
 }
 
-/// What the end of an audit wrote.
+/// What was written when an audit ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalAudit {
     /// How many answers were added to `final_responses`.
     pub migrated: u64,
     /// The scores, the overall one first.
     pub scores: Vec<Score>,
-    /// What they say.
+    /// The sentences about the scores.
     pub insights: Vec<Insight>,
 }

@@ -1,7 +1,7 @@
 //! The processor: takes an audit from its questions to its scores, with either half.
 //!
-//! It reads, then asks the providers or analyses, then writes: what takes long happens while no
-//! transaction is open.
+//! It reads, then asks the providers or analyses, and then writes. Whatever takes long happens
+//! while no transaction is open.
 
 use crate::analysis::analyze;
 use crate::client::Client;
@@ -10,52 +10,53 @@ use crate::half::Half;
 use crate::model::{AnalyzedResponse, Audit, AuditQuery, AuditStatus, CompanyContext, FinalAudit};
 use crate::progress::Progress;
 
-/// How analyses are stored.
+/// The way in which analyses are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Approach {
-    /// A: each in a transaction of its own.
+    /// Approach A: each analysis in a transaction of its own.
     OneByOne,
-    /// B: all in one transaction.
+    /// Approach B: all analyses in one transaction.
     Batch,
 }
 
 /// How the processing of an audit ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// All is done.
+    /// The audit is completed.
     Completed(FinalAudit),
     /// Somebody has cancelled the audit. What was stored stays, and [`Processor::run`] goes on from
     /// there.
     Cancelled,
 }
 
-/// What processes audits.
+/// Processes audits.
 #[derive(Clone, Copy, Debug)]
 pub struct Processor<'a, C, P> {
     /// The database functions.
     pub half: &'a Half,
-    /// Who answers the questions.
+    /// The client that answers the questions.
     pub client: &'a C,
-    /// Who hears how far it is.
+    /// The listener that is told how far the audit is.
     pub progress: &'a P,
     /// How analyses are stored.
     pub approach: Approach,
 }
 
 impl<C: Client, P: Progress> Processor<'_, C, P> {
-    /// Does what is missing of an audit: all of a new one, the rest of a cancelled or failed one.
+    /// Does what is missing of an audit: everything for a new audit, the rest for a cancelled or
+    /// failed one.
     ///
     /// # Errors
     ///
-    /// The audit is completed, being processed, or not there. Any other error leaves it `failed`
-    /// with the error as its message, and with what was stored until then.
+    /// If the audit is completed, being processed, or not there. Any other error leaves the audit
+    /// `failed`, with the error as its message and with what was stored until then.
     pub async fn run(&self, audit: Audit) -> Result<Ended, AuditError> {
         let status = AuditStatus::Processing;
         self.half
             .update_audit_status(audit.id, status, None)
             .await?;
         match self.process(audit).await {
-            // It was cancelled after the last look.
+            // The audit was cancelled after the processor last looked.
             Err(AuditError::ForbiddenTransition {
                 from: AuditStatus::Cancelled,
                 ..
@@ -63,7 +64,7 @@ impl<C: Client, P: Progress> Processor<'_, C, P> {
             Err(error) => {
                 let message = error.to_string();
                 let status = AuditStatus::Failed;
-                // Whether or not that can be written down, this error is what the caller asked for.
+                // The caller gets this error even if it cannot be written down.
                 let _ = self
                     .half
                     .update_audit_status(audit.id, status, Some(&message))
@@ -87,7 +88,8 @@ impl<C: Client, P: Progress> Processor<'_, C, P> {
         Ok(Ended::Completed(self.half.finalize_audit(audit.id).await?))
     }
 
-    /// Asks what has no answers yet, until all have or somebody cancels the audit.
+    /// Asks the questions that have no answers yet, until all have answers or somebody cancels the
+    /// audit.
     async fn execute_queries(
         &self,
         audit_id: i64,

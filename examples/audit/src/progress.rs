@@ -1,18 +1,18 @@
-//! How far an audit is: [`Progress`], as a bar and as nothing.
+//! [`Progress`]: how far an audit is, as a bar or not shown.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Hears of the questions of an audit.
+/// A listener that is told which questions of an audit have answers.
 pub trait Progress {
-    /// Of `total` questions, `answered` have answers from an earlier run.
+    /// Begins: of `total` questions, `answered` have answers from an earlier run.
     fn begins(&self, answered: u64, total: u64);
-    /// One more has answers now.
+    /// Counts one more question that now has answers.
     fn answered(&self);
-    /// No more will be asked.
+    /// Ends: no more questions will be asked.
     fn ends(&self);
 }
 
-/// Says nothing.
+/// A listener that shows nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -22,12 +22,12 @@ impl Progress for Silent {
     fn ends(&self) {}
 }
 
-/// A bar on the terminal; where standard error is none, it says nothing.
+/// A bar on the terminal. It shows nothing if standard error is not a terminal.
 #[derive(Clone, Debug)]
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar with a word in front of it.
+    /// Returns a bar with a word in front of it.
     #[must_use]
     pub fn new(name: String) -> Self {
         let style = ProgressStyle::with_template("{prefix:>8} [{bar:45}] {pos} of {len} questions");

@@ -2,7 +2,7 @@
 
 use crate::model::CompanyContext;
 
-/// What is asked about the industry.
+/// The questions about the industry.
 const INDUSTRY: [&str; 14] = [
     "What are the best {industry} today?",
     "Which {industry} are free to use?",
@@ -20,7 +20,7 @@ const INDUSTRY: [&str; 14] = [
     "Which {industry} are used in universities?",
 ];
 
-/// All questions about a company, in the order in which they are asked.
+/// Returns all questions about a company, in the order in which they are asked.
 #[must_use]
 pub fn questions(context: &CompanyContext) -> Vec<String> {
     let CompanyContext {

@@ -1,4 +1,4 @@
-//! The scores as a table for the terminal and as a chart in an SVG file.
+//! Shows the scores: as a table for the terminal, and as a chart in an SVG file.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::insights::percent;
 use crate::model::{Provider, Score};
 
-/// The scores, one a line.
+/// Returns the scores as a table, one score in each line.
 #[must_use]
 pub fn table(scores: &[Score]) -> Table {
     let mut table = Table::new();
@@ -24,7 +24,7 @@ pub fn table(scores: &[Score]) -> Table {
         "competitors' share",
     ]);
     for score in scores {
-        // Models stand under their providers.
+        // Models stand below their provider.
         let indent = if score.model_version.is_some() {
             "  "
         } else {
@@ -49,17 +49,18 @@ pub fn table(scores: &[Score]) -> Table {
 
 const SIZE: (u32, u32) = (860, 480);
 const FONT: &str = "sans-serif";
-/// The bars of a provider's first model version, its second, and so on, and the text on them.
+/// The colours of the bars and of the text on them: for a provider's first model version, its
+/// second, and so on.
 const COLORS: [(RGBColor, RGBColor); 4] = [
     (RGBColor(148, 178, 214), BLACK),
     (RGBColor(31, 78, 140), WHITE),
     (RGBColor(240, 180, 110), BLACK),
     (RGBColor(150, 84, 18), WHITE),
 ];
-/// How much of the room between two providers their bars take.
+/// How much of the width between two providers their bars take.
 const GROUP: f64 = 0.7;
 
-/// What drawing can fail with.
+/// Any error that drawing can return.
 type Drawn = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -67,7 +68,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 ///
 /// # Errors
 ///
-/// The file cannot be written.
+/// If the file cannot be written.
 pub fn chart(file: &Path, company: &str, scores: &[Score]) -> Drawn {
     let groups: Vec<(Provider, Vec<&Score>)> = Provider::ALL
         .iter()
@@ -150,7 +151,7 @@ fn bars(area: &Area<'_>, groups: &[(Provider, Vec<&Score>)], models: usize) -> D
     Ok(())
 }
 
-/// The axis is one of numbers, of which only the whole ones are a provider's place.
+/// The axis has numbers, and only the whole numbers are places of providers.
 fn provider_at(groups: &[(Provider, Vec<&Score>)], at: f64) -> String {
     let place = groups
         .iter()

@@ -1,4 +1,4 @@
-//! What has to be there before an audit: the tables, the company, and the audit's own row.
+//! Prepares what an audit needs: the tables, the company, and the audit's own row.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ use crate::error::AuditError;
 use crate::half::Half;
 use crate::model::{Audit, CompanyContext};
 
-/// One SQLite file, opened for both halves.
+/// A SQLite file, opened for both halves.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// For the native half, and for everything that is not part of a half.
+    /// The handle for the native half, and for everything that is not part of a half.
     pub db: Db<Sqlite>,
-    /// For the sync half.
+    /// The handle for the sync half.
     pub blocking: BlockingDb<SqliteConnectionManager>,
 }
 
 impl Database {
-    /// Opens the file, which is made if it is not there, and makes the tables that are missing.
+    /// Opens the file, and creates it and its tables if they are missing.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, or is of another program.
+    /// If the file cannot be opened, or belongs to another program.
     pub async fn open(file: &Path) -> Result<Self, AuditError> {
         let path = file
             .display()
@@ -41,7 +41,7 @@ impl Database {
         Ok(Self { db, blocking })
     }
 
-    /// The sync half first, then the native one.
+    /// Returns both halves: the sync half first, then the native one.
     #[must_use]
     pub fn halves(&self) -> [Half; 2] {
         [
@@ -50,7 +50,8 @@ impl Database {
         ]
     }
 
-    /// Closes the connections of the native half; those of the sync half close when dropped.
+    /// Closes the connections of the native half. Those of the sync half close when they are
+    /// dropped.
     pub async fn close(self) {
         self.db.close().await;
     }
@@ -77,12 +78,12 @@ pub fn example_company() -> CompanyContext {
     }
 }
 
-/// Stores a company, its competitors and its features, as far as they are not there, and returns
-/// its row in `companies`.
+/// Stores a company, its competitors and its features, unless they are already there. Returns the
+/// company's row in `companies`.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[transactional]
 pub async fn add_company(
     tx: &mut Tx<'_, Sqlite>,
@@ -122,7 +123,7 @@ pub async fn add_company(
 ///
 /// # Errors
 ///
-/// There is no such company; or the database's own.
+/// If there is no such company, or the database fails.
 #[transactional]
 pub async fn create_audit(
     tx: &mut Tx<'_, Sqlite>,

@@ -1,4 +1,4 @@
-//! [`Snapshot`]: all that is stored of an audit, to compare two audits row by row.
+//! [`Snapshot`]: everything that is stored of an audit, to compare two audits row by row.
 
 use dbop::{Conn, db_op};
 use sqlx::Sqlite;
@@ -11,11 +11,11 @@ pub struct Snapshot {
     rows: Vec<(String, String)>,
 }
 
-/// Reads all that is stored of an audit.
+/// Reads everything that is stored of an audit.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[db_op(read_only)]
 pub async fn snapshot(conn: &mut Conn<'_, Sqlite>, audit_id: i64) -> Result<Snapshot, AuditError> {
     let rows: Vec<(i64, String, String)> = sqlx::query_as(include_str!("statements/snapshot.sql"))
@@ -31,7 +31,7 @@ pub async fn snapshot(conn: &mut Conn<'_, Sqlite>, audit_id: i64) -> Result<Snap
 }
 
 impl Snapshot {
-    /// The rows of a table.
+    /// Returns the rows of a table.
     pub fn rows(&self, table: &str) -> impl Iterator<Item = &str> {
         self.rows
             .iter()
@@ -39,13 +39,13 @@ impl Snapshot {
             .map(|(_, line)| line.as_str())
     }
 
-    /// How many rows a table has.
+    /// Returns how many rows a table has.
     #[must_use]
     pub fn count(&self, table: &str) -> usize {
         self.rows(table).count()
     }
 
-    /// The first row that is not the same in both.
+    /// Returns the first row that is not the same in both snapshots; `None` if all are the same.
     #[must_use]
     pub fn difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         let same = self

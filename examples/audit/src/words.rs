@@ -21,10 +21,10 @@ macro_rules! words {
         }
 
         impl $Type {
-            /// All of them, in their order.
+            /// All values, in their order.
             pub const ALL: &[Self] = &[$(Self::$Value),+];
 
-            /// The word in the database.
+            /// Returns the word in the database.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -53,24 +53,25 @@ macro_rules! words {
 }
 
 words! {
-    /// Where an audit stands.
+    /// The status of an audit.
     AuditStatus {
-        /// Nobody has begun.
+        /// Nobody has begun to process it.
         Pending = "pending",
-        /// Somebody is at it, or was when the process ended.
+        /// Somebody is processing it, or was when the process ended.
         Processing = "processing",
-        /// All of it is in `final_responses`.
+        /// All of its answers are in `final_responses`.
         Completed = "completed",
-        /// Somebody has stopped it; what is stored stays.
+        /// Somebody has stopped it. What is stored stays.
         Cancelled = "cancelled",
-        /// An error has stopped it; what is stored stays.
+        /// An error has stopped it. What is stored stays.
         Failed = "failed",
     }
 }
 
 impl AuditStatus {
-    /// Cancelled and failed audits can be processed again; a completed one is final. A process that
-    /// was killed leaves `processing` behind: cancel the audit to have it processed again.
+    /// Returns whether an audit may go from this status to `next`. Cancelled and failed audits can
+    /// be processed again; a completed audit is final. A killed process leaves `processing` behind;
+    /// cancel the audit to have it processed again.
     #[must_use]
     pub const fn can_become(self, next: Self) -> bool {
         match self {
@@ -83,7 +84,8 @@ impl AuditStatus {
 }
 
 words! {
-    /// Who answers. The names are made up; `data/README.md` says who wrote the answers.
+    /// The provider of an answer. The names are made up; `data/README.md` says who wrote the
+    /// answers.
     Provider {
         /// Its models are `alder-1` and `alder-2`.
         Alder = "alder",

@@ -1,4 +1,4 @@
-//! How late a task runs that wants to run every millisecond.
+//! Measures how late a task runs that wants to run every millisecond.
 
 use std::time::{Duration, Instant};
 
@@ -8,27 +8,27 @@ use tokio::task::JoinHandle;
 
 const EVERY: Duration = Duration::from_millis(1);
 
-/// A task that measures until it is stopped.
+/// A task that measures its own lateness until it is stopped.
 pub(crate) struct Ticker {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Lateness>,
 }
 
-/// By how much each tick was late, the least first.
+/// The lateness of each tick, in ascending order.
 #[derive(Debug)]
 pub(crate) struct Lateness(Vec<Duration>);
 
 impl Ticker {
-    /// Starts one on the current runtime.
+    /// Starts a ticker on the current runtime.
     pub(crate) fn start() -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(measure(stopped));
         Self { stop, task }
     }
 
-    /// What it has measured.
+    /// Stops the ticker, and returns what it has measured.
     pub(crate) async fn stop(self) -> Lateness {
-        // If it has gone already, that is told by its task.
+        // If the task has already ended, awaiting it below reports why.
         let _ = self.stop.send(());
         self.task.await.expect("the ticker does not panic")
     }
@@ -46,12 +46,12 @@ async fn measure(mut stopped: oneshot::Receiver<()>) -> Lateness {
 }
 
 impl Lateness {
-    /// How often the task has run.
+    /// Returns how often the task has run.
     pub(crate) fn ticks(&self) -> usize {
         self.0.len()
     }
 
-    /// The lateness that this share of the ticks did not exceed.
+    /// Returns the lateness that this share of the ticks did not exceed.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         let last = self.0.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
@@ -59,7 +59,7 @@ impl Lateness {
     }
 }
 
-/// An event loop of one thread, and the usual kind, as small as it gets.
+/// Returns an event loop of one thread, and a usual one, with only two threads.
 pub(crate) fn event_loops() -> [Runtime; 2] {
     let start = |mut builder: Builder| {
         let runtime = builder.enable_all().build();
@@ -70,7 +70,7 @@ pub(crate) fn event_loops() -> [Runtime; 2] {
     [start(Builder::new_current_thread()), start(two_threads)]
 }
 
-/// Runs the work while a ticker measures.
+/// Runs the work while a ticker measures. Returns the lateness, and how long the work took.
 pub(crate) fn measured(
     runtime: &Runtime,
     work: impl Future<Output = ()> + Send + 'static,
@@ -78,7 +78,7 @@ pub(crate) fn measured(
     runtime.block_on(async {
         let ticker = Ticker::start();
         let began = Instant::now();
-        // A task like all others, so that it shares the threads with the ticker.
+        // The work is a task like all others, so that it shares the threads with the ticker.
         tokio::spawn(work).await.expect("the work does not panic");
         let took = began.elapsed();
         (ticker.stop().await, took)

@@ -1,5 +1,5 @@
-//! What slow blocking queries do to an event loop: a task that wants to run every millisecond says
-//! how late it was, while 64 queries run that block their thread.
+//! What slow blocking queries do to an event loop. A task that wants to run every millisecond
+//! reports how late it was, while 64 queries run that each block their thread.
 //!
 //! ```text
 //! cargo run --release -p lag
@@ -14,7 +14,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use lateness::{event_loops, measured};
 use queries::{CONNECTIONS, QUERIES, naively, rows_for, through_dbop};
 
-/// Of the event loops.
+/// The names of the event loops.
 const THREADS: [&str; 2] = ["one thread", "two threads"];
 
 fn main() {
@@ -72,12 +72,13 @@ fn milliseconds(time: Duration) -> String {
 mod tests {
     use super::*;
 
-    /// Long enough that a loop which goes on can be told from one that does not, on any machine.
+    /// Returns a length of query at which an event loop that goes on can be told from one that does
+    /// not, on any machine.
     fn rows() -> i64 {
         rows_for(Duration::from_millis(25))
     }
 
-    /// Counts, because how long anything takes says more about the machine.
+    /// This test counts ticks, because how long anything takes says more about the machine.
     #[test]
     fn an_event_loop_goes_on_while_plain_functions_run() {
         let rows = rows();

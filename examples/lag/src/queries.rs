@@ -8,12 +8,12 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-/// How many queries run, all at once.
+/// How many queries run at the same time.
 pub(crate) const QUERIES: usize = 64;
-/// How many connections there are for them, in either way.
+/// How many connections the queries share, in either way.
 pub(crate) const CONNECTIONS: u32 = 4;
 
-/// Counts to a number: tens of milliseconds of work inside SQLite.
+/// Counts to a number, which is tens of milliseconds of work inside SQLite.
 #[db_op(read_only, timeout = "5m")]
 pub(crate) fn slow_query(conn: &mut Connection, rows: i64) -> rusqlite::Result<i64> {
     conn.query_row(
@@ -24,8 +24,8 @@ pub(crate) fn slow_query(conn: &mut Connection, rows: i64) -> rusqlite::Result<i
     )
 }
 
-/// The queries as async code that forgets what a synchronous driver does: the thread waits for a
-/// connection and for the query, and nothing else runs on it.
+/// Runs the queries as async code that forgets what a synchronous driver does. The thread waits for
+/// a connection and then for the query, and nothing else runs on it meanwhile.
 pub(crate) async fn naively(rows: i64) {
     let manager = SqliteConnectionManager::memory();
     let pool = r2d2::Pool::builder()
@@ -42,7 +42,7 @@ pub(crate) async fn naively(rows: i64) {
     all_counted(queries, rows).await;
 }
 
-/// The same function, awaited.
+/// Runs the queries through dbop. They call the same function, and await it.
 pub(crate) async fn through_dbop(rows: i64) {
     let db = BlockingDb::builder(SqliteConnectionManager::memory())
         .pool_size(CONNECTIONS)
@@ -56,15 +56,15 @@ pub(crate) async fn through_dbop(rows: i64) {
     all_counted(queries, rows).await;
 }
 
-/// Waits for all of them.
+/// Waits until all queries have ended, and checks their results.
 pub(crate) async fn all_counted<E: Debug + 'static>(queries: JoinSet<Result<i64, E>>, rows: i64) {
     for counted in queries.join_all().await {
         assert_eq!(counted.expect("a query without tables does not fail"), rows);
     }
 }
 
-/// How far a query has to count to take about as long on this machine: after the fastest of three,
-/// since the machine may be busy with something else.
+/// Returns how far a query has to count to take about `time` on this machine. The fastest of three
+/// trials decides, because the machine may be busy with something else.
 pub(crate) fn rows_for(time: Duration) -> i64 {
     const SAMPLE: i32 = 20_000;
     let mut conn = Connection::open_in_memory().expect("a database in memory opens");

@@ -26,7 +26,7 @@ macro_rules! bank {
 
             use super::BankError;
 
-            /// Accounts 0 to `last`, each with the same money; the last one is closed.
+            /// Opens accounts 0 to `last`, each with the same money. The last one is closed.
             #[transactional]
             pub(super) async fn open(
                 tx: &mut Tx<'_, $Database>,
@@ -55,7 +55,7 @@ macro_rules! bank {
                 Ok(())
             }
 
-            /// All the money there is.
+            /// Returns the sum of all accounts.
             #[db_op(read_only)]
             pub(super) async fn total(conn: &mut Conn<'_, $Database>) -> Result<i64, BankError> {
                 let total = "SELECT CAST(SUM(cents) AS BIGINT) FROM quickstart_accounts";
@@ -96,8 +96,8 @@ macro_rules! bank {
                 Ok(())
             }
 
-            /// A transfer that looks at the account it has just paid into. If that is closed, the
-            /// error takes the transfer back, for both are one transaction.
+            /// Transfers money, and then looks at the account it has just paid into. If that
+            /// account is closed, the error undoes the transfer, because both are one transaction.
             #[transactional]
             pub(super) async fn gift(
                 tx: &mut Tx<'_, $Database>,
@@ -113,7 +113,7 @@ macro_rules! bank {
                 Ok(())
             }
 
-            /// Everybody is paid, or nobody.
+            /// Pays everybody, or nobody.
             #[transactional]
             pub(super) async fn payday(
                 tx: &mut Tx<'_, $Database>,
@@ -133,8 +133,9 @@ macro_rules! bank {
 bank!(sqlite, Sqlite);
 bank!(postgres, Postgres);
 
-/// A transfer in one statement. When another connection has the write lock for long, SQLite refuses
-/// it (SQLITE_BUSY); it was the first statement, so nothing has been applied, and it is sent again.
+/// Transfers money in one statement. When another connection holds the write lock for long, SQLite
+/// refuses the statement (SQLITE_BUSY). It was the first one, so nothing has been applied, and it
+/// is sent again.
 #[db_op(name = "settle")]
 async fn settle_on_sqlite(
     conn: &mut Conn<'_, Sqlite>,
@@ -154,8 +155,8 @@ async fn settle_on_sqlite(
     Ok(())
 }
 
-/// A transfer that must not overwrite what another transaction has changed since this one began:
-/// Postgres refuses that (40001), the transaction rolls back, and it is run again.
+/// Transfers money without overwriting what another transaction has changed since this one began.
+/// Postgres refuses such a write (40001), the transaction rolls back, and it is run again.
 #[transactional(isolation = serializable, name = "settle")]
 async fn settle_on_postgres(
     tx: &mut Tx<'_, Postgres>,
@@ -213,8 +214,8 @@ impl Bank {
         }
     }
 
-    /// Stands in for another program: a connection of its own changes the account, which locks it,
-    /// says so through `locked`, and commits after a while.
+    /// Stands in for another program: changes the account on a connection of its own, which locks
+    /// it, reports that through `locked`, and commits after a while.
     pub(crate) async fn lock_from_elsewhere(
         &self,
         url: &str,

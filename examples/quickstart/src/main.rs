@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 const TRANSFERS: i64 = 1000;
 const TASKS: i64 = 32;
 
-/// Account 0 pays the wages, 1 to 19 are people's, 20 is closed.
+/// Account 0 pays the wages, accounts 1 to 19 belong to people, and account 20 is closed.
 const EMPLOYER: i64 = 0;
 const PEOPLE: i64 = 19;
 const CLOSED: i64 = 20;
@@ -34,16 +34,18 @@ type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where the bank is: `sqlite:FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/DATABASE`.
-    /// The table `quickstart_accounts` is made anew there. Without it, a temporary SQLite file.
+    /// Where the bank is: `sqlite:FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/DATABASE`. The
+    /// table `quickstart_accounts` is created anew there. Without this option, the bank is in a
+    /// temporary SQLite file.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }
 
-/// Not a `value_parser`: clap would repeat the value in its message, password and all.
+/// Checks the URL. This is not a `value_parser`, because clap would repeat the value in its
+/// message, password and all.
 fn check(url: &str) -> Result<(), &'static str> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        // A second connection has to reach the same database, to be in the way of the first.
+        // The conflict needs a second connection to the same database.
         return Err("a database in memory has one connection only; name a file");
     }
     let known = ["sqlite:", "postgres:", "postgresql:"];
@@ -113,7 +115,7 @@ async fn business(bank: &Bank, url: &str) -> Fallible<()> {
     Ok(())
 }
 
-/// How the transfers ended.
+/// How many transfers have ended in each way.
 #[derive(Debug, Default)]
 struct Tally {
     done: u64,
@@ -121,8 +123,8 @@ struct Tally {
     closed: u64,
 }
 
-/// The transfers, `TASKS` at a time. Every tenth is followed by a look at the total, which must be
-/// right at any moment, not only in the end.
+/// Makes the transfers, `TASKS` at a time. After every tenth, looks at the total, which must be
+/// right at any moment and not only at the end.
 async fn transfers(bank: &Bank, total: i64) -> Fallible<Tally> {
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
@@ -155,8 +157,8 @@ async fn transfers(bank: &Bank, total: i64) -> Fallible<Tally> {
     Ok(tally)
 }
 
-/// Two of fifty fail on purpose. Money goes to the higher account number only: rows are then
-/// locked in one order, and Postgres has no deadlock to break.
+/// Makes a transfer. Two of fifty fail on purpose. Money goes only to the account with the higher
+/// number, so that rows are locked in one order and Postgres has no deadlock to break.
 async fn transfer(bank: &Bank, number: i64, total: i64) -> Result<(), BankError> {
     let from = 1 + number % (PEOPLE - 1);
     let to = from + 1 + number / PEOPLE % (PEOPLE - from);
@@ -167,8 +169,8 @@ async fn transfer(bank: &Bank, number: i64, total: i64) -> Result<(), BankError>
     }
 }
 
-/// A transfer while another connection is in the way: a real conflict, which the database reports
-/// and dbop resolves by trying again. Returns how long that connection stayed.
+/// Makes a transfer while another connection holds a lock. The database reports this real conflict,
+/// and dbop resolves it by trying again. Returns how long the other connection stayed.
 async fn settle_a_locked_account(bank: &Bank, url: &str) -> Fallible<Duration> {
     const HELD: Duration = Duration::from_millis(600); // SQLite itself waits for 250 ms
     let (locked, is_locked) = oneshot::channel();
@@ -183,7 +185,7 @@ async fn settle_a_locked_account(bank: &Bank, url: &str) -> Fallible<Duration> {
     Ok(HELD)
 }
 
-/// A payday that works out, and one that cannot: the wage that was asked for.
+/// Makes a payday that works, and one that cannot. Returns the wage that the second one asked for.
 async fn payday(bank: &Bank) -> Fallible<i64> {
     let staff: Vec<i64> = (1..=PEOPLE).collect();
     bank.payday(EMPLOYER, &staff, WAGE).await?;

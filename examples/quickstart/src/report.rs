@@ -1,4 +1,4 @@
-//! What the operations did, as a table.
+//! Prints what the operations did, as a table.
 
 use std::time::Duration;
 

@@ -8,8 +8,9 @@ use dbop_tests::blocking::{Configure, Gate};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-/// Longer than anything in these tests takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything in these tests takes, even on a busy machine. Shorter than the timeout of a
+/// call, which would also stop a statement that never ends.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn runtime() -> Runtime {
     let runtime = Builder::new_multi_thread()

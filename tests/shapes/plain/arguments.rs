@@ -1,4 +1,4 @@
-//! What callers may pass, and how bodies take it apart.
+//! What callers may pass, and how bodies take arguments apart.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -100,7 +100,7 @@ async fn slices_of_references() {
         for flaky in flakies {
             flaky.pass()?;
         }
-        // As long as the program, although the slice is not.
+        // The text lives as long as the program, although the slice does not.
         let first: &'static str = fixed[0];
         let sum = of_slices.iter().copied().flatten().sum();
         let n = echo(conn, sum)?;

@@ -1,4 +1,4 @@
-//! What else is written above functions.
+//! What else may be written above functions.
 
 use dbop::{db_op, transactional};
 use rusqlite::Connection;
@@ -6,7 +6,7 @@ use tracing::instrument;
 
 use super::{Answer, SqliteDb, echo, open};
 
-/// What rustc and clippy ask of public items.
+/// Everything that rustc and clippy ask of public items.
 pub mod documented {
     #![deny(
         missing_docs,
@@ -35,7 +35,7 @@ pub mod documented {
     ///
     /// # Errors
     ///
-    /// That of the database.
+    /// Returns the error of the database.
     #[db_op(read_only)]
     pub fn read(conn: &Connection, texts: &[&str], _spare: i64) -> dbop::Result<usize> {
         let one: i32 = conn.query_row("SELECT 1", [], |row| row.get(0))?;
@@ -47,7 +47,7 @@ pub mod documented {
         ///
         /// # Errors
         ///
-        /// That of the database.
+        /// Returns the error of the database.
         #[transactional]
         pub fn read(&self, conn: &mut Connection, times: Option<&i64>) -> dbop::Result<i64> {
             let n = conn.query_row("SELECT ?1", [self.n], |row| row.get::<_, i64>(0))?;

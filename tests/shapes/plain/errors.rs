@@ -1,4 +1,4 @@
-//! What bodies return, and what `?` makes of the drivers' errors.
+//! What bodies return, and what `?` makes of the errors of the drivers.
 
 use std::error::Error as _;
 
@@ -168,7 +168,7 @@ impl From<dbop::Error> for Manual {
     }
 }
 
-/// `?` on the driver's error and on `dbop::Error`, in an operation with this error.
+/// Uses `?` on the driver's error and on `dbop::Error`, in an operation with this error type.
 macro_rules! question_marks {
     ($($E:ident),*) => {$({
         #[transactional]
@@ -224,7 +224,7 @@ fn each_driver_has_its_variant() {
     assert_carries(&error, Category::Query);
 }
 
-/// An error that is not the driver's travels inside of one of the driver's.
+/// An error that is not the driver's own travels inside one of the driver's errors.
 #[tokio::test]
 async fn a_call_that_fails_writes_into_the_error_inside() {
     #[transactional(name = "notes.lost")]
@@ -268,7 +268,7 @@ fn there_and_back_changes_nothing() {
     let back = diesel::result::Error::from(wrapped);
     assert_eq!(back, diesel::result::Error::NotFound);
 
-    // Through another driver's error, and out of it again.
+    // This error goes through another driver's error, and out of it again.
     let foreign = rusqlite::Error::from(dbop::Error::from(diesel::result::Error::NotFound));
     assert_carries(&foreign, Category::Query);
     let back = diesel::result::Error::from(dbop::Error::from(foreign));

@@ -115,7 +115,7 @@ async fn lifetimes_by_name() {
     assert_eq!(outlives(&db, &1, &2, |_| ()).await.unwrap(), 2);
 }
 
-/// The connection of any driver.
+/// The connection may be of any driver.
 #[tokio::test]
 async fn a_connection_of_some_type() {
     trait Read {
@@ -195,7 +195,7 @@ async fn results_of_some_type() {
     assert_eq!(g(&db, "v").await.unwrap(), ("v", None));
 }
 
-/// The blocking pool gets no value of the type, so nothing is asked of it.
+/// No value of this type crosses to the blocking pool, so nothing is required of the type.
 #[tokio::test]
 async fn a_type_that_does_not_cross() {
     trait Table {

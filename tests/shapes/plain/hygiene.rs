@@ -1,11 +1,11 @@
-//! Names: the user's do not meet the expansion's, whatever they are.
+//! Names: the user's names do not collide with those of the expansion, whatever they are.
 
 use dbop::{db_op, transactional};
 use rusqlite::Connection;
 
 use super::{Answer, Flaky, echo, open};
 
-/// Nothing here means what it means elsewhere.
+/// A module in which no name means what it means elsewhere.
 mod shadowed {
     #![allow(dead_code, unused_imports, non_camel_case_types)]
     #![allow(clippy::trivially_copy_pass_by_ref)]
@@ -137,7 +137,7 @@ async fn operations_that_call_each_other_and_themselves() {
     assert_eq!(sum(&db, 4).await.unwrap(), 10);
 }
 
-/// Every part of the function goes into the macro.
+/// Passes every part of the function through the macro.
 macro_rules! with_body {
     ($name:ident, $conn:ident, $C:ty, [$($arg:tt)*], $R:ty, $body:block) => {
         #[db_op]

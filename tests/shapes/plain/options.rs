@@ -32,7 +32,7 @@ fn without_deadline(conn: &mut Connection) -> Answer {
 
 #[db_op(read_only, max_concurrency(limit = 1, when_full = reject))]
 fn guarded(conn: &Connection) -> dbop::Result<usize> {
-    // Known only to the database.
+    // The macro cannot see that this statement writes; only the database knows.
     let sql = ["INS", "ERT INTO notes (body) VALUES ('a')"].concat();
     Ok(conn.execute(&sql, ())?)
 }

@@ -1,4 +1,4 @@
-//! Where functions stand, what their bodies do, and what their futures are.
+//! Where functions may stand, what their bodies may do, and what their futures are.
 
 use dbop::{BlockingDb, db_op, transactional};
 use r2d2_sqlite::SqliteConnectionManager;

@@ -133,7 +133,7 @@ async fn associated_functions() {
     assert_eq!(Repo::by_body(db).await.unwrap(), 1);
 }
 
-/// Where the database is.
+/// Operations that name where their database is.
 impl Repo {
     #[transactional(db = self.db)]
     fn in_a_field(&self, conn: &mut Connection) -> Answer {
@@ -340,7 +340,7 @@ async fn traits() {
     assert_eq!(Repo::associated(db, other).await.unwrap(), 14);
 }
 
-/// An `Arc` is enough: it needs no copy of what it points to.
+/// An `Arc` is enough, because the value it points to is not copied.
 #[tokio::test]
 async fn a_type_without_clone_behind_an_arc() {
     struct Whole(i64);

@@ -14,5 +14,6 @@ pub use results::{
 };
 pub use status::{is_audit_cancelled, update_audit_status};
 
-/// Rows of one statement. SQLite takes 32,766 values with each; no row here has more than 8.
+/// The number of rows in one statement. SQLite takes 32,766 values in a statement, and no row here
+/// has more than 8.
 const ROWS: usize = 1000;

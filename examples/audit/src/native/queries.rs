@@ -1,4 +1,4 @@
-//! What an audit asks.
+//! The questions of an audit.
 
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::{QueryBuilder, Sqlite};
@@ -8,11 +8,11 @@ use crate::error::AuditError;
 use crate::model::{AuditQuery, CompanyContext, CompanyRow};
 use crate::questions::questions;
 
-/// What the questions about a company are made from; without a company, a default.
+/// Returns what the questions about a company are made from; without a company, a default.
 ///
 /// # Errors
 ///
-/// There is no such company; or the database's own.
+/// If there is no such company, or the database fails.
 #[db_op(read_only)]
 pub async fn company_context(
     conn: &mut Conn<'_, Sqlite>,
@@ -28,12 +28,12 @@ pub async fn company_context(
     CompanyContext::from_row(row.ok_or(AuditError::CompanyNotFound(company_id))?)
 }
 
-/// The questions of the audit, in their order. The first call stores them; later ones return what
-/// is stored, although the company may have changed since.
+/// Returns the questions of the audit, in their order. The first call stores them; later calls
+/// return what is stored, although the company may have changed since.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[transactional]
 pub async fn generate_queries(
     tx: &mut Tx<'_, Sqlite>,

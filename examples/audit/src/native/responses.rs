@@ -1,4 +1,4 @@
-//! What was answered, and what was found in it.
+//! The answers, and what was found in them.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use super::ROWS;
 use crate::error::AuditError;
 use crate::model::{Analysis, AnalyzedResponse, ProviderResponse, ResponseToAnalyze};
 
-/// Stores the answers to one question, except those with an error, and returns how many are new.
+/// Stores the answers to one question, except those with an error. Returns how many are new.
 ///
 /// # Errors
 ///
-/// The audit does not ask this question; or the database's own.
+/// If the audit does not ask this question, or the database fails.
 #[transactional]
 pub async fn store_query_responses(
     tx: &mut Tx<'_, Sqlite>,
@@ -58,11 +58,11 @@ pub async fn store_query_responses(
     Ok(stored)
 }
 
-/// The answers of the audit that have no analysis.
+/// Returns the answers of the audit that have no analysis.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[db_op(read_only)]
 pub async fn responses_to_analyze(
     conn: &mut Conn<'_, Sqlite>,
@@ -90,7 +90,7 @@ pub async fn responses_to_analyze(
 ///
 /// # Errors
 ///
-/// There is no such answer; or the database's own.
+/// If there is no such answer, or the database fails.
 #[db_op(idempotent)]
 pub async fn store_analysis_result(
     conn: &mut Conn<'_, Sqlite>,
@@ -117,7 +117,8 @@ pub async fn store_analysis_result(
 ///
 /// # Errors
 ///
-/// There is no answer to one of them, and none is stored; or the database's own.
+/// If one of the answers does not exist, in which case no analysis is stored, or the database
+/// fails.
 #[transactional]
 pub async fn store_all_analyses(
     tx: &mut Tx<'_, Sqlite>,

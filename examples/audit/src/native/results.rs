@@ -1,4 +1,4 @@
-//! What an audit ends with.
+//! The results of an audit.
 
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::{QueryBuilder, Sqlite};
@@ -9,11 +9,11 @@ use crate::error::AuditError;
 use crate::insights::insights;
 use crate::model::{AuditStatus, CompanyContext, FinalAudit, Insight, Score, ScoreRow};
 
-/// The stored scores of the audit, the overall one first.
+/// Returns the stored scores of the audit, the overall score first.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[db_op(read_only)]
 pub async fn scores(conn: &mut Conn<'_, Sqlite>, audit_id: i64) -> Result<Vec<Score>, AuditError> {
     let rows: Vec<ScoreRow> = sqlx::query_as(
@@ -29,11 +29,11 @@ pub async fn scores(conn: &mut Conn<'_, Sqlite>, audit_id: i64) -> Result<Vec<Sc
     rows.into_iter().map(Score::from_row).collect()
 }
 
-/// Scores the analysed answers of the audit, in the place of earlier scores.
+/// Scores the analysed answers of the audit, and replaces earlier scores.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[transactional]
 pub async fn calculate_scores(
     tx: &mut Tx<'_, Sqlite>,
@@ -50,11 +50,11 @@ pub async fn calculate_scores(
     scores(&mut *tx, audit_id).await
 }
 
-/// Says what the scores of the audit mean, in the place of what was said before.
+/// Stores sentences about what the scores of the audit mean, and replaces earlier ones.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[transactional]
 pub async fn generate_insights(
     tx: &mut Tx<'_, Sqlite>,
@@ -91,12 +91,12 @@ pub async fn generate_insights(
     Ok(insights)
 }
 
-/// Copies the analysed answers of the audit to where other programs read them, and returns how many
-/// were not there.
+/// Copies the analysed answers of the audit to where other programs read them. Returns how many
+/// were not there before.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[transactional]
 pub async fn migrate_to_final_responses(
     tx: &mut Tx<'_, Sqlite>,
@@ -109,12 +109,12 @@ pub async fn migrate_to_final_responses(
     Ok(migrated.rows_affected())
 }
 
-/// Ends the audit: answers, scores, insights and the status, all of them or none.
+/// Ends the audit: stores answers, scores, insights and the status, all of them or none.
 ///
 /// # Errors
 ///
-/// The audit is not being processed, for example because somebody has cancelled it; or the
-/// database's own.
+/// If the audit is not being processed, for example because somebody has cancelled it, or the
+/// database fails.
 #[transactional]
 pub async fn finalize_audit(
     tx: &mut Tx<'_, Sqlite>,

@@ -1,4 +1,4 @@
-//! Where an audit stands.
+//! The status of an audit.
 
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::Sqlite;
@@ -6,11 +6,11 @@ use sqlx::Sqlite;
 use crate::error::AuditError;
 use crate::model::AuditStatus;
 
-/// Whether somebody has cancelled the audit.
+/// Returns whether somebody has cancelled the audit.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[db_op(read_only)]
 pub async fn is_audit_cancelled(
     conn: &mut Conn<'_, Sqlite>,
@@ -28,7 +28,7 @@ pub async fn is_audit_cancelled(
 ///
 /// # Errors
 ///
-/// The new status cannot follow the present one, or there is no such audit; or the database's own.
+/// If the new status cannot follow the present one, there is no such audit, or the database fails.
 #[transactional]
 pub async fn update_audit_status(
     tx: &mut Tx<'_, Sqlite>,

@@ -1,4 +1,4 @@
-//! What an audit asks.
+//! The questions of an audit.
 
 use dbop::{db_op, transactional};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -7,11 +7,11 @@ use crate::error::AuditError;
 use crate::model::{AuditQuery, CompanyContext, CompanyRow};
 use crate::questions::questions;
 
-/// What the questions about a company are made from; without a company, a default.
+/// Returns what the questions about a company are made from; without a company, a default.
 ///
 /// # Errors
 ///
-/// There is no such company; or the database's own.
+/// If there is no such company, or the database fails.
 #[db_op(read_only)]
 pub fn company_context(
     conn: &mut Connection,
@@ -30,12 +30,12 @@ pub fn company_context(
     CompanyContext::from_row(row.ok_or(AuditError::CompanyNotFound(company_id))?)
 }
 
-/// The questions of the audit, in their order. The first call stores them; later ones return what
-/// is stored, although the company may have changed since.
+/// Returns the questions of the audit, in their order. The first call stores them; later calls
+/// return what is stored, although the company may have changed since.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[transactional]
 pub fn generate_queries(
     conn: &mut Connection,

@@ -1,4 +1,4 @@
-//! What an audit ends with.
+//! The results of an audit.
 
 use dbop::{db_op, transactional};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -8,11 +8,11 @@ use crate::error::AuditError;
 use crate::insights::insights;
 use crate::model::{AuditStatus, CompanyContext, FinalAudit, Insight, Score, ScoreRow};
 
-/// The stored scores of the audit, the overall one first.
+/// Returns the stored scores of the audit, the overall score first.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[db_op(read_only)]
 pub fn scores(conn: &mut Connection, audit_id: i64) -> Result<Vec<Score>, AuditError> {
     let mut select = conn.prepare_cached(
@@ -27,11 +27,11 @@ pub fn scores(conn: &mut Connection, audit_id: i64) -> Result<Vec<Score>, AuditE
     rows.into_iter().map(Score::from_row).collect()
 }
 
-/// Scores the analysed answers of the audit, in the place of earlier scores.
+/// Scores the analysed answers of the audit, and replaces earlier scores.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[transactional]
 pub fn calculate_scores(conn: &mut Connection, audit_id: i64) -> Result<Vec<Score>, AuditError> {
     conn.execute("DELETE FROM audit_scores WHERE audit_id = ?1", [audit_id])?;
@@ -42,11 +42,11 @@ pub fn calculate_scores(conn: &mut Connection, audit_id: i64) -> Result<Vec<Scor
     scores_sync(conn, audit_id)
 }
 
-/// Says what the scores of the audit mean, in the place of what was said before.
+/// Stores sentences about what the scores of the audit mean, and replaces earlier ones.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[transactional]
 pub fn generate_insights(conn: &mut Connection, audit_id: i64) -> Result<Vec<Insight>, AuditError> {
     let company: Option<Option<String>> = conn
@@ -77,12 +77,12 @@ pub fn generate_insights(conn: &mut Connection, audit_id: i64) -> Result<Vec<Ins
     Ok(insights)
 }
 
-/// Copies the analysed answers of the audit to where other programs read them, and returns how many
-/// were not there.
+/// Copies the analysed answers of the audit to where other programs read them. Returns how many
+/// were not there before.
 ///
 /// # Errors
 ///
-/// The database's own.
+/// Returns the error of the database.
 #[transactional]
 pub fn migrate_to_final_responses(conn: &mut Connection, audit_id: i64) -> Result<u64, AuditError> {
     let migrated = conn.execute(
@@ -92,12 +92,12 @@ pub fn migrate_to_final_responses(conn: &mut Connection, audit_id: i64) -> Resul
     Ok(migrated as u64)
 }
 
-/// Ends the audit: answers, scores, insights and the status, all of them or none.
+/// Ends the audit: stores answers, scores, insights and the status, all of them or none.
 ///
 /// # Errors
 ///
-/// The audit is not being processed, for example because somebody has cancelled it; or the
-/// database's own.
+/// If the audit is not being processed, for example because somebody has cancelled it, or the
+/// database fails.
 #[transactional]
 pub fn finalize_audit(conn: &mut Connection, audit_id: i64) -> Result<FinalAudit, AuditError> {
     let migrated = migrate_to_final_responses_sync(conn, audit_id)?;

@@ -1,4 +1,4 @@
-//! Where an audit stands.
+//! The status of an audit.
 
 use dbop::{db_op, transactional};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::AuditError;
 use crate::model::AuditStatus;
 
-/// Whether somebody has cancelled the audit.
+/// Returns whether somebody has cancelled the audit.
 ///
 /// # Errors
 ///
-/// There is no such audit; or the database's own.
+/// If there is no such audit, or the database fails.
 #[db_op(read_only)]
 pub fn is_audit_cancelled(conn: &mut Connection, audit_id: i64) -> Result<bool, AuditError> {
     let status: Option<String> = conn
@@ -28,7 +28,7 @@ pub fn is_audit_cancelled(conn: &mut Connection, audit_id: i64) -> Result<bool, 
 ///
 /// # Errors
 ///
-/// The new status cannot follow the present one, or there is no such audit; or the database's own.
+/// If the new status cannot follow the present one, there is no such audit, or the database fails.
 #[transactional]
 pub fn update_audit_status(
     conn: &mut Connection,

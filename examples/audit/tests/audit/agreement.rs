@@ -1,4 +1,4 @@
-//! The halves, and the two ways to store analyses, come to the same rows.
+//! Both halves, and both ways to store analyses, lead to the same rows.
 
 use audit::client::Recorded;
 use audit::model::Audit;

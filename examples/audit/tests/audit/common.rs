@@ -1,4 +1,4 @@
-//! A database, both halves on it, and a client that does what a test needs.
+//! A database with both halves, and a client that does what a test needs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use audit::progress::Silent;
 use audit::setup::{self, Database};
 use audit::snapshot::{Snapshot, snapshot};
 
-/// Which half a test is of.
+/// The half that a test is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Which {
     Sync,
@@ -44,7 +44,7 @@ macro_rules! promises_of_both_halves {
 }
 pub(crate) use promises_of_both_halves;
 
-/// A database with the example's company, and a half.
+/// A database with the example's company, and the half that is tested.
 pub(crate) struct Bench {
     pub(crate) half: Half,
     pub(crate) database: Database,
@@ -73,14 +73,14 @@ impl Bench {
         }
     }
 
-    /// A new audit of the company.
+    /// Stores a new audit of the company.
     pub(crate) async fn audit(&self) -> Audit {
         setup::create_audit(&self.database.db, Some(self.company_id))
             .await
             .unwrap()
     }
 
-    /// Processes the audit as recorded.
+    /// Processes the audit with the recorded answers.
     pub(crate) async fn run(&self, audit: Audit) -> Result<Ended, AuditError> {
         self.run_with(&Script::new(self, audit), audit).await
     }
@@ -97,7 +97,7 @@ impl Bench {
         snapshot(&self.database.db, audit.id).await.unwrap()
     }
 
-    /// The row of the audit: status, error message, whether it has a start and an end.
+    /// Returns the row of the audit: status, error message, whether it has a start and an end.
     pub(crate) async fn status(&self, audit: Audit) -> String {
         self.snapshot(audit)
             .await
@@ -107,8 +107,8 @@ impl Bench {
             .to_owned()
     }
 
-    /// Rows in `audit_queries`, `audit_responses`, `audit_scores`, `audit_insights` and
-    /// `final_responses`.
+    /// Returns the number of rows in `audit_queries`, `audit_responses`, `audit_scores`,
+    /// `audit_insights` and `final_responses`.
     pub(crate) async fn counts(&self, audit: Audit) -> [usize; 5] {
         let snapshot = self.snapshot(audit).await;
         [
@@ -153,7 +153,7 @@ pub(crate) enum Event {
     Unreachable,
 }
 
-/// Answers as recorded, counts the questions, and lets something happen at one of them.
+/// Answers as recorded, counts the questions, and lets an event happen during one of them.
 pub(crate) struct Script {
     recorded: Recorded,
     half: Half,
@@ -173,7 +173,7 @@ impl Script {
         }
     }
 
-    /// The event happens at that question, from 1.
+    /// Makes the event happen during question number `question`, counted from 1.
     pub(crate) fn at(self, question: usize, event: Event) -> Self {
         Self {
             event: Some((question, event)),
@@ -181,7 +181,7 @@ impl Script {
         }
     }
 
-    /// How many questions were asked.
+    /// Returns how many questions were asked.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }

@@ -1,10 +1,10 @@
-//! Rows that must not be there are refused by the database itself.
+//! The database itself refuses rows that must not be there.
 
 use dbop::db_op;
 
 use crate::common::{Bench, Which};
 
-/// A statement, and what the database says to it.
+/// Statements, and what the database says to each.
 const REFUSED: &[(&str, &str)] = &[
     ("INSERT INTO audits (status) VALUES ('done')", "status IN"),
     (
@@ -142,7 +142,7 @@ async fn bad_rows_are_refused() {
     }
 }
 
-/// `foreign_keys` is a setting of each connection, and off where nobody sets it.
+/// `foreign_keys` is a setting of each connection, and is off unless it is set.
 #[tokio::test]
 async fn the_connections_of_the_sync_half_check_foreign_keys() {
     let bench = Bench::new(Which::Sync).await;

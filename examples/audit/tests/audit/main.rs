@@ -1,4 +1,4 @@
-//! What the example promises, of each half and of both together.
+//! Tests what the example promises, of each half and of both together.
 
 mod agreement;
 mod common;

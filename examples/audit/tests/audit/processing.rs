@@ -1,4 +1,4 @@
-//! Whole audits: completed, cancelled, failed and resumed.
+//! Whole audits, which are completed, cancelled, failed or resumed.
 
 use audit::error::AuditError;
 use audit::model::{AuditStatus, FinalAudit, Severity};
@@ -7,8 +7,8 @@ use audit::setup;
 
 use crate::common::{Event, Script, promises_of_both_halves};
 
-/// Counted by another program: whose answers, how many, mentions, visibility, average position and
-/// share of competitors.
+/// The expected scores, counted by another program: provider, answers, mentions, visibility,
+/// average position and share of competitors.
 const SCORES: [(&str, i64, i64, i64, i64, i64); 13] = [
     ("overall", 360, 330, 916, 265, 636),
     ("alder", 90, 82, 911, 295, 622),
@@ -76,7 +76,7 @@ fn assert_is_whole(result: &FinalAudit) {
     );
 }
 
-/// The end of an audit that was completed.
+/// Returns how a completed audit ended.
 fn completed(ended: Result<Ended, AuditError>) -> FinalAudit {
     match ended {
         Ok(Ended::Completed(result)) => result,

@@ -1,4 +1,4 @@
-//! The functions one by one.
+//! Tests of the single functions.
 
 use audit::error::AuditError;
 use audit::model::{
@@ -23,7 +23,7 @@ fn response(model_version: &str, text: Option<&str>) -> ProviderResponse {
     }
 }
 
-/// An audit that is being processed, with its questions.
+/// Returns an audit that is being processed, with its questions.
 async fn asked(bench: &Bench) -> Audit {
     let audit = bench.audit().await;
     let processing = AuditStatus::Processing;
@@ -41,7 +41,7 @@ async fn asked(bench: &Bench) -> Audit {
     audit
 }
 
-/// Brings a new audit to a status, by allowed steps.
+/// Takes a new audit to a status by allowed steps.
 async fn audit_that_is(bench: &Bench, status: AuditStatus) -> Audit {
     use AuditStatus::{Cancelled, Completed, Failed, Pending, Processing};
     let audit = bench.audit().await;

@@ -1,4 +1,5 @@
-//! Functions whose crate knows dbop under another name, and unsafe ones: the workspace forbids `unsafe` everywhere else.
+//! Functions of a crate that knows dbop under another name, and unsafe functions, because the rest
+//! of the workspace forbids `unsafe`.
 #![deny(warnings, clippy::pedantic)]
 #![cfg(test)]
 
@@ -45,9 +46,9 @@ async fn a_renamed_dependency() {
 
 /// # Safety
 ///
-/// `n` is not null.
+/// `n` must not be null.
 unsafe fn read(n: *const i64) -> i64 {
-    // SAFETY: promised by the caller.
+    // SAFETY: the caller promises that `n` is not null.
     unsafe { *n }
 }
 
@@ -55,13 +56,13 @@ unsafe fn read(n: *const i64) -> i64 {
 async fn an_unsafe_function() {
     #[db_op(crate = ::database, retry = never)]
     async unsafe fn f(conn: &mut Conn<'_, Sqlite>, n: &i64) -> Result<i64, AppError> {
-        // SAFETY: references are not null.
+        // SAFETY: a reference is not null.
         let n = unsafe { read(n) };
         let query = sqlx::query_scalar("SELECT $1");
         Ok(query.bind(n).fetch_one(&mut *conn).await?)
     }
     let db = open().await;
-    // SAFETY: it asks for nothing.
+    // SAFETY: the function asks for nothing.
     let found = unsafe { f(&db, &7) }.await;
     assert_eq!(found.unwrap(), 7);
 }
@@ -70,7 +71,7 @@ async fn an_unsafe_function() {
 async fn an_unsafe_block_in_a_transaction() {
     #[transactional(crate = ::database)]
     async fn f(tx: &mut Tx<'_, Sqlite>, n: i64) -> Result<i64, AppError> {
-        // SAFETY: references are not null.
+        // SAFETY: a reference is not null.
         let n = unsafe { read(&raw const n) };
         let query = sqlx::query_scalar("SELECT $1");
         Ok(query.bind(n).fetch_one(&mut *tx).await?)
