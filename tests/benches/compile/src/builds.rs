@@ -1,4 +1,4 @@
-//! Clean builds of dbop by feature, beside what a user of sqlx builds anyway.
+//! Clean builds of dbop for each set of features, beside what a user of sqlx builds anyway.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::child::{Cargo, Result};
 use crate::folder::{Folder, write_workspace};
 use crate::table::{head, row};
 
-/// The databases, and the features of dbop that are built on them.
+/// The databases, and the further features of dbop that are built for them.
 const SETS: [(&[&str], &[&[&str]]); 3] = [
     (&["sqlite"], &[&[], &["rusqlite"], &["diesel-sqlite"]]),
     (&["postgres"], &[&[], &["postgres-client"]]),
@@ -48,7 +48,7 @@ pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
     Ok(text)
 }
 
-/// sqlx is built once, and each set of features on a copy of that.
+/// Builds sqlx once, and each set of features on a copy of that build.
 fn builds(plan: &Plan, folder: &Folder, databases: &[&str], sets: &[&[&str]]) -> Result<String> {
     let (workspace, alone, copy) = (
         folder.join("builds"),
@@ -68,7 +68,7 @@ fn builds(plan: &Plan, folder: &Folder, databases: &[&str], sets: &[&[&str]]) ->
         let (before, crates) = match sqlx {
             Some(measured) => measured,
             None => {
-                // What is not in cargo's cache yet is loaded before the clock starts.
+                // Whatever is not in cargo's cache yet is downloaded before the clock starts.
                 in_alone.tree(&["--package", "with-dbop"])?;
                 let time = in_alone.time(&["build", "--package", "sqlx-alone"])?;
                 *sqlx.insert((time, in_alone.tree(&crates_of("sqlx-alone"))?.len() - 1))
@@ -122,7 +122,7 @@ fn write_crates(
     )
 }
 
-/// With the times of all files, by which cargo knows what is fresh.
+/// Copies a folder together with the times of its files, by which cargo knows what is fresh.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp").arg("-Rp").args([from, to]).status()?;
     match status.success() {

@@ -9,12 +9,12 @@ use crate::folder::{Folder, write_workspace};
 use crate::styles::Style;
 use crate::table::{Middle, head, ratio, row, verdict};
 
-/// What the rounds of one crate took.
+/// The times of one crate, round by round.
 #[derive(Default)]
 struct Rounds {
-    /// The whole crate, with its dependencies checked before.
+    /// Checks of the whole crate, whose dependencies were checked before.
     full: Vec<Time>,
-    /// After a change in one function.
+    /// Checks after a change in one function.
     changed: Vec<Time>,
 }
 
@@ -31,11 +31,11 @@ impl Rounds {
 struct Crates<'a> {
     cargo: Cargo<'a>,
     plan: &'a Plan,
-    /// More arguments for cargo.
+    /// Further arguments for cargo.
     settings: &'a [&'a str],
 }
 
-/// The macros optimized, and what they are made of.
+/// Settings that optimize the macros and what they are built from.
 const OPTIMIZED: [&str; 8] = [
     "--config",
     "profile.dev.package.dbop-macros.opt-level=3",
@@ -72,7 +72,8 @@ pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
     Ok(section)
 }
 
-/// The same for every crate, so that they are checked against the same things.
+/// Returns the dependencies, which are the same for every crate so that all are checked against the
+/// same things.
 fn dependencies(repository: &Path) -> String {
     let dbop = repository.join("runtime");
     format!(
@@ -92,7 +93,8 @@ impl Crates<'_> {
         self.cargo.workspace.join(style.name()).join("src/lib.rs")
     }
 
-    /// Every style once a round, so that a slow minute of the machine is spread over all.
+    /// Checks every style once in each round, so that a slow minute of the machine is spread over
+    /// all styles.
     fn rounds(&self, styles: &[Style]) -> Result<Vec<Rounds>> {
         for style in styles {
             fs::write(self.source(*style), "")?;
@@ -118,7 +120,7 @@ impl Crates<'_> {
         self.cargo.time(&[&check, self.settings].concat())
     }
 
-    /// Removes what the compiler has kept of the crate.
+    /// Removes what the compiler has stored about the crate.
     fn forget(&self, style: Style) -> Result<()> {
         let prefix = format!("{}-", style.name());
         for entry in fs::read_dir(self.cargo.target.join("debug/incremental"))? {
@@ -131,7 +133,7 @@ impl Crates<'_> {
     }
 }
 
-/// Another statement in one function in the middle.
+/// Returns the source with another statement in one function near the middle.
 fn changed(source: &str, functions: usize) -> String {
     let number = functions / 2 / 10 * 10;
     let update = format!("UPDATE accounts_{number} SET cents = cents + ?");
@@ -245,7 +247,7 @@ fn macros_row(plan: &Plan, target: &Path) -> Result<String> {
         "--depth",
         "1",
     ])?;
-    // The first is the crate itself.
+    // The first line is the crate itself.
     let number = tree.len() - 1;
     Ok(row(&[
         "dependencies of the macros' crate".to_owned(),

@@ -1,4 +1,4 @@
-//! Running cargo, and what it took.
+//! Runs cargo, and measures how long it takes.
 
 use std::error::Error;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::process::Command;
 
 pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// Seconds.
+/// The time that a process took, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Time {
     pub(crate) wall: f64,
-    /// Of the process and all its children, in user and in kernel mode.
+    /// Processor time of the process and all its children, in user and in kernel mode.
     pub(crate) cpu: f64,
 }
 
@@ -26,13 +26,13 @@ impl Cargo<'_> {
         command
             .current_dir(self.workspace)
             .env("CARGO_TARGET_DIR", self.target)
-            // As a user has it.
+            // Users do not set this variable either.
             .env_remove("CARGO_INCREMENTAL");
         command
     }
 
-    /// Runs cargo under bash, whose `time` also counts the children of children; std has no such
-    /// call.
+    /// Runs cargo under bash, whose `time` also counts the children of children. The standard
+    /// library has no such call.
     pub(crate) fn time(&self, arguments: &[&str]) -> Result<Time> {
         const SCRIPT: &str =
             r#"TIMEFORMAT='%R %U %S'; time cargo "$@" >"$0" 2>&1 || { cat "$0" >&2; exit 1; }"#;
@@ -51,7 +51,7 @@ impl Cargo<'_> {
         time(&told).ok_or_else(|| format!("bash told no time: {told}").into())
     }
 
-    /// The packages that `cargo tree` names, each once.
+    /// Returns the packages that `cargo tree` names, each once.
     pub(crate) fn tree(&self, arguments: &[&str]) -> Result<Vec<String>> {
         let output = self
             .command("cargo")
@@ -76,7 +76,8 @@ fn packages(tree: &str) -> Vec<String> {
     packages
 }
 
-/// Input: `1.250 2.000 0.500`, what bash says under the `TIMEFORMAT` above.
+/// Parses what bash prints under the `TIMEFORMAT` above, for example `1.250 2.000 0.500`. `None` if
+/// the text has another form.
 fn time(told: &str) -> Option<Time> {
     let mut numbers = told.lines().last()?.split(' ').map(str::parse);
     let mut next = || numbers.next()?.ok();

@@ -1,11 +1,11 @@
-//! The temporary folder: workspaces of generated crates, and what cargo makes of them.
+//! The temporary folder, with workspaces of generated crates and what cargo makes of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::child::Result;
 
-/// Removed when it is dropped.
+/// A temporary folder, which is removed when it is dropped.
 pub(crate) struct Folder {
     path: PathBuf,
 }
@@ -29,8 +29,8 @@ impl Drop for Folder {
     }
 }
 
-/// A workspace of these crates, each with its manifest's dependencies, at the versions that the
-/// repository's lock file has.
+/// Writes a workspace of these crates. Each has the dependencies of its manifest, at the versions
+/// in the repository's lock file.
 pub(crate) fn write_workspace(
     path: &Path,
     repository: &Path,

@@ -1,13 +1,14 @@
-//! The functions that every crate has, as data: what is written around them is the crate's style.
+//! The functions that every crate has, as data. A crate's style decides what is written around
+//! them.
 
-/// One of ten functions of an application, of which a crate has many, each with its own number `#`.
+/// One of ten functions of an application. A crate has many of each, numbered in place of `#`.
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) session: Session,
-    /// Between the session and the end of the list: each ends with a comma.
+    /// The arguments after the session. Each ends with a comma.
     pub(crate) arguments: &'static str,
     pub(crate) returns: &'static str,
-    /// `$` is where a statement runs.
+    /// The body. `$` marks where a statement runs.
     pub(crate) body: &'static str,
 }
 
@@ -18,7 +19,7 @@ pub(crate) enum Session {
     Writes,
 }
 
-/// Transactions of two or three statements by turns with operations of one.
+/// Transactions of two or three statements alternate with operations of one statement.
 pub(crate) const SHAPES: [Shape; 10] = [
     Shape {
         name: "transfer",

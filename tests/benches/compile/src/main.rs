@@ -1,9 +1,9 @@
-//! How long a crate of annotated functions takes to check, and dbop itself to build: prints the
-//! section "Compile time" of `tests/benches/README.md`.
+//! Measures how long a crate of annotated functions takes to check, and dbop itself to build.
+//! Prints the section "Compile time" of `tests/benches/README.md`.
 //!
 //! `dbop-compile <repository>` writes crates with the same functions in different styles into a
-//! temporary folder, and times cargo on them. With `--quick`: fewer rounds, and no more than one of
-//! the clean builds.
+//! temporary folder, and measures cargo on them. With `--quick`, it makes fewer rounds and only one
+//! of the clean builds.
 
 mod builds;
 mod checks;

@@ -1,22 +1,22 @@
-//! The ways to write the same functions, and the crates of them.
+//! The styles in which the same functions are written, and the crates of each style.
 
 use std::fmt::Write;
 
 use crate::functions::{SHAPES, Session, Shape};
 
-/// How a crate's functions are written.
+/// The style in which a crate's functions are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Style {
-    /// No functions: what a crate costs before it has any.
+    /// No functions, which shows what a crate costs before it has any.
     Empty,
     Dbop,
-    /// With a deadline, retries, a span, counts and a category. The loop stands in each function, so
-    /// that its future is `Send`.
+    /// With a deadline, retries, a span, counts and a category. The loop stands in each function,
+    /// so that the function's future is `Send`.
     Careful,
-    /// The same with the loop in a helper, which takes an async closure. A future of that cannot be
-    /// spawned: rustc finds that "implementation of `Send` is not general enough".
+    /// Like `Careful`, but with the loop in a helper that takes an async closure. Such a future
+    /// cannot be spawned: rustc reports that "implementation of `Send` is not general enough".
     Closure,
-    /// `begin`, the statements, `commit`.
+    /// `begin`, the statements, and `commit`.
     Plain,
     /// The plain functions under `#[tracing::instrument]`.
     Instrument,
@@ -24,7 +24,7 @@ pub(crate) enum Style {
     AsyncTrait,
 }
 
-/// Compiles only if a future of the first function is `Send`.
+/// Code that compiles only if the future of the first function is `Send`.
 const SPAWNED: &str = "
 pub fn spawned(pool: SqlitePool) {
     tokio::spawn(async move { transfer_0(&pool, 1, 2, 3).await.is_ok() });
@@ -42,7 +42,7 @@ impl Style {
         Style::AsyncTrait,
     ];
 
-    /// The crate's name.
+    /// Returns the crate's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Style::Empty => "empty",
@@ -55,7 +55,7 @@ impl Style {
         }
     }
 
-    /// In the table.
+    /// Returns the name in the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Style::Empty => "none: only the types",
@@ -68,7 +68,7 @@ impl Style {
         }
     }
 
-    /// The crate's `lib.rs`.
+    /// Returns the text of the crate's `lib.rs`.
     pub(crate) fn source(self, functions: usize) -> String {
         let mut source = include_str!("parts/rows.rs").to_owned();
         source += match self {
@@ -136,13 +136,13 @@ fn dbop_header(session: Session) -> (&'static str, &'static str) {
     }
 }
 
-/// The statements, run where `session` says.
+/// Returns the body, with its statements running where `session` says.
 fn body(shape: &Shape, number: usize, session: &str) -> String {
     let body = shape.body.trim_start().replace('#', &number.to_string());
     body.replace('$', session)
 }
 
-/// Output: a loop around `call.attempt(async { .. })`.
+/// Returns a loop around `call.attempt(async { .. })`.
 fn careful_body(shape: &Shape, number: usize) -> String {
     let attempt = match shape.session {
         Session::Transaction => plain_body(shape, number, "pool")
@@ -178,7 +178,7 @@ fn plain_body(shape: &Shape, number: usize, pool: &str) -> String {
     if shape.session != Session::Transaction {
         return body(shape, number, pool);
     }
-    // `commit` stands before the last line, which is the value.
+    // `commit` goes before the last line, which is the value.
     let body = body(shape, number, "&mut *tx");
     let (statements, value) = body.trim_end().rsplit_once('\n').unwrap_or(("", &body));
     format!("let mut tx = {pool}.begin().await?;\n{statements}\ntx.commit().await?;\n{value}\n")
@@ -234,7 +234,7 @@ mod tests {
                 let name = format!("async fn {}_{number}(", shape.name);
                 assert_eq!(count(&source, &name), declared, "{style:?}: {name}");
             }
-            // 16 statements in ten functions, and no place left open.
+            // There are 16 statements in ten functions, and no placeholder is left.
             assert_eq!(count(&source, "sqlx::query"), 2 * 16, "{style:?}");
             assert!(
                 !source.contains('$') || matches!(style, Style::Careful | Style::Closure),

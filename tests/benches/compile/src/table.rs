@@ -1,10 +1,10 @@
-//! Numbers of several rounds, and Markdown tables.
+//! Statistics over several rounds, and Markdown tables.
 
-/// The middle of some measurements, and how far they lie apart.
+/// The median of some measurements, and how far apart they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Middle {
     pub(crate) median: f64,
-    /// From the least to the greatest, as a part of the median.
+    /// The distance between the least and the greatest, relative to the median.
     pub(crate) spread: f64,
 }
 
@@ -34,8 +34,8 @@ impl Middle {
     }
 }
 
-/// Of numbers that were measured in the same rounds, the ratio in each round: what slows down the
-/// machine slows down both.
+/// Returns the ratios of numbers that were measured in the same rounds. Whatever slows down the
+/// machine in a round slows down both.
 pub(crate) fn ratio(of: &[f64], to: &[f64]) -> Middle {
     Middle::of(of.iter().zip(to).map(|(of, to)| of / to))
 }

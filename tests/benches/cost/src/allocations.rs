@@ -1,10 +1,10 @@
-//! An allocator that counts: the system's, and one number.
+//! The system's allocator, with a count of its allocations.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Of all threads, since the program started. A block that grows counts as another one: it may
-/// have to move.
+/// Returns the number of allocations of all threads since the program started. A block that grows
+/// counts again, because it may have to move.
 pub(crate) fn count() -> u64 {
     COUNT.load(Relaxed)
 }

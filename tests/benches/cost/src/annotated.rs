@@ -6,7 +6,7 @@ use sqlx::{Postgres, Sqlite};
 use crate::recorder::{Recorder, measure};
 use crate::texts::sqlite::ADD;
 
-/// The same for each database: they differ in the type of the session.
+/// Defines the functions for a database. They differ in the type of the session only.
 macro_rules! functions {
     ($module:ident, $database:ident) => {
         pub(crate) mod $module {
@@ -78,7 +78,7 @@ pub(crate) async fn idle(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<i
     Ok(id)
 }
 
-/// Has no session.
+/// Needs no session.
 #[db_op(idempotent)]
 pub(crate) async fn sessionless(id: i64) -> dbop::Result<i64> {
     Ok(id)
@@ -99,7 +99,7 @@ pub(crate) async fn joins(tx: &mut Tx<'_, Sqlite>, recorder: &Recorder) -> dbop:
     Ok(())
 }
 
-/// The same on the stub.
+/// Measures calls inside one transaction on the stub.
 #[transactional(timeout = "1h", retry = never)]
 pub(crate) async fn stub_joins(tx: &mut Tx<'_, Postgres>, recorder: &Recorder) -> dbop::Result<()> {
     measure!(recorder, "stub-joined", Dbop: postgres::joined_add(&mut *tx, 1, 1));

@@ -1,7 +1,7 @@
-//! Runs this program again under callgrind, and reads what that has counted.
+//! Runs this program again under callgrind, and reads what callgrind has counted.
 //!
-//! Callgrind writes its counts to a file, and starts from zero, each time a phase begins or ends: so
-//! one run has exact counts of every phase, and nothing of its start-up is among them.
+//! Callgrind writes its counts to a file, and starts again from zero, each time a phase begins or
+//! ends. So a single run has the exact counts of every phase, without those of the program's start.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,17 +10,17 @@ use crate::recorder::{INNER_NOTHING, NOTHING, Side, settles};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What was counted of one thing, in each of its phases of one call.
+/// The counts of one case, for each of its phases of one call.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) case: String,
     pub(crate) side: String,
-    /// Bytes of the future.
+    /// The size of the future, in bytes.
     pub(crate) size: u64,
     pub(crate) allocations: Vec<f64>,
-    /// Instructions of all threads, the driver's too.
+    /// Instructions of all threads, including the driver's.
     pub(crate) instructions: Vec<f64>,
-    /// Of the thread that awaits the call alone.
+    /// Instructions of the thread that awaits the call.
     pub(crate) of_caller: Vec<f64>,
 }
 
@@ -32,7 +32,7 @@ impl Rows {
         self.0.iter().find(is)
     }
 
-    /// What a phase costs by itself, with the moment that it waits before its end.
+    /// Subtracts what a phase costs by itself, including the pause before its end.
     fn take_away_nothing(&mut self) -> Result<(), Failure> {
         let middle_of = |case| {
             let row = self
@@ -57,13 +57,13 @@ impl Rows {
     }
 }
 
-/// The middle one. They vary by how often the caller's thread and the driver's have to wait for each
-/// other.
+/// Returns the median. The values vary by how often the caller's thread and the driver's have to
+/// wait for each other.
 pub(crate) fn middle(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// How far apart the middle half of them is, as a share of the middle one.
+/// Returns the distance between the quartiles, relative to the median.
 pub(crate) fn spread(values: &[f64]) -> f64 {
     match middle(values) {
         0.0 => 0.0,
@@ -85,10 +85,11 @@ pub(crate) fn version() -> Result<String, Failure> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Measures everything, in so many phases.
+/// Measures every case, with this many phases for each side.
 pub(crate) fn measure(repeats: u32) -> Result<Rows, Failure> {
     let (said, all) = run(repeats, false)?;
-    // Told apart by thread it writes only the one that has reached the end of a phase.
+    // When callgrind separates threads, it writes only the counts of the thread that has reached
+    // the end of a phase.
     let (said_again, of_caller) = run(repeats, true)?;
     if said.len() != said_again.len() {
         return Err("two runs of the same program had different phases".into());
@@ -122,7 +123,7 @@ pub(crate) fn measure(repeats: u32) -> Result<Rows, Failure> {
     Ok(rows)
 }
 
-/// What the program said, and the instructions of each phase.
+/// Returns what the program has printed, and the instructions of each phase.
 fn run(repeats: u32, by_thread: bool) -> Result<(Vec<String>, Vec<u64>), Failure> {
     version()?;
     let folder = tempfile::tempdir()?;
@@ -161,15 +162,16 @@ fn run(repeats: u32, by_thread: bool) -> Result<(Vec<String>, Vec<u64>), Failure
         .filter(|line| line.starts_with("phase "))
         .count();
     let ends_with = if by_thread { "-01" } else { "" };
-    // One file before each phase, of what came between it and the last, and one after it.
+    // There is one file before each phase, with what came between it and the last phase, and one
+    // file after it.
     let files = (1..=phases).map(|phase| format!("counts.{}{ends_with}", 2 * phase));
     let counts: Result<_, _> = files.map(|file| total(&folder.path().join(file))).collect();
     Ok((said, counts?))
 }
 
-/// A command whose threads do not run beside each other and do not interrupt each other: on one
-/// processor, as batch work (`sched(7)`). Whether the caller's thread has to wait for the driver's is
-/// then the same each time: it does.
+/// Returns a command whose threads neither run at the same time nor interrupt each other: it runs
+/// on one processor, as batch work (`sched(7)`). The caller's thread then waits for the driver's
+/// every time.
 fn undisturbed(program: &str) -> Result<Command, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let allowed = status
@@ -179,7 +181,7 @@ fn undisturbed(program: &str) -> Result<Command, Failure> {
     let last = allowed.trim().rsplit([',', '-']).next().unwrap_or("0");
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", last, "chrt", "--batch", "0", program]);
-    // A long `memcpy` of glibc's on x86 is one instruction, which valgrind counts once for each byte.
+    // A long `memcpy` of glibc is one instruction on x86, which valgrind counts once for each byte.
     command.env(
         "GLIBC_TUNABLES",
         "glibc.cpu.x86_rep_movsb_threshold=1073741824",
@@ -187,7 +189,8 @@ fn undisturbed(program: &str) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// See <https://valgrind.org/docs/manual/cl-format.html>.
+/// Reads the total of a file in callgrind's format
+/// (<https://valgrind.org/docs/manual/cl-format.html>).
 fn total(file: &Path) -> Result<u64, Failure> {
     let text = std::fs::read(file)
         .map_err(|error| format!("callgrind has not written {}: {error}", file.display()))?;

@@ -9,7 +9,7 @@ use crate::{annotated, careful, naive};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// The measured program: prints what [`crate::callgrind`] reads.
+/// Runs every case. Prints what [`crate::callgrind`] reads.
 pub(crate) async fn run(recorder: &Recorder) -> Result<(), Failure> {
     let world = World::open().await?;
     let World {
@@ -58,8 +58,8 @@ pub(crate) async fn run(recorder: &Recorder) -> Result<(), Failure> {
         Naive: naive::sqlite::read(readers, 1),
     );
 
-    // Apart, because a call by hand must not be counted with the poll of a transaction of dbop's
-    // around it.
+    // These functions are separate, because a call by hand must not be counted together with the
+    // poll of a dbop transaction around it.
     annotated::joins(db, recorder).await?;
     let mut tx = careful.pool().begin().await?;
     joins_by_hand(&mut tx, recorder).await;
@@ -122,7 +122,7 @@ async fn joins_by_hand(conn: &mut SqliteConnection, recorder: &Recorder) {
     );
 }
 
-/// The same on a stub of a server.
+/// Runs the cases on a stub of a server.
 async fn on_the_stub(recorder: &Recorder) -> Result<(), Failure> {
     let world = StubWorld::open().await?;
     let StubWorld {

@@ -1,24 +1,24 @@
-//! The regression check: what a call costs over the same by hand must not grow.
+//! The regression check: what a call costs, relative to the same function by hand, must not grow.
 //!
-//! Ratios and not counts, because another compiler changes both sides alike; and with room for what
-//! it changes unevenly, and for the order in which the driver's thread and the caller's happen to
-//! run.
+//! The check compares ratios instead of counts, because another compiler changes both sides alike.
+//! It leaves some room for what the compiler changes unevenly, and for the order in which the
+//! driver's thread and the caller's happen to run.
 
 use crate::callgrind::{Rows, middle};
 use crate::recorder::Side::{Careful, Dbop};
 use crate::tables::lines;
 
-/// How much more than known is let pass.
+/// How much more than the known ratio is accepted.
 const ROOM: f64 = 0.06;
 
-/// What was measured when this was last changed, relative to the same by hand.
+/// The known costs of a case, relative to the function by hand with the same promises.
 struct Known {
     case: &'static str,
-    /// Instructions of all threads.
+    /// The ratio of the instructions of all threads.
     instructions: f64,
-    /// Allocations more.
+    /// How many more allocations dbop makes.
     allocations: f64,
-    /// Bytes of the future.
+    /// The ratio of the sizes of the futures.
     size: f64,
 }
 
@@ -31,7 +31,7 @@ const fn known(case: &'static str, instructions: f64, allocations: f64, size: f6
     }
 }
 
-/// In the order of the tables.
+/// The known costs, in the order of the tables.
 const KNOWN: &[Known] = &[
     known("operation", 1.06, 2.0, 0.49),
     known("transaction", 1.02, 3.0, 0.47),
@@ -52,7 +52,7 @@ const KNOWN: &[Known] = &[
     known("stub-nested", 1.12, 1.0, 3.3),
 ];
 
-/// Prints all it compares, and fails with what has grown.
+/// Prints everything that is compared, and fails if anything has grown.
 pub(crate) fn check(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
     let mut grown = Vec::new();
     for line in lines() {

@@ -1,6 +1,6 @@
-//! Section 1 of `tests/bench`: what one call costs, in instructions, allocations and bytes.
+//! Section 1 of `tests/bench`: what a call costs, in instructions, allocations and bytes.
 //!
-//! `dbop-cost table` prints the tables, `dbop-cost check` fails where a call costs more than it did.
+//! `dbop-cost table` prints the tables. `dbop-cost check` fails if a call costs more than it did.
 
 mod allocations;
 mod annotated;
@@ -27,9 +27,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match &*arguments {
         ["table"] => callgrind::measure(40).and_then(|rows| tables::print(&rows)),
-        // Twice: a machine that does something else besides may disturb the order of the threads.
+        // The check has a second try, because a busy machine may disturb the order of the threads.
         ["check"] => check().or_else(|_| check()),
-        // What the other two run under callgrind.
+        // The other two commands run this one under callgrind.
         ["calls", repeats] => run(repeats),
         _ => Err("usage: dbop-cost table | check".into()),
     };
@@ -48,7 +48,7 @@ fn check() -> Result<(), Failure> {
 
 fn run(repeats: &str) -> Result<(), Failure> {
     let recorder = Recorder::new(repeats.parse()?);
-    // One thread of the runtime's, so that nothing but the driver's threads runs beside it.
+    // The runtime has one thread, so that only the driver's threads run besides it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,5 +1,5 @@
-//! The same by hand as the drivers' documentation shows it: no deadline, no retry, no category, no
-//! span, no counts.
+//! The functions by hand, as the drivers' documentation shows them: without deadline, retry,
+//! category, span or counts.
 
 use r2d2_sqlite::SqliteConnectionManager;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -8,7 +8,7 @@ use crate::texts::sqlite::ADD;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
-/// The same for each database: they differ in the type of the connection.
+/// Defines the functions for a database. They differ in the type of the connection only.
 macro_rules! functions {
     ($module:ident, $database:ident) => {
         pub(crate) mod $module {

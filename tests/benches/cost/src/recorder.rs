@@ -1,18 +1,19 @@
-//! Cuts the run of the measured program into phases, each one call.
+//! Cuts the run of the measured program into phases of one call each.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::allocations;
 
-/// Who wrote the function that is called.
+/// Who has written the function that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// An attribute of dbop.
+    /// A function with an attribute of dbop.
     Dbop,
-    /// [`crate::careful`]: an expert, with the same promises as far as a page of code has them.
+    /// A function of [`crate::careful`]: an expert's, with the same promises as far as a page of
+    /// code can keep them.
     Careful,
-    /// [`crate::naive`]: what the driver's documentation shows, without them.
+    /// A function of [`crate::naive`]: as in the driver's documentation, without these promises.
     Naive,
 }
 
@@ -26,17 +27,18 @@ impl Side {
     }
 }
 
-/// What is measured, by its name in [`crate::tables`].
+/// The name of what is measured, as in [`crate::tables`].
 pub(crate) type Case = &'static str;
 
 pub(crate) struct Recorder {
-    /// Phases of each kind, of one call each.
+    /// How many phases each side of a case has. A phase is one call.
     pub(crate) repeats: u32,
     lines: Mutex<Vec<String>>,
 }
 
 impl Recorder {
-    /// Calls before the first that counts: prepared statements, thread pools, caches.
+    /// How many calls are made before the first that counts, for prepared statements, thread pools
+    /// and caches.
     pub(crate) const WARM_UP: u32 = 10;
 
     pub(crate) fn new(repeats: u32) -> Self {
@@ -50,8 +52,8 @@ impl Recorder {
         self.say(format!("size {case} {} {bytes}", side.name()));
     }
 
-    /// Waits until the driver has done what the calls so far have left it to do: a connection that is
-    /// given back is tried there first, and that belongs to the call that gave it back.
+    /// Waits until the driver has finished the work of the calls so far. A connection that is given
+    /// back is tried first, which is part of the call that gave it back.
     pub(crate) async fn settle(&self, case: Case) {
         if settles(case) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -70,7 +72,7 @@ impl Recorder {
         self.say(format!("phase {case} {} {allocations}", side.name()));
     }
 
-    /// All that was said, in order: the dumps of callgrind have the same.
+    /// Prints all lines, in the order in which callgrind has written its files.
     pub(crate) fn print(&self) {
         for line in &*self.lines.lock().unwrap_or_else(PoisonError::into_inner) {
             println!("{line}");
@@ -83,26 +85,28 @@ impl Recorder {
     }
 }
 
-/// Calls inside a transaction give nothing back.
+/// Returns whether calls of this case give a connection back. Calls inside a transaction do not.
 pub(crate) fn settles(case: &str) -> bool {
     let inner = ["inner-", "stub-joined", "stub-nested"];
     !inner.iter().any(|inner| case.starts_with(inner))
 }
 
-/// Measured like a call, and taken from the counts of all that settle.
+/// An empty case, which is measured like a call and subtracted from the counts of all cases that
+/// settle.
 pub(crate) const NOTHING: Case = "nothing";
-/// The same for those that do not.
+/// The empty case for all other cases.
 pub(crate) const INNER_NOTHING: Case = "inner-nothing";
 
-/// Callgrind writes what it has counted, and counts from zero, whenever this is called.
+/// Marks the end of a phase: callgrind writes its counts, and starts again from zero, whenever this
+/// is called.
 #[inline(never)]
 fn mark_phase() {
     std::hint::black_box(());
 }
 
-/// Measures calls of one thing: `measure!(recorder, "read", Dbop: balance(&db, 1), ..)`, the sides by
-/// turns, so that what the machine does besides meets all of them. A macro, because a function that
-/// took the call would put a frame of its own around each.
+/// Measures the calls of one case: `measure!(recorder, "read", Dbop: balance(&db, 1), ..)`. The
+/// sides alternate, so that whatever else the machine does meets all of them. This is a macro,
+/// because a function that took the call would put a frame of its own around each.
 macro_rules! measure {
     ($recorder:expr, $case:expr, $($side:ident: $call:expr),+ $(,)?) => {{
         let (recorder, case): (&$crate::recorder::Recorder, _) = ($recorder, $case);

@@ -1,12 +1,12 @@
-//! A stub of a Postgres server: it speaks the protocol and does no work. Its tasks run in the
-//! thread of who calls it, so that what is counted there is the same each time.
+//! A stub of a Postgres server, which speaks the protocol and does no work. Its tasks run on the
+//! caller's thread, so that what is counted there is the same each time.
 //!
 //! Messages: <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-/// The type `int8`, the only one it knows.
+/// The type `int8`, the only type that the stub knows.
 const INT8: i32 = 20;
 const VALUE: i64 = 1000;
 
@@ -24,9 +24,9 @@ struct Session {
     socket: UnixStream,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// Prepared statements: name and text.
+    /// The prepared statements, each with its name and text.
     statements: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Which of them is bound.
+    /// The index of the bound statement.
     bound: usize,
     in_transaction: bool,
 }
@@ -44,7 +44,7 @@ impl Session {
     }
 
     async fn run(&mut self) -> std::io::Result<()> {
-        // The message that starts a session is the only one without a type.
+        // The message that starts a session is the only message without a type.
         let length = self.socket.read_i32().await?;
         let mut startup = vec![0; length as usize - 4];
         self.socket.read_exact(&mut startup).await?;
@@ -53,7 +53,7 @@ impl Session {
         self.say(b'K', |out| out.extend([0; 8]));
         self.ready();
         loop {
-            // In one write for all messages that came in one.
+            // Messages that arrive in one packet are answered in one packet.
             self.socket.write_all(&self.output).await?;
             self.output.clear();
             if self.socket.read_buf(&mut self.input).await? == 0 {
@@ -100,19 +100,19 @@ impl Session {
             }
             b'C' => self.say(b'3', |_| {}),
             b'S' => self.ready(),
-            // Flush, Terminate: the answers go out, and the end is seen when it is there.
+            // Flush and Terminate need no answer. The end of the session shows when it comes.
             _ => {}
         }
     }
 
-    /// The place of a prepared statement.
+    /// Returns the index of a prepared statement.
     fn find(&self, name: &[u8]) -> usize {
         let mut known = self.statements.iter();
         let found = known.position(|(known, _)| known == name);
         found.expect("drivers bind and describe what they have prepared")
     }
 
-    /// The statement's parameters and columns.
+    /// Answers with the statement's parameters and columns.
     fn describe(&mut self, name: &[u8]) {
         let (_, text) = &self.statements[self.find(name)];
         let parameters = text.iter().filter(|byte| **byte == b'$').count() as i16;
@@ -127,7 +127,7 @@ impl Session {
         self.say(b'T', |out| {
             out.extend(1_i16.to_be_bytes());
             out.extend(b"cents\0");
-            // Of no table.
+            // The column belongs to no table.
             out.extend([0; 6]);
             out.extend(INT8.to_be_bytes());
             out.extend(8_i16.to_be_bytes());
@@ -152,7 +152,7 @@ impl Session {
         };
         match verb {
             b"BEGIN" => self.in_transaction = true,
-            // But not `ROLLBACK TO SAVEPOINT`.
+            // `ROLLBACK TO SAVEPOINT` does not end the transaction.
             b"COMMIT" | b"ROLLBACK" if text == verb => self.in_transaction = false,
             _ => {}
         }
@@ -167,7 +167,7 @@ impl Session {
         self.say(b'Z', |out| out.push(status));
     }
 
-    /// A message of this type, whose content `write` adds.
+    /// Adds a message of this type to the output; `write` adds its content.
     fn say(&mut self, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
         self.output.push(kind);
         let start = self.output.len();
@@ -178,7 +178,8 @@ impl Session {
     }
 }
 
-/// The type and content of the first message, if all of it is there, and what comes after.
+/// Returns the type and the content of the first message, and the bytes after it; `None` if the
+/// message is not complete.
 fn message(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (kind, rest) = input.split_first()?;
     let length = i32::from_be_bytes(*rest.first_chunk()?) as usize;
@@ -186,7 +187,7 @@ fn message(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*kind, &message[4..], after))
 }
 
-/// A text that ends with a zero, and what comes after.
+/// Returns a text that ends with a zero byte, and the bytes after it.
 fn string(input: &[u8]) -> (&[u8], &[u8]) {
     let end = input.iter().position(|byte| *byte == 0);
     let (text, rest) = input.split_at(end.unwrap_or(input.len()));

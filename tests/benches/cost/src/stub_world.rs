@@ -1,4 +1,4 @@
-//! The sessions that all sides have with the stub: opened with the same settings, one at a time.
+//! The sessions of all sides with the stub. They are opened with the same settings, one at a time.
 
 use dbop::Db;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -10,7 +10,8 @@ use crate::{careful, stub};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Reads have sessions of their own, as in dbop, that were opened read-only.
+/// The pools of the sessions. As in dbop, reads have sessions of their own, which were opened
+/// read-only.
 pub(crate) struct StubWorld {
     pub(crate) db: Db<Postgres>,
     pub(crate) careful: careful::Database<Postgres>,
@@ -23,7 +24,7 @@ pub(crate) struct StubWorld {
 impl StubWorld {
     pub(crate) async fn open() -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        // The name that drivers look for.
+        // Drivers look for a socket of this name.
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432"))?;
         tokio::spawn(stub::serve(listener));
         let url = format!(
@@ -45,7 +46,7 @@ impl StubWorld {
     }
 }
 
-/// As dbop opens a session.
+/// Returns the options with which dbop opens a session.
 fn options(url: &str) -> Result<PgConnectOptions, Failure> {
     Ok(url
         .parse::<PgConnectOptions>()?

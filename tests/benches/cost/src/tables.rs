@@ -1,13 +1,13 @@
-//! The tables of this section, in Markdown.
+//! Prints the tables of this section, in Markdown.
 
 use crate::callgrind::{Row, Rows, middle, spread};
 use crate::recorder::Side::{self, Careful, Dbop, Naive};
 
-/// One line of the tables.
+/// A line of the tables.
 pub(crate) struct Line {
     pub(crate) case: &'static str,
     title: &'static str,
-    /// Statements of the body, `SAVEPOINT` and its end among them.
+    /// How many statements the body runs, including `SAVEPOINT` and its end.
     pub(crate) statements: u32,
 }
 
@@ -58,7 +58,7 @@ const LINES: &[Line] = &[
     line("inner-idle", "joined call, empty body", 0),
 ];
 
-/// On the stub, where only one thread runs.
+/// The cases on the stub, where only one thread runs.
 const ON_STUB: &[Line] = &[
     line("stub-operation", "`#[db_op]`, one `UPDATE`, on the stub", 1),
     line(
@@ -79,12 +79,12 @@ const ON_STUB: &[Line] = &[
     ),
 ];
 
-/// All that is measured.
+/// Returns everything that is measured.
 pub(crate) fn lines() -> impl Iterator<Item = &'static Line> {
     LINES.iter().chain(ON_STUB)
 }
 
-/// The most a joined call may cost over a call of a plain function.
+/// How many instructions a joined call may cost over a call of a plain function.
 const JOINED: f64 = 500.0;
 
 pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
@@ -123,7 +123,7 @@ fn row<'r>(rows: &'r Rows, case: &str, side: Side) -> Result<&'r Row, String> {
     found.ok_or_else(|| format!("`{case}` was not measured for {}", side.name()))
 }
 
-/// A ratio, where there is something to compare with.
+/// Returns a ratio, or a dash where there is nothing to compare with.
 fn over(dbop: f64, naive: f64) -> String {
     if naive < 100.0 {
         return "-".to_owned();
@@ -186,7 +186,8 @@ fn allocations(rows: &Rows) -> Result<(), String> {
             "| {title} | {dbop:.1} | {careful:.1} | {naive:.1} | {more:+.1} | {:+.1} | {spread:.1} % | at most +{}: {} |",
             dbop - naive,
             2 + statements,
-            // Whether an answer is waited for decides over some of the driver's own.
+            // Half an allocation is tolerated, because the driver makes some of its own depending
+            // on whether an answer is waited for.
             verdict(more <= f64::from(2 + statements) + 0.5),
         );
     }

@@ -1,4 +1,4 @@
-//! The databases that all sides work on: in memory, and one in a file, where reads have
+//! The databases that all sides work on: one in memory, and one in a file, where reads have
 //! connections of their own.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SCHEMA: &str = "CREATE TABLE accounts (id INTEGER PRIMARY KEY, cents INTEG
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Each side has databases of its own, with the same pragmas and pool sizes.
+/// The databases of all sides. Each side has its own, with the same pragmas and pool sizes.
 pub(crate) struct World {
     pub(crate) db: Db<Sqlite>,
     pub(crate) careful: careful::Database<Sqlite>,
@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-/// As dbop opens a connection.
+/// Returns the options with which dbop opens a connection.
 fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
     Ok(url
         .parse::<SqliteConnectOptions>()?

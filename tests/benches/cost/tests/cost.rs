@@ -1,8 +1,9 @@
-//! What a call costs is exact when it is counted in instructions, so it can be tested.
+//! Counted in instructions, the cost of a call is exact, so it can be tested.
 
 use std::process::Command;
 
-/// Against the same by hand, in a release build of its own; takes seconds once that is there.
+/// Compares with the functions by hand, in a release build of its own. This takes seconds once the
+/// build is there.
 #[test]
 fn a_call_costs_no_more_instructions_allocations_and_bytes_than_it_did() {
     let check = [

@@ -1,7 +1,7 @@
-//! dbop beside what its users would take instead.
+//! dbop beside what its users would use instead.
 
 #[path = "peers/bodies.rs"]
-mod bodies; // here, so that `sync` can have it at the same place
+mod bodies; // declared here, so that `sync` can have it at the same path
 mod contention;
 mod peers;
 mod place;
@@ -13,12 +13,12 @@ use harness::Options;
 use harness::bank::Fallible;
 pub use scaling::{Counters, waiting};
 
-/// Measures a section, and returns it as markdown. Boxed, because the binaries would have to
-/// compile all contestants again otherwise.
+/// Measures a section, and returns it as Markdown. The future is boxed, because otherwise the
+/// binaries would compile all contestants again.
 ///
 /// # Errors
 ///
-/// Of the databases.
+/// Returns the error of a database.
 pub fn measure<'a>(section: &str, options: &'a Options) -> LocalBoxFuture<'a, Fallible<String>> {
     match section {
         "same-work" => Box::pin(same_work::run(options)),

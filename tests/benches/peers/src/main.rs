@@ -1,4 +1,4 @@
-//! Prints one section as markdown.
+//! Prints one section as Markdown.
 //!
 //! ```text
 //! tests/benches/peers/run same-work --quick

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::peers::pools;
 
-/// Enough connections for all pools of a section; and deadlocks are broken before they are all that
-/// is measured: by default that takes a second each.
+/// Enough connections for all pools of a section. Deadlocks are broken soon, because by default
+/// each takes a second, and nothing else would be measured.
 const SETTINGS: [&str; 2] = ["max_connections=500", "deadlock_timeout=50ms"];
 
 /// A file in the folder for temporary files.
@@ -57,7 +57,7 @@ impl Place for File {
         Box::pin(async {
             let count = sqlx::query_scalar("SELECT count(*) FROM items");
             let count = count.fetch_one(&self.admin).await?;
-            // The log goes back to its beginning, so that nobody's turn pays for another's.
+            // The write-ahead log is emptied, so that no contestant's turn pays for another's.
             sqlx::raw_sql("DELETE FROM items; PRAGMA wal_checkpoint(TRUNCATE);")
                 .execute(&self.admin)
                 .await?;
@@ -73,7 +73,7 @@ impl Place for File {
     }
 }
 
-/// A server of our own on loopback, which goes away with the process.
+/// A server of the benchmark's own on loopback, which ends with the process.
 pub(crate) struct Server {
     pub(crate) url: String,
     admin: PgPool,

@@ -18,7 +18,7 @@ use crate::peers::{dbop, pools};
 use crate::place::{File, Server};
 
 const LOCK: Lock = Lock(include_str!("../Cargo.lock"));
-/// Whose versions are told.
+/// The crates whose versions are named.
 const PEERS: [&str; 9] = [
     "sqlx",
     "backon",
@@ -31,7 +31,8 @@ const PEERS: [&str; 9] = [
     "libsqlite3-sys",
 ];
 
-/// Deadline and retry, and nothing about outcomes.
+/// The promises of a contestant that has a deadline and retries, and promises nothing about
+/// outcomes.
 const RETRIES: Promises = Promises {
     deadline: true,
     retry: true,
@@ -44,7 +45,7 @@ pub(crate) async fn run(options: &Options) -> Fallible<String> {
     let mut report = Report::new(options);
     let place: Arc<dyn Place> = file;
     measure(options, "SQLite", &sqlite, &place, &mut report).await?;
-    // Their threads and connections are not to be in the way of the next.
+    // The threads and connections of SQLite are not to be in the way of Postgres.
     drop((sqlite, place));
 
     let server = Arc::new(Server::start().await?);

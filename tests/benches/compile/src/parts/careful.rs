@@ -32,7 +32,7 @@ const CAP: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Category {
     Application,
-    /// Another connection has the lock; it may pass.
+    /// Another connection holds the lock, which may pass.
     Busy,
     Timeout,
     Other,
@@ -56,7 +56,7 @@ impl Error {
     }
 }
 
-/// One function and its counts.
+/// A function and its counts.
 pub struct Operation {
     name: &'static str,
     line: u32,
@@ -95,10 +95,10 @@ macro_rules! operation {
     }};
 }
 
-/// One call between its attempts.
+/// A call with its attempts.
 struct Call {
     operation: &'static Operation,
-    /// Its attempts do no harm when they are repeated.
+    /// Whether a repeated attempt does no harm.
     repeats: bool,
     deadline: Instant,
     span: Span,
@@ -117,7 +117,8 @@ impl Call {
         }
     }
 
-    /// What the call returns; `None` if it is to be attempted again, after a wait.
+    /// Makes an attempt. Returns what the call returns; `None`, after a wait, if there is to be
+    /// another attempt.
     async fn attempt<T>(&mut self, attempt: impl Future<Output = Result<T>>) -> Option<Result<T>> {
         self.attempts += 1;
         self.operation.attempts.fetch_add(1, Relaxed);

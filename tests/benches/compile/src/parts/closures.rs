@@ -1,5 +1,5 @@
 
-/// A transaction of its own, replayed as a whole.
+/// Runs a transaction of its own, which is replayed as a whole.
 async fn transaction<T>(
     operation: &'static Operation,
     pool: &SqlitePool,
@@ -19,7 +19,7 @@ async fn transaction<T>(
     }
 }
 
-/// One session whose statements commit one by one.
+/// Runs statements that commit one by one, in one session.
 async fn session<T>(
     operation: &'static Operation,
     pool: &SqlitePool,

@@ -1,4 +1,4 @@
-//! One call: its deadline, its retries, what is said and counted about it.
+//! A call: its deadline, its retries, and what is reported and counted of it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const ATTEMPTS: u32 = 5;
 const BASE: Duration = Duration::from_millis(10);
 const CAP: Duration = Duration::from_secs(1);
 
-/// One function and its counts.
+/// A function and its counts.
 pub(crate) struct Operation {
     name: &'static str,
     system: &'static str,
@@ -71,16 +71,16 @@ pub(super) use operation;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Category {
-    /// Another session is in the way; it may pass.
+    /// Another session is in the way, which may pass.
     Busy,
-    /// The connection or its thread is gone.
+    /// The connection or its thread is lost.
     Connection,
     Timeout,
     Constraint,
     NoRows,
     /// The answer to COMMIT was lost.
     Ambiguous,
-    /// The circuit is open.
+    /// The circuit is open, so the call was refused.
     Refused,
     Other,
 }
@@ -118,15 +118,15 @@ pub(super) fn category<DB: Dialect>(error: &sqlx::Error) -> Category {
     }
 }
 
-/// One call between its attempts; counts itself when it is dropped.
+/// A call with its attempts. It is counted when this is dropped.
 pub(super) struct Call<'h> {
     operation: &'static Operation,
-    /// Of the database, if it has one.
+    /// The health of the database; `None` for a call without a database.
     health: Option<&'h Health>,
     started: Instant,
     pub(super) deadline: Instant,
     attempts: u32,
-    /// What is to be said if the caller goes away now.
+    /// The outcome that is reported if the caller goes away now.
     pub(super) outcome: Outcome,
     pub(super) span: Span,
 }
@@ -151,7 +151,8 @@ impl<'h> Call<'h> {
         }
     }
 
-    /// An attempt begins; if the caller goes away during it, this is what is said.
+    /// Begins an attempt. `dropped` is the outcome that is reported if the caller goes away during
+    /// it.
     pub(super) fn attempt(&mut self, dropped: Outcome) {
         self.attempts += 1;
         self.outcome = dropped;
@@ -181,7 +182,7 @@ impl<'h> Call<'h> {
         }
     }
 
-    /// Waits before the next attempt; `false`: there is none.
+    /// Waits before the next attempt. Returns `false` if there is none.
     pub(super) async fn again(&self, category: Category) -> bool {
         let allowed = match (category, self.health) {
             (Category::Busy, _) => true,

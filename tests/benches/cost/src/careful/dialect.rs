@@ -1,4 +1,4 @@
-//! What differs between the databases.
+//! The differences between the databases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -16,22 +16,21 @@ pub(crate) trait Dialect: sqlx::Database {
     const READ_ONLY_ON: &'static str;
     const READ_ONLY_OFF: &'static str;
 
-    /// What stops the statements of a pool's one connection.
+    /// The means of stopping the statements of a pool's only connection.
     type Stop: Clone + Default + Send + Sync + 'static;
 
-    /// A connection, by the pool's own timeout.
+    /// Acquires a connection, within the pool's own timeout.
     fn acquire(
         pool: &Pool<Self>,
     ) -> impl Future<Output = sqlx::Result<PoolConnection<Self>>> + Send;
 
-    /// Makes a new connection one that can be stopped.
+    /// Prepares a new connection so that it can be stopped.
     fn stop_on(
         conn: &mut Self::Connection,
         stop: Self::Stop,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// The caller has gone away: stops what runs, and gives the connection back when that is over,
-    /// or closes it.
+    /// Stops what runs when the caller has gone away. Then gives the connection back, or closes it.
     fn stop(conn: PoolConnection<Self>, mode: Mode, stop: Self::Stop);
 
     fn say(
@@ -39,7 +38,7 @@ pub(crate) trait Dialect: sqlx::Database {
         sql: &'static str,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// The same for what is said again and again.
+    /// Like `say`, for a statement that is sent again and again.
     fn say_again(
         conn: &mut Self::Connection,
         sql: &'static str,
@@ -48,7 +47,7 @@ pub(crate) trait Dialect: sqlx::Database {
     fn category(code: &str) -> Category;
 }
 
-/// Steps of SQLite's between two looks at the flag that stops it.
+/// How many steps SQLite makes between two looks at the flag that stops it.
 const STEPS: i32 = 1000;
 
 impl Dialect for Sqlite {
@@ -94,7 +93,7 @@ impl Dialect for Sqlite {
         sqlx::raw_sql(sql).execute(conn).await.map(drop)
     }
 
-    /// Prepared once.
+    /// Sends a statement that is prepared once.
     async fn say_again(conn: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
         sqlx::query(sql).execute(conn).await.map(drop)
     }
@@ -104,7 +103,7 @@ impl Dialect for Sqlite {
     }
 }
 
-/// `code` is the extended result code (<https://www.sqlite.org/rescode.html>).
+/// Returns the category of an extended result code (<https://www.sqlite.org/rescode.html>).
 pub(super) fn category_of_sqlite(code: i32) -> Category {
     match code & 0xff {
         5 | 6 => Category::Busy,
@@ -120,10 +119,10 @@ impl Dialect for Postgres {
     const READ_ONLY_ON: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
 
-    /// Closing the connection does that.
+    /// Nothing, because closing the connection stops its statement.
     type Stop = ();
 
-    /// In a box, because it has room for the start of a session, 8 kB that would be copied with each
+    /// Boxes the future. It has room for the start of a session: 8 kB that would be copied in each
     /// call.
     async fn acquire(pool: &Pool<Self>) -> sqlx::Result<PoolConnection<Self>> {
         Box::pin(pool.acquire()).await
@@ -133,7 +132,8 @@ impl Dialect for Postgres {
         Ok(())
     }
 
-    /// The server notices within the session's `client_connection_check_interval`.
+    /// Closes the connection. The server notices within the session's
+    /// `client_connection_check_interval`.
     fn stop(mut conn: PoolConnection<Self>, _: Mode, (): ()) {
         conn.close_on_drop();
     }
@@ -142,12 +142,13 @@ impl Dialect for Postgres {
         sqlx::raw_sql(sql).execute(conn).await.map(drop)
     }
 
-    /// One message is less work than those that run a prepared statement.
+    /// Sends one simple query, which is less work than the messages that run a prepared statement.
     async fn say_again(conn: &mut PgConnection, sql: &'static str) -> sqlx::Result<()> {
         Self::say(conn, sql).await
     }
 
-    /// See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    /// Returns the category of an error code
+    /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
     fn category(code: &str) -> Category {
         match code {
             "40001" | "40P01" | "55P03" => Category::Busy,

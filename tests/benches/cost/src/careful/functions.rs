@@ -1,4 +1,4 @@
-//! The functions, as their application has them.
+//! The functions, as an application would write them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::joined::{Tx, join};
 use super::session::{self, Database, Mode, session};
 use crate::texts::sqlite::READ;
 
-/// The same for each database: they differ in the type of the connection.
+/// Defines the functions for a database. They differ in the type of the connection only.
 macro_rules! functions {
     ($module:ident, $database:ident) => {
         pub(crate) mod $module {
@@ -34,7 +34,7 @@ macro_rules! functions {
                 .await
             }
 
-            /// On a pool whose connections only read.
+            /// Reads on a pool whose connections only read.
             pub(crate) async fn read(database: &Database<DB>, id: i64) -> Result<i64> {
                 session(
                     operation!("read", DB::SYSTEM),
@@ -97,7 +97,7 @@ pub(crate) async fn sessionless(id: i64) -> Result<i64> {
     session::sessionless(operation!("sessionless", "sqlite"), async || Ok(id)).await
 }
 
-/// On one whose connections write, too.
+/// Reads on a pool whose connections write, too.
 pub(crate) async fn guarded_read(database: &Database<Sqlite>, id: i64) -> Result<i64> {
     session(
         operation!("guarded_read", "sqlite"),
@@ -111,7 +111,7 @@ pub(crate) async fn guarded_read(database: &Database<Sqlite>, id: i64) -> Result
     .await
 }
 
-/// On a pool of the application's own, where the caller has nothing more to promise than a deadline.
+/// Reads on a pool of the application's own, where a deadline is all that is left to promise.
 pub(crate) async fn callers_read(pool: &SqlitePool, id: i64) -> sqlx::Result<i64> {
     let read = sqlx::query_scalar(READ).bind(id).fetch_one(pool);
     let read = tokio::time::timeout(Duration::from_secs(30), read).await;

@@ -1,4 +1,4 @@
-//! How the database has been lately.
+//! The health of a database: how it has worked lately.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -15,11 +15,11 @@ const MOST: f64 = 100.0;
 /// A retry budget and a circuit breaker.
 pub(super) struct Health {
     since: Instant,
-    /// Retries of an outage that may go out, and when that was.
+    /// How many retries an outage may still cause, and when this was computed.
     budget: Mutex<(f64, Instant)>,
-    /// Connections lost in a row.
+    /// How many connections were lost in a row.
     failures: AtomicU32,
-    /// Until when calls are refused, in milliseconds.
+    /// The time until which calls are refused, in milliseconds since `since`.
     open_until: AtomicU64,
 }
 
@@ -34,7 +34,7 @@ impl Health {
         }
     }
 
-    /// A call begins; `false`: it must not.
+    /// Admits a call; `false` if it must not begin.
     pub(super) fn admit(&self, now: Instant) -> bool {
         self.fill(now, PER_CALL);
         self.failures.load(Relaxed) < FAILURES || self.millis(now) >= self.open_until.load(Relaxed)
@@ -55,7 +55,8 @@ impl Health {
         }
     }
 
-    /// Adds so many tokens, unless there would be less than none.
+    /// Adds tokens, or takes them if the number is negative. Returns `false`, and changes nothing,
+    /// if there are too few.
     fn fill(&self, now: Instant, tokens: f64) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = now.saturating_duration_since(budget.1).as_secs_f64();

@@ -5,10 +5,11 @@ use tracing::{Instrument, field};
 use super::call::{Operation, category};
 use super::dialect::Dialect;
 
-/// A transaction that may have been spoiled for good.
+/// A transaction, which may have been spoiled for good.
 pub(crate) struct Tx<'c, DB: Dialect> {
     pub(crate) conn: &'c mut DB::Connection,
-    /// A joined call has failed, or was dropped half-way: no part of it may be committed.
+    /// Whether a joined call has failed, or was dropped half-way. Nothing of the transaction may
+    /// then be committed.
     pub(super) spoiled: bool,
 }
 
@@ -25,7 +26,8 @@ fn refused() -> sqlx::Error {
     sqlx::Error::Protocol("a part of this transaction has failed: it is rolled back".into())
 }
 
-/// A span and a count; its failure is the transaction's.
+/// Runs a body in the transaction, with a span and a count. If the body fails, the transaction is
+/// spoiled.
 pub(super) async fn join<DB: Dialect, T>(
     operation: &'static Operation,
     tx: &mut Tx<'_, DB>,
@@ -44,9 +46,9 @@ pub(super) async fn join<DB: Dialect, T>(
     result
 }
 
-/// The same in a savepoint, which is undone alone when the body fails. Not with the driver's `begin`,
-/// which counts itself open before its statement has run, so that a drop there would roll back the
-/// whole transaction and let later statements commit by themselves.
+/// Runs a body in a savepoint, which is undone alone when the body fails. The driver's `begin` is
+/// not used: it counts the savepoint as open before the statement has run, so that a drop at this
+/// point would roll back the whole transaction and let later statements commit by themselves.
 pub(super) async fn nest<DB: Dialect, T>(
     operation: &'static Operation,
     tx: &mut Tx<'_, DB>,
@@ -56,7 +58,7 @@ pub(super) async fn nest<DB: Dialect, T>(
         return Err(refused());
     }
     let span = operation.span();
-    // Until its end has been seen.
+    // The transaction counts as spoiled until the end of the savepoint has been seen.
     tx.spoiled = true;
     let conn = &mut *tx.conn;
     let work = async {

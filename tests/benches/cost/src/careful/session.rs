@@ -47,18 +47,18 @@ impl<DB: Dialect> Database<DB> {
     }
 }
 
-/// What the statements of a session do.
+/// What the statements of a session do, and on which connections.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Writes,
-    /// On connections that only read.
+    /// They read, on connections that only read.
     Reads,
-    /// On those that write, too, so it is made read-only for the call.
+    /// They read, on connections that also write, which are made read-only for the call.
     Guarded,
     Transaction,
 }
 
-/// Stops what runs when it is dropped before its end.
+/// A connection in use. When this is dropped before its end, the running statement is stopped.
 struct Stopping<DB: Dialect> {
     conn: Option<PoolConnection<DB>>,
     mode: Mode,
@@ -97,14 +97,14 @@ impl<DB: Dialect> Drop for Stopping<DB> {
     }
 }
 
-/// How far an attempt has come, for the moment when its deadline passes.
+/// How far an attempt has come when its deadline passes.
 enum Stage {
     Before,
     Running,
     Committing,
 }
 
-/// A transaction of its own, replayed as a whole.
+/// Runs a transaction of its own, which is replayed as a whole.
 pub(super) async fn transaction<DB: Dialect, T>(
     operation: &'static Operation,
     database: &Database<DB>,
@@ -130,7 +130,8 @@ pub(super) async fn transaction<DB: Dialect, T>(
                 return result;
             }
             stage = Stage::Committing;
-            // Apart, because a caller that goes away must not stop it half-way.
+            // COMMIT runs in a task of its own, because a caller that goes away must not stop it
+            // half-way.
             let committed = tokio::spawn(running.commit()).await;
             committed.unwrap_or(Err(sqlx::Error::WorkerCrashed))?;
             result
@@ -145,8 +146,8 @@ pub(super) async fn transaction<DB: Dialect, T>(
             Err(_) => (Category::Timeout, None),
         };
         let (category, outcome) = match (stage, category) {
-            // The database's own refusal has rolled back, or is rolled back; anything else is not
-            // known.
+            // If the database itself refused, the transaction has been rolled back or will be. In
+            // any other case the outcome is not known.
             (Stage::Committing, Category::Connection | Category::Timeout) => {
                 (Category::Ambiguous, Outcome::Unknown)
             }
@@ -158,7 +159,7 @@ pub(super) async fn transaction<DB: Dialect, T>(
     }
 }
 
-/// One session whose statements commit one by one.
+/// Runs statements that commit one by one, in one session.
 pub(super) async fn session<DB: Dialect, T>(
     operation: &'static Operation,
     database: &Database<DB>,
@@ -198,8 +199,8 @@ pub(super) async fn session<DB: Dialect, T>(
             Ok(Err(error)) => (category::<DB>(&error), Some(error)),
             Err(_) => (Category::Timeout, None),
         };
-        // Bodies here have one statement, and none that is refused as busy has done
-        // anything.
+        // These bodies have one statement, and a statement that is refused as busy has done
+        // nothing.
         let harmless = reads || matches!(stage, Stage::Before) || category == Category::Busy;
         let outcome = if harmless {
             Outcome::RolledBack
@@ -216,7 +217,7 @@ fn spoiled() -> sqlx::Error {
     sqlx::Error::Protocol("a part of it has failed".into())
 }
 
-/// What it does may be done again, and it finds its own connection.
+/// Runs a body that may be repeated and that finds its own connection.
 pub(super) async fn sessionless<T>(
     operation: &'static Operation,
     body: impl AsyncFn() -> sqlx::Result<T>,

@@ -1,4 +1,4 @@
-//! The same for functions over rusqlite that run on the blocking pool.
+//! The functions over rusqlite, which run on the blocking pool, by hand with dbop's promises.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::texts::sqlite::ADD;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
-/// A pool of one connection, for which calls wait without holding a thread.
+/// A pool of one connection, for which calls wait without blocking a thread.
 pub(crate) struct Database {
     pool: Pool,
     places: Arc<Semaphore>,
@@ -37,15 +37,15 @@ impl Database {
     }
 }
 
-/// What the caller and the thread both know.
+/// What the caller and the thread share.
 #[derive(Default)]
 struct Shared {
-    /// Nobody waits any more: commit nothing.
+    /// Whether the caller has gone away. Then nothing may be committed.
     abandoned: AtomicBool,
     running: Mutex<Option<InterruptHandle>>,
 }
 
-/// Abandons the work when the caller goes away. That does nothing once the work has ended.
+/// Abandons the work when the caller goes away. This has no effect once the work has ended.
 struct Caller(Arc<Shared>);
 
 impl Drop for Caller {
@@ -66,7 +66,7 @@ enum Failed {
     Pool(r2d2::Error),
     Database(rusqlite::Error),
     Abandoned,
-    /// The body has ended its transaction by itself.
+    /// The body has ended the transaction itself.
     Ended,
 }
 
@@ -87,7 +87,7 @@ fn category(error: &rusqlite::Error) -> Category {
     code.map_or(Category::Other, category_of_sqlite)
 }
 
-/// Runs the body on the blocking pool, in a transaction if `transaction`.
+/// Runs the body on the blocking pool; with `transaction`, in a transaction.
 async fn blocking<T: Send + 'static>(
     operation: &'static Operation,
     database: &Database,
@@ -171,7 +171,7 @@ async fn blocking<T: Send + 'static>(
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(stopped) => (Category::Connection, unknown, Some(stopped.into())),
             },
-            // The thread may be past its last look at the flag.
+            // The thread may have looked at the flag for the last time already.
             Err(_) => (Category::Timeout, Outcome::Unknown, None),
         };
         if outcome != Outcome::RolledBack || !call.again(category).await {

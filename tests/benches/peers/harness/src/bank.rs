@@ -1,4 +1,4 @@
-//! The work that all contestants do, and the texts of its statements.
+//! The work that all contestants do, and the text of its statements.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -10,19 +10,20 @@ use crate::load::Failure;
 
 pub type Fallible<T> = Result<T, Failure>;
 
-/// Accounts 1 to this.
+/// The accounts have the numbers 1 to this.
 pub const ACCOUNTS: i64 = 10_000;
-/// What each of them has.
+/// The balance of each account.
 pub const CENTS: i64 = 1_000_000;
-/// Rows of one multi-row statement: three parameters each, of the 32,766 that SQLite takes.
+/// The number of rows in a multi-row statement. Each row has three parameters, and SQLite takes
+/// 32,766 of them.
 pub const ROWS_A_STATEMENT: usize = 1000;
 
-// SQLite reads `$1` as Postgres does.
+// SQLite reads `$1` as Postgres does, so one text serves both.
 pub const BALANCE: &str = "SELECT cents FROM accounts WHERE id = $1";
 pub const TAKE: &str = "UPDATE accounts SET cents = cents - $1 WHERE id = $2";
 pub const GIVE: &str = "UPDATE accounts SET cents = cents + $1 WHERE id = $2";
 pub const INSERT: &str = "INSERT INTO items (id, name, cents) VALUES ($1, $2, $3)";
-/// What rows are pushed to.
+/// The text to which rows are appended.
 pub const INSERT_MANY: &str = "INSERT INTO items (id, name, cents) ";
 
 /// A row to insert.
@@ -33,34 +34,35 @@ pub struct Item {
     pub cents: i64,
 }
 
-/// Rows that may be handed to another thread as they are.
+/// Rows that can be handed to another thread without a copy.
 pub type Items = Arc<[Item]>;
 
-/// One contestant: the four pieces of work, each the way its library wants it written.
+/// A contestant: four pieces of work, each written in the way its library suggests.
 pub trait Bank: Send + Sync + 'static {
     fn balance(&self, id: i64) -> impl Future<Output = Fallible<i64>> + Send;
 
-    /// Two updates in one transaction.
+    /// Makes two updates in one transaction.
     fn transfer(&self, from: i64, to: i64, cents: i64)
     -> impl Future<Output = Fallible<()>> + Send;
 
-    /// One transaction, one statement for each row.
+    /// Inserts rows in one transaction, with a statement for each row.
     fn insert_each(&self, items: &Items) -> impl Future<Output = Fallible<()>> + Send;
 
-    /// One transaction, one statement for each [`ROWS_A_STATEMENT`].
+    /// Inserts rows in one transaction, with a statement for every [`ROWS_A_STATEMENT`] rows.
     fn insert_many(&self, items: &Items) -> impl Future<Output = Fallible<()>> + Send;
 }
 
-/// Where the bank is: what is done there between turns, outside of the time that is measured.
+/// The database that holds the bank, and what is done there between turns, outside the measured
+/// time.
 pub trait Place: Send + Sync + 'static {
-    /// The items that are there are taken away again; says how many there were.
+    /// Deletes all items. Returns how many there were.
     fn clear(&self) -> BoxFuture<'_, Fallible<i64>>;
 
-    /// All the money there is.
+    /// Returns the sum of all accounts.
     fn total(&self) -> BoxFuture<'_, Fallible<i64>>;
 }
 
-/// The text that inserts so many rows, for drivers without a builder.
+/// Returns the text that inserts this many rows, for drivers without a query builder.
 ///
 /// # Panics
 ///

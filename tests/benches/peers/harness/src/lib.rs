@@ -1,6 +1,6 @@
-//! Measuring contestants side by side: in one process, in rounds that take them in turn, so that
-//! what the machine does meanwhile happens to all of them. The numbers that count are ratios of
-//! the same round.
+//! Measures contestants side by side: in one process, in rounds that take them in turn, so that
+//! whatever else the machine does happens to all of them. The numbers that count are ratios within
+//! a round.
 
 pub mod bank;
 #[path = "../../../../support/cluster.rs"]

@@ -1,4 +1,4 @@
-//! Tasks that call again and again, and what came of it.
+//! Tasks that make calls again and again, and the results.
 
 use std::error::Error;
 use std::future::Future;
@@ -10,39 +10,40 @@ use tokio::task::JoinSet;
 
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// What a task calls.
+/// The calls that a task makes.
 pub trait Work: Send + Sync + 'static {
     fn call(&self, rng: &mut Rng) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// What came of one contestant's turn.
+/// The results of one contestant's turn.
 #[derive(Clone, Debug, Default)]
 pub struct Measure {
-    /// Calls that ended well.
+    /// How many calls succeeded.
     pub done: u64,
-    /// Of these, the ones within the time that is measured.
+    /// How many of the successful calls ended within the measured time.
     counted: u64,
-    /// Calls that ended with an error.
+    /// How many calls ended with an error.
     pub failed: u64,
-    /// How often a body was begun, where the contestant counts that.
+    /// How many bodies were begun, if the contestant counts them.
     pub attempts: u64,
-    /// What others, who are no contestants, committed meanwhile.
+    /// How many transactions others, who are not contestants, committed meanwhile.
     pub others: u64,
-    /// The time that is measured.
+    /// The measured time.
     pub took: Duration,
-    /// Of all calls, failed ones too; in order once [`finish`](Self::finish)ed.
+    /// The latencies of all calls, failed ones too. They are sorted once the measure is
+    /// [`finish`](Self::finish)ed.
     pub latencies: Vec<Duration>,
     pub first_failure: Option<String>,
 }
 
 impl Measure {
-    /// Successful calls a second.
+    /// Returns the successful calls per second.
     #[must_use]
     pub fn per_second(&self) -> f64 {
         self.counted as f64 / self.took.as_secs_f64()
     }
 
-    /// From numbers that somebody else has counted.
+    /// Returns a measure of numbers that somebody else has counted.
     #[must_use]
     pub fn of_others(done: u64, failed: u64, attempts: u64, took: Duration) -> Self {
         Self {
@@ -78,8 +79,9 @@ impl Measure {
     }
 }
 
-/// So many tasks call until the window has passed. A call that has begun is waited for: it counts
-/// among the latencies and failures, and for the throughput only if it ended within the window.
+/// Lets this many tasks make calls until the window has passed. A call that has begun is waited
+/// for: it counts among the latencies and failures, and in the throughput only if it ended within
+/// the window.
 pub async fn during<W: Work>(work: &Arc<W>, tasks: usize, window: Duration, seed: u64) -> Measure {
     let until = Instant::now() + window;
     let mut set = JoinSet::new();
@@ -106,7 +108,8 @@ pub async fn during<W: Work>(work: &Arc<W>, tasks: usize, window: Duration, seed
     all
 }
 
-/// So many tasks call once, all at the same time; what is measured ends with the last of them.
+/// Lets this many tasks make one call each, all at the same time. The measured time ends with the
+/// last of them.
 pub async fn once_each<W: Work>(work: &Arc<W>, tasks: usize, seed: u64) -> Measure {
     let began = Instant::now();
     let mut set = JoinSet::new();

@@ -5,11 +5,11 @@ use std::time::Duration;
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Only to see that it works: the numbers say nothing.
+    /// Whether this run only shows that everything works. Its numbers mean nothing.
     pub quick: bool,
-    /// How often every contestant is measured.
+    /// How many rounds there are. Each contestant is measured once in a round.
     pub rounds: usize,
-    /// Where everything random begins: rows, and who is first.
+    /// The seed of everything random: the rows, and who begins.
     pub seed: u64,
 }
 
@@ -18,7 +18,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// What is wrong with the arguments, and what is valid.
+    /// Says what is wrong with the arguments, and what is valid.
     pub fn read(sections: &[&str]) -> Result<(String, Self), String> {
         let valid = format!("{} [--quick] [--rounds N] [--seed N]", sections.join(" | "));
         let mut arguments = std::env::args().skip(1);
@@ -45,19 +45,19 @@ impl Options {
         Ok((section, options))
     }
 
-    /// `quick` or `full`, whichever is asked for.
+    /// Returns `quick` or `full`, depending on the options.
     #[must_use]
     pub fn choose<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// A duration in milliseconds, as [`choose`](Self::choose).
+    /// Like [`choose`](Self::choose), for a duration in milliseconds.
     #[must_use]
     pub fn window(&self, quick: u64, full: u64) -> Duration {
         Duration::from_millis(self.choose(quick, full))
     }
 
-    /// One line below a section's title: what has to be given to have the same again.
+    /// Returns the line below a section's title, which says what has to be given to repeat the run.
     #[must_use]
     pub fn describe(&self) -> String {
         let Self {

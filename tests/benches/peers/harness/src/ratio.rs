@@ -1,8 +1,8 @@
-//! Ratios of the same round, and what they are over all rounds.
+//! Ratios within a round, and their statistics over all rounds.
 
 use std::fmt;
 
-/// The median of the rounds, with their quartiles.
+/// The median over the rounds, with the quartiles.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
     pub median: f64,
@@ -11,7 +11,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// `mine` divided by `theirs`, round by round.
+    /// Divides `mine` by `theirs`, round by round.
     #[must_use]
     pub fn of(mine: &[f64], theirs: &[f64]) -> Self {
         let each = mine.iter().zip(theirs).map(|(mine, theirs)| mine / theirs);
@@ -29,7 +29,7 @@ impl Ratio {
     }
 }
 
-/// With `{:.n}`, n digits after the point; 2 otherwise.
+/// Formats with n digits after the point for `{:.n}`, and with 2 otherwise.
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(2);
@@ -42,7 +42,7 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two in the middle.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -50,7 +50,7 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(&sorted, 0.5)
 }
 
-/// Between two of them, in proportion.
+/// Interpolates between two values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;

@@ -1,4 +1,4 @@
-//! Contestants, measured in turn.
+//! Measures contestants in turn.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::load::Measure;
 use crate::options::Options;
 use crate::ratio::{Ratio, median};
 
-/// What a contestant promises its caller.
+/// What a contestant promises to its caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Promises {
-    /// The whole call ends at a deadline, retries included.
+    /// Whether the whole call ends at a deadline, retries included.
     pub deadline: bool,
-    /// What may pass is tried again.
+    /// Whether failures that may pass are retried.
     pub retry: bool,
-    /// A caller that goes away, or an answer that is lost, leaves all of it or nothing, a clean
-    /// connection, and no false `Err` that is replayed.
+    /// Whether a caller that goes away, or an answer that is lost, leaves either all of the work or
+    /// nothing, a clean connection, and no `Err` for work that was done and is then replayed.
     pub outcome: bool,
 }
 
@@ -33,7 +33,7 @@ impl Promises {
         outcome: true,
     };
 
-    /// As a cell of a table.
+    /// Returns the text of a table cell.
     #[must_use]
     pub fn describe(self) -> String {
         let each = [
@@ -53,18 +53,18 @@ impl Promises {
     }
 }
 
-/// What one turn is to be.
+/// The extent of a turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     pub tasks: usize,
-    /// For turns that have a length rather than an amount.
+    /// How long the turn lasts, if it has a length and not an amount of work.
     pub length: Duration,
     pub seed: u64,
 }
 
 type Turn = Box<dyn Fn(Window) -> BoxFuture<'static, Measure> + Send + Sync>;
 
-/// One of those that are compared.
+/// A contestant of the comparison.
 pub struct Contestant {
     pub name: &'static str,
     pub promises: Promises,
@@ -91,14 +91,14 @@ impl Contestant {
     }
 }
 
-/// What each contestant measured, round by round.
+/// The measures of each contestant, round by round.
 #[derive(Debug)]
 pub struct Results {
     pub each: Vec<(&'static str, Promises, Vec<Measure>)>,
 }
 
-/// Measures all of them in each round, in an order that changes; before that each has a turn that
-/// does not count, which opens connections and prepares statements.
+/// Measures all contestants in each round, in an order that changes. Before that, each has a turn
+/// that does not count, to open connections and prepare statements.
 pub async fn interleave(
     options: &Options,
     contestants: &[Contestant],
@@ -121,7 +121,7 @@ pub async fn interleave(
     }
     for _ in 0..options.rounds {
         rng.shuffle(&mut order);
-        // The same rows for all of a round.
+        // All contestants of a round get the same rows.
         let seed = rng.u64(..);
         for at in &order {
             let window = Window {
@@ -141,26 +141,27 @@ impl Results {
         found.map_or(&[], |(.., rounds)| rounds)
     }
 
-    /// One number of each round.
+    /// Returns a number of each round.
     #[must_use]
     pub fn of(&self, name: &str, value: impl Fn(&Measure) -> f64) -> Vec<f64> {
         self.rounds(name).iter().map(value).collect()
     }
 
-    /// Calls a second; the median of the rounds.
+    /// Returns the calls per second, as the median over the rounds.
     #[must_use]
     pub fn per_second(&self, name: &str) -> f64 {
         median(&self.of(name, Measure::per_second))
     }
 
-    /// The throughput of `mine` divided by that of `theirs`.
+    /// Returns the throughput of `mine` divided by that of `theirs`.
     #[must_use]
     pub fn ratio(&self, mine: &str, theirs: &str) -> Ratio {
         let rates = |name| self.of(name, Measure::per_second);
         Ratio::of(&rates(mine), &rates(theirs))
     }
 
-    /// The fastest but `mine` of those that promise at least this.
+    /// Returns the fastest contestant other than `mine` that promises at least this much; `None` if
+    /// there is none.
     #[must_use]
     pub fn fastest(&self, mine: &str, promises: Promises) -> Option<&'static str> {
         let at_least = |kept: Promises| {
@@ -178,8 +179,8 @@ impl Results {
             .map(|(name, _)| name)
     }
 
-    /// The latency that this share of all calls of all rounds did not exceed; `None` where there
-    /// are too few calls to say.
+    /// Returns the latency that this share of all calls in all rounds did not exceed; `None` if
+    /// there are too few calls to say.
     #[must_use]
     pub fn quantile(&self, name: &str, share: f64) -> Option<Duration> {
         let mut all: Vec<_> = self
@@ -195,7 +196,7 @@ impl Results {
         Some(*all.select_nth_unstable(at).1)
     }
 
-    /// Failed calls of all rounds, and what the first of them said.
+    /// Returns the number of failed calls in all rounds, and the error of the first one.
     #[must_use]
     pub fn failures(&self, name: &str) -> (u64, Option<&str>) {
         let rounds = self.rounds(name);

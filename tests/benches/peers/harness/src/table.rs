@@ -1,4 +1,4 @@
-//! Markdown.
+//! Markdown tables and numbers.
 
 use std::fmt;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A number with three digits that matter and commas.
+/// Formats a number with three significant digits and with commas.
 #[must_use]
 pub fn count(value: f64) -> String {
     if !value.is_finite() {
@@ -59,7 +59,7 @@ pub fn count(value: f64) -> String {
     text
 }
 
-/// A duration in the unit that suits it; `–` for none.
+/// Formats a duration in a suitable unit; `–` for none.
 #[must_use]
 pub fn latency(time: Option<Duration>) -> String {
     let Some(time) = time else {
@@ -72,7 +72,7 @@ pub fn latency(time: Option<Duration>) -> String {
     }
 }
 
-/// For [`Ratio`](crate::Ratio)s of durations.
+/// Formats a [`Ratio`](crate::Ratio) of durations.
 #[must_use]
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3

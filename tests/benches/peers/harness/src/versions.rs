@@ -1,11 +1,11 @@
-//! What was linked, from the lock file that was compiled.
+//! The versions that were linked, from the lock file with which the program was compiled.
 
-/// A `Cargo.lock`.
+/// The text of a `Cargo.lock`.
 #[derive(Clone, Copy, Debug)]
 pub struct Lock(pub &'static str);
 
 impl Lock {
-    /// `name 1.2.3`.
+    /// Returns the name and version of a crate, for example `name 1.2.3`.
     #[must_use]
     pub fn of(self, package: &str) -> String {
         let head = format!("name = \"{package}\"\nversion = \"");

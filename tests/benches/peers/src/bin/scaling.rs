@@ -1,4 +1,5 @@
-//! Prints the section on scaling. A binary of its own: its allocator counts, which costs something.
+//! Prints the section on scaling. This is a binary of its own, because its allocator counts, which
+//! costs something.
 
 use std::alloc::System;
 use std::process::ExitCode;

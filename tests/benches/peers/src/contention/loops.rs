@@ -1,4 +1,4 @@
-//! A retry loop as it is written by hand: until the deadline, with one delay or another.
+//! A retry loop by hand, which goes on until the deadline with one of two delays.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::peers::passing::passes;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Delay {
     Fixed,
-    /// Twice as long each time, with full jitter.
+    /// The delay doubles each time, and has full jitter.
     Exponential,
 }
 
@@ -30,7 +30,7 @@ impl Delay {
     }
 }
 
-/// Tries again what may pass, until the deadline.
+/// Tries again after failures that may pass, until the deadline.
 pub(super) async fn retried<A>(
     delay: Delay,
     begun: &AtomicU64,

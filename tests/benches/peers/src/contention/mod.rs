@@ -1,6 +1,7 @@
 //! Section 3: many tasks on few rows.
 
-/// One of the two statements of a transfer. A macro, because each database has types of its own.
+/// Runs one of the two statements of a transfer. This is a macro, because each database has types
+/// of its own.
 macro_rules! give {
     ($tx:expr, $each:expr) => {{
         let give = sqlx::query(harness::bank::GIVE).bind($each.1).bind($each.0);
@@ -23,13 +24,13 @@ use harness::bank::Fallible;
 use harness::{Contestant, Failure, Options, Promises, Work, during};
 use report::Report;
 
-/// Tasks, and clients of pgbench.
+/// How many tasks there are, and clients of pgbench.
 const TASKS: usize = 64;
-/// Accounts 1 to this.
+/// The hot accounts have the numbers 1 to this.
 const HOT: i64 = 4;
-/// Turns are longer than those of other sections, so there are fewer.
+/// There are fewer rounds than in other sections, because the turns are longer.
 const ROUNDS: usize = 5;
-/// Of every call, its retries included.
+/// The deadline of every call, its retries included.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(options: &Options) -> Fallible<String> {
@@ -43,16 +44,16 @@ pub(crate) async fn run(options: &Options) -> Fallible<String> {
     Ok(report.finish())
 }
 
-/// Which of the two accounts is touched first.
+/// The account that is touched first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    /// The lower one: conflicts, and no deadlocks.
+    /// The account with the lower number, which leads to conflicts but not to deadlocks.
     Fixed,
-    /// The paying one: deadlocks too.
+    /// The account that pays, which leads to deadlocks, too.
     Any,
 }
 
-/// A transfer between two of the hot accounts. `begun` counts how often a body began.
+/// Transfers between two of the hot accounts. `begun` counts how often a body began.
 trait Transfers: Send + Sync + 'static {
     fn transfer(
         &self,
@@ -80,10 +81,10 @@ impl<T: Transfers> Work for Hot<T> {
     }
 }
 
-/// What all contestants of a table have in common.
+/// What all contestants of a table share.
 struct Ground {
     order: Order,
-    /// Counts what is committed by those who are no contestants.
+    /// Counts what others, who are not contestants, commit.
     others: Arc<AtomicU64>,
 }
 

@@ -16,14 +16,14 @@ use super::{Ground, Order, TASKS, Transfers};
 use crate::peers::pools;
 use crate::place::Server;
 
-/// What an operation says with `retry(attempts = 1000, base = "10ms", cap = "1s")`: the deadline
-/// is the limit.
+/// The policy of `retry(attempts = 1000, base = "10ms", cap = "1s")`, with which the deadline is
+/// the limit.
 const UNTIL_THE_DEADLINE: Policy = Policy {
     attempts: 1000,
     ..Policy::DEFAULT
 };
 
-/// The same body under two sets of options.
+/// Defines the same body under two sets of options.
 macro_rules! transfer {
     ($name:ident, $($option:tt)*) => {
         #[transactional($($option)*)]
@@ -42,7 +42,7 @@ macro_rules! transfer {
 }
 
 transfer!(at_once, isolation = serializable, timeout = "10s");
-// No more than two transfers between four accounts can be apart.
+// At most two transfers between four accounts have no account in common.
 transfer!(
     in_turn,
     isolation = serializable,
@@ -65,7 +65,7 @@ impl Dbop {
         })
     }
 
-    /// With `max_concurrency = 2`.
+    /// Limits the operation with `max_concurrency = 2`.
     fn in_turn(self) -> Self {
         Self {
             in_turn: true,

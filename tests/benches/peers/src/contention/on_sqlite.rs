@@ -1,4 +1,4 @@
-//! The hot accounts in a SQLite file, to which others write too.
+//! The hot accounts in a SQLite file to which others write, too.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Transfers for Loop {
     }
 }
 
-/// What is written most: one pool, the driver's own busy timeout, and no loop.
+/// What is written most often: one pool, the driver's own busy timeout, and no loop.
 struct Unaware(SqlitePool);
 
 impl Transfers for Unaware {
@@ -81,8 +81,8 @@ impl Transfers for Unaware {
     }
 }
 
-/// Two other writers, as another process would have them: each holds the lock for 1 ms of every 10,
-/// if it gets it.
+/// Two other writers, as another process would have them. Each holds the lock for 1 ms of every 10
+/// ms, if it gets the lock.
 struct Others {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<rusqlite::Result<()>>>,

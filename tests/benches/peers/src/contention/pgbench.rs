@@ -1,4 +1,4 @@
-//! pgbench as a retry client: it tries again at once, until the deadline.
+//! pgbench as a retry client, which tries again at once until the deadline.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::{DEADLINE, HOT, Order};
 
 pub(super) struct Pgbench {
     program: PathBuf,
-    /// Host, port and user, and the password apart from them.
+    /// The options for host, port and user. The password is kept apart from them.
     options: Vec<String>,
     password: String,
     clients: u32,
@@ -22,7 +22,7 @@ pub(super) struct Pgbench {
 }
 
 impl Pgbench {
-    /// With as many clients as the others have connections.
+    /// Prepares pgbench with as many clients as the other contestants have connections.
     pub(super) fn new(url: &str, clients: u32, order: Order) -> Fallible<Self> {
         let programs = std::env::var("DBOP_TEST_POSTGRES_BIN")?;
         let strange = || format!("not the URL of our own server: {url}");
@@ -55,7 +55,7 @@ impl Pgbench {
     }
 
     fn run(&self, length: Duration, seed: u64) -> Fallible<Measure> {
-        // Its clock runs while it connects, which 64 clients do for a second.
+        // pgbench's clock already runs while it connects, which takes 64 clients a second.
         let seconds = length.as_secs().max(1) + 1 + u64::from(self.clients / 64);
         let folder = self.folder.path();
         let flag = |name: &str, value: String| format!("--{name}={value}");
@@ -101,10 +101,10 @@ fn script(order: Order) -> String {
     )
 }
 
-/// A line for each transaction: client, number, microseconds or what it failed at, script, when it
-/// ended in seconds and microseconds, and how often it was tried again. What failed because the time
-/// was up has not failed. The time that is measured begins with the first transaction: before it,
-/// pgbench connects.
+/// Reads pgbench's logs. Each transaction has a line: client, number, microseconds or why it
+/// failed, script, when it ended in seconds and microseconds, and how often it was retried. A
+/// transaction that failed because the time was up is not counted as failed. The measured time
+/// begins with the first transaction, because pgbench connects before.
 fn read_logs(folder: &Path, length: Duration) -> Fallible<Measure> {
     let mut latencies = Vec::new();
     let (mut failed, mut retries) = (0, 0);

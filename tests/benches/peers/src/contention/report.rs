@@ -95,12 +95,12 @@ impl Report {
 
 const MINE: &str = "dbop";
 
-/// Settings are told after its name.
+/// Returns whether this is dbop; its settings follow the name.
 fn is_mine(name: &str) -> bool {
     name.starts_with(MINE)
 }
 
-/// Of those that let no call fail.
+/// Returns the fastest peer among those that let no call fail; `None` if there is none.
 fn fastest_peer(results: &Results) -> Option<&'static str> {
     let names = results.each.iter().map(|(name, ..)| *name);
     names
@@ -108,7 +108,8 @@ fn fastest_peer(results: &Results) -> Option<&'static str> {
         .max_by(|a, b| results.per_second(a).total_cmp(&results.per_second(b)))
 }
 
-/// And beside it, by those who are no contestants.
+/// Formats what was committed per second, and in brackets what others committed who are not
+/// contestants.
 fn committed(mine: f64, rounds: &[Measure]) -> String {
     let rate = |round: &Measure| round.others as f64 / round.took.as_secs_f64();
     let others = median(&rounds.iter().map(rate).collect::<Vec<_>>());
@@ -118,7 +119,7 @@ fn committed(mine: f64, rounds: &[Measure]) -> String {
     }
 }
 
-/// How many of all calls, and what the first of them said.
+/// Formats how many of all calls failed, and why the first one did.
 fn failed(rounds: &[Measure], (failed, why): (u64, Option<&str>)) -> String {
     if failed == 0 {
         return "0".to_owned();
@@ -129,7 +130,7 @@ fn failed(rounds: &[Measure], (failed, why): (u64, Option<&str>)) -> String {
     format!("{failed} of {calls} ({share:.1} %){why}")
 }
 
-/// Enough to know it by.
+/// Shortens an error to enough to recognize it.
 fn shortened(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     match line.char_indices().nth(60) {

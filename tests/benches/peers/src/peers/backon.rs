@@ -1,5 +1,5 @@
-//! sqlx with backon around each transaction, and a timeout around that. A commit whose caller goes
-//! away, or whose answer is lost, is left to chance.
+//! sqlx with backon around each transaction, and a timeout around all of it. What becomes of a
+//! commit is left to chance if its caller goes away or its answer is lost.
 
 use std::time::Duration;
 

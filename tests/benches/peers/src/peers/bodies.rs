@@ -1,9 +1,10 @@
-//! The work on a connection of rusqlite, for all that differ only in how they come to its thread.
+//! The work on a connection of rusqlite, for all contestants that differ only in how they get to a
+//! thread.
 
 use harness::bank::{BALANCE, GIVE, INSERT, Item, ROWS_A_STATEMENT, TAKE, insert_many as text};
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior, params_from_iter};
 
-/// `body` in a transaction.
+/// Runs `body` in a transaction.
 pub(crate) fn transaction(
     conn: &mut Connection,
     body: impl FnOnce(&Transaction<'_>) -> Result<()>,

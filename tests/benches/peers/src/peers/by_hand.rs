@@ -1,4 +1,4 @@
-//! sqlx without anything around it: as fast as it gets, and no promises.
+//! sqlx without anything around it, which is as fast as sqlx can be and promises nothing.
 
 use sqlx::{PgPool, Postgres, QueryBuilder, Sqlite};
 

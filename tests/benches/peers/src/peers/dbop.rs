@@ -1,4 +1,4 @@
-//! dbop, as its README says.
+//! dbop, as its README recommends.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqlx::{Postgres, Sqlite};
 
 use harness::bank::{Bank, Fallible, Items};
 
-/// A handle, as a user has it.
+/// A handle, as a user would have it.
 pub(crate) struct Dbop<DB: dbop::Backend>(pub(crate) Db<DB>);
 
 macro_rules! bank {
@@ -120,5 +120,5 @@ pub(crate) async fn on_postgres(url: &str, connections: u32) -> Fallible<Dbop<Po
     Ok(Dbop(db.acquire_timeout(WAIT).connect().await?))
 }
 
-/// For a connection, where many tasks wait for few: that of the peers' pools.
+/// How long to wait for a connection where many tasks wait for few. The peers' pools wait as long.
 const WAIT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! The contestants, each the way an expert in its library would write it.
+//! The contestants, each written as an expert in its library would write it.
 
 pub(crate) mod backon;
 pub(crate) mod by_hand;

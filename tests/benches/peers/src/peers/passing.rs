@@ -1,7 +1,7 @@
-//! Which errors of sqlx may pass, as hand-written code decides it.
+//! The errors of sqlx that may pass, as hand-written code decides it.
 
-/// A conflict with another session: serialization failures and deadlocks of Postgres, BUSY and
-/// LOCKED of SQLite with their extensions.
+/// Returns whether this is a conflict with another session: a serialization failure or a deadlock
+/// of Postgres, or SQLite's BUSY or LOCKED with their extended codes.
 pub(crate) fn passes(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;

@@ -1,5 +1,5 @@
-//! The pools of those that stand on sqlx, as dbop opens its own: one writer and apart from it the
-//! readers on SQLite, and no question to a connection before each use.
+//! The pools of the contestants that use sqlx, opened as dbop opens its own. On SQLite there is one
+//! writer, apart from the readers. A connection is not tried before each use.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use sqlx::{PgPool, SqlitePool};
 
 use harness::bank::Fallible;
 
-/// As dbop has it: SQLite's own wait for a lock is not fair and blocks its thread.
+/// dbop's own timeout, because SQLite's wait for a lock is not fair and blocks its thread.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The connections of one contestant on SQLite.
@@ -44,8 +44,8 @@ pub(crate) async fn postgres(url: &str, connections: u32) -> Fallible<PgPool> {
     opened(PgConnectOptions::from_str(url)?, connections).await
 }
 
-/// The same for a contestant with dbop's promises: the server ends what takes too long, and what
-/// nobody waits for any more.
+/// Opens a pool for a contestant with dbop's promises: the server ends statements that take too
+/// long or whose client has gone.
 pub(crate) async fn promising_postgres(url: &str, connections: u32) -> Fallible<PgPool> {
     let options = PgConnectOptions::from_str(url)?.options([
         ("statement_timeout", "30s"),

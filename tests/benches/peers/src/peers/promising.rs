@@ -1,6 +1,6 @@
-//! sqlx by hand with the promises of dbop as far as a careful author can have them: one deadline
-//! over all attempts, retries with full jitter of what is known to have rolled back, a `COMMIT` that
-//! goes on when its caller goes away, and no connection given back half-used.
+//! sqlx by hand with the promises of dbop, as far as a careful author can keep them: one deadline
+//! over all attempts, retries with full jitter of what is known to have rolled back, a `COMMIT`
+//! that goes on when its caller goes away, and no connection given back half-used.
 
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
@@ -21,13 +21,13 @@ use harness::bank::{BALANCE, Bank, Fallible, Items};
 pub(crate) struct Promising<P>(pub(crate) P);
 
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How long the answer to a `COMMIT` is waited for past the deadline.
+/// How long to wait for the answer to a `COMMIT` past the deadline.
 const GRACE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 5;
 const BASE: Duration = Duration::from_millis(10);
 const CAP: Duration = Duration::from_secs(1);
 
-/// A connection that is closed if it is dropped before somebody says that it is clean.
+/// A connection that is closed when it is dropped, unless it has been declared clean.
 struct Guarded<DB: Database> {
     conn: PoolConnection<DB>,
     clean: bool,
@@ -61,7 +61,7 @@ impl<DB: Database> DerefMut for Guarded<DB> {
     }
 }
 
-/// A transaction that did not end well.
+/// The failure of a transaction.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
     #[error("{0}")]
@@ -78,7 +78,7 @@ impl From<sqlx::Error> for Failed {
     }
 }
 
-/// Tries again what has rolled back and may pass, until the deadline.
+/// Tries again after failures that have rolled back and may pass, until the deadline.
 async fn retried<T, A>(attempt: impl Fn(Instant) -> A) -> Fallible<T>
 where
     A: Future<Output = Result<T, Failed>>,
@@ -101,7 +101,7 @@ where
     unreachable!("there is a last attempt")
 }
 
-/// `BEGIN`, on a connection that is closed if anything is cut off from here on.
+/// Sends `BEGIN` on a connection that is closed if anything is cut off from here on.
 async fn begin<DB: Driver>(pool: &Pool<DB>) -> sqlx::Result<Guarded<DB>> {
     let conn = pool.acquire().await?;
     let mut tx = Guarded { conn, clean: false };
@@ -124,7 +124,7 @@ async fn settle<DB: Driver>(
     }
 }
 
-/// In a task of its own, which ends also when nobody waits for it any more.
+/// Commits in a task of its own, which goes on when nobody waits for it any more.
 async fn commit<DB: Driver>(mut tx: Guarded<DB>, deadline: Instant) -> Result<(), Failed> {
     let committing = tokio::spawn(async move {
         let answer = DB::run(&mut tx, "COMMIT").await;
@@ -139,7 +139,7 @@ async fn commit<DB: Driver>(mut tx: Guarded<DB>, deadline: Instant) -> Result<()
     }
 }
 
-/// What the two drivers differ in.
+/// The differences between the two drivers.
 trait Driver: Database {
     const BEGIN: &'static str;
 
@@ -165,7 +165,7 @@ impl Driver for Postgres {
     }
 }
 
-/// `$body` in a transaction on a connection of `$pool`, again and again.
+/// Runs `$body` in a transaction on a connection of `$pool`, again and again.
 macro_rules! transaction {
     ($pool:expr, |$tx:ident| $body:expr) => {
         retried(|deadline| async move {

@@ -1,4 +1,4 @@
-//! rusqlite in `spawn_blocking`: a stack of connections, and a semaphore that counts them.
+//! rusqlite in `spawn_blocking`, with a stack of connections and a semaphore that counts them.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,8 @@ use tokio::task::spawn_blocking;
 use crate::bodies;
 use harness::bank::{Bank, Fallible, Items};
 
-/// What connections are told, as dbop tells its own. `synchronous` stays at SQLite's default, FULL.
+/// The settings of a connection, as dbop sets them for its own. `synchronous` stays at SQLite's
+/// default, FULL.
 pub(crate) const WRITER: &str =
     "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 250;";
 pub(crate) const READER: &str = "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;

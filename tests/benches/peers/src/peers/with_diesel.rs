@@ -1,4 +1,4 @@
-//! diesel-async: tokio-postgres under it on Postgres, and on SQLite diesel's own connection on
+//! diesel-async. On Postgres it runs on tokio-postgres, and on SQLite on diesel's own connection on
 //! tokio's blocking pool.
 
 use std::path::Path;
@@ -60,7 +60,7 @@ pub(crate) struct WithDiesel<P> {
 type OnPostgres = WithDiesel<Pool<AsyncPgConnection>>;
 type OnSqlite = WithDiesel<Pool<Blocking>>;
 
-/// Connections that have run `setup` and are not tried before each use.
+/// Returns a configuration for connections that run `setup` and are not tried before each use.
 fn config<C: AsyncConnection + 'static>(setup: &'static str) -> ManagerConfig<C> {
     let mut config = ManagerConfig::<C>::default();
     config.recycling_method = RecyclingMethod::Fast;
@@ -116,7 +116,7 @@ async fn insert_on_postgres(tx: &mut AsyncPgConnection, items: &Items) -> QueryR
     Ok(())
 }
 
-/// Diesel has several rows a statement on SQLite only for its own connection.
+/// Inserts several rows in a statement. On SQLite, diesel can do this only on its own connection.
 async fn insert_on_sqlite(tx: &mut Blocking, items: &Items) -> QueryResult<()> {
     let items = Items::clone(items);
     tx.spawn_blocking(move |conn| {

@@ -1,4 +1,4 @@
-//! Calls that have the connections, for others to wait for.
+//! Calls that hold all connections, so that others wait for them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::peers::dbop::Dbop;
 use crate::peers::pools::Pools;
 use crate::peers::promising::Promising;
 
-/// Says when all have come, and lets all go.
+/// Reports when all calls have come, and then lets all of them go.
 #[derive(Debug)]
 pub(super) struct Gate {
     come: Semaphore,
@@ -28,10 +28,10 @@ impl Gate {
         })
     }
 
-    /// Here is one more; it goes on when the gate is opened.
+    /// Counts one more call, which goes on when the gate is opened.
     async fn pass(&self) {
         self.come.add_permits(1);
-        // Closed is open.
+        // The gate is opened by closing the semaphore.
         drop(self.go.acquire().await);
     }
 
@@ -45,7 +45,7 @@ impl Gate {
     }
 }
 
-/// Takes a connection that reads, and keeps it until the gate opens.
+/// Acquires a connection that reads, and keeps it until the gate opens.
 pub(super) trait Holds: Send + Sync + 'static {
     fn hold(&self, gate: &Gate) -> impl Future<Output = Fallible<()>> + Send;
 }

@@ -132,7 +132,7 @@ async fn memory(database: &str, file: &File, server: &Server) -> Fallible<Table>
         };
         let resident = |at: usize| match callers {
             1000.. => format!("{:.0} B", each[at].resident),
-            _ => "–".to_owned(), // less than the pages it is counted in
+            _ => "–".to_owned(), // less than a page, in which it is counted
         };
         let ratio = Ratio::of(&[each[0].bytes], &[each[1].bytes]).median;
         table.row([

@@ -1,5 +1,5 @@
-//! What a caller costs that waits for a connection. Measured in a process of its own, because a
-//! resident set does not shrink again.
+//! What a caller costs that waits for a connection. This is measured in a process of its own,
+//! because a resident set does not shrink again.
 
 use std::fs;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::peers::by_hand::ByHand;
 use crate::peers::promising::Promising;
 use crate::peers::{dbop, pools};
 
-/// What a counting allocator has counted, less what was given back.
+/// The counts of a counting allocator, less what was given back.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
     pub allocated: i64,
     pub allocations: i64,
 }
 
-/// For each caller that waits.
+/// The costs of each waiting caller.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) bytes: f64,
@@ -32,7 +32,7 @@ pub(super) struct Waiting {
     pub(super) resident: f64,
 }
 
-/// Holds a password, so it is not among the arguments.
+/// The variable that names the database. Its value holds a password, so it is not an argument.
 const PLACE: &str = "PEERS_PLACE";
 
 pub(super) async fn in_a_process(name: &str, place: &str, callers: usize) -> Fallible<Waiting> {
@@ -59,11 +59,11 @@ pub(super) async fn in_a_process(name: &str, place: &str, callers: usize) -> Fal
     })
 }
 
-/// The process of [`in_a_process`]: prints what all callers together take.
+/// Runs in the process of [`in_a_process`], and returns what all callers together take.
 ///
 /// # Errors
 ///
-/// Of the database, and arguments that are not ours.
+/// Returns the error of a database, or says that the arguments are not those of [`in_a_process`].
 pub fn waiting(of: &str, counters: fn() -> Counters) -> BoxFuture<'_, Fallible<String>> {
     Box::pin(measure(of, counters))
 }
@@ -99,7 +99,7 @@ async fn crowd<B: Bank + Holds>(
         let bank = Arc::clone(&bank);
         async move { bank.balance(id % ACCOUNTS + 1).await }
     };
-    // What is allocated once is not a caller's.
+    // The first read allocates what is allocated only once.
     read(0).await?;
     let gate = Gate::new();
     let mut holders = JoinSet::new();
@@ -129,12 +129,12 @@ async fn crowd<B: Bank + Holds>(
     Ok(format!("{bytes} {allocations} {resident}"))
 }
 
-/// Until all tasks have come as far as they can.
+/// Waits until all tasks have come as far as they can.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-/// Bytes of this process in memory.
+/// Returns how many bytes of this process are in memory.
 fn resident() -> Fallible<i64> {
     const PAGE: i64 = 4096;
     let statm = fs::read_to_string("/proc/self/statm")?;

@@ -49,7 +49,7 @@ impl Place for File {
         Box::pin(async {
             let admin = self.admin();
             let count = admin.query_row("SELECT count(*) FROM items", (), |row| row.get(0))?;
-            // The log goes back to its beginning, so that nobody's turn pays for another's.
+            // The write-ahead log is emptied, so that no contestant's turn pays for another's.
             admin.execute_batch("DELETE FROM items; PRAGMA wal_checkpoint(TRUNCATE);")?;
             Ok(count)
         })

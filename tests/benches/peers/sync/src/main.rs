@@ -1,4 +1,4 @@
-//! The plain functions of dbop beside rusqlite by hand, and the lag of an event loop.
+//! Measures the plain functions of dbop beside rusqlite by hand, and the lag of an event loop.
 //!
 //! ```text
 //! tests/benches/peers/run lag --quick
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn start() -> Fallible<String> {
     let (section, options) = Options::read(&["same-work", "lag"])?;
     if section == "lag" {
-        return Ok(event_loop::run(&options)); // makes runtimes of its own
+        return Ok(event_loop::run(&options)); // creates runtimes of its own
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

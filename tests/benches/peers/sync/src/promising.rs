@@ -1,6 +1,6 @@
-//! rusqlite in `spawn_blocking` with the promises of dbop as far as a careful author can have them:
-//! a deadline that interrupts the statement which runs, retries of what is BUSY, and a transaction
-//! that is not committed for a caller that has gone away.
+//! rusqlite in `spawn_blocking` with the promises of dbop, as far as a careful author can keep
+//! them: a deadline that interrupts the running statement, retries of what is BUSY, and no commit
+//! for a caller that has gone away.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Promising {
     read: Stack,
 }
 
-/// Tells the thread that nobody waits for it any more, unless it is told that all is well.
+/// Tells the thread that nobody waits for it any more, unless it was told that all is well.
 struct Leaving {
     gone: Arc<AtomicBool>,
     interrupt: oneshot::Receiver<InterruptHandle>,
@@ -51,7 +51,7 @@ fn passes(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Runs the work on a thread, again while it may pass, until the deadline.
+/// Runs the work on a thread, and runs it again after failures that may pass, until the deadline.
 async fn retried<T, W>(stack: &Stack, work: W) -> Fallible<T>
 where
     T: Send + 'static,
@@ -69,7 +69,7 @@ where
         };
         let work = work.clone();
         let attempt = stack.with(move |conn| {
-            // Where nobody receives it, nobody waits.
+            // If nobody receives the handle, nobody waits.
             drop(sender.send(conn.get_interrupt_handle()));
             work(conn, &gone)
         });

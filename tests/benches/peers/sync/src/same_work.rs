@@ -1,4 +1,4 @@
-//! The part of section 2 that is about plain functions.
+//! The part of section 2 that measures plain functions.
 
 use std::sync::Arc;
 

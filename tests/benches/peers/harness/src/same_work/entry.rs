@@ -1,4 +1,4 @@
-//! One contestant's turns at the four pieces of work.
+//! The turns of one contestant at the four pieces of work.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::bank::{ACCOUNTS, Bank, Item, Items, Place};
 use crate::load::{Failure, Measure, Work, during, once_each};
 use crate::rounds::{Contestant, Promises, Window};
 
-/// How many rows a turn inserts; its tasks share them.
+/// How many rows a turn inserts. Its tasks share them.
 pub const ROWS: usize = 10_000;
 
 /// A piece of work.
@@ -33,7 +33,7 @@ impl Job {
         }
     }
 
-    /// What is counted.
+    /// Returns the unit in which the job is counted.
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl Job {
         }
     }
 
-    /// How many of these a call of one of so many tasks is.
+    /// Returns how many units a call is, when there are this many tasks.
     pub(super) const fn units(self, tasks: usize) -> f64 {
         match self {
             Self::Read | Self::Transfer => 1.0,
@@ -52,7 +52,7 @@ impl Job {
     }
 }
 
-/// A contestant whose jobs are all alike to those who measure.
+/// A contestant whose jobs look alike to the code that measures.
 pub struct Entry(Box<dyn Fn(Job) -> Contestant>);
 
 impl std::fmt::Debug for Entry {
@@ -115,7 +115,7 @@ async fn turn<B: Bank>(
     measure
 }
 
-/// An equal part of the rows for each task.
+/// Returns an equal part of the rows for each task.
 fn items(tasks: usize, rng: &mut Rng) -> Vec<Items> {
     let each = ROWS / tasks;
     let item = |id: usize, rng: &mut Rng| Item {
@@ -134,7 +134,7 @@ fn items(tasks: usize, rng: &mut Rng) -> Vec<Items> {
 struct JobOf<B> {
     bank: Arc<B>,
     job: Job,
-    /// Of the tasks that have not begun.
+    /// The parts of the tasks that have not begun yet.
     items: Mutex<Vec<Items>>,
 }
 
@@ -152,8 +152,8 @@ impl<B: Bank> Work for JobOf<B> {
                 self.bank.balance(rng.i64(1..=ACCOUNTS)).await?;
             }
             Job::Transfer => {
-                // To the higher number only: rows are locked in one order, and nobody waits for
-                // a deadlock to be broken.
+                // Money goes only to the higher number. Rows are then locked in one order, and no
+                // deadlock has to be broken.
                 let from = rng.i64(1..ACCOUNTS);
                 let to = rng.i64(from + 1..=ACCOUNTS);
                 self.bank.transfer(from, to, 1).await?;

@@ -1,4 +1,4 @@
-//! What the two workspaces share of the section "The same work".
+//! What the two workspaces share in the section "The same work".
 
 mod entry;
 mod report;
@@ -13,14 +13,14 @@ use crate::options::Options;
 use crate::rounds::{Results, interleave};
 
 const TASKS: [usize; 3] = [1, 8, 64];
-/// Connections of each contestant; on SQLite those that read, beside one that writes.
+/// How many connections each contestant has. On SQLite these read, and one more writes.
 pub const POOL: u32 = 10;
 
-/// Measures all contestants at all pieces of work.
+/// Measures all contestants in all pieces of work.
 ///
 /// # Errors
 ///
-/// Of the database.
+/// Returns the error of a database.
 ///
 /// # Panics
 ///

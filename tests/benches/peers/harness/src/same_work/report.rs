@@ -10,7 +10,7 @@ use crate::table::{Table, count, latency};
 const MINE: &str = "dbop";
 const TARGET: f64 = 0.98;
 
-/// Gathers them.
+/// Collects the tables of the section.
 #[derive(Debug)]
 pub struct Report {
     head: String,
@@ -120,7 +120,7 @@ impl Report {
         ]);
     }
 
-    /// The section, with what is to be said about this build of it.
+    /// Returns the section; `about` says what is special about this build of it.
     #[must_use]
     pub fn finish(self, title: &str, about: &str) -> String {
         let missed = match self.missed {

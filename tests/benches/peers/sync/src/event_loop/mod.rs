@@ -1,5 +1,5 @@
-//! Section 4: how late a task is that wants to run every millisecond, while queries run that block
-//! their thread.
+//! Section 4: how late a task is that wants to run every millisecond, while queries run that each
+//! block their thread.
 
 #[path = "../../../../../../examples/lag/src/lateness.rs"]
 mod lateness;
@@ -13,7 +13,7 @@ use queries::{CONNECTIONS, QUERIES, rows_for};
 use tokio::runtime::Runtime;
 use ways::Way;
 
-/// Of the event loops.
+/// The names of the event loops.
 const THREADS: [&str; 2] = ["One thread", "Two threads"];
 
 const WAYS: [(Way, &str); 4] = [
@@ -23,11 +23,11 @@ const WAYS: [(Way, &str); 4] = [
     (Way::Dbop, "`#[db_op] fn`"),
 ];
 
-/// A turn's p50, p99 and max and how long all queries took, in milliseconds; and how often the task
-/// ran.
+/// A turn: the p50, p99 and maximum of the lateness and the time that all queries took, in
+/// milliseconds, and how often the task ran.
 type Turn = [f64; 5];
 
-/// Turns are longer than those of other sections, so there are fewer.
+/// There are fewer rounds than in other sections, because the turns are longer.
 const ROUNDS: usize = 5;
 
 pub(crate) fn run(options: &Options) -> String {

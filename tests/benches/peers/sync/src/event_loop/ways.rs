@@ -1,4 +1,4 @@
-//! The same queries, asked for in one way or another.
+//! The ways in which the same queries are run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Way {
     }
 }
 
-/// What an expert writes without dbop.
+/// Runs the queries as an expert would without dbop.
 async fn by_hand(rows: i64) {
     let stack = Stack::open(Path::new(":memory:"), "", CONNECTIONS).expect("it is memory");
     let mut queries = JoinSet::new();
