@@ -27,9 +27,9 @@ const SETS: [(&[&str], &[&[&str]]); 3] = [
 
 pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
     let mut text = String::from(
-        "\nA clean `cargo build` in the default profile, once each: sqlx alone with `runtime-tokio`, `macros` \
-         and the databases, and what is built on top of that for dbop, which includes building again what it \
-         needs with more features.\n\n",
+        "\nThis is one clean `cargo build` in the default profile for each row: first sqlx alone with \
+         `runtime-tokio`, `macros` and the databases, and then what dbop adds to it. The latter includes the \
+         crates that have to be built again, because dbop needs more of their features.\n\n",
     );
     text += &head(&[
         "features",

@@ -153,11 +153,12 @@ fn report(plan: &Plan, rounds: &[Rounds]) -> String {
     let empty = Middle::of(of(Style::Empty).cpu()).median;
     let dbop = of(Style::Dbop).cpu();
     let mut text = format!(
-        "`cargo check` in the default profile of a crate with {functions} database functions, half of them \
-         transactions of two or three statements and half of them one statement, whose dependencies are \
-         checked already; the compiler's incremental cache is empty. CPU seconds (user and system) of \
-         cargo and rustc, median of {n} interleaved rounds; per function: less a crate without functions. \
-         The ratio is that of dbop to the row, taken round by round; the spread is that of the ratio.\n\n"
+        "This is `cargo check` in the default profile of a crate with {functions} database functions. Half \
+         of them are transactions of two or three statements, and half of them have one statement. The \
+         dependencies have been checked before; the compiler's incremental cache is empty. The table shows \
+         CPU seconds (user and system) of cargo and rustc, as the median of {n} interleaved rounds. The time \
+         per function leaves out that of a crate without functions. The ratio is that of dbop to the row, \
+         taken round by round, and the spread is that of the ratio.\n\n"
     );
     text += &head(&[
         "the same functions",

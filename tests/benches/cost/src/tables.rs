@@ -25,12 +25,12 @@ const LINES: &[Line] = &[
     line("read", "`#[db_op(read_only)]`, one `SELECT`, in a file", 1),
     line(
         "guarded-read",
-        "the same in memory; by hand guarded by `PRAGMA query_only`",
+        "`#[db_op(read_only)]`, one `SELECT`, in memory; by hand guarded by `PRAGMA query_only`",
         1,
     ),
     line(
         "callers-read",
-        "the same on a pool of the application's own",
+        "`#[db_op(read_only)]`, one `SELECT`, on a pool of the application's own",
         1,
     ),
     line("inner-joined", "joined call, one `UPDATE`", 1),
@@ -46,7 +46,7 @@ const LINES: &[Line] = &[
     ),
     line(
         "sync-transaction",
-        "plain `fn` under `#[transactional]`, two of them",
+        "plain `fn` under `#[transactional]`, two `UPDATE`s by rusqlite",
         2,
     ),
     line(
@@ -90,17 +90,17 @@ const JOINED: f64 = 500.0;
 pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
     println!("### The wrapper alone: on a stub of a server, in one thread\n");
     println!(
-        "Instructions per call, the driver's and the stub's among them: they are the same on all sides, and no database works. Target: at most 1.01 of the same by hand.\n"
+        "Instructions per call, including those of the driver and the stub, which are the same on all sides. No database works. Target: at most 1.01 times those by hand with the same promises.\n"
     );
     instructions(rows, ON_STUB, |row| &row.instructions)?;
     println!("\n### Instructions per call\n");
     println!(
-        "Of all threads, the driver's and SQLite's among them. Target: at most 1.01 of the same by hand.\n"
+        "Instructions of all threads, including the driver's and SQLite's. Target: at most 1.01 times those by hand with the same promises.\n"
     );
     instructions(rows, LINES, |row| &row.instructions)?;
     println!("\n### Of these, in the thread that awaits the call\n");
     println!(
-        "Without SQLite's own work. The last three lines run no statement: they are dbop alone, with a pool and without.\n"
+        "This leaves out SQLite's own work. The last three lines run no statement: they show dbop alone, with a pool and without.\n"
     );
     instructions(rows, LINES, |row| &row.of_caller)?;
     let of = |side| Ok::<_, String>(middle(&row(rows, "inner-idle", side)?.of_caller));
@@ -110,10 +110,10 @@ pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
         verdict(over <= JOINED)
     );
     println!("\n### Allocations per call\n");
-    println!("Target: at most two more than the same by hand, and one more for each statement.\n");
+    println!("Target: at most two more than by hand with the same promises, and one more for each statement.\n");
     allocations(rows)?;
     println!("\n### Bytes of the future\n");
-    println!("Target: at most 1.25 of the same by hand.\n");
+    println!("Target: at most 1.25 times the size by hand with the same promises.\n");
     sizes(rows)?;
     Ok(())
 }
@@ -135,7 +135,7 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
-const HEAD: &str = "| call | dbop | by hand, same promises | by hand, without | ratio to the same | ratio to without | spread | target |\n|---|--:|--:|--:|--:|--:|--:|---|";
+const HEAD: &str = "| call | dbop | by hand, same promises | by hand, no promises | ratio to same promises | ratio to no promises | spread | target |\n|---|--:|--:|--:|--:|--:|--:|---|";
 
 fn instructions(rows: &Rows, lines: &[Line], of: impl Fn(&Row) -> &[f64]) -> Result<(), String> {
     println!("{HEAD}");
@@ -162,8 +162,8 @@ fn allocations(rows: &Rows) -> Result<(), String> {
     println!(
         "{}",
         HEAD.replace(
-            "ratio to the same | ratio to without",
-            "more than the same | more than without"
+            "ratio to same promises | ratio to no promises",
+            "more than same promises | more than no promises"
         )
     );
     for Line {

@@ -108,13 +108,15 @@ async fn on_postgres(server: &Arc<Server>) -> Fallible<Vec<Entry>> {
 fn about(postgres: &str) -> String {
     let versions = PEERS.map(|name| LOCK.of(name)).join(", ");
     format!(
-        "{versions}; PostgreSQL {postgres}. rusqlite, deadpool-sqlite and tokio-rusqlite are behind \
-         their newest, 0.41, 0.14 and 0.8: all have to share one libsqlite3-sys with sqlx.\n\n\
-         All have {POOL} connections; on SQLite {POOL} that read and one that writes, in WAL mode, \
-         `synchronous` FULL, foreign keys on, a busy timeout of 250 ms. Postgres is at READ \
-         COMMITTED. Nothing waits for a disk (`fsync = off`, and the file is in memory where \
-         /dev/shm is), so that what the clients cost is not hidden. Connections are not tried \
-         before each use, except by deadpool-sqlite, which cannot do without. Inserts are {ROWS} \
-         rows shared by the tasks, each task's part in one transaction."
+        "{versions}; PostgreSQL {postgres}. rusqlite, deadpool-sqlite and tokio-rusqlite are not \
+         their newest versions, 0.41, 0.14 and 0.8, because all have to share one libsqlite3-sys \
+         with sqlx.\n\n\
+         All contestants have {POOL} connections. On SQLite {POOL} connections read and one more \
+         writes, in WAL mode, with `synchronous` FULL, foreign keys on, and a busy timeout of 250 \
+         ms. Postgres is at READ COMMITTED. Nothing waits for a disk (`fsync = off`, and the file \
+         is in memory if there is a /dev/shm), so that the costs of the clients are not hidden. \
+         Connections are not tried before each use, except by deadpool-sqlite, which always tries \
+         them. The inserts are {ROWS} rows, which the tasks share; each task inserts its part in \
+         one transaction."
     )
 }

@@ -34,7 +34,7 @@ impl Report {
                 "committed/s",
                 "÷ fastest peer",
                 "failed",
-                "attempts a commit",
+                "attempts per commit",
                 "p50",
                 "p99",
                 "max",
@@ -67,13 +67,13 @@ impl Report {
         }
         let verdict = match ratio_of_best {
             r if r >= 1.0 => format!("met by *{best}*"),
-            r if r.is_finite() => format!("missed: the best of dbop, *{best}*, has {r:.2} of it"),
+            r if r.is_finite() => format!("missed: dbop's best, *{best}*, has {r:.2} of its goodput"),
             _ => "missed: all settings of dbop failed some calls".to_owned(),
         };
         let peer = fastest.unwrap_or("none without failures");
         write!(
             self.tables,
-            "\n{title}. Target {verdict}; the fastest peer is *{peer}*.\n\n{table}"
+            "\n{title}. The fastest peer is *{peer}*. Target {verdict}.\n\n{table}"
         )
         .expect("a String");
     }
@@ -82,13 +82,13 @@ impl Report {
         let (head, postgres, tables) = (self.head, self.postgres, self.tables);
         format!(
             "## Under contention\n\n{head}\n\n\
-             Target: the highest goodput, with no call failed inside its deadline.\n\n\
+             Target: the highest goodput, while no call fails before its deadline.\n\n\
              {TASKS} tasks move a cent between two of {HOT} accounts, again and again, each call \
              with a deadline of {DEADLINE:?}. PostgreSQL {postgres}; pgbench has as many clients \
-             as the others have connections, `--max-tries=0 --latency-limit` of the deadline and \
-             prepared statements. Loops by hand go on until the deadline: a fixed delay of 10 ms, \
-             or 10 ms that doubles up to 1 s with full jitter. Attempts are the bodies that were \
-             begun.\n{tables}"
+             as the others have connections, runs with `--max-tries=0`, the deadline as its \
+             `--latency-limit`, and prepared statements. Loops by hand go on until the deadline, \
+             with a fixed delay of 10 ms, or with 10 ms that doubles up to 1 s and full jitter. \
+             The attempts count the bodies that were begun.\n{tables}"
         )
     }
 }

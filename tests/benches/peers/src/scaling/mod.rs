@@ -35,10 +35,11 @@ pub(crate) async fn run(options: &Options) -> Fallible<String> {
     }
     Ok(format!(
         "## Scaling\n\n{}\n\n\
-         So many tasks read a row again and again over {POOL} connections. Memory: {POOL} calls \
-         hold the connections, so many others wait, each contestant in a process of its own; \
-         bytes and allocations as a counting allocator has them, and the growth of the resident \
-         set, for each that waits, its task included.\n{tables}",
+         The given number of tasks read a row again and again over {POOL} connections. Memory: \
+         {POOL} calls hold the connections, and the given number of others wait, with each \
+         contestant in a process of its own. The tables show the bytes and allocations that a \
+         counting allocator has counted, and the growth of the resident set, for each waiting \
+         caller, its task included.\n{tables}",
         options.describe()
     ))
 }

@@ -30,9 +30,9 @@ pub(crate) async fn run(options: &Options) -> Fallible<String> {
     let versions = ["rusqlite", "r2d2_sqlite", "libsqlite3-sys"];
     let versions = versions.map(|name| LOCK.of(name)).join(", ");
     let about = format!(
-        "dbop's plain functions over rusqlite, with one pool for readers and the writer, beside rusqlite in `spawn_blocking`, in the same \
-         way as above. {versions}: rusqlite is behind its newest, 0.41, which has another \
-         libsqlite3-sys than sqlx 0.9."
+        "dbop's plain functions over rusqlite, with one pool for readers and the writer, are \
+         compared with rusqlite in `spawn_blocking`, in the same way as above. {versions}: \
+         rusqlite is not its newest version, 0.41, which has another libsqlite3-sys than sqlx 0.9."
     );
     Ok(report.finish("The same work in plain functions", &about))
 }

@@ -31,10 +31,10 @@ impl Report {
                     "unit",
                     "tasks",
                     "dbop",
-                    "fastest with its promises",
-                    "dbop ÷ it",
+                    "fastest with dbop's promises",
+                    "dbop ÷ fastest",
                     "fastest of all",
-                    "dbop ÷ it",
+                    "dbop ÷ fastest",
                 ],
             ),
             details: String::new(),
@@ -130,10 +130,10 @@ impl Report {
         let (head, summary, details) = (self.head, self.summary, self.details);
         format!(
             "## {title}\n\n{head}\n\n{about}\n\n\
-             Promises: *deadline*, the call ends in time, retries included; *retry*, what may pass \
-             is tried again; *outcome*, a caller that goes away at any moment, or an answer to \
-             `COMMIT` that is lost, leaves all or nothing, a clean pool, and an error that says \
-             which.\n\n\
+             Promises: *deadline* means that the call ends in time, retries included; *retry*, \
+             that a failure that may pass is retried; *outcome*, that a caller that goes away at \
+             any moment, or a lost answer to `COMMIT`, leaves either all of the work or nothing, a \
+             clean pool, and an error that says which.\n\n\
              Target: never below {TARGET} of the fastest with the same promises: {missed}.\n\n\
              {summary}{details}"
         )

@@ -51,9 +51,10 @@ pub(crate) fn run(options: &Options) -> String {
     }
     format!(
         "## Event-loop lag\n\n{}\n\n\
-         How late a task is that wants to run every millisecond, while {QUERIES} queries of about \
-         {} ms run on {CONNECTIONS} connections to SQLite in memory, all asked for at once. \
-         Milliseconds; the ratio is of the naive way to the row.\n\n{tables}",
+         The tables show how late a task is that wants to run every millisecond, in milliseconds. \
+         Meanwhile {QUERIES} queries of about {} ms each, all begun at once, run on {CONNECTIONS} \
+         connections to SQLite in memory. The ratio is that of the naive way to the \
+         row.\n\n{tables}",
         options.describe(),
         options.choose(5, 25),
     )
@@ -74,8 +75,8 @@ fn table(turns: &[Vec<Turn>; WAYS.len()]) -> Table {
             "p50",
             "p99",
             "max",
-            "naive ÷ it, p99",
-            "naive ÷ it, max",
+            "naive ÷ row, p99",
+            "naive ÷ row, max",
             "took",
             "ticks",
         ],
