@@ -1,11 +1,11 @@
-# Makes a cluster, says where it is, and removes it when its standard input ends: whatever becomes
-# of the tests, their end of that pipe is closed. Run by tests/support/cluster.rs as
+# Creates a cluster, prints its folder, and removes it when standard input ends. Whatever becomes of
+# the tests, their end of this pipe is then closed. tests/support/cluster.rs runs this script as
 #
 #   sh -c "$(cat cluster.sh)" <folder of the server's programs>
 #
-# with the password in the first line of that input.
+# and writes the password as the first line of standard input.
 
-trap '' HUP INT TERM # whoever ends the tests ends their pipe
+trap '' HUP INT TERM # when the tests end, their pipe ends as well
 for place in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
     folder=$(mktemp -d "$place/dbop-cluster.XXXXXX" 2>/dev/null) && break
 done

@@ -1,5 +1,5 @@
-# Where the programs of a PostgreSQL server are; sourced by tests/run and the benchmarks, which say in
-# `server_programs` what they need, and have a `fail`.
+# Finds the programs of a PostgreSQL server. This file is sourced by tests/run and by the benchmarks,
+# which name the programs they need in `server_programs` and define `fail`.
 
 is_server_folder() {
     local program
@@ -8,8 +8,8 @@ is_server_folder() {
     done
 }
 
-# Prints the folder of the server's programs: those in PATH, else the newest in a place where a
-# package manager puts them.
+# Prints the folder of the server's programs: the folder in PATH, or else the newest of the folders
+# that package managers use.
 find_server() {
     local found candidate
     if [[ -n ${DBOP_TEST_POSTGRES_BIN:-} ]]; then

@@ -1,20 +1,20 @@
--- Every statement may run again on a database that has these tables.
+-- Every statement can be run again on a database that already has these tables.
 
 CREATE TABLE IF NOT EXISTS companies (
     id       INTEGER PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE CHECK (name <> ''),
-    industry TEXT -- unknown for some
+    industry TEXT -- NULL: not known
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS competitors (
-    id              INTEGER PRIMARY KEY, -- their order
+    id              INTEGER PRIMARY KEY, -- also gives the order
     company_id      INTEGER NOT NULL REFERENCES companies (id) ON DELETE CASCADE,
     competitor_name TEXT NOT NULL CHECK (competitor_name <> ''),
     UNIQUE (company_id, competitor_name)
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS company_features (
-    id           INTEGER PRIMARY KEY, -- their order
+    id           INTEGER PRIMARY KEY, -- also gives the order
     company_id   INTEGER NOT NULL REFERENCES companies (id) ON DELETE CASCADE,
     feature_name TEXT NOT NULL CHECK (feature_name <> ''),
     UNIQUE (company_id, feature_name)
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS company_features (
 
 CREATE TABLE IF NOT EXISTS audits (
     id            INTEGER PRIMARY KEY,
-    company_id    INTEGER REFERENCES companies (id), -- none: asked about a default company
+    company_id    INTEGER REFERENCES companies (id), -- NULL: questions are about a default company
     status        TEXT NOT NULL DEFAULT 'pending'
         CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed')),
     started_at    TEXT,
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS audit_responses (
     response_time_ms INTEGER NOT NULL CHECK (response_time_ms >= 0),
     tokens_used      INTEGER NOT NULL CHECK (tokens_used >= 0),
     cache_hit        INTEGER NOT NULL CHECK (cache_hit IN (0, 1)),
-    -- The analysis: all of it, or nothing yet.
+    -- The analysis: either all of its columns have values, or none.
     brand_mentioned  INTEGER CHECK (brand_mentioned IN (0, 1)),
     mention_position INTEGER CHECK (mention_position BETWEEN 0 AND 999), -- per mille of the text
     mention_rank     INTEGER CHECK (mention_rank >= 1),
@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS audit_responses (
 
 CREATE INDEX IF NOT EXISTS audit_responses_of_audit ON audit_responses (audit_id);
 
--- One row for the whole audit, one for each provider, and one for each of its model versions.
+-- There is one row for the whole audit, one for each provider, and one for each model version.
 CREATE TABLE IF NOT EXISTS audit_scores (
     id               INTEGER PRIMARY KEY,
     audit_id         INTEGER NOT NULL REFERENCES audits (id) ON DELETE CASCADE,
@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS audit_scores (
     CHECK ((mentions > 0) = (average_position IS NOT NULL))
 ) STRICT;
 
--- NULLs differ from one another in a UNIQUE constraint, so it needs an expression.
+-- A UNIQUE constraint treats NULLs as different, so this needs an index with an expression.
 CREATE UNIQUE INDEX IF NOT EXISTS audit_scores_of_audit
     ON audit_scores (audit_id, coalesce(provider, ''), coalesce(model_version, ''));
 
@@ -94,11 +94,11 @@ CREATE TABLE IF NOT EXISTS audit_insights (
     UNIQUE (audit_id, insight_text)
 ) STRICT;
 
--- What other programs read: everything about an answer in one row.
+-- This is what other programs read: everything about an answer in one row.
 CREATE TABLE IF NOT EXISTS final_responses (
     response_id      INTEGER PRIMARY KEY REFERENCES audit_responses (id) ON DELETE CASCADE,
     audit_id         INTEGER NOT NULL REFERENCES audits (id) ON DELETE CASCADE,
-    company_name     TEXT, -- none: the audit is of the default company
+    company_name     TEXT, -- NULL: the audit is of the default company
     query_position   INTEGER NOT NULL,
     query_text       TEXT NOT NULL,
     provider         TEXT NOT NULL CHECK (provider IN ('alder', 'birch', 'cedar', 'dogwood')),

@@ -1,5 +1,5 @@
--- ?1 is the audit. Shares and positions are per mille, in whole numbers: two programs that read the
--- same answers get the same scores to the last digit.
+-- ?1 is the audit. Shares and positions are whole numbers per mille, so that two programs that read
+-- the same answers get exactly the same scores.
 WITH answers AS (
     SELECT provider, model_version, brand_mentioned, mention_position,
            json_array_length(competitors) AS competitors
@@ -24,4 +24,4 @@ SELECT ?1, scope_provider, scope_version,
        coalesce(sum(competitors) * 1000 / nullif(sum(competitors) + sum(brand_mentioned), 0), 0)
 FROM scopes
 GROUP BY scope_provider, scope_version
-ORDER BY scope_provider, scope_version -- the overall score first, and providers before their models
+ORDER BY scope_provider, scope_version -- the overall score comes first, and providers before their models

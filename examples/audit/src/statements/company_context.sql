@@ -1,5 +1,5 @@
--- ?1 is the company. The two joins make every pair of a competitor and a feature, hence DISTINCT;
--- both lists are in the order in which they were entered.
+-- ?1 is the company. The two joins make every pair of a competitor and a feature, so the lists need
+-- DISTINCT. Both lists are in the order in which they were entered.
 SELECT c.name,
        c.industry,
        json_group_array(DISTINCT comp.competitor_name ORDER BY comp.id)

@@ -1,4 +1,4 @@
--- ?1 is the audit. A row that is already there stays as it is: a second run adds what is missing.
+-- ?1 is the audit. A row that is already there stays as it is, so a second run adds what is missing.
 INSERT INTO final_responses
     (response_id, audit_id, company_name, query_position, query_text, provider, model_version,
      response_text, response_time_ms, tokens_used, cache_hit, brand_mentioned, mention_position,

@@ -1,5 +1,5 @@
--- ?1 is the audit. Numbers of rows and times differ between two audits that have the same result,
--- so neither is part of it.
+-- ?1 is the audit. Row numbers and times are left out, because they differ between two audits that
+-- have the same result.
 SELECT 1 AS part, 'audits' AS name,
        json_array(status, error_message, started_at IS NOT NULL, completed_at IS NOT NULL) AS line
 FROM audits WHERE id = ?1
