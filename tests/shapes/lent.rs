@@ -36,7 +36,11 @@ async fn every_attempt_is_lent_the_same_mutable_vector_with_what_earlier_ones_wr
     let place = seen.as_ptr();
     let found = f(&db, &mut seen, &Twice::default()).await;
     assert_eq!(found.unwrap(), 3, "of the third attempt");
-    assert_eq!(seen, [70, 1, 1, 1], "the database forgot, and it did not");
+    assert_eq!(
+        seen,
+        [70, 1, 1, 1],
+        "the database was rolled back, and the argument was not"
+    );
     assert_eq!(seen.as_ptr(), place, "nothing was cloned");
     assert_eq!(notes(&db).await, 1);
 }

@@ -56,7 +56,7 @@ impl Cluster {
         let mut keeper = as_server(&mut keeper).spawn().expect("a shell");
         let mut alive = keeper.stdin.take().expect("piped");
         // The password is not an argument, because every user can read those.
-        writeln!(alive, "{password}").expect("it reads");
+        writeln!(alive, "{password}").expect("the keeper reads");
         let mut said = BufReader::new(keeper.stdout.take().expect("piped"));
         let made = tokio::task::spawn_blocking(move || {
             let mut folder = String::new();
@@ -107,7 +107,7 @@ impl Cluster {
     ///
     /// If the server does not start, or has not been stopped before.
     pub async fn restart(&mut self) {
-        assert!(self.server.is_none(), "it runs");
+        assert!(self.server.is_none(), "the server runs already");
         let started = self.try_start().await;
         assert!(started, "the server did not start:\n{}", self.log());
     }
@@ -149,7 +149,7 @@ impl Cluster {
     ///
     /// If the server does not stop.
     pub async fn stop_at_once(&mut self) {
-        let mut server = self.server.take().expect("it runs");
+        let mut server = self.server.take().expect("the server runs");
         signal("QUIT", &server.id().to_string());
         let begun = Instant::now();
         while server.try_wait().expect("our own child").is_none() {

@@ -80,7 +80,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
     while !condition().await {
         assert!(
             begun.elapsed() < Duration::from_secs(10),
-            "this never came about: {what}"
+            "this never happened: {what}"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

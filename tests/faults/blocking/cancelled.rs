@@ -64,7 +64,7 @@ macro_rules! cancelled {
                     next.unwrap_or_else(|error| panic!("after {wait:?}: {error}"));
                     let rows = world.rows(n).await;
                     match output {
-                        Some(Ok(())) => assert_eq!(rows, 2, "it said Ok"),
+                        Some(Ok(())) => assert_eq!(rows, 2, "the call said `Ok`"),
                         Some(Err(error)) => panic!("after {wait:?}: {error}"),
                         None => assert!(rows == 0 || rows == 2, "{rows} after {wait:?}"),
                     }

@@ -95,7 +95,7 @@ async fn after_idle_sessions_were_terminated_no_call_fails() {
             at_once(&world, n, &runs)
         });
         let all = timeout(GIVEN_UP, try_join_all(calls)).await;
-        let told = all.expect("they have 30 s");
+        let told = all.expect("the calls end within 30 s");
         told.unwrap_or_else(|error| panic!("of {together} calls: {error}"));
         assert_eq!(
             runs.passed(),
@@ -106,7 +106,7 @@ async fn after_idle_sessions_were_terminated_no_call_fails() {
 
         with_dead_idle_sessions(&world).await;
         let all = timeout(GIVEN_UP, try_join_all((0..together).map(|_| reads(&world))));
-        let told = all.await.expect("they have 30 s");
+        let told = all.await.expect("the calls end within 30 s");
         let told = told.unwrap_or_else(|error| panic!("of {together} reads: {error}"));
         assert!(told.iter().all(|counted| *counted == n), "{told:?}");
     }

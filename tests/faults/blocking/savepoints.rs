@@ -80,7 +80,7 @@ async fn what_diesel_counts_wrong_is_set_right_before_the_next_borrower() {
     let panic = std::panic::AssertUnwindSafe(panics_in_diesels(&world, 1));
     futures_util::FutureExt::catch_unwind(panic)
         .await
-        .expect_err("it panics");
+        .expect_err("the body panics");
     assert_eq!(sees_the_mark(&world).await.unwrap(), 0);
     for (end, kind) in [
         (false, Kind::TransactionAborted),

@@ -101,7 +101,7 @@ macro_rules! ends {
                     seen[usize::from(rows == 1)] += 1;
                     assert_eq!(sees_the_mark(&world).await.unwrap(), 0);
                 }
-                assert!(seen[0] > 0, "it was never full: {seen:?}");
+                assert!(seen[0] > 0, "the file was never full: {seen:?}");
                 let whole = "SELECT count(*) FROM notes WHERE n >= 10000";
                 assert!([0, 5000].contains(&world.seen(whole).await));
             }

@@ -277,7 +277,11 @@ async fn a_deadline_in_begin_is_told_and_the_body_does_not_run_any_more() {
     gate.open();
     is_usable(&world, "late in BEGIN").await;
     assert_eq!((runs.arrived(), world.rows(1).await), (0, 0));
-    assert_eq!(script.count(Stage::Connect), 1, "it was given back");
+    assert_eq!(
+        script.count(Stage::Connect),
+        1,
+        "the connection was given back"
+    );
 }
 
 #[tokio::test]
@@ -397,7 +401,7 @@ async fn a_connection_that_an_interrupt_may_still_come_for_is_closed() {
     assert_eq!(
         script.count(Stage::Connect),
         3,
-        "nobody interrupted this one"
+        "this connection was not interrupted"
     );
     assert_eq!((world.rows(1).await, world.rows(2).await), (0, 1));
 }

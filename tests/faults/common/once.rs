@@ -77,7 +77,7 @@ macro_rules! at_level {
             let run = runs.next();
             let read = sqlx::query_scalar("SELECT COUNT(*) FROM payments");
             let seen: i64 = read.fetch_one(&mut *tx).await?;
-            assert_eq!(seen, 0, "nobody else has got this far");
+            assert_eq!(seen, 0, "no other call has got this far");
             #[dbop::allow(foreign_await, reason = "gives all others the time to get to their first statement")]
             sleep(Duration::from_millis(300)).await;
             store(&mut *tx, id, 1.0).await?;
@@ -291,7 +291,7 @@ async fn an_err_is_not_kept() {
     assert_eq!(
         pay_unless_refused(&*db, 1, true).await.unwrap(),
         1,
-        "it is done"
+        "the payment is done"
     );
     assert_eq!(rows(&db, "payments").await, 1);
 }
@@ -392,7 +392,10 @@ async fn markers_are_deleted_in_batches_after_a_week() {
     execute(&db, Db::<Database>::ONCE_SCHEMA).await;
     execute(&db, super::OLD_MARKERS).await;
     let old = rows(&db, "dbop_once").await;
-    assert_eq!(old, 1201, "1200 of eight days ago, and one of six");
+    assert_eq!(
+        old, 1201,
+        "1200 markers are eight days old, and one is six days old"
+    );
     let mut left = Vec::new();
     for id in 0..4 {
         pay(&*db, id, 1.0, &runs).await.unwrap();
@@ -401,6 +404,6 @@ async fn markers_are_deleted_in_batches_after_a_week() {
     assert_eq!(
         left,
         [701, 201, 1, 1],
-        "500 with each call, and the young one stays"
+        "each call removes 500 markers, and the young marker stays"
     );
 }

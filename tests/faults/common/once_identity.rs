@@ -19,7 +19,7 @@ async fn are_two(
     second: impl Future<Output = Result<(), Trouble>>,
 ) {
     first.await.unwrap();
-    let error = second.await.expect_err("it has done nothing");
+    let error = second.await.expect_err("the second call has done nothing");
     assert_eq!(error.kind(), Kind::KeyReused);
     assert_eq!(rows(db, "payments").await, 1);
 }

@@ -137,7 +137,7 @@ async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
         let (first, polls) = (round * 10, u32::try_from(round % 10 + 1).unwrap());
         let ids = [first, first + 1, first + 2];
         let call = drops_a_savepoint(&db.db, ids, polls, &dropped);
-        let result = timeout(NEVER, call).await.expect("its end");
+        let result = timeout(NEVER, call).await.expect("the call ends");
         let mut stored = stored(&db).await;
         stored.retain(|id| ids.contains(id));
         match result {
@@ -148,7 +148,7 @@ async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
             }
         }
     }
-    assert!(dropped.get() > 0, "it was never dropped");
+    assert!(dropped.get() > 0, "the future was never dropped");
 }
 
 // --- callers that go away -------------------------------------------------------------------------
@@ -174,11 +174,14 @@ async fn a_transaction_dropped_while_it_begins_is_not_handed_to_the_next_borrowe
     for round in 0..16 {
         let polls = round % 8 + 1;
         if let Some(seen) = next_write_is_seen(polls, call).await {
-            assert!(seen, "{polls} polls: it is in somebody else's transaction");
+            assert!(
+                seen,
+                "{polls} polls: the write is in somebody else's transaction"
+            );
             dropped += 1;
         }
     }
-    assert!(dropped > 0, "it was never dropped");
+    assert!(dropped > 0, "the future was never dropped");
 }
 
 /// After the body nothing is left but `COMMIT`, so that is what is dropped.
@@ -207,7 +210,9 @@ async fn poll_into_commit<F: Future>(mut call: Pin<&mut F>, body_is_done: impl F
             false => std::task::Poll::Pending,
         }
     });
-    timeout(NEVER, first_poll_of_commit).await.expect("its end");
+    timeout(NEVER, first_poll_of_commit)
+        .await
+        .expect("the poll returns");
 }
 
 #[transactional]

@@ -103,7 +103,7 @@ async fn a_transaction_that_idles_until_it_is_cut_or_dropped_is_reported() {
     drop(trace);
     let trace = Trace::start();
     tokio::select! {
-        _ = waits_for_ever(&*db, &inside) => panic!("it has a second"),
+        _ = waits_for_ever(&*db, &inside) => panic!("the call waits for a second"),
         () = async { inside.notified().await; sleep(IDLE * 2).await } => {}
     }
     reported_once(&trace, "waits_for_ever", WAITS, "dbop.idle_ms", 51);

@@ -49,7 +49,7 @@ async fn no_slot_is_lost_when_the_network_stops_after_a_commit() {
         for id in &all {
             proxy.fail_at_answer_to("COMMIT", Place::After, silence);
             let told = timeout(GIVEN_UP, note(&db, *id)).await;
-            told.expect("it was answered").unwrap();
+            told.expect("the call was answered").unwrap();
         }
         assert!(proxy.accepted() >= SIZE, "each stops another connection");
         // The network works again for new connections, and the silent ones are not used.
@@ -156,10 +156,10 @@ async fn closing_returns_within_its_limit_when_nobody_answers() {
     };
     tokio::select! {
         told = ask(&db, &asking) => panic!("nobody answers: {told:?}"),
-        closed = closing => closed.expect("it has a limit"),
+        closed = closing => closed.expect("closing has a limit"),
     }
     let late = timeout(GIVEN_UP, note(&db, 1)).await;
-    let late = late.expect("it is refused").unwrap_err();
+    let late = late.expect("the call is refused").unwrap_err();
     assert_eq!(late.kind(), Kind::PoolClosed);
 }
 

@@ -99,12 +99,15 @@ async fn it_closes_again_when_the_server_is_back() {
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
     go_down(&proxy, &db).await;
     proxy.close_next(0);
-    assert!(back(&db, Duration::from_secs(20)).await, "it stays open");
+    assert!(
+        back(&db, Duration::from_secs(20)).await,
+        "the breaker stays open"
+    );
     for _ in 0..3 {
         assert_eq!(kind(ping(&db)).await, None);
     }
     for result in join_all((0..50).map(|_| ping(&db))).await {
-        result.expect("it is closed, and lets all through");
+        result.expect("the breaker is closed, and lets every call through");
     }
 }
 
@@ -169,7 +172,7 @@ async fn a_pool_held_by_our_own_callers_does_not_open_it() {
         }
     };
     tokio::select! {
-        _ = stays(&db, &inside) => panic!("it waits for ever"),
+        _ = stays(&db, &inside) => panic!("the call waits for ever"),
         () = crowd => {}
     }
     assert_eq!(kind(ping(&db)).await, None);
@@ -236,7 +239,7 @@ async fn a_joined_call_is_never_refused_by_it() {
         assert_eq!(kind(ping(&db)).await, Some(Kind::CircuitOpen));
         go_on.notify_one();
     });
-    joined.expect("its connection is there");
+    joined.expect("the joined call has a connection");
 }
 
 #[tokio::test]

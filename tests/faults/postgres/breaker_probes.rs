@@ -91,7 +91,7 @@ async fn probes_that_take_long_refuse_nobody_for_as_long() {
     };
     tokio::select! {
         _ = probes => panic!(),
-        well = others => assert!(well, "the server answers the probes, and all others are refused for as long as those run"),
+        well = others => assert!(well, "the server answers the probes, and every other call is refused while they run"),
     }
 }
 

@@ -127,7 +127,7 @@ async fn write_skew_is_there_at_repeatable_read_and_found() {
 #[tokio::test]
 async fn write_skew_is_not_there_at_serializable() {
     let (history, attempts) = at_serializable([1, 2]).await;
-    assert_eq!(attempts, 3, "one of them was replayed");
+    assert_eq!(attempts, 3, "one of the two calls was replayed");
     assert_eq!(history.anomalies(Level::Serializable), []);
 }
 
@@ -142,7 +142,7 @@ async fn a_lost_update_is_there_at_read_committed_and_found() {
 #[tokio::test]
 async fn a_lost_update_is_not_there_at_repeatable_read() {
     let (history, attempts) = at_repeatable_read([1, 1]).await;
-    assert_eq!(attempts, 3, "one of them was replayed");
+    assert_eq!(attempts, 3, "one of the two calls was replayed");
     assert_eq!(history.anomalies(Level::Snapshot), []);
     assert_eq!(history.last[&1].len(), 2);
 }

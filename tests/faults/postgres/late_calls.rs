@@ -53,7 +53,7 @@ async fn an_attempt_whose_joined_call_was_late_does_not_land_after_the_next() {
     }
     assert_eq!(
         wrong, 0,
-        "an acknowledged write was overwritten by the attempt before it"
+        "an acknowledged write was overwritten by an earlier attempt"
     );
 }
 
@@ -96,6 +96,6 @@ async fn an_unscoped_attempt_whose_call_was_late_does_not_land_after_the_next() 
     assert_eq!(
         wrong,
         [0, 0],
-        "an acknowledged write was overwritten by the attempt before it"
+        "an acknowledged write was overwritten by an earlier attempt"
     );
 }

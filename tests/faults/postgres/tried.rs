@@ -159,7 +159,10 @@ async fn an_answer_to_commit_that_comes_after_the_deadline_is_still_the_answer()
     let mut call = std::pin::pin!(note_in_little_time(&db, 1, &committed));
     let past_its_deadline = Duration::from_millis(1_500);
     let early = timeout(past_its_deadline, &mut call).await;
-    assert!(early.is_err(), "it did not wait for the answer: {early:?}");
+    assert!(
+        early.is_err(),
+        "the commit did not wait for the answer: {early:?}"
+    );
     assert!(begun.elapsed() >= past_its_deadline);
     way.let_go();
     timeout(NEVER, call).await.expect("the answer").unwrap();
@@ -178,14 +181,18 @@ async fn an_answer_to_commit_that_never_comes_is_unknown_soon_after_the_deadline
     let committed = Arc::default();
     way.hold_answer_to("COMMIT");
     let call = timeout(NEVER, note_in_little_time(&db, 1, &committed));
-    let ended = call.await.expect("the end of its patience");
+    let ended = call.await.expect("the call ends at its deadline");
     let error = ended.unwrap_err();
     let error = error.database();
     assert_eq!(
         (error.kind(), error.outcome()),
         (Kind::CompletionUnknown, Outcome::Unknown)
     );
-    assert_eq!(committed.load(SeqCst), 0, "nobody knows that it was");
+    assert_eq!(
+        committed.load(SeqCst),
+        0,
+        "the call does not know that it was committed"
+    );
     assert_eq!(stored(&fresh).await, [1]);
     way.let_go();
     let next = timeout(NEVER, note(&db, 2)).await;
@@ -278,12 +285,12 @@ async fn the_locks_of_a_statement_whose_caller_went_away_are_free_soon() {
         let sleeps = eventually("a sleep", async || somebody_sleeps(&watch).await);
         if in_tx {
             tokio::select! {
-                ended = lock_and_sleep(&db.db, &asleep) => panic!("it sleeps: {ended:?}"),
+                ended = lock_and_sleep(&db.db, &asleep) => panic!("the statement sleeps: {ended:?}"),
                 () = sleeps => {}
             }
         } else {
             tokio::select! {
-                ended = sleep_with_lock(&db.db) => panic!("it sleeps: {ended:?}"),
+                ended = sleep_with_lock(&db.db) => panic!("the statement sleeps: {ended:?}"),
                 () = sleeps => {}
             }
         }

@@ -99,7 +99,7 @@ fn in_a_runtime_that_ends(url: &str, trial: &Trial, dropped: Dropped) {
     let mut call = Box::pin(transaction(&db, trial.clone()));
     ending.block_on(async {
         let cut = timeout(Duration::from_millis(50), call.as_mut()).await;
-        cut.expect_err("it takes hours");
+        cut.expect_err("the call takes hours");
     });
     if dropped == Dropped::Before {
         ending.block_on(async { drop(call) });

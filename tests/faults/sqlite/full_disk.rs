@@ -216,7 +216,10 @@ async fn child_with_a_small_disk() {
         return;
     };
     let folder = Path::new(&folder);
-    assert!(mount(folder, &[]), "it could be mounted a moment ago");
+    assert!(
+        mount(folder, &[]),
+        "the file system could be mounted a moment ago"
+    );
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![1; 400 * 1024]).expect("room at the start");
     let url = format!("sqlite:{}/full.db", folder.display());

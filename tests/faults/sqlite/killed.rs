@@ -54,7 +54,10 @@ async fn round(url: &str, first: i64, random: &mut fastrand::Rng) -> Vec<i64> {
     // Hearing from the process shows that it is at work. The moment after that may be anywhere in
     // its work.
     for _ in 0..random.usize(1..200) {
-        acknowledged.push(id(child.hear().await.expect("it never ends by itself")));
+        acknowledged.push(id(child
+            .hear()
+            .await
+            .expect("the process never ends by itself")));
     }
     sleep(Duration::from_micros(random.u64(0..3_000))).await;
     child.kill();

@@ -110,7 +110,10 @@ async fn a_file_that_was_removed_is_reported_and_not_made_again() {
     timeout(SOON, refuses(&db, &file, "was removed"))
         .await
         .expect("an answer long before the wait for a connection ends");
-    assert!(!file.exists(), "an empty database has taken its place");
+    assert!(
+        !file.exists(),
+        "an empty database has taken the file's place"
+    );
 }
 
 #[cfg(unix)]

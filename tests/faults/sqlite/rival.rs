@@ -138,7 +138,9 @@ async fn enter(conn: &mut Conn<'_, Sqlite>, order: Order) -> Result<(), Trouble>
 /// Checks that the call ends at its deadline, not before, and has done nothing.
 async fn assert_gives_up(call: impl Future<Output = Result<(), Trouble>>) -> Kind {
     let begun = Instant::now();
-    let ended = timeout(NEVER, call).await.expect("its deadline");
+    let ended = timeout(NEVER, call)
+        .await
+        .expect("the call ends at its deadline");
     let took = begun.elapsed();
     let soon = Duration::from_millis(690)..Duration::from_secs(10);
     assert!(soon.contains(&took), "{took:?} of 700 ms: {ended:?}");
@@ -205,7 +207,11 @@ async fn a_process_killed_with_the_lock_frees_it_and_nothing_of_it_is_seen() {
     assert!(blocked.is_err(), "the file is locked");
     holder.kill();
     let found = timeout(NEVER, waiting).await.expect("nobody has the lock");
-    assert_eq!(found.unwrap(), EACH, "what it had not committed");
+    assert_eq!(
+        found.unwrap(),
+        EACH,
+        "the call found what the other process had not committed"
+    );
     assert_eq!(money::audit(&db.url).await, HashSet::from([1]));
 }
 
@@ -309,7 +315,7 @@ async fn beside_another_process(cancels: bool) {
     assert_eq!(lost, 0, "said to be applied, and are not");
     let not_said = stored.difference(&applied);
     let nobodys = not_said.filter(|id| !told.dropped.contains(id)).count();
-    assert_eq!(nobodys, 0, "stored, and nobody has said so");
+    assert_eq!(nobodys, 0, "transfers are stored that nobody reported");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,7 +28,10 @@ async fn a_deferred_transaction_that_reads_and_then_writes_is_refused_without_a_
         Some("517"),
         "the extended code, in decimal"
     );
-    assert!(begun.elapsed() < Duration::from_secs(30), "it waited");
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "the statement waited"
+    );
 }
 
 #[db_op]

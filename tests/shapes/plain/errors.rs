@@ -245,7 +245,7 @@ async fn a_call_that_fails_writes_into_the_error_inside() {
     assert_eq!(inside.outcome(), Outcome::RolledBack);
     assert_eq!(inside.attempts(), 1);
     let OneDriver::Sqlite(error) = g(&db).await.unwrap_err() else {
-        panic!("it is neither of the others");
+        panic!("the error is of neither of the other variants");
     };
     let inside = dbop::Error::from(error);
     assert_eq!(inside.operation(), Some("notes.own"));

@@ -132,7 +132,7 @@ async fn idle_connections_that_are_lost_at_begin_cost_no_attempt_and_do_not_open
     assert_eq!(
         script.count(Stage::Begin),
         39,
-        "one try for each that was lost"
+        "one try for each connection that was lost"
     );
 }
 

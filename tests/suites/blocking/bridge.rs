@@ -53,7 +53,7 @@ fn threads_share_a_database_without_a_runtime_of_their_own() {
 
 #[track_caller]
 fn refuses<T: std::fmt::Debug>(result: dbop::Result<T>) {
-    let error = result.expect_err("it would block a thread of the runtime");
+    let error = result.expect_err("waiting would block a thread of the runtime");
     assert_eq!(
         (error.category(), error.kind()),
         (Category::Programming, Kind::Configuration)

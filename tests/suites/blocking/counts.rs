@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 fn counted(name: &str) -> OperationMetrics {
     let mut all = dbop::metrics().into_iter();
     let found = all.find(|op| op.name == name && op.file == file!());
-    found.expect("it was called")
+    found.expect("the operation was called")
 }
 
 /// Checks how often calls were committed, rolled back and unknown, in this order.
@@ -28,7 +28,7 @@ const NARROW: Configure<Manager> = |builder| builder.pool_size(1);
 async fn drop_at(gate: &Gate, call: impl Future<Output = dbop::Result<()>>) {
     let before = gate.arrived();
     tokio::select! {
-        ended = call => panic!("it is to wait: {ended:?}"),
+        ended = call => panic!("the call is to wait: {ended:?}"),
         () = gate.has(before + 1) => {}
     }
 }
@@ -119,7 +119,7 @@ async fn a_driver_that_panics_counts_as_what_can_be_known() {
     for (stage, place) in [(Stage::Begin, 1), (Stage::Status, 2), (Stage::Commit, 2)] {
         script.at(stage, Act::Panic);
         let call = AssertUnwindSafe(with_a_driver_that_panics(&world, 1));
-        call.catch_unwind().await.expect_err("it panics");
+        call.catch_unwind().await.expect_err("the body panics");
         expected[place] += 1;
         outcomes("with_a_driver_that_panics", expected);
         assert_eq!(world.rows(1).await, 0, "{stage:?}");

@@ -112,7 +112,7 @@ fn it_is_dropped_by_a_task_that_its_runtime_drops() {
         });
         runtime.block_on(tokio::task::yield_now());
         drop(runtime);
-        assert_eq!(dropped.recv(), Ok(true), "closing it panics");
+        assert_eq!(dropped.recv(), Ok(true), "closing the pool panics");
     }
 }
 
@@ -163,7 +163,7 @@ fn without_a_runtime_a_call_says_what_it_needs() {
     let runtime = current_thread();
     let world = runtime.block_on(rusqlite::open(NARROW));
     let error = futures_util::FutureExt::now_or_never(add(&world, 1))
-        .expect("it does not wait")
+        .expect("the call does not wait")
         .unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (Kind::Configuration, 0));
     assert!(error.to_string().contains("_sync"), "{error}");
@@ -233,6 +233,6 @@ fn a_body_that_has_no_thread_yet_when_its_caller_goes_away_does_not_run() {
         busy.open();
         holder.await.unwrap().unwrap();
         add(&world, 2).await.unwrap();
-        assert_eq!(idle.arrived(), 0, "nobody waits for it");
+        assert_eq!(idle.arrived(), 0, "no caller waits for this body");
     });
 }

@@ -42,7 +42,7 @@ async fn a_body_that_waits_on_something_else_is_cut_at_the_deadline() {
         .database();
     assert!(
         begun.elapsed() >= Duration::from_millis(300),
-        "before its time"
+        "before the deadline"
     );
     assert_eq!(
         (error.category(), error.kind()),

@@ -61,7 +61,7 @@ async fn a_panic_rolls_back_and_goes_on_with_its_payload() {
     assert_eq!(
         runs.count(),
         2,
-        "one run of each call: a panic is not retried"
+        "each call ran once: a panic is not retried"
     );
     assert_eq!(stored(&db).await, [1, 2]);
 }
@@ -148,5 +148,5 @@ async fn a_transfer_dropped_at_any_poll_is_all_there_or_not_at_all() {
             return;
         }
     }
-    panic!("a transfer never came to its end");
+    panic!("a transfer never ended");
 }

@@ -54,7 +54,7 @@ async fn writes(conn: &mut Conn<'_, Database>, id: i64) -> Result<(), Trouble> {
 async fn ended(call: impl Future<Output = Result<(), Trouble>>, end: End, begun: &Notify) {
     if end == End::Dropped {
         tokio::select! {
-            result = call => panic!("it was to wait for ever: {result:?}"),
+            result = call => panic!("the call was to wait for ever: {result:?}"),
             () = begun.notified() => {}
         }
         return;

@@ -186,7 +186,7 @@ async fn hooks_at_many_depths(tx: &mut Tx<'_, Database>, diary: &Diary) -> Resul
     joined_hook(&mut *tx, diary).await?;
     assert!(
         !diary.lines().contains(&"joined"),
-        "it ran before the outermost commit"
+        "the hook ran before the outermost commit"
     );
     nested_hook(&mut *tx, diary, true).await.unwrap_err();
     nested_hook(&mut *tx, diary, false).await?;

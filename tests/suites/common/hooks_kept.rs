@@ -25,7 +25,7 @@ async fn rollback_hooks_run_when_the_caller_goes_away_before_the_next_attempt() 
     let (runs, diary) = (Runs::default(), Diary::default());
     let waiting = eventually("the wait", async || !trace.events("waits_long").is_empty());
     tokio::select! {
-        result = waits_long(&*db, &runs, &diary) => panic!("it was to wait: {result:?}"),
+        result = waits_long(&*db, &runs, &diary) => panic!("the call was to wait: {result:?}"),
         () = waiting => {}
     }
     eventually("the rollback hook", async || {

@@ -98,7 +98,7 @@ async fn by_a_helper_on_the_drivers_connection(
 async fn ended(call: impl Future<Output = Result<(), Trouble>>, end: End, begun: &Notify) {
     if end == End::Dropped {
         tokio::select! {
-            result = call => panic!("it was to wait for ever: {result:?}"),
+            result = call => panic!("the call was to wait for ever: {result:?}"),
             () = begun.notified() => {}
         }
         return;

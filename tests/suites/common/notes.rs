@@ -89,6 +89,6 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     let limit = Duration::from_secs(20);
     match tokio::time::timeout(limit, future).await {
         Ok(output) => output,
-        Err(_) => panic!("this never came to its end: {what}"),
+        Err(_) => panic!("this never ended: {what}"),
     }
 }

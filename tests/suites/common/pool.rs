@@ -63,7 +63,9 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
             assert!(text.contains(part), "{text}");
         }
         // The deadline of a call ends its wait for a connection as well.
-        let refused = timeout(NEVER, pass_soon(&*db)).await.expect("its deadline");
+        let refused = timeout(NEVER, pass_soon(&*db))
+            .await
+            .expect("the call ends at its deadline");
         assert_eq!(refused.unwrap_err().database().kind(), Kind::PoolExhausted);
         gate.open.notify_one();
     });
@@ -78,7 +80,9 @@ async fn a_callers_own_exhausted_pool_says_so_too() {
     let pool = db.pool();
     let (held, ()) = tokio::join!(hold(pool, &gate), async {
         gate.inside.notified().await;
-        let refused = timeout(NEVER, pass_soon(pool)).await.expect("its deadline");
+        let refused = timeout(NEVER, pass_soon(pool))
+            .await
+            .expect("the call ends at its deadline");
         let error = refused.unwrap_err().database();
         assert_eq!(error.kind(), Kind::PoolExhausted);
         assert!(error.to_string().contains("1 of 1"), "{error}");
@@ -143,7 +147,7 @@ async fn a_call_that_is_not_let_in_by_its_deadline_says_that_it_was_the_limit() 
         gate.inside.notified().await;
         let refused = timeout(NEVER, alone(&hasty, &gate))
             .await
-            .expect("its deadline");
+            .expect("the call ends at its deadline");
         let error = refused.unwrap_err().database();
         assert_eq!(
             (error.category(), error.kind()),

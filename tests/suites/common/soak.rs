@@ -133,7 +133,7 @@ async fn work(db: dbop::Db<Database>, task: u64, seed: u64, until: Instant) -> T
                 );
                 assert!(conflict, "no call fails for another reason: {error}");
                 assert_eq!(error.outcome(), Outcome::RolledBack, "{error}");
-                assert_eq!(error.attempts(), 5, "it gave up early: {error}");
+                assert_eq!(error.attempts(), 5, "the call gave up early: {error}");
                 told.gave_up += 1;
             }
         }
@@ -178,7 +178,7 @@ async fn under_load_the_sum_never_changes_and_every_answer_is_true() {
     assert_eq!(
         rows.len(),
         told.applied.len(),
-        "as many entries as calls that said so"
+        "there are as many entries as calls that reported success"
     );
     assert_eq!(rows.into_iter().collect::<HashSet<_>>(), told.applied);
     assert_eq!(bank::total(&*db).await.unwrap(), ACCOUNTS * EACH);

@@ -36,7 +36,11 @@ async fn what_is_unknown_on_another_database_stays_so_when_ours_is_rolled_back()
     let (ours, other) = (notes::open_narrow().await, notes::open_narrow().await);
     let error = around_another_database(&*ours, &other).await.unwrap_err();
     assert!(stored(&ours).await.is_empty());
-    assert_eq!(stored(&other).await, [2], "so it was not all rolled back");
+    assert_eq!(
+        stored(&other).await,
+        [2],
+        "the call on the other database was not rolled back"
+    );
     assert_eq!(error.database().outcome(), Outcome::Unknown);
 }
 

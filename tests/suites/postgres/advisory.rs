@@ -56,8 +56,15 @@ async fn a_held_lock_excludes_everybody_else_until_it_is_released() {
     assert!(!is_free(&pool, "7").await);
     assert!(db.try_advisory_lock(7).await.unwrap().is_none());
     soon("the release", lock.release()).await.unwrap();
-    assert!(is_free(&pool, "7").await, "the server has said so");
-    let lock = db.try_advisory_lock(7).await.unwrap().expect("it is free");
+    assert!(
+        is_free(&pool, "7").await,
+        "the server reports the lock as free"
+    );
+    let lock = db
+        .try_advisory_lock(7)
+        .await
+        .unwrap()
+        .expect("the lock is free");
     assert!(!is_free(&pool, "7").await);
     drop(lock);
     eventually("the lock is free", || is_free(&pool, "7")).await;
@@ -235,10 +242,16 @@ async fn of_20_tasks_that_take_turns_no_two_hold_the_lock_at_once() {
         tokio::spawn(async move {
             for turn in 0..3 {
                 let lock = db.advisory_lock("turns").await.expect("a turn");
-                assert!(!HELD.swap(true, Ordering::SeqCst), "two hold it");
+                assert!(
+                    !HELD.swap(true, Ordering::SeqCst),
+                    "two tasks hold the lock"
+                );
                 TURNS.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
-                assert!(HELD.swap(false, Ordering::SeqCst), "two hold it");
+                assert!(
+                    HELD.swap(false, Ordering::SeqCst),
+                    "two tasks hold the lock"
+                );
                 // Odd and even turns end in different ways.
                 match (task + turn) % 2 {
                     0 => drop(lock),

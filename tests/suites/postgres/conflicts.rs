@@ -52,7 +52,7 @@ async fn write_skew_is_replayed_and_both_are_applied_one_after_the_other() {
     assert_eq!(
         first.count() + second.count(),
         3,
-        "one of them was replayed once"
+        "one of the two calls was replayed once"
     );
 }
 
@@ -90,7 +90,7 @@ async fn the_victim_of_a_deadlock_is_replayed_and_both_are_applied() {
     assert_eq!(
         first.count() + second.count(),
         3,
-        "one of them was replayed once"
+        "one of the two calls was replayed once"
     );
 }
 

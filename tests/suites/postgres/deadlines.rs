@@ -60,7 +60,7 @@ async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_
     let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep(&*db, &pid))
         .await
-        .expect("its deadline");
+        .expect("the call ends at its deadline");
     let error = cut.unwrap_err().database();
     assert_eq!(
         (error.kind(), error.outcome()),
@@ -79,7 +79,11 @@ async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_
         !still_sleeps(&watch, pid).await
     })
     .await;
-    assert_eq!(notes(&db).await, 0, "it did not land afterwards");
+    assert_eq!(
+        notes(&db).await,
+        0,
+        "the statement took no effect afterwards"
+    );
 }
 
 #[tokio::test]
@@ -89,7 +93,7 @@ async fn a_slow_statement_in_a_transaction_is_stopped_and_all_of_it_rolled_back(
     let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep_in_tx(&*db, &pid))
         .await
-        .expect("its deadline");
+        .expect("the call ends at its deadline");
     let error = cut.unwrap_err().database();
     assert_eq!(
         (error.kind(), error.outcome()),

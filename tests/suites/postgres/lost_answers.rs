@@ -39,7 +39,7 @@ async fn a_lost_answer_to_commit_is_unknown_and_only_its_hooks_run() {
     assert_eq!(
         runs.count(),
         1,
-        "it is there, so a replay would be a second"
+        "the note is there, so a replay would write a second one"
     );
     assert_eq!(stored(&fresh).await, [1]);
     soon("the next call", note(&db, 2)).await.unwrap();

@@ -134,7 +134,7 @@ async fn calls_on_a_server_that_has_gone_end_and_say_that_it_refuses() {
     assert_eq!(error.kind(), Kind::Connection);
     assert!(
         begun.elapsed() < Duration::from_secs(6),
-        "its deadline was 1.5 s"
+        "the deadline of the call was 1.5 s"
     );
 }
 
@@ -144,7 +144,7 @@ async fn a_callers_own_pool_of_a_server_that_refuses_says_so_by_the_deadline() {
     let pool = PgPool::connect_lazy(&format!("postgres://me@127.0.0.1:{port}/db")).unwrap();
     let refused = timeout(NEVER, read_soon(&pool))
         .await
-        .expect("its deadline");
+        .expect("the call ends at its deadline");
     says_that_it_was_refused(&refused.unwrap_err().database(), port);
 }
 

@@ -126,7 +126,7 @@ async fn a_lock_of_a_call_that_was_dropped_is_given_back() {
             "SELECT pg_advisory_lock(42)"
         };
         tokio::select! {
-            ended = says_and_stays(&*db, sql, &said) => panic!("it stays: {ended:?}"),
+            ended = says_and_stays(&*db, sql, &said) => panic!("the call stays: {ended:?}"),
             () = said.notified() => {}
         }
         let lock = "SELECT pg_advisory_lock(42), pg_advisory_unlock(42)";

@@ -52,7 +52,11 @@ async fn a_statement_may_take_as_long_as_its_operation_allows() {
         .unwrap();
     soon("the operation", takes_long(&*db)).await.unwrap();
     soon("the reader", reads_for_long(&*db)).await.unwrap();
-    assert_eq!(limit(&*db).await.unwrap(), "300ms", "for this call only");
+    assert_eq!(
+        limit(&*db).await.unwrap(),
+        "300ms",
+        "the longer limit is for the other call only"
+    );
 }
 
 #[db_op(read_only)]

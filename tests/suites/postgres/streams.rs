@@ -77,7 +77,7 @@ async fn an_operation_that_lets_go_of_a_statement_without_end_names_read_only() 
     assert_eq!(error.kind(), Kind::CompletionUnknown, "{error}");
     assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
     assert!(error.to_string().contains("`read_only`"), "{error}");
-    assert_eq!(runs.count(), 1, "it may have been applied");
+    assert_eq!(runs.count(), 1, "the statement may have been applied");
     soon("the next call", note_op(&*db, 9)).await.unwrap();
 }
 
@@ -175,7 +175,7 @@ async fn a_statement_that_was_let_go_and_whose_session_then_ended_is_not_replaye
         .await
         .unwrap_err();
     assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
-    assert_eq!(runs.count(), 1, "it has been applied");
+    assert_eq!(runs.count(), 1, "the statement has been applied");
     assert_eq!(stored(&fresh).await.len(), 3000);
 }
 
@@ -259,6 +259,6 @@ async fn a_statement_that_a_body_let_go_does_not_land_after_the_next_attempt() {
             .fetch_one(other.pool())
             .await
             .unwrap();
-        assert_eq!(last, 2, "overwritten by the attempt before it");
+        assert_eq!(last, 2, "an earlier attempt has overwritten the value");
     }
 }

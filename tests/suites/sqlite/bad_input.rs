@@ -10,7 +10,7 @@ async fn a_missing_file_is_named_together_with_how_to_create_it() {
     let file = folder.path().join("missing.db");
     let url = format!("sqlite:{}", file.display());
     refuses(&url, Kind::Configuration, &["missing.db", "mode=rwc"], &[]).await;
-    assert!(!file.exists(), "asking for a missing file has made it");
+    assert!(!file.exists(), "opening a missing file has created it");
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_file_that_is_no_database_is_named() {
     assert_eq!(
         std::fs::read_to_string(&file).unwrap(),
         letter,
-        "and it is left as it was"
+        "the file is left as it was"
     );
 }
 

@@ -42,7 +42,11 @@ async fn after_an_end_that_was_dropped_a_transaction_of_the_pools_is_still_rolle
             let (polls, well) = (round % 12 + 1, round % 24 < 12);
             drop(poll_at_most(polls, ends(db, well)).await);
             soon("a transaction", begin_and_drop(db)).await;
-            assert_eq!(count(db).await, 0, "round {round}: it was not rolled back");
+            assert_eq!(
+                count(db).await,
+                0,
+                "round {round}: the transaction was not rolled back"
+            );
         }
     }
     // A transaction that was left open would hold the lock.
@@ -81,7 +85,7 @@ async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_e
         let runs = Runs::default();
         let wait = Duration::from_micros(random.u64(0..4000));
         let cut = tokio::time::timeout(wait, never_done(&*fresh, &runs)).await;
-        cut.expect_err("it never ends by itself");
+        cut.expect_err("the statement never ends by itself");
         let next = soon("the next writer", some_work(&*fresh, round)).await;
         next.unwrap_or_else(|error| panic!("round {round}: {error}"));
     }
@@ -102,7 +106,7 @@ async fn readers_whose_callers_went_away_stop_and_leave_room_for_others() {
     for _ in 0..20 {
         let begun = Notify::new();
         tokio::select! {
-            _ = never_read(&*db, &begun) => panic!("it never ends by itself"),
+            _ = never_read(&*db, &begun) => panic!("the statement never ends by itself"),
             () = async { begun.notified().await; tokio::task::yield_now().await } => {}
         }
         let reading = notes::notes(&*db);
@@ -144,7 +148,7 @@ async fn never_done_raw(conn: &mut SqliteConnection) -> Result<(), Trouble> {
 async fn a_statement_through_the_drivers_connection_is_stopped_too() {
     let fresh = notes::open_narrow().await;
     let cut = tokio::time::timeout(Duration::from_millis(50), never_done_raw(&*fresh)).await;
-    cut.expect_err("it never ends by itself");
+    cut.expect_err("the statement never ends by itself");
     soon("the next writer", note_op(&*fresh, 1)).await.unwrap();
     assert_eq!(count(&fresh).await, 1);
 }

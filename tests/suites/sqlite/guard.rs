@@ -122,7 +122,7 @@ async fn a_reader_that_lifts_its_guard_is_not_replayed() {
             false => lifts_its_guard(&*db, &runs).await,
         };
         assert!(matches!(ended, Err(Trouble::NotNow)), "{ended:?}");
-        assert_eq!(runs.count(), 1, "it has written");
+        assert_eq!(runs.count(), 1, "the first run has written");
     }
 }
 

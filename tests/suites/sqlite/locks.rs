@@ -34,7 +34,7 @@ async fn a_transaction_waits_in_line_for_the_files_lock_and_that_is_no_attempt()
     let mut waiting = std::pin::pin!(deposit_patiently(&*db, &runs));
     assert!(
         timeout(LONG, &mut waiting).await.is_err(),
-        "it gave up after a busy timeout"
+        "the call gave up after a busy timeout"
     );
     blocker.unlock().await;
     timeout(NEVER, waiting)
@@ -63,7 +63,7 @@ async fn a_lock_that_stays_ends_the_call_at_its_deadline() {
     let (blocker, runs) = (Blocker::locked(&db).await, Runs::default());
     let ended = timeout(NEVER, deposit_soon(&*db, &runs))
         .await
-        .expect("its deadline");
+        .expect("the call ends at its deadline");
     let error = ended.unwrap_err().database();
     assert!(
         matches!(error.kind(), Kind::Lock | Kind::Timeout),

@@ -132,7 +132,7 @@ async fn a_reader_stays_one_that_cannot_write() {
     );
     reader_says_past_dbop(&*db, "SELECT 1").await.unwrap();
     let written = reader_says_past_dbop(&*db, "INSERT INTO notes VALUES (5)").await;
-    written.expect_err("it may only read");
+    written.expect_err("the connection may only read");
 }
 
 #[transactional(retry = never)]
@@ -187,7 +187,7 @@ async fn a_database_in_memory_outlives_calls_that_end_between_their_statements()
     for round in 0..100 {
         let inside = Notify::new();
         tokio::select! {
-            ended = stays(&db, &inside) => panic!("it stays: {ended:?}"),
+            ended = stays(&db, &inside) => panic!("the call stays: {ended:?}"),
             () = inside.notified() => {}
         }
         let kept = soon("the next call", asks(&db)).await;
@@ -230,7 +230,7 @@ fn a_database_in_memory_outlives_a_call_that_is_dropped_on_a_thread_without_a_ru
         let mut call = Box::pin(async move { stays(&handle, &told).await });
         runtime.block_on(async {
             tokio::select! {
-                ended = &mut call => panic!("it stays: {ended:?}"),
+                ended = &mut call => panic!("the call stays: {ended:?}"),
                 () = inside.notified() => {}
             }
         });
@@ -252,7 +252,7 @@ async fn a_callers_pool_that_only_reads_stays_one() {
     let pool = pool.connect_with(options).await.unwrap();
     reader_says_past_dbop(&pool, "SELECT 1").await.unwrap();
     let written = reader_says_past_dbop(&pool, "INSERT INTO notes VALUES (5)").await;
-    written.expect_err("it may only read");
+    written.expect_err("the connection may only read");
     let only_reads: bool = sqlx::query_scalar("PRAGMA query_only")
         .fetch_one(&pool)
         .await

@@ -21,7 +21,7 @@ async fn an_operation_that_lets_go_of_a_write_half_way_does_not_say_ok() {
     let error = half_read(&*db, &runs).await.unwrap_err();
     assert_eq!(error.kind(), Kind::CompletionUnknown);
     assert_eq!(error.database().outcome(), Outcome::Unknown);
-    assert_eq!(runs.count(), 1, "it may have been applied");
+    assert_eq!(runs.count(), 1, "the statement may have been applied");
     soon("the next call", note_op(&*db, 9)).await.unwrap();
     assert!(stored(&db).await.contains(&9));
 }
@@ -31,7 +31,7 @@ async fn goes_on_after_half(conn: &mut Conn<'_, Database>) -> Result<(), Trouble
     read_one(&mut *conn).await?;
     insert(&mut *conn, 7).await.unwrap_err();
     let read = sqlx::query("SELECT 1").fetch_optional(&mut *conn).await;
-    assert!(read.is_err(), "the connection has a statement on it");
+    assert!(read.is_err(), "a statement is still open on the connection");
     Ok(())
 }
 

@@ -120,7 +120,10 @@ impl StdError for Staged {}
 
 impl From<Staged> for dbop::Error {
     fn from(error: Staged) -> Self {
-        Self::of_driver(Session::classify(&error).expect("its own"), error)
+        Self::of_driver(
+            Session::classify(&error).expect("the error is the driver's own"),
+            error,
+        )
     }
 }
 

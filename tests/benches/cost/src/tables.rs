@@ -110,7 +110,9 @@ pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
         verdict(over <= JOINED)
     );
     println!("\n### Allocations per call\n");
-    println!("Target: at most two more than by hand with the same promises, and one more for each statement.\n");
+    println!(
+        "Target: at most two more than by hand with the same promises, and one more for each statement.\n"
+    );
     allocations(rows)?;
     println!("\n### Bytes of the future\n");
     println!("Target: at most 1.25 times the size by hand with the same promises.\n");

@@ -176,5 +176,5 @@ async fn an_operation_that_drops_a_statement_does_not_say_ok_and_leaves_a_clean_
             dropped += 1;
         }
     }
-    assert!(dropped > 0, "it is never pending");
+    assert!(dropped > 0, "the part is never pending");
 }

@@ -88,7 +88,7 @@ pub(crate) async fn polls_of(call: impl Future<Output = Result<(), Trouble>>) ->
         polls += 1;
         call.as_mut().poll(cx)
     });
-    ended.await.expect("nobody drops it");
+    ended.await.expect("the call is not dropped");
     polls
 }
 
@@ -130,7 +130,7 @@ impl World {
         while sweeps < SWEEPS || (!(promise.complete)(&seen) && sweeps < MOST_SWEEPS) {
             sweeps += 1;
             for polls in (1..).filter(|polls| !uninteresting.contains(polls)) {
-                assert!(polls < TOO_MANY, "{what}: it never comes to its end");
+                assert!(polls < TOO_MANY, "{what}: the call never ends");
                 let mut ended = true;
                 for linger in [0, random.u64(1..1500)].map(Duration::from_micros) {
                     let trial = self.trial();
@@ -152,7 +152,7 @@ impl World {
         }
         self.nothing_has_changed(&settled, promise).await;
         println!("{what}: {seen:?} in {sweeps} sweeps");
-        assert!(seen.polls > 1, "{what}: it is never pending");
+        assert!(seen.polls > 1, "{what}: the call is never pending");
         assert!((promise.complete)(&seen), "{what}: {seen:?}");
         seen
     }
@@ -173,7 +173,7 @@ impl World {
         };
         let last = promise.states.len() - 1;
         match output {
-            Some(Ok(())) => assert_eq!(state, last, "{context}: it said Ok"),
+            Some(Ok(())) => assert_eq!(state, last, "{context}: the call said `Ok`"),
             Some(Err(error)) => assert_eq!(state, 0, "{context}: {error}"),
             None => {}
         }
@@ -230,7 +230,7 @@ macro_rules! dropped_in {
             let wait = $wait.mul_f64(random.f64());
             let context = format!("dropped after {wait:?}");
             let cut = timeout(wait, $operation(trial.clone())).await;
-            cut.expect_err("it takes hours").to_string();
+            cut.expect_err("the call takes hours").to_string();
             world.check(&trial, $promise, None, &context).await;
             begun += trial.runs();
         }

@@ -58,7 +58,7 @@ async fn a_turn_given_to_a_call_that_goes_away_passes_to_the_next() {
                 drop(call);
             }
             let ended = timeout(Duration::from_secs(5), patient).await;
-            ended.expect("its turn").unwrap();
+            ended.expect("the next call gets its turn").unwrap();
             let context = format!("{gone} went away");
             world.is_as_before(&context).await;
             assert_eq!(world.parts(&last).await, [1, 2], "{context}");

@@ -60,7 +60,10 @@ impl Doubt {
                 let message = &passed.message;
                 (passed.from, message.kind) == (side, kind) && message.text.starts_with(text)
             };
-            from + uncut[from..].iter().position(is).expect("it is sent")
+            from + uncut[from..]
+                .iter()
+                .position(is)
+                .expect("the message is sent")
         };
         let (begin, execute) = match self {
             Self::Commit => {
@@ -148,7 +151,7 @@ async fn cut_everywhere(
         match cuts {
             0 => return number,
             2 => {}
-            _ => panic!("message {number} came in one run, and in another it did not"),
+            _ => panic!("message {number} came in one run, but not in another"),
         }
     }
     unreachable!("a call has an end")
@@ -156,9 +159,13 @@ async fn cut_everywhere(
 
 /// Closes the only connection of the pool.
 async fn close_the_only_one(db: &Db<Postgres>, proxy: &Proxy) {
-    let conn = db.pool().acquire().await.expect("it has one");
+    let conn = db
+        .pool()
+        .acquire()
+        .await
+        .expect("the pool has a connection");
     proxy.cut_at(usize::MAX, Place::Before);
-    conn.detach().close().await.expect("it is idle");
+    conn.detach().close().await.expect("the connection is idle");
     eventually("the proxy has seen the last of it", async || {
         let passed = proxy.passed();
         passed.last().is_some_and(|last| last.message.kind == b'X')
@@ -229,7 +236,9 @@ impl Bench {
         self.key += 1;
         self.proxy.cut_at(number, place);
         let limit = Duration::from_secs(20);
-        let told = timeout(limit, op(db, self.key)).await.expect("it hangs");
+        let told = timeout(limit, op(db, self.key))
+            .await
+            .expect("the call hangs");
         eventually(
             "the call's connection is idle or gone",
             async || match self.proxy.was_cut() {
@@ -305,7 +314,7 @@ fn check(promise: Promise, in_doubt: bool, told: Result<(), Trouble>, applied: i
     match told {
         Ok(()) if !in_doubt => {
             let expected = i64::from(promise != Promise::Reads);
-            assert_eq!(applied, expected, "it said `Ok`: {at:?}");
+            assert_eq!(applied, expected, "the call said `Ok`: {at:?}");
         }
         Err(Trouble(error)) if in_doubt => {
             assert_eq!(error.outcome(), Outcome::Unknown, "{error}, {at:?}");

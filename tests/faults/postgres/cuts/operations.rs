@@ -114,7 +114,7 @@ async fn opening_a_handle_over_a_cut_connection_ends_with_an_error_that_says_so(
             bench.proxy.cut_at(number, place);
             let opening = Db::<Postgres>::connect(&bench.proxy.url);
             let opened = timeout(Duration::from_secs(20), opening).await;
-            let error = opened.expect("it hangs").unwrap_err();
+            let error = opened.expect("connecting hangs").unwrap_err();
             assert_eq!(
                 error.kind(),
                 Kind::Connection,

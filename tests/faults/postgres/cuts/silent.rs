@@ -152,7 +152,7 @@ impl Bench {
 
     /// Opens a way on which the operation finds the connection that it is to find.
     async fn ready(&self, op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>) -> Way {
-        let _busy = BUSY.acquire().await.expect("it is never closed");
+        let _busy = BUSY.acquire().await.expect("the semaphore is never closed");
         let way = self.way().await;
         match self.start {
             Start::Cold => close_the_only_one(&way.db, &way.proxy).await,
@@ -180,7 +180,7 @@ impl Bench {
     ) {
         while timeout(NEVER, op(db, self.next_key()))
             .await
-            .expect("it hangs")
+            .expect("the call hangs")
             .is_err()
         {}
     }
@@ -215,7 +215,10 @@ impl Bench {
         case: Case,
         op: &impl AsyncFn(&Db<Postgres>, i64) -> Result<(), Trouble>,
     ) -> Option<String> {
-        let _place = CASES.acquire().await.expect("it is never closed");
+        let _place = CASES
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         for _ in 0..TRIES {
             let way = self.ready(op).await;
             if let Some(lost) = self.silence_on(&way, uncut, case, op).await {
@@ -237,7 +240,7 @@ impl Bench {
         let Way { proxy, db } = way;
         let key = self.next_key();
         proxy.fail_at(case.number, case.place, case.silence);
-        let told = timeout(NEVER, op(db, key)).await.expect("it hangs");
+        let told = timeout(NEVER, op(db, key)).await.expect("the call hangs");
         if told.is_ok() {
             eventually("the connection is silent or idle", async || {
                 proxy.was_cut().is_some() || has_been_given_back(&proxy.passed())
@@ -280,7 +283,7 @@ impl Bench {
         let applied = applied.unwrap_or_else(|wrong| panic!("{wrong}: {at:?}"));
         match told {
             Ok(()) => {
-                assert_eq!(applied, self.effect.times(), "it said `Ok`: {at:?}");
+                assert_eq!(applied, self.effect.times(), "the call said `Ok`: {at:?}");
             }
             Err(Trouble(error)) => match error.outcome() {
                 Outcome::RolledBack => assert_eq!(applied, 0, "{error}: {at:?}"),

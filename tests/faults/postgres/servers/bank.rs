@@ -184,7 +184,7 @@ impl Told {
         let error = match result {
             Ok(()) => {
                 self.applied.insert(id);
-                assert!(took < TIMEOUT + GRACE + SLACK, "it took {took:?}");
+                assert!(took < TIMEOUT + GRACE + SLACK, "the call took {took:?}");
                 return false;
             }
             Err(TransferError::InsufficientFunds) => {
@@ -212,7 +212,7 @@ impl Told {
             }
             other => panic!("{other:?} for a call that failed: {error:?}"),
         };
-        assert!(took < limit, "it took {took:?}: {error:?}");
+        assert!(took < limit, "the call took {took:?}: {error:?}");
         *self.failures.entry(error.kind().as_str()).or_default() += 1;
         true
     }

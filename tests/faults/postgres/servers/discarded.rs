@@ -92,7 +92,7 @@ async fn a_statement_whose_connection_was_cut_does_not_land_after_the_next_attem
         proxy.cut();
     };
     let both = async { tokio::join!(repeated(&db, SLOW, &runs), cut) };
-    let (result, ()) = timeout(NEVER, both).await.expect("it hangs");
+    let (result, ()) = timeout(NEVER, both).await.expect("the call hangs");
     result.unwrap();
     let attempts = i64::from(runs.into_inner());
     assert!(attempts > 1, "nothing was abandoned");
@@ -105,10 +105,10 @@ async fn a_statement_that_was_given_up_at_the_deadline_does_not_land_after_the_n
     let (fresh, watch) = open().await;
     let runs = AtomicU32::new(0);
     let cut = timeout(NEVER, impatient(&*fresh, &runs)).await;
-    let Trouble(error) = cut.expect("it hangs").unwrap_err();
+    let Trouble(error) = cut.expect("the call hangs").unwrap_err();
     assert_eq!(error.kind(), Kind::Timeout);
     let next = timeout(NEVER, impatient(&*fresh, &runs)).await;
-    next.expect("it hangs").unwrap();
+    next.expect("the next call hangs").unwrap();
     assert_eq!(
         last(watch, SLOW).await,
         2,
@@ -129,7 +129,7 @@ async fn a_brief_statement_whose_connection_was_cut_does_not_land_after_the_next
     let runs = AtomicU32::new(0);
     proxy.cut_at(0, Place::After);
     let result = timeout(NEVER, repeated(&db, BRIEF, &runs)).await;
-    result.expect("it hangs").unwrap();
+    result.expect("the call hangs").unwrap();
     assert_eq!(runs.into_inner(), 2);
     eventually("the server has ended the cut one", async || {
         proxy.cut_is_over()

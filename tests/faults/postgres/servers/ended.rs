@@ -25,14 +25,20 @@ const SLOW: &str = "SELECT pg_sleep(1000)";
 
 #[db_op(retry = never)]
 async fn slow(conn: &mut Conn<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
-    let error = conn.execute(SLOW).await.expect_err("it is cut off");
+    let error = conn
+        .execute(SLOW)
+        .await
+        .expect_err("the statement is cut off");
     *seen.lock().unwrap() = io_kind(&error);
     Err(dbop::Error::from(error).into())
 }
 
 #[transactional(retry = never)]
 async fn slow_in_tx(tx: &mut Tx<'_, Postgres>, seen: &Seen) -> Result<(), Trouble> {
-    let error = tx.execute(SLOW).await.expect_err("it is cut off");
+    let error = tx
+        .execute(SLOW)
+        .await
+        .expect_err("the statement is cut off");
     *seen.lock().unwrap() = io_kind(&error);
     Err(dbop::Error::from(error).into())
 }

@@ -100,7 +100,7 @@ async fn soak(what: &str, faults: &[Fault]) {
     site.is_quiet(most).await;
     timeout(GIVEN_UP, db.close())
         .await
-        .expect("it can be closed");
+        .expect("the handle can be closed");
 }
 
 impl Site {

@@ -42,7 +42,7 @@ async fn a_body_that_is_late_cannot_commit_and_keeps_its_connection_until_it_end
     let early = timeout(Duration::from_millis(100), &mut waiting).await;
     assert!(
         early.is_err(),
-        "it got the connection of the body that runs"
+        "the call got the connection of the running body"
     );
     assert_eq!(passed, 0);
     gate.open();

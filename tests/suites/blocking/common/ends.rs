@@ -76,13 +76,13 @@ async fn a_panic_surfaces_and_leaves_nothing_and_the_same_connection_in_the_pool
     marks_its_session(&world).await.unwrap();
     for n in 1..4 {
         let panic = AssertUnwindSafe(panics(&world, n)).catch_unwind().await;
-        let panic = panic.expect_err("it panics");
+        let panic = panic.expect_err("the body panics");
         assert_eq!(panic.downcast_ref(), Some(&"in the body"));
         assert_eq!(world.rows(n).await, 0);
         assert_eq!(sees_the_mark(&world).await.unwrap(), 0);
     }
     let panic = AssertUnwindSafe(writes_and_panics(&world, 9)).catch_unwind();
-    panic.await.expect_err("it panics");
+    panic.await.expect_err("the body panics");
     assert_eq!(world.rows(9).await, 1);
     two_rows(&world, 10, false).await.unwrap();
     assert_eq!(sees_the_mark(&world).await.unwrap(), 0);

@@ -26,7 +26,11 @@ fn lucky(
 ) -> Result<usize, Trouble> {
     insert(conn, n)?;
     given.push(n);
-    assert_eq!((given.len(), name), (3, "lent"), "each attempt has its own");
+    assert_eq!(
+        (given.len(), name),
+        (3, "lent"),
+        "each attempt has its own arguments"
+    );
     stumble(runs, fails)?;
     Ok(given.len())
 }
