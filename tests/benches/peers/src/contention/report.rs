@@ -67,7 +67,9 @@ impl Report {
         }
         let verdict = match ratio_of_best {
             r if r >= 1.0 => format!("met by *{best}*"),
-            r if r.is_finite() => format!("missed: dbop's best, *{best}*, has {r:.2} of its goodput"),
+            r if r.is_finite() => {
+                format!("missed: dbop's best, *{best}*, has {r:.2} of its goodput")
+            }
             _ => "missed: all settings of dbop failed some calls".to_owned(),
         };
         let peer = fastest.unwrap_or("none without failures");
