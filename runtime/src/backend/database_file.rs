@@ -1,4 +1,4 @@
-//! [`DatabaseFile`]: the file in which a handle has found its database.
+//! [`DatabaseFile`]: the file in which a handle found its database.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,38 +6,40 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Kind, Result};
 
-/// The file that the first connection of a handle has opened. Another one that was opened when a
-/// different file had taken its place would see different data, and neither would say so.
+/// The file that the first connection of a handle opened. If a different file took its place later,
+/// a new connection would see different data from the others, and neither would say so.
 ///
-/// A file is known by its device and its inode, which stay its own for as long as any connection has
-/// it open. On systems that have no such numbers nothing is checked.
+/// A file is identified by its device and its inode, which no other file can have for as long as
+/// any connection has this one open. On systems without such numbers nothing is checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DatabaseFile(Option<Arc<Found>>);
 
 #[derive(Debug)]
 struct Found {
     path: PathBuf,
-    /// `None` within: there was no file of that name. A VFS of the application's own has it elsewhere.
+    /// The file at `path` when the first connection was opened. An inner `None` means that the file
+    /// could not be identified, for example because a VFS of the application's own keeps the
+    /// database elsewhere.
     first: OnceLock<Option<Identity>>,
 }
 
-/// The device, and the number of the file on it.
+/// The number of a device, and the number of a file on that device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(u64, u64);
 
 impl DatabaseFile {
-    /// The database is in this file.
+    /// Creates the check for a database in this file.
     #[cfg(feature = "sqlite")]
     pub(crate) fn file(path: PathBuf) -> Self {
         let first = OnceLock::new();
         Self(Some(Arc::new(Found { path, first })))
     }
 
-    /// A connection has just been opened.
+    /// Notes that a connection has just been opened.
     ///
     /// # Errors
     ///
-    /// It found another file than the first one.
+    /// Fails if the connection found another file than the first connection did.
     pub(crate) fn opened(&self) -> Result<()> {
         if let Some(found) = &self.0 {
             found.first.get_or_init(|| identity(&found.path).ok());
@@ -45,11 +47,11 @@ impl DatabaseFile {
         self.check()
     }
 
-    /// Whether the file that the first connection has found is where it was.
+    /// Checks that the file that the first connection found is still where it was.
     ///
     /// # Errors
     ///
-    /// It is not, with what to do about that.
+    /// Fails if the file was removed or replaced, and says what to do about that.
     pub(crate) fn check(&self) -> Result<()> {
         let Some(found) = &self.0 else { return Ok(()) };
         let Some(Some(first)) = found.first.get() else {
@@ -61,7 +63,7 @@ impl DatabaseFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 ("was removed", "put it back, or ")
             }
-            // It says nothing about which file it is.
+            // An error of another sort says nothing about which file is there.
             Err(_) => return Ok(()),
         };
         Err(Error::programming(

@@ -1,4 +1,4 @@
-//! [`Dialect`]: what a database is called, how it reads SQL, and what its transactions are like.
+//! [`Dialect`]: what a database is called, how it reads SQL, and how its transactions behave.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ pub struct BeginOptions {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) read_only: bool,
     pub(crate) deferrable: bool,
-    /// The session was not opened by dbop.
+    /// Whether the session was opened by the application and not by dbop.
     pub(crate) foreign: bool,
-    /// How long a statement may run, where that is not what the session was opened with.
+    /// How long a statement may run. `None` leaves the limit that the session already has.
     pub(crate) statement_timeout: Option<Duration>,
 }
 
 /// How a database reads the comments in the text of a statement.
 #[derive(Clone, Copy, Debug)]
 pub struct CommentSyntax {
-    /// A comment may stand inside a comment, as on Postgres
+    /// Whether a comment may contain another comment, as on Postgres
     /// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-COMMENTS>).
-    /// On SQLite the first `*/` ends all of them (<https://www.sqlite.org/lang_comment.html>).
+    /// On SQLite the first `*/` ends the comment (<https://www.sqlite.org/lang_comment.html>).
     pub(crate) nest: bool,
 }
 
-/// The databases that dbop knows, for what is chosen by database outside of this room.
+/// The databases that dbop knows, for choices outside this module that depend on the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownDatabase {
     #[cfg(feature = "postgres")]
@@ -40,7 +40,7 @@ pub enum KnownDatabase {
     Sqlite,
 }
 
-/// The language of a database.
+/// The name of a database, the way it reads SQL, and the way its transactions behave.
 pub trait Dialect: Database {
     /// Which database this is.
     const DATABASE: KnownDatabase;
@@ -49,24 +49,27 @@ pub trait Dialect: Database {
     /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
     const SYSTEM: &'static str;
 
-    /// The isolation of a transaction that asks for none.
+    /// The isolation level of a transaction that asks for none.
     const DEFAULT_ISOLATION: Isolation;
 
-    /// Any error of the database aborts the transaction, or the savepoint it happened in.
+    /// Whether every error of the database aborts the transaction, or the savepoint in which the
+    /// error happened.
     const ERROR_ABORTS: bool;
 
-    /// A statement that only reads by its text changes nothing, whatever functions it calls.
+    /// Whether a statement whose text only reads changes nothing, whatever functions it calls.
     const SELECTS_ONLY_READ: bool;
 
-    /// How the text of a statement is read.
+    /// How comments in the text of a statement are read.
     const COMMENTS: CommentSyntax;
 
-    /// Makes a session writable again that [`make_read_only`](Self::make_read_only) has changed.
+    /// The statement that makes a session writable again after
+    /// [`make_read_only`](super::SessionControl::make_read_only).
     const READ_ONLY_OFF: &'static str;
 
-    /// A session has to be made read-only for a transaction, too, because `BEGIN` cannot say it.
+    /// Whether the session has to be made read-only for a read-only transaction as well, because
+    /// `BEGIN` has no option for that.
     const GUARDS_TRANSACTIONS: bool;
 
-    /// The one message that begins a transaction.
+    /// Returns the SQL that begins a transaction, to be sent in one message.
     fn begin_sql(conn: &Self::Connection, begin: &BeginOptions) -> SqlStr;
 }

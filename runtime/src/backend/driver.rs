@@ -1,4 +1,4 @@
-//! [`Driver`]: how a statement is sent.
+//! [`Driver`]: how statements are sent.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,42 +9,42 @@ use sqlx::{Database, Describe, Either, SqlStr};
 
 use super::statement::Statement;
 
-/// The connection of a database, as dbop sends statements over it.
+/// How dbop sends statements over the connection of a database.
 pub trait Driver: Database + Debug {
-    /// `Executor::fetch_many` of this driver's connection.
+    /// Calls `Executor::fetch_many` on this driver's connection.
     fn fetch_many<'e>(
         conn: &'e mut Self::Connection,
         statement: Statement<Self>,
     ) -> BoxStream<'e, sqlx::Result<Either<Self::QueryResult, Self::Row>>>;
 
-    /// `Executor::fetch_optional` of this driver's connection.
+    /// Calls `Executor::fetch_optional` on this driver's connection.
     fn fetch_optional<'e>(
         conn: &'e mut Self::Connection,
         statement: Statement<Self>,
     ) -> BoxFuture<'e, sqlx::Result<Option<Self::Row>>>;
 
-    /// `Executor::prepare_with` of this driver's connection.
+    /// Calls `Executor::prepare_with` on this driver's connection.
     fn prepare_with<'e>(
         conn: &'e mut Self::Connection,
         sql: SqlStr,
         parameters: &'e [Self::TypeInfo],
     ) -> BoxFuture<'e, sqlx::Result<Self::Statement>>;
 
-    /// `Executor::describe` of this driver's connection.
+    /// Calls `Executor::describe` on this driver's connection.
     fn describe(
         conn: &mut Self::Connection,
         sql: SqlStr,
     ) -> BoxFuture<'_, sqlx::Result<Describe<Self>>>;
 
-    /// Runs statements that take no arguments and return nothing, and says how many rows they
+    /// Runs statements that take no arguments and return no rows. Returns how many rows they
     /// changed.
     fn run(
         conn: &mut Self::Connection,
         sql: SqlStr,
     ) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// The same for one statement of dbop's own that is run again and again on a connection,
-    /// which may keep it prepared.
+    /// Like [`run`](Self::run), for one statement of dbop's own that is run again and again on a
+    /// connection. The connection may keep the statement prepared.
     fn run_again(
         conn: &mut Self::Connection,
         sql: SqlStr,
@@ -52,10 +52,10 @@ pub trait Driver: Database + Debug {
         Self::run(conn, sql)
     }
 
-    /// These texts as the arguments of a statement.
+    /// Returns `texts` as the arguments of a statement.
     fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments>;
 
-    /// The text in one column of a row.
+    /// Returns the text in one column of a row, or `None` for NULL.
     fn text(row: &Self::Row, column: usize) -> sqlx::Result<Option<String>>;
 }
 

@@ -1,25 +1,27 @@
-//! What a call may leave on its connection.
+//! [`Leftover`] and [`Traces`]: what a call may leave on its connection.
 
-/// What a call may have left on its connection.
+/// What may be left open or running on a connection when its call has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leftover {
     Nothing,
-    /// A transaction that was begun past us.
+    /// A transaction that a statement of the body has begun, without dbop's knowing.
     Transaction,
-    /// Anything: a statement that is still running, a transaction in any state.
+    /// Anything, for example a statement that is still running, or a transaction in any state.
     Unfinished,
 }
 
-/// What may be left in a session when its call has ended, in order of what it takes to undo that.
+/// What may be left in the state of a session when its call has ended. The variants are in the
+/// order of what it takes to undo them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Traces {
     /// Nothing.
     None,
-    /// Anything: the raw connection was handed out, and nobody has seen what for.
+    /// Possibly something: the raw connection was handed out, and dbop has not seen what was done
+    /// with it.
     Unseen,
     /// A setting, a lock, a subscription, or a temporary table.
     State,
-    /// A change that only a new connection is free of, such as the loss of the prepared statements
-    /// that the driver counts on.
+    /// A change that can only be undone by opening a new connection, such as the loss of prepared
+    /// statements that the driver relies on.
     Lasting,
 }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | how SQL is read, and how a transaction begins | [`Dialect`] |
 //! | how a statement is sent | [`Driver`] |
-//! | what an open session is asked and told | [`SessionControl`] |
-//! | what an error leaves of a session, and what is undone | [`Recovery`] |
+//! | what dbop asks of an open session, and tells it | [`SessionControl`] |
+//! | what an error does to a session, and how a session is cleaned up | [`Recovery`] |
 //! | which pools there are, and where they lead | [`PoolPlan`] |
 
 mod database_file;
@@ -40,15 +40,18 @@ pub(crate) use signals::{Ends, Signals};
 pub(crate) use statement::Statement;
 pub(crate) use url::scheme;
 
-/// A database that dbop supports: `sqlx::Sqlite` and `sqlx::Postgres`, each behind the feature of
-/// its name. Sealed: the promises of this crate are kept database by database.
+/// A database that dbop supports: `sqlx::Sqlite` with the feature `sqlite`, and `sqlx::Postgres`
+/// with the feature `postgres`.
+///
+/// The trait is sealed, because the promises of this crate have to be kept for each database.
 pub trait Backend:
     Database<Connection: Debug + Sync> + Dialect + Driver + SessionControl + Recovery + PoolPlan
 {
 }
 
-// One by one, and not for every type with these traits: the compiler then proves what `Backend` asks for once, here,
-// and not again, down to the last field of a connection, wherever a user's function names a session.
+// These are two impls and not one for every type with these traits. The compiler then proves what
+// `Backend` asks for once, here. With one impl it would prove it again, down to the last field of a
+// connection, wherever a user's function names a session.
 #[cfg(feature = "postgres")]
 impl Backend for sqlx::Postgres {}
 #[cfg(feature = "sqlite")]

@@ -8,9 +8,10 @@ use sqlx::{Connection, Database};
 use super::database_file::DatabaseFile;
 use crate::error::{Kind, Result};
 
+/// The options with which a connection is opened.
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
-/// What can be set about each session.
+/// The settings of each session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionSettings {
     pub(crate) statement_timeout: Duration,
@@ -38,37 +39,40 @@ impl SessionSettings {
     }
 }
 
-/// How the pools of a [`Db`](crate::Db) are to be made.
+/// The plan for the pools of a [`Db`](crate::Db).
 #[derive(Debug)]
 pub struct Plans<DB: Database> {
     pub(crate) write: Plan<DB>,
-    /// `None`: reads share the write pool.
+    /// The pool of sessions that only read. `None` if reads share the write pool.
     pub(crate) read: Option<Plan<DB>>,
-    /// With these the database is made first, as there is none yet. The pools make none: they would
-    /// make an empty one in the place of one that was removed meanwhile.
+    /// The options with which the database is created before the pools are opened. `None` if the
+    /// database is not to be created. The pools never create a database, because they might then
+    /// put an empty one in the place of one that was removed meanwhile.
     pub(crate) create: Option<Options<DB>>,
 }
 
-/// How one pool is to be made.
+/// The plan for the pool of one sort of session.
 #[derive(Debug)]
 pub(crate) struct Plan<DB: Database> {
     pub(crate) options: Options<DB>,
+    /// The number of connections.
     pub(crate) size: u32,
-    /// What runs on a connection can only be stopped where it is the only one of its pool.
+    /// Whether each connection gets a sub-pool of its own, because a statement can only be stopped
+    /// on a connection that is the only one of its pool.
     pub(crate) apart: bool,
-    /// Its one connection holds the database: never let it go.
+    /// Whether the pool's one connection holds the database, and must therefore never be closed.
     pub(crate) keep_forever: bool,
-    /// Of the whole handle.
+    /// The file of the database, which all pools of a handle share.
     pub(crate) file: DatabaseFile,
 }
 
 /// How the pools of a database are made.
 pub trait PoolPlan: Database {
-    /// One connection at a time may write.
+    /// Whether only one connection at a time may write.
     const ONE_WRITER: bool;
 
-    /// Answers come over a network, which may stop without a word: whatever waits for one has a
-    /// time limit.
+    /// Whether answers come over a network. A network may fail silently, so each wait for an answer
+    /// has a time limit.
     const REMOTE: bool;
 
     /// Whether closing a connection with these options may destroy the database.
@@ -77,13 +81,17 @@ pub trait PoolPlan: Database {
         false
     }
 
-    /// How the pools for this URL are to be made.
+    /// Plans the pools for a database at `url`, of `connections` connections each.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is not one of this database.
     fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>>;
 
-    /// Where connections with these options lead, without a password.
+    /// Returns where connections with these options lead, without a password.
     fn place(options: &Options<Self>) -> String;
 
-    /// What to do about a connection that was refused, naming the place it was to be
-    /// opened to but never the password.
+    /// Returns what to do about a connection that was refused. The text names the place that the
+    /// connection was to lead to, but never the password.
     fn advice(kind: Kind, options: &Options<Self>) -> String;
 }

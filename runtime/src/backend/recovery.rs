@@ -1,4 +1,4 @@
-//! [`Recovery`]: what an error means for a session, and how a session is made fit for the next call.
+//! [`Recovery`]: what an error does to a session, and how a session is made fit for the next call.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,51 +7,52 @@ use sqlx::Database;
 
 use crate::error::{Class, Outcome};
 
-/// The end of a session: what an error has left of it, and what is to be undone.
+/// What an error does to a session, and how a session is made fit for the next call.
 pub trait Recovery: Database {
-    /// How long after a connection was lost the database has noticed that, and has ended what
-    /// ran on it.
+    /// The time after which the database has noticed that a connection was lost, and has ended the
+    /// statement that ran on it.
     const UNTIL_ENDED: Duration;
 
-    /// What an error means for a call that may write (`writes`), where its code alone does
-    /// not say.
+    /// Corrects the class of an error whose meaning depends on whether the call may write
+    /// (`writes`).
     fn refine(class: Class, writes: bool) -> Class {
         let _ = writes;
         class
     }
 
-    /// What an error of `COMMIT` says about the transaction's effect.
+    /// Returns what an error of `COMMIT` says about the effect of the transaction.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome;
 
-    /// Whether a connection ended with this error.
+    /// Whether the connection that reported this error is over.
     fn ends_session(error: &sqlx::Error) -> bool;
 
-    /// Whether an error is the answer of a server that goes on.
+    /// Whether an error is an answer of the server after which the session goes on.
     fn has_answered(error: &sqlx::Error) -> bool {
         matches!(error, sqlx::Error::Database(_)) && !Self::ends_session(error)
     }
 
-    /// Whether the statement that has just failed a constraint, outside a transaction, has left
-    /// rows behind all the same.
+    /// Whether a statement that has just violated a constraint, outside a transaction, has kept
+    /// some of its changes nevertheless.
     fn has_kept_rows(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send {
         let _ = conn;
         std::future::ready(false)
     }
 
-    /// Forgets what was prepared on a connection, for a schema that has changed since.
+    /// Forgets the statements prepared on a connection, because the schema has changed since.
     fn forget_plans(conn: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// Undoes whatever was left open or running on a connection. `false` if it has to be
-    /// closed for that.
+    /// Undoes whatever was left open or running on a connection. `false` if the connection has to
+    /// be closed instead.
     fn recover(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
-    /// Leaves a transaction that may be open on a connection on which nothing runs. `false` if
-    /// it has to be closed for that.
+    /// Rolls back a transaction that may be open on a connection on which no statement runs.
+    /// `false` if the connection has to be closed instead.
     fn leave_transaction(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
-    /// Undoes what calls may have left in the session of a connection of ours on which nothing
-    /// runs: a transaction, settings, locks, subscriptions, temporary tables. `false` if the
-    /// connection has to be closed for that. `read_only`: the session was opened so.
+    /// Undoes what calls may have left in a session that dbop has opened and on which no statement
+    /// runs: a transaction, settings, locks, subscriptions, temporary tables. `read_only` says
+    /// whether the session was opened read-only. `false` if the connection has to be closed
+    /// instead.
     fn reset_session(
         conn: &mut Self::Connection,
         read_only: bool,

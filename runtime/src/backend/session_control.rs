@@ -1,4 +1,4 @@
-//! [`SessionControl`]: what dbop asks of an open session, and what it tells the session.
+//! [`SessionControl`]: what dbop asks of an open session, and what it tells that session.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -12,31 +12,31 @@ use super::signals::Signals;
 /// Whether the transaction that dbop began is still open on its connection.
 #[derive(Debug)]
 pub enum Liveness {
-    /// It is.
+    /// The transaction is open.
     Open,
-    /// It has ended, and another one may have begun.
+    /// The transaction has ended, and another one may have begun.
     Ended,
-    /// The question failed.
+    /// The session could not answer.
     Failed(sqlx::Error),
 }
 
 /// Questions to an open session, and limits for it.
 pub trait SessionControl: Database {
-    /// A statement whose rows nobody reads any more runs to its end all the same, and
-    /// [`drain`](Self::drain) tells how it ended.
+    /// Whether a statement runs to its end even if nobody reads its rows any more.
+    /// [`drain`](Self::drain) then tells how it ended.
     const FINISHES_UNREAD: bool;
 
-    /// A connection takes [`Signals`], and with them orders to stop the statement that runs.
+    /// Whether a connection can take [`Signals`], with which its running statement can be stopped.
     const HAS_SIGNALS: bool;
 
-    /// Asks whether the transaction that [`begin_sql`](Self::begin_sql) began is still open.
+    /// Asks whether the transaction that [`begin_sql`](super::Dialect::begin_sql) began is still
+    /// open.
     fn liveness(conn: &mut Self::Connection) -> impl Future<Output = Liveness> + Send;
 
-    /// Throws away the rows of a statement that was let go before its end, and says how the
-    /// statement ended.
+    /// Throws away the unread rows of a statement, and returns how the statement ended.
     fn drain(conn: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// Makes a session read-only, and says whether it was so before.
+    /// Makes a session read-only. Returns whether the session was read-only before.
     fn make_read_only(
         conn: &mut Self::Connection,
     ) -> impl Future<Output = sqlx::Result<bool>> + Send;
@@ -51,26 +51,27 @@ pub trait SessionControl: Database {
         std::future::ready(Ok(()))
     }
 
-    /// What is known of a limit that was set on a caller's own connection.
+    /// A time limit that was set on a caller's own connection, with what it takes to lift it.
     type RawLimit: Debug + Send + Sync;
 
-    /// Limits what runs on a caller's own connection from now on to this time.
+    /// Sets a time limit for statements on a caller's own connection.
     fn limit_raw(
         conn: &mut Self::Connection,
         limit: Duration,
     ) -> impl Future<Output = sqlx::Result<Self::RawLimit>> + Send;
 
-    /// The statement that runs is to stop now, if the database does not end it by itself.
+    /// Orders the running statement to stop, unless the database ends it at the limit by itself.
     fn stop_at_limit(limit: &Self::RawLimit);
 
-    /// Waits for the end of a statement that was cut off, and lifts the limit.
+    /// Waits until a statement that was cut off has ended, and lifts the limit.
     fn lift_limit(
         conn: &mut Self::Connection,
         limit: Self::RawLimit,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// Makes a connection obey these signals, and report its ends of transactions if the
-    /// connection is one of ours: the application may have set handlers of its own for those.
+    /// Makes a connection obey these signals. If `ours` says that dbop opened the connection, it
+    /// also reports when its transactions end. On the application's own connections it does not,
+    /// because the application may have set its own handlers for that.
     fn connect_signals(
         conn: &mut Self::Connection,
         signals: Arc<Signals>,

@@ -1,23 +1,23 @@
-//! [`Signals`]: what dbop tells a connection of SQLite, and hears from it, while a statement runs.
+//! [`Signals`]: what dbop and a connection of SQLite tell each other while a statement runs.
 //!
-//! A call may be given a pool of ours itself, as `db.pool()`. Handlers of that call's own would take
-//! the place of those that the connection has, for good. So the signals of our pools are kept where
-//! such a call finds them.
+//! A call may be given one of dbop's own pools directly, as `db.pool()`. If that call set handlers
+//! of its own, they would replace those that the connection already has, for good. So the signals
+//! of dbop's pools are kept where such a call finds them.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Shared by a connection's handlers and the calls that use the connection.
+/// State shared by a connection's handlers and the calls that use the connection.
 #[derive(Debug, Default)]
 pub struct Signals {
-    /// The statement that runs is to stop.
+    /// Whether the running statement is to stop.
     stop: AtomicBool,
-    /// The connection also reports its commits and rollbacks.
+    /// Whether the connection also reports its commits and rollbacks.
     reports_ends: AtomicBool,
     commits: AtomicU32,
     rollbacks: AtomicU32,
 }
 
-/// How many transactions had ended on a connection at one moment.
+/// How many transactions had ended on a connection at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ends {
     pub(crate) commits: u32,
@@ -25,17 +25,19 @@ pub(crate) struct Ends {
 }
 
 impl Signals {
-    /// The statement that runs is to stop; the connection takes the order back when it has obeyed.
+    /// Orders the running statement to stop. The connection takes the order back once it has
+    /// obeyed.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
 
-    /// Nothing runs any more that was to stop.
+    /// Takes back the order to stop, because no statement runs any more.
     pub(crate) fn clear_stop(&self) {
         self.stop.store(false, Relaxed);
     }
 
-    /// The transactions that have ended so far; `None` where the connection does not report them.
+    /// Returns how many transactions have ended so far. `None` if the connection does not report
+    /// that.
     pub(crate) fn ends(&self) -> Option<Ends> {
         self.reports_ends.load(Relaxed).then(|| Ends {
             commits: self.commits.load(Relaxed),
@@ -44,25 +46,25 @@ impl Signals {
     }
 }
 
-/// The side of the connection.
+/// What the connection's handlers call.
 #[cfg(feature = "sqlite")]
 impl Signals {
-    /// Whether to stop. Only once, so that what runs next, the rollback, is not stopped as well.
+    /// Whether to stop. Takes the order back, so that the rollback that follows is not stopped too.
     pub(crate) fn take_stop(&self) -> bool {
         self.stop.swap(false, Relaxed)
     }
 
-    /// From now on the connection reports every end of a transaction.
+    /// Notes that the connection reports every end of a transaction from now on.
     pub(crate) fn will_report_ends(&self) {
         self.reports_ends.store(true, Relaxed);
     }
 
-    /// A transaction was committed.
+    /// Counts a committed transaction.
     pub(crate) fn committed(&self) {
         self.commits.fetch_add(1, Relaxed);
     }
 
-    /// A transaction was rolled back.
+    /// Counts a transaction that was rolled back.
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.fetch_add(1, Relaxed);
     }

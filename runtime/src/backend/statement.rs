@@ -1,4 +1,4 @@
-//! [`Statement`]: a query between sqlx's `Executor` and the driver.
+//! [`Statement`]: a query on its way from sqlx's `Executor` to the driver.
 
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Execute, SqlStr};
@@ -15,6 +15,11 @@ pub struct Statement<DB: Database> {
 }
 
 impl<DB: Database> Statement<DB> {
+    /// Takes a query apart.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the arguments cannot be encoded, or if the text contains a NUL character.
     pub(crate) fn of<'q>(mut query: impl Execute<'q, DB>) -> Result<Self, sqlx::Error> {
         let statement = Self {
             arguments: query.take_arguments().map_err(sqlx::Error::Encode)?,
@@ -24,10 +29,11 @@ impl<DB: Database> Statement<DB> {
         };
         match memchr::memchr(0, statement.sql.as_str().as_bytes()) {
             None => Ok(statement),
-            // The one driver never comes to its end, and the other loses its place in the protocol.
+            // With a NUL character, one driver would never finish, and the other would lose its
+            // place in the protocol.
             Some(_) => Err(Error::programming(
                 Kind::Syntax,
-                "the text of a statement has a NUL character in it; bind what it is a part of",
+                "the text of a statement contains a NUL character; bind the value that contains it",
             )
             .into()),
         }

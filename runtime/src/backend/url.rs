@@ -1,9 +1,9 @@
-//! The URL of a database, as far as it can be shown.
+//! The part of a database's URL that may be shown.
 
 use crate::error::{Error, Kind};
 
-/// The scheme of a URL. `None` if it has none: then what stands there may be anything, a password
-/// too.
+/// Returns the scheme of a URL. `None` if there is none; the text before the `:` may then be
+/// anything, even a password.
 pub(crate) fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once(':')?;
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
@@ -11,7 +11,7 @@ pub(crate) fn scheme(url: &str) -> Option<&str> {
         .then_some(scheme)
 }
 
-/// A URL that is not one of this database.
+/// Makes the error for a URL that does not belong to `database`; `form` says how one is written.
 pub(super) fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
     let begins = match scheme(url) {
         Some(scheme) => format!("the URL begins with `{scheme}:`, but this is a `Db<{database}>`"),

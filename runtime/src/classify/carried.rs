@@ -1,9 +1,9 @@
-//! The conversions between `dbop::Error` and the error of a driver that has a variant for any error
-//! and displays that error without words of its own.
+//! The conversions between `dbop::Error` and the error of a driver. The driver's error must have a
+//! variant that holds any error, and must display that error without adding words of its own.
 
 macro_rules! conversions {
     ($Error:ty, $carries:path, $classify:path) => {
-        /// Returns the `dbop::Error` that travels inside, if there is one.
+        /// Returns the `dbop::Error` inside the driver's error. `None` if there is none.
         fn inside(error: &$Error) -> Option<&crate::error::Error> {
             match error {
                 $carries(inner) => inner.downcast_ref(),
@@ -12,8 +12,8 @@ macro_rules! conversions {
         }
 
         impl From<$Error> for crate::error::Error {
-            /// Classifies the driver's error. A `dbop::Error` that travelled inside the driver's error
-            /// comes out again as it was.
+            /// Classifies the driver's error. A `dbop::Error` inside the driver's error is taken
+            /// out unchanged.
             fn from(error: $Error) -> Self {
                 match error {
                     $carries(inner) => match inner.downcast() {
@@ -29,7 +29,7 @@ macro_rules! conversions {
         }
 
         impl From<crate::error::Error> for $Error {
-            /// Gives back a wrapped error of this driver unchanged, and wraps any other.
+            /// Gives back a wrapped error of this driver unchanged, and wraps any other error.
             fn from(error: crate::error::Error) -> Self {
                 error
                     .into_driver()

@@ -1,8 +1,8 @@
-//! Constructors of a [`Class`], so that a table of codes reads like one.
+//! Constructors of a [`Class`], which keep each line of a table of codes short.
 
 pub(super) use crate::error::{Category, Class, Kind, Retry};
 
-/// One constructor a category, so that a table says `data(TooLong)`.
+/// Defines one constructor for each category, so that a table can say `data(TooLong)`.
 macro_rules! never {
     ($( $name:ident => $Category:ident, )*) => {
         $(
@@ -26,7 +26,7 @@ never! {
     application => Application,
 }
 
-/// Transient, and the failed statement had no effect.
+/// [`Category::Transient`], for a failed statement that had no effect.
 pub(super) const fn no_effect(kind: Kind) -> Class {
     Class {
         category: Category::Transient,
@@ -35,7 +35,7 @@ pub(super) const fn no_effect(kind: Kind) -> Class {
     }
 }
 
-/// Transient, but the failed statement may have had its effect.
+/// [`Category::Transient`], for a failed statement that may have had its effect.
 pub(super) const fn maybe_applied(kind: Kind) -> Class {
     Class {
         category: Category::Transient,
@@ -44,7 +44,7 @@ pub(super) const fn maybe_applied(kind: Kind) -> Class {
     }
 }
 
-/// The database itself says that it does not know the outcome.
+/// [`Category::Ambiguous`], for a database that itself does not know the outcome.
 pub(super) const fn outcome_unknown() -> Class {
     Class {
         category: Category::Ambiguous,
@@ -53,5 +53,5 @@ pub(super) const fn outcome_unknown() -> Class {
     }
 }
 
-/// Not an error at all, or nothing this crate knows.
+/// The class of a code that is not an error at all, or that this crate does not know.
 pub(super) const UNKNOWN: Class = internal(Kind::Other);

@@ -1,4 +1,4 @@
-//! diesel on SQLite, which keeps a word for the common codes and the message for the rest.
+//! diesel on SQLite. It keeps a name for the common codes, and only the message for all others.
 
 use ::diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 
@@ -7,8 +7,8 @@ use super::class::{
 };
 use super::sqlite;
 
-/// Classifies what diesel reports. Of an error of SQLite it keeps no code, only its kind for
-/// constraints and the message for all others.
+/// Classifies an error of diesel. diesel does not keep the code of an SQLite error. It keeps a kind
+/// for a violated constraint, and only the message for any other error.
 ///
 /// ```
 /// use dbop::{Category, Kind, classify};
@@ -18,7 +18,7 @@ use super::sqlite;
 /// ```
 #[must_use]
 pub fn diesel(error: &Error) -> Class {
-    // What travels inside knows more than its wrapper.
+    // A `dbop::Error` inside knows more than the error around it.
     if let Some(error) = inside(error) {
         return error.class();
     }
@@ -34,7 +34,7 @@ pub fn diesel(error: &Error) -> Class {
         | Error::NotInTransaction
         | Error::BrokenTransactionManager
         | Error::RollbackTransaction => programming(TransactionState),
-        // Variants to come.
+        // Variants that diesel may add.
         _ => UNKNOWN,
     }
 }
@@ -56,15 +56,17 @@ fn database(kind: &DatabaseErrorKind, message: &str) -> Class {
     }
 }
 
-/// The code whose words these are (`sqlite3_errstr`, <https://www.sqlite.org/c3ref/errcode.html>, and
-/// what SQLite says of a constraint); 1 for everything else, where the message decides.
+/// Returns the code that belongs to a message of SQLite (`sqlite3_errstr`,
+/// <https://www.sqlite.org/c3ref/errcode.html>, and the messages about constraints). For all other
+/// messages the code is 1, whose message decides.
 fn code_of(message: &str) -> i32 {
     #[rustfmt::skip] // a table: one line a code
     const BEGINNINGS: &[(&str, i32)] = &[
         ("database table is locked",      6),
         ("unable to open database",       14),
-        // diesel knows the commonest constraints by their codes, and not `ON DELETE RESTRICT`, a
-        // taken `rowid`, a STRICT table's types, and a virtual table's.
+        // diesel has kinds for the most common constraints, but not for `ON DELETE RESTRICT`, a
+        // `rowid` that exists already, the types of a STRICT table, and the constraints of a
+        // virtual table.
         ("FOREIGN KEY constraint failed", 787),
         ("UNIQUE constraint failed",      2067),
         ("cannot store ",                 3091),
@@ -98,7 +100,7 @@ fn code_of(message: &str) -> i32 {
     }
 }
 
-/// The same of a connection that could not be opened.
+/// Classifies diesel's error for a connection that could not be opened.
 #[must_use]
 pub fn diesel_connection(error: &ConnectionError) -> Class {
     match error {

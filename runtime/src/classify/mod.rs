@@ -1,32 +1,33 @@
-//! What an error means: whose fault it is, what it was, and whether trying again is safe.
+//! What an error means: who has to act, what went wrong, and whether it is safe to try again.
 //!
-//! Pure functions from a database's code and message to a [`Class`], and the only place in this
-//! crate that knows codes: [`postgres`], [`sqlite`], [`mysql`], and [`sqlx`] for what the driver
-//! reports; and the same for the synchronous drivers, `rusqlite`, `diesel` and `tokio_postgres`,
-//! each behind the feature that enables it.
+//! This module has pure functions from a database's code and message to a [`Class`], and is the
+//! only place in this crate that knows codes. [`postgres`], [`sqlite`] and [`mysql`] classify the
+//! errors of those databases, and [`sqlx`] classifies the errors of the driver. `rusqlite`,
+//! `diesel` and `tokio_postgres` do so for the synchronous drivers, each with the feature that
+//! enables it.
 //!
 //! * Every SQLSTATE of PostgreSQL 15 to 18 and every result code of SQLite 3.51 has a deliberate
-//!   answer; so have the MySQL and MariaDB errors that an application meets.
-//! * **When in doubt, not retryable.** A code that is not known gets the category of its class and
-//!   is never retried.
-//! * [`Retry`] speaks about the statement that failed, not about the call it was part of: whether a
-//!   call may run again also depends on what it did before.
+//!   answer. So do those errors of MySQL and MariaDB that an application may meet.
+//! * **When in doubt, not retryable.** An unknown code gets the category of its class, and is never
+//!   retried.
+//! * [`Retry`] is about the statement that failed, not about the call that ran the statement.
+//!   Whether a call may run again also depends on what it did before.
 //!
 //! ```
 //! use dbop::{classify, Category, Kind, Retry};
 //!
-//! // Two transactions disagree: the loser had no effect.
+//! // Two transactions conflict, and the one that failed had no effect.
 //! let class = classify::postgres("40001", "could not serialize access due to concurrent update");
 //! assert_eq!(class.category, Category::Transient);
 //! assert_eq!(class.kind, Kind::Serialization);
 //! assert_eq!(class.retry, Retry::Always);
 //!
-//! // It stands among the transient ones, but the server does not know what became of it.
+//! // This code is of the class of transient failures, but the server does not know the outcome.
 //! let class = classify::postgres("40003", "");
 //! assert_eq!(class.category, Category::Ambiguous);
 //! assert_eq!(class.retry, Retry::IfIdempotent);
 //!
-//! // Unknown to PostgreSQL.
+//! // PostgreSQL does not know this code.
 //! assert_eq!(classify::postgres("ZZ123", "").retry, Retry::Never);
 //! ```
 

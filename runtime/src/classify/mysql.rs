@@ -1,15 +1,17 @@
-//! MySQL and MariaDB: the errors that an application meets
+//! MySQL and MariaDB: the errors that an application may meet
 //! (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
 //! <https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference>).
 //!
-//! Numbers up to 1800 mean the same in both; above, each has its own, and from 4000 on they clash.
+//! Numbers up to 1800 mean the same in both. Above that each has its own, and from 4000 on one
+//! number may mean different things.
 //!
-//! The error number decides: the SQLSTATE is `HY000` for a deadlock's cousin 1205 and for a full
-//! disk alike. `Always` rests on a transactional engine such as InnoDB, which rolls back the
-//! failed statement; with MyISAM and its kin a failed statement may stay applied in part.
+//! The error number decides, because the SQLSTATE says too little: it is `HY000` both for a lock
+//! wait timeout (1205) and for a full disk. `Always` is right for a transactional engine such as
+//! InnoDB, which rolls back the failed statement. With MyISAM and similar engines, a failed
+//! statement may stay applied in part.
 //!
 //! Where Connector/J, Django, Rails, Spring, SQLAlchemy, diesel, sea-orm, sqlx or Vitess name a
-//! number and agree, its category here is theirs.
+//! number, and agree about it, the number has the same category here.
 
 use super::class::{
     Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
@@ -19,11 +21,11 @@ use super::class::{
 /// Classifies an error of a MySQL or MariaDB server, or of their C client (numbers from 2000), by
 /// its number, its SQLSTATE and its message.
 ///
-/// [`Retry::Always`](super::Retry::Always) speaks of the failed *statement*. Whether the
-/// *transaction* was rolled back as well differs: on a deadlock (1213) InnoDB rolls back all of
-/// it, on a lock wait timeout (1205) only the statement, unless `innodb_rollback_on_timeout` is set
-/// ("InnoDB Error Handling" in the MySQL manual). So whoever replays a transaction sends ROLLBACK
-/// first.
+/// [`Retry::Always`](super::Retry::Always) is about the failed *statement*. Whether the
+/// *transaction* was rolled back as well depends on the error. On a deadlock (1213) InnoDB rolls
+/// back the whole transaction. On a lock wait timeout (1205) it rolls back only the statement,
+/// unless `innodb_rollback_on_timeout` is set ("InnoDB Error Handling" in the MySQL manual). So
+/// send ROLLBACK before you replay a transaction.
 ///
 /// A number that is not listed gets the category of its SQLSTATE's class and is never retried.
 ///
@@ -34,7 +36,7 @@ use super::class::{
 /// assert_eq!((class.category, class.kind), (Category::Transient, Kind::Deadlock));
 /// assert_eq!(class.retry, Retry::Always);
 ///
-/// // SIGNAL SQLSTATE '45000': the application speaks, whatever number it picked.
+/// // SIGNAL SQLSTATE '45000' is an error of the application, whatever number it has chosen.
 /// assert_eq!(classify::mysql(1644, "45000", "out of stock").category, Category::Application);
 /// ```
 #[must_use]
@@ -45,7 +47,7 @@ pub fn mysql(errno: u16, sqlstate: &str, message: &str) -> Class {
     lookup(errno, message).unwrap_or_else(|| of_class(sqlstate))
 }
 
-/// The deliberate answer for a number of the table.
+/// Returns the deliberate answer for a number. `None` if the number is not in the table.
 #[rustfmt::skip] // a table: one line a number
 pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
     Some(match errno {
@@ -62,9 +64,9 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1615 => no_effect(StalePlan),     // ER_NEED_REPREPARE: refused before it ran
         1637 => no_effect(Overloaded),    // ER_TOO_MANY_CONCURRENT_TRXS: no undo slot to begin writing with
 
-        // Limits and cancels that strike in the middle of a statement: unlike those above, they can
-        // leave a MyISAM table changed in part. MySQL's own limit is for SELECT only, but not that
-        // of other servers with its protocol.
+        // Limits and cancels that may take effect in the middle of a statement. Unlike the errors
+        // above, they can leave a MyISAM table changed in part. MySQL's own time limit applies only
+        // to SELECT, but other servers that use its protocol may have one for all statements.
         3024 => maybe_applied(Timeout),   // ER_QUERY_TIMEOUT: `max_execution_time`
         1969 => maybe_applied(Timeout),   // ER_STATEMENT_TIMEOUT: MariaDB's `max_statement_time`
         1028 => sort_aborted(message),    // ER_FILSORT_ABORT
@@ -84,8 +86,8 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         1129 => resource(LimitExceeded),       // ER_HOST_IS_BLOCKED: `max_connect_errors`
         1130 => permission(Authentication),    // ER_HOST_NOT_PRIVILEGED
 
-        // The connection is lost: the statement, or the COMMIT, may have run. KILL is how an operator
-        // or a shutdown ends a session, as `pg_terminate_backend` does.
+        // The connection is lost, and the statement or the COMMIT may have run. KILL is how an
+        // operator or a shutdown ends a session, like `pg_terminate_backend` of PostgreSQL.
         1053 => maybe_applied(ShuttingDown),   // ER_SERVER_SHUTDOWN
         3032 => maybe_applied(ShuttingDown),   // ER_SERVER_OFFLINE_MODE
         1152 => maybe_applied(Connection),     // ER_ABORTING_CONNECTION
@@ -235,7 +237,7 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         3157 => data(InvalidJson),       // ER_JSON_DOCUMENT_TOO_DEEP
         3150 => data(TooLong),           // ER_JSON_VALUE_TOO_BIG
 
-        // Who may do what.
+        // Permissions.
         1044 => permission(Privilege),      // ER_DBACCESS_DENIED_ERROR
         1045 => permission(Authentication), // ER_ACCESS_DENIED_ERROR
         1095 => permission(Privilege),      // ER_KILL_DENIED_ERROR
@@ -253,7 +255,7 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
         3118 => permission(Authentication), // ER_ACCOUNT_HAS_BEEN_LOCKED, MySQL
         3159 => permission(Authentication), // ER_SECURE_TRANSPORT_REQUIRED
 
-        // What ran out.
+        // Resources that ran out.
         1021 => resource(DiskFull),      // ER_DISK_FULL
         1114 => resource(DiskFull),      // ER_RECORD_FILE_FULL
         1037 => resource(OutOfMemory),   // ER_OUTOFMEMORY
@@ -291,8 +293,8 @@ pub(super) fn lookup(errno: u16, message: &str) -> Option<Class> {
     })
 }
 
-/// Of the limits of one account, only the number of connections passes by itself soon; the others
-/// count by the hour.
+/// Classifies a limit of one account. Only the number of connections may soon be lower again,
+/// because the other limits are counted by the hour.
 fn user_limit(message: &str) -> Class {
     if message.contains("max_user_connections") {
         no_effect(TooManyConnections)
@@ -301,7 +303,7 @@ fn user_limit(message: &str) -> Class {
     }
 }
 
-/// A sort ends for a limit or because somebody has cancelled it, with that error's own words.
+/// Classifies a sort that was ended by a time limit or by a cancel, whose message it repeats.
 fn sort_aborted(message: &str) -> Class {
     let says = |words| message.contains(words);
     if says("execution time exceeded") || says("max_statement_time exceeded") {
@@ -311,8 +313,8 @@ fn sort_aborted(message: &str) -> Class {
     }
 }
 
-/// The number in the message is what `getaddrinfo` has returned; -3 is `EAI_AGAIN` in glibc and
-/// musl.
+/// Classifies a host name that could not be resolved. The number in the message is what
+/// `getaddrinfo` has returned; -3 is `EAI_AGAIN` in glibc and musl.
 fn unknown_host(message: &str) -> Class {
     if message.ends_with("(-3)") {
         no_effect(Connection)
@@ -329,8 +331,9 @@ fn cannot_create_table(message: &str) -> Class {
     }
 }
 
-/// The server ends a session over which nothing came for too long (`wait_timeout`): what came then
-/// was not run. MariaDB has the number for a trigger that does not exist.
+/// Classifies number 4031. With this number MySQL ends a session that sent nothing for too long
+/// (`wait_timeout`); a statement that arrives after that is not run. MariaDB uses the number for a
+/// trigger that does not exist.
 fn client_interaction_timeout(message: &str) -> Class {
     if message.contains("inactivity") {
         no_effect(SessionTimeout)
@@ -339,7 +342,7 @@ fn client_interaction_timeout(message: &str) -> Class {
     }
 }
 
-/// MySQL has the number for a table option out of range.
+/// Classifies number 4025, which MySQL uses for a table option that is out of range.
 fn constraint_failed(message: &str) -> Class {
     if message.contains("CONSTRAINT") {
         integrity(Check)
@@ -348,7 +351,8 @@ fn constraint_failed(message: &str) -> Class {
     }
 }
 
-/// A Galera node that is not part of its cluster yet refuses every statement with this number.
+/// Classifies number 1047, with which a Galera node refuses every statement until it is part of its
+/// cluster.
 fn unknown_command(message: &str) -> Class {
     if message.contains("WSREP") {
         no_effect(StartingUp)
@@ -365,7 +369,8 @@ fn does_not_exist(message: &str) -> Class {
     }
 }
 
-/// `--read-only` and `--super-read-only` mark a replica; the other options forbid a statement.
+/// Classifies number 1290. `--read-only` and `--super-read-only` mark a replica, and other options
+/// forbid a statement.
 fn option_prevents(message: &str) -> Class {
     if message.contains("read-only") || message.contains("read_only") {
         programming(ReadOnly)
@@ -383,8 +388,8 @@ fn truncated_value(message: &str) -> Class {
     }
 }
 
-/// A number that is not in the table, by the class of its SQLSTATE ("Error Message Elements" in the
-/// MySQL manual). Nothing unknown is replayed.
+/// Classifies a number that is not in the table by the class of its SQLSTATE ("Error Message
+/// Elements" in the MySQL manual). An unknown error is never replayed.
 fn of_class(sqlstate: &str) -> Class {
     match sqlstate.get(..2) {
         Some("02") => query(NoRows),
@@ -397,7 +402,7 @@ fn of_class(sqlstate: &str) -> Class {
         Some("28") => permission(Authentication),
         Some("42") => programming(Other),
         Some("3D" | "3F") => programming(UndefinedObject),
-        // HY000, 40, 70, XA: everything.
+        // HY000, 40, 70 and XA stand for all sorts of errors.
         _ => UNKNOWN,
     }
 }

@@ -1,8 +1,9 @@
 //! PostgreSQL: every SQLSTATE of `src/backend/utils/errcodes.txt`, versions 15 to 18
 //! (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 //!
-//! Where one code stands for several faults, the message decides. It is matched in English; under
-//! another `lc_messages` such a code gets the answer that is never retried.
+//! Where one code stands for several faults, the message decides. The messages are matched in
+//! English. With another `lc_messages`, such a code gets the answer for an unknown message, which
+//! is never retried, except for 40001.
 
 use super::class::{
     Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
@@ -10,10 +11,10 @@ use super::class::{
 };
 
 /// Classifies an error of a PostgreSQL server by its SQLSTATE and, for the few codes that mean
-/// several things, its primary message.
+/// several things, by its primary message.
 ///
 /// A code that is not in PostgreSQL's table gets the category of its class (its first two
-/// characters) and is never retried.
+/// characters), and is never retried.
 ///
 /// ```
 /// use dbop::{classify, Category, Kind, Retry};
@@ -34,7 +35,7 @@ pub fn postgres(sqlstate: &str, message: &str) -> Class {
     lookup(sqlstate, message).unwrap_or_else(|| of_class(sqlstate))
 }
 
-/// The deliberate answer for a code of the table.
+/// Returns the deliberate answer for a code. `None` if the code is not in the table.
 #[rustfmt::skip] // a table: one line a code
 pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
     Some(match sqlstate {
@@ -166,8 +167,9 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "2203F" => data(InvalidJson),        // sql_json_scalar_required
         "2203G" => data(InvalidJson),        // sql_json_item_cannot_be_cast_to_target_type
 
-        // Class 23: integrity constraint violation. A unique violation may be a race in disguise,
-        // but may as well be permanent (13.5, Serialization Failure Handling): not replayed.
+        // Class 23: integrity constraint violation. A unique violation may be caused by a race, but
+        // it may as well be permanent (13.5, Serialization Failure Handling), so it is not
+        // replayed.
         "23000" => integrity(Constraint), // integrity_constraint_violation
         "23001" => integrity(ForeignKey), // restrict_violation
         "23502" => integrity(NotNull),    // not_null_violation
@@ -179,11 +181,11 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         // Class 24: invalid cursor state.
         "24000" => programming(ObjectState), // invalid_cursor_state
 
-        // Class 25: invalid transaction state. 25P03 and 25P04 end the session. The server looks
-        // at 25P03 before it runs what it has just read, so what was sent last was not run; it is
-        // not tried again, because a body that keeps its transaction waiting would do so again.
-        // 25P04 may come up after the last moment at which it could still stop a COMMIT, and is
-        // reported after that (`CommitTransaction` and `ProcessInterrupts` in the server's source).
+        // Class 25: invalid transaction state. 25P03 and 25P04 end the session. The server checks
+        // for 25P03 before it runs a statement it has just read, so the last statement was not run.
+        // It is not tried again, because a body that keeps its transaction waiting would do so
+        // again. 25P04 may be noticed when it is too late to stop a COMMIT, and is then reported
+        // after the COMMIT (`CommitTransaction` and `ProcessInterrupts` in the server's source).
         "25000" => programming(TransactionState),   // invalid_transaction_state
         "25001" => programming(TransactionState),   // active_sql_transaction
         "25002" => programming(TransactionState),   // branch_transaction_already_active
@@ -198,8 +200,8 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "25P03" => programming(SessionTimeout),     // idle_in_transaction_session_timeout
         "25P04" => maybe_applied(SessionTimeout),   // transaction_timeout, since 17
 
-        // Class 26: invalid SQL statement name. A pooler that hands out another server session
-        // between two statements loses prepared ones.
+        // Class 26: invalid SQL statement name. If a pooler gives the client another server session
+        // between two statements, the prepared statements are lost.
         "26000" => programming(UndefinedObject), // invalid_sql_statement_name
 
         // Class 27: triggered data change violation.
@@ -226,8 +228,8 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         // Class 34: invalid cursor name.
         "34000" => programming(UndefinedObject), // invalid_cursor_name
 
-        // Class 38: external routine exception. PL/Python and PL/Perl report what a routine
-        // raised as 38000.
+        // Class 38: external routine exception. PL/Python and PL/Perl report an error that a
+        // routine raises as 38000.
         "38000" => application(Raised),      // external_routine_exception
         "38001" => programming(Unsupported), // containing_sql_not_permitted
         "38002" => programming(Unsupported), // modifying_sql_data_not_permitted
@@ -250,8 +252,9 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "3D000" => programming(UndefinedObject), // invalid_catalog_name
         "3F000" => programming(UndefinedObject), // invalid_schema_name
 
-        // Class 40: transaction rollback. 13.5 says to retry 40001 unconditionally and 40P01 as
-        // a rule. 40003 means that the outcome is not known, 40002 that a constraint failed.
+        // Class 40: transaction rollback. Section 13.5 says that 40001 should be retried always,
+        // and 40P01 in general. 40003 means that the outcome is not known, and 40002 that a
+        // constraint was violated.
         "40000" => no_effect(Serialization),       // transaction_rollback
         "40002" => integrity(Constraint),          // transaction_integrity_constraint_violation
         "40001" => serialization_failure(message), // serialization_failure
@@ -307,7 +310,7 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         // Class 44: WITH CHECK OPTION violation.
         "44000" => integrity(Check), // with_check_option_violation
 
-        // Class 53: insufficient resources. Only 53300 says that nothing has begun.
+        // Class 53: insufficient resources. Only 53300 says that no statement has begun.
         "53000" => resource(LimitExceeded),       // insufficient_resources
         "53100" => resource(DiskFull),            // disk_full
         "53200" => resource(OutOfMemory),         // out_of_memory
@@ -320,16 +323,16 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "54011" => resource(LimitExceeded), // too_many_columns
         "54023" => resource(LimitExceeded), // too_many_arguments
 
-        // Class 55: object not in prerequisite state. 55P03 is NOWAIT and `lock_timeout`.
+        // Class 55: object not in prerequisite state. 55P03 comes from NOWAIT and `lock_timeout`.
         "55000" => programming(ObjectState),      // object_not_in_prerequisite_state
         "55006" => programming(ObjectState),      // object_in_use
         "55P02" => programming(Configuration),    // cant_change_runtime_param
         "55P03" => no_effect(Lock),               // lock_not_available
         "55P04" => programming(TransactionState), // unsafe_new_enum_value_usage
 
-        // Class 57: operator intervention. 57P01 and 57P02 can strike while a statement or a
-        // COMMIT runs; 57P03 refuses a new session. 57P05 ends a session that was idle outside a
-        // transaction, before the server runs what it has just read.
+        // Class 57: operator intervention. 57P01 and 57P02 can end a session while a statement or a
+        // COMMIT runs. 57P03 refuses a new session. 57P05 ends a session that was idle outside a
+        // transaction, before the server runs a statement it has just read.
         "57000" => cancelled(Interrupted),        // operator_intervention
         "57014" => query_canceled(message),       // query_canceled
         "57P01" => maybe_applied(ShuttingDown),   // admin_shutdown
@@ -345,8 +348,8 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "58P02" => internal(Io), // duplicate_file
         "58P03" => internal(Io), // file_name_too_long, since 18
 
-        // Class 72: snapshot failure. Only with `old_snapshot_threshold`, gone in 17; a call that
-        // outlived it once will do so again.
+        // Class 72: snapshot failure. It occurs only with `old_snapshot_threshold`, which version
+        // 17 has removed. A call that took longer than this threshold once will do so again.
         "72000" => resource(LimitExceeded), // snapshot_too_old, until 16
 
         // Class F0: configuration file error.
@@ -389,8 +392,8 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
         "P0003" => query(MultipleRows),  // too_many_rows
         "P0004" => programming(Raised),  // assert_failure
 
-        // Class XX: internal error. Concurrent DDL shows here too ("cache lookup failed", "tuple
-        // concurrently updated"), but no document promises that a replay would help.
+        // Class XX: internal error. Concurrent DDL is reported here as well ("cache lookup failed",
+        // "tuple concurrently updated"), but no document promises that a replay would help.
         "XX000" => internal(Other),   // internal_error
         "XX001" => internal(Corrupt), // data_corrupted
         "XX002" => internal(Corrupt), // index_corrupted
@@ -399,9 +402,10 @@ pub(super) fn lookup(sqlstate: &str, message: &str) -> Option<Class> {
     })
 }
 
-/// What PgBouncer reports under the code of a malformed message, first match wins
-/// (<https://www.pgbouncer.org/config.html>, and `disconnect_client` and `disconnect_server` in its
-/// source). A client that waits for a server, and one that is idle, has had nothing passed on.
+/// The messages that PgBouncer reports under the code of a malformed message; the first match
+/// decides (<https://www.pgbouncer.org/config.html>, and `disconnect_client` and
+/// `disconnect_server` in its source). For a client that waits for a server, or that is idle,
+/// PgBouncer has passed on nothing.
 #[rustfmt::skip] // a table: one line a message
 const PGBOUNCER: &[(&str, Class)] = &[
     ("query_wait_timeout",          no_effect(Connection)),
@@ -417,8 +421,8 @@ const PGBOUNCER: &[(&str, Class)] = &[
     ("transaction timeout",         maybe_applied(SessionTimeout)), // as 25P04
 ];
 
-/// 08P01 of PostgreSQL itself is a malformed message: a fault of the driver. PgBouncer puts its own
-/// troubles under the same code.
+/// Classifies code 08P01. From PostgreSQL itself it means a malformed message, which is a fault of
+/// the driver. PgBouncer uses the same code for problems of its own.
 fn protocol_violation(message: &str) -> Class {
     PGBOUNCER
         .iter()
@@ -426,8 +430,9 @@ fn protocol_violation(message: &str) -> Class {
         .map_or(internal(Protocol), |(_, class)| *class)
 }
 
-/// A prepared statement whose result columns changed under it: refused before it ran, and prepared
-/// anew the next time.
+/// Classifies code 0A000. The server also uses it for a prepared statement whose result columns
+/// have changed. It refuses that statement before it runs, and the statement is prepared anew the
+/// next time.
 fn feature_not_supported(message: &str) -> Class {
     if message.contains("cached plan must not change result type") {
         no_effect(StalePlan)
@@ -436,7 +441,7 @@ fn feature_not_supported(message: &str) -> Class {
     }
 }
 
-/// `json` and `jsonb` report malformed input under the code of all input functions.
+/// Classifies code 22P02, which the types `json` and `jsonb` share with all other types.
 fn invalid_text(message: &str) -> Class {
     if message.contains("syntax for type json") {
         data(InvalidJson)
@@ -445,8 +450,9 @@ fn invalid_text(message: &str) -> Class {
     }
 }
 
-/// A standby that needs a row version gone cancels the statement, or ends the session when it is
-/// idle in a transaction (26.4.2, Handling Query Conflicts): either way nothing was written there.
+/// Classifies code 40001. A standby that has to remove a row version cancels the statement that
+/// needs it, or ends a session that is idle in a transaction (26.4.2, Handling Query Conflicts). In
+/// both cases nothing was written, because a standby cannot write.
 fn serialization_failure(message: &str) -> Class {
     if message.contains("terminating connection due to conflict with recovery") {
         no_effect(Connection)
@@ -455,8 +461,9 @@ fn serialization_failure(message: &str) -> Class {
     }
 }
 
-/// Each way to cancel a statement has the same code, and rolls it back (20.11, Client Connection
-/// Defaults). Whoever asked for a cancel does not want it run again.
+/// Classifies code 57014. All ways to cancel a statement have this code, and roll the statement
+/// back (20.11, Client Connection Defaults). If a user asked for the cancel, the statement is not
+/// run again.
 fn query_canceled(message: &str) -> Class {
     let says = |words| message.contains(words);
     if says("statement timeout") {
@@ -470,8 +477,8 @@ fn query_canceled(message: &str) -> Class {
     }
 }
 
-/// A code that is not in the table. Classes that are transient otherwise answer `Internal` here:
-/// nothing unknown is replayed.
+/// Classifies a code that is not in the table. A class that is transient otherwise is `Internal`
+/// here, because an unknown code is never replayed.
 fn of_class(sqlstate: &str) -> Class {
     match sqlstate.get(..2) {
         Some("02") => query(NoRows),
@@ -494,7 +501,7 @@ fn of_class(sqlstate: &str) -> Class {
         Some("03" | "09" | "0F" | "0Z" | "27" | "2F" | "38" | "39" | "42" | "P0") => {
             programming(Other)
         }
-        // 00, 01, 40, XX, and classes PostgreSQL does not define.
+        // 00, 01, 40, XX, and classes that PostgreSQL does not define.
         _ => UNKNOWN,
     }
 }

@@ -1,12 +1,12 @@
-//! rusqlite: SQLite's codes, and the errors of the driver itself.
+//! rusqlite: the codes of SQLite, and the errors of the driver itself.
 
 use ::rusqlite::Error;
 
 use super::class::{Class, Kind::*, UNKNOWN, data, internal, programming, query};
 use super::sqlite;
 
-/// Classifies what rusqlite reports: an error of SQLite by its extended code, any other by where it
-/// was found.
+/// Classifies an error of rusqlite: an error of SQLite by its extended code, and any other error by
+/// its variant.
 ///
 /// ```
 /// use dbop::{Category, Kind, classify};
@@ -16,7 +16,7 @@ use super::sqlite;
 /// ```
 #[must_use]
 pub fn rusqlite(error: &Error) -> Class {
-    // What travels inside knows more than its wrapper.
+    // A `dbop::Error` inside knows more than the error around it.
     if let Some(error) = inside(error) {
         return error.class();
     }
@@ -48,7 +48,7 @@ pub fn rusqlite(error: &Error) -> Class {
         Error::InvalidPath(_) | Error::SqliteSingleThreadedMode => programming(Configuration),
         Error::UnwindingPanic => internal(Other),
 
-        // Those behind features of rusqlite, and variants to come.
+        // Variants behind features of rusqlite, and variants that rusqlite may add.
         _ => UNKNOWN,
     }
 }

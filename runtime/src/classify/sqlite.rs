@@ -1,4 +1,5 @@
-//! SQLite: every primary and extended result code of 3.51 (<https://www.sqlite.org/rescode.html>).
+//! SQLite: every primary and extended result code of version 3.51
+//! (<https://www.sqlite.org/rescode.html>).
 
 use super::class::{
     Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, no_effect,
@@ -6,10 +7,11 @@ use super::class::{
 };
 
 /// Classifies an error of SQLite by its extended result code and, where the code says too little
-/// (1 and 1811), its message.
+/// (1, 5 and 1811), by its message.
 ///
-/// A busy or locked database is transient: the statement has not run. An extended code that is not
-/// in SQLite's table gets the category of its primary code (its low byte) and is never retried.
+/// A busy or locked database is transient, because the statement has not run. An extended code that
+/// is not in SQLite's table gets the category of its primary code (its low byte) and is never
+/// retried.
 ///
 /// ```
 /// use dbop::{classify, Category, Kind, Retry};
@@ -26,11 +28,11 @@ pub fn sqlite(extended_code: i32, message: &str) -> Class {
     lookup(extended_code, message).unwrap_or_else(|| of_primary(extended_code))
 }
 
-/// The deliberate answer for a code of the table.
+/// Returns the deliberate answer for a code. `None` if the code is not in the table.
 #[rustfmt::skip] // a table: one line a code
 pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
     Some(match extended_code {
-        // Not errors: success, notices and warnings for the log, rows.
+        // These are not errors: success, notices and warnings for the log, rows.
         0   => UNKNOWN, // SQLITE_OK
         256 => UNKNOWN, // SQLITE_OK_LOAD_PERMANENTLY
         512 => UNKNOWN, // SQLITE_OK_SYMLINK
@@ -43,7 +45,7 @@ pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
         100 => UNKNOWN, // SQLITE_ROW
         101 => UNKNOWN, // SQLITE_DONE
 
-        // 1: no more specific code exists; the message decides.
+        // 1: there is no more specific code, so the message decides.
         1    => generic(message),             // SQLITE_ERROR
         257  => programming(UndefinedObject), // SQLITE_ERROR_MISSING_COLLSEQ
         513  => UNKNOWN,                      // SQLITE_ERROR_RETRY, internal to SQLite
@@ -57,9 +59,10 @@ pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
         4   => cancelled(Interrupted),        // SQLITE_ABORT
         516 => cancelled(TransactionAborted), // SQLITE_ABORT_ROLLBACK
 
-        // 5, 6: somebody else holds the lock. A COMMIT that gets 5 leaves its transaction open and
-        // nothing written. 517 is a write after a read that has since become history: the busy
-        // timeout does not apply, and only a new transaction helps.
+        // 5, 6: another connection holds the lock. A COMMIT that gets 5 leaves its transaction
+        // open, and nothing is written. 517 means that a transaction which has read wants to write,
+        // but what it has read is no longer current. The busy timeout does not apply to 517, and
+        // only a new transaction helps.
         5   => busy(message),            // SQLITE_BUSY
         261 => no_effect(Lock),          // SQLITE_BUSY_RECOVERY
         517 => no_effect(Serialization), // SQLITE_BUSY_SNAPSHOT
@@ -81,7 +84,8 @@ pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
 
         9 => cancelled(Interrupted), // SQLITE_INTERRUPT
 
-        // 10: the operating system failed. At COMMIT the outcome is open, so never again.
+        // 10: the operating system failed. At COMMIT the outcome is not known, so it is never
+        // retried.
         10   => internal(Io),          // SQLITE_IOERR
         266  => internal(Io),          // SQLITE_IOERR_READ
         522  => internal(Io),          // SQLITE_IOERR_SHORT_READ
@@ -137,10 +141,11 @@ pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
         1294 => programming(Configuration), // SQLITE_CANTOPEN_DIRTYWAL, not used
         1550 => programming(Configuration), // SQLITE_CANTOPEN_SYMLINK
 
-        // 15: lost the race to start a transaction in WAL mode for seconds on end; only then.
+        // 15: the transaction could not begin in WAL mode, because others were faster for seconds.
         15 => no_effect(Lock),      // SQLITE_PROTOCOL
         16 => UNKNOWN,              // SQLITE_EMPTY, not used
-        // 17: the schema changed again each time the statement was compiled; it has not run.
+        // 17: the schema changed each time the statement was compiled, so the statement has not
+        // run.
         17 => no_effect(StalePlan), // SQLITE_SCHEMA
         18 => data(TooLong),        // SQLITE_TOOBIG
 
@@ -172,7 +177,8 @@ pub(super) fn lookup(extended_code: i32, message: &str) -> Option<Class> {
     })
 }
 
-/// Somebody else's lock passes; an unfinished statement of this very session does not.
+/// Classifies code 5. The lock of another session will be released, but an unfinished statement of
+/// this session will not go away.
 fn busy(message: &str) -> Class {
     let own = [
         "SQL statements in progress",
@@ -186,8 +192,8 @@ fn busy(message: &str) -> Class {
     }
 }
 
-/// `ON DELETE RESTRICT` and its kin are triggers inside SQLite; every other trigger that ends here
-/// called `RAISE`.
+/// Classifies code 1811. Inside SQLite, `ON DELETE RESTRICT` and similar actions are triggers. Any
+/// other trigger that fails with this code has called `RAISE`.
 fn constraint_trigger(message: &str) -> Class {
     if message.contains("FOREIGN KEY constraint failed") {
         integrity(ForeignKey)
@@ -196,8 +202,8 @@ fn constraint_trigger(message: &str) -> Class {
     }
 }
 
-/// What code 1 says, first match wins. None of it is ever retried, so a message that matches by
-/// accident changes the name of a failure, not what is done about it.
+/// The messages of code 1; the first match decides. None of them is ever retried, so a message that
+/// matches by accident changes the name of a failure, but not what is done about it.
 #[rustfmt::skip] // a table: one line a message
 const GENERIC: &[(&str, Class)] = &[
     ("syntax error",                         programming(Syntax)),
@@ -251,7 +257,7 @@ fn generic(message: &str) -> Class {
         .map_or(programming(Other), |(_, class)| *class)
 }
 
-/// An extended code that is not in the table, by its primary code: the low byte.
+/// Classifies an extended code that is not in the table by its primary code, which is the low byte.
 fn of_primary(extended_code: i32) -> Class {
     match extended_code & 0xff {
         1 => programming(Other),

@@ -1,4 +1,4 @@
-//! sqlx: the errors of the driver itself, and the way to the database's own.
+//! sqlx: the errors of the driver itself, and how the errors of a database are found in them.
 
 use std::io;
 
@@ -13,8 +13,8 @@ use super::class::{
 };
 use super::postgres::postgres;
 
-/// Classifies what sqlx reports: an error of the database by its code, any other by where it was
-/// found.
+/// Classifies an error of sqlx: an error of the database by its code, and any other error by its
+/// variant.
 ///
 /// ```
 /// use dbop::{classify, Category, Kind, Retry};
@@ -28,7 +28,7 @@ use super::postgres::postgres;
 /// ```
 #[must_use]
 pub fn sqlx(error: &Error) -> Class {
-    // What travels inside a `sqlx::Error` knows more than its wrapper.
+    // An error of dbop inside a `sqlx::Error` knows more than the error around it.
     if let Some(error) = crate::error::Error::inside(error) {
         return error.class();
     }
@@ -48,12 +48,12 @@ pub fn sqlx(error: &Error) -> Class {
         },
         Error::PoolClosed => resource(PoolClosed),
 
-        // SQLite's thread is gone, perhaps in the middle of a statement; the next connection has
-        // its own.
+        // The connection's SQLite thread is gone, perhaps in the middle of a statement. The next
+        // connection has a thread of its own.
         Error::WorkerCrashed => maybe_applied(Connection),
-        // A certificate or a setting; what has not been negotiated is not replayed.
+        // A certificate or a setting is wrong. A connection that was not negotiated is not retried.
         Error::Tls(_) => internal(Connection),
-        // The two sides are out of step: what the server made of it is anyone's guess.
+        // The two sides are out of step, so it is not known what the server has done.
         Error::Protocol(_) => internal(Protocol),
 
         // Values.
@@ -69,13 +69,14 @@ pub fn sqlx(error: &Error) -> Class {
         Error::Configuration(_) => programming(Configuration),
         Error::InvalidSavePointStatement | Error::BeginFailed => programming(TransactionState),
 
-        // `AnyDriverError`, `Migrate`, `ConfigFile`, and variants to come.
+        // `AnyDriverError`, `Migrate`, `ConfigFile`, and variants that sqlx may add.
         _ => UNKNOWN,
     }
 }
 
-/// The driver's type names the database, and with it the meaning of the code. Other databases:
-/// the constraint sqlx recognized, else a code of five characters, which is a SQLSTATE.
+/// Classifies an error of a database. The driver's type tells which database, and so what the code
+/// means. For other databases, the constraint that sqlx has recognized decides, or else a code of
+/// five characters, which is a SQLSTATE.
 fn database(error: &(dyn DatabaseError + 'static)) -> Class {
     #[cfg(feature = "postgres")]
     if let Some(error) = error.try_downcast_ref::<::sqlx::postgres::PgDatabaseError>() {
@@ -100,11 +101,11 @@ fn database(error: &(dyn DatabaseError + 'static)) -> Class {
     }
 }
 
-/// A socket or a file, by what went wrong with it.
+/// Classifies an error of a socket or a file.
 ///
 /// `connect(2)` reports a refused connection, a missing socket and a used-up port range before
-/// anything is sent. An unreachable host is reported for established connections as well
-/// (`tcp(7)`), so it proves nothing.
+/// anything is sent. An unreachable host is also reported for established connections (`tcp(7)`),
+/// so it does not prove that nothing was sent.
 pub(super) fn io(error: &io::Error) -> Class {
     use io::ErrorKind as E;
     match error.kind() {
@@ -127,8 +128,9 @@ pub(super) fn io(error: &io::Error) -> Class {
     }
 }
 
-/// A name that does not resolve has no `ErrorKind` of its own, only the words of std and of the C
-/// library (`EAI_AGAIN` in glibc and musl). Everything else is a failure nobody here knows.
+/// Classifies an error whose `ErrorKind` says nothing. A host name that cannot be resolved has no
+/// `ErrorKind` of its own, only the messages of std and of the C library (`EAI_AGAIN` in glibc and
+/// musl). Any other failure is not known here.
 fn lookup_failure(error: &io::Error) -> Class {
     let message = error.to_string();
     if !message.contains("failed to lookup address information") {
@@ -140,18 +142,18 @@ fn lookup_failure(error: &io::Error) -> Class {
     }
 }
 
-// Here and not beside the types, because these conversions classify.
+// These conversions are here and not beside the types, because they classify errors.
 
 impl From<Error> for crate::error::Error {
-    /// Classifies the driver's error. A `dbop::Error` that travelled inside the driver's error comes
-    /// out again as it was.
+    /// Classifies the driver's error. A `dbop::Error` inside the driver's error is taken out
+    /// unchanged.
     fn from(error: Error) -> Self {
         Self::take_from(error).unwrap_or_else(|error| Self::of_sqlx(sqlx(&error), error))
     }
 }
 
 impl SharedError {
-    /// Makes a copy of an error that can be reported more than once.
+    /// Copies an error, so that it can be reported more than once.
     pub(crate) fn of(error: &Error) -> Self {
         if let Some(shared) = Self::inside(error) {
             return shared.clone();

@@ -1,4 +1,4 @@
-//! The crate `postgres`, whose errors are those of `tokio_postgres`.
+//! The crate `postgres`, whose error type is that of `tokio_postgres`.
 
 use std::error::Error as _;
 use std::io;
@@ -10,11 +10,11 @@ use super::class::{
 };
 use super::postgres;
 
-/// Classifies what the crate `postgres` reports (its error is that of `tokio_postgres`): an error of
-/// the server by its SQLSTATE, any other by where it was found.
+/// Classifies an error of the crate `postgres`, whose error type is that of `tokio_postgres`: an
+/// error of the server by its SQLSTATE, and any other error by its message.
 ///
-/// `query_one` has one error for no rows and for too many, so that is [`Kind::Other`](Other); use
-/// `query_opt` where a row may be missing.
+/// `query_one` has the same error for no rows and for too many rows, which is
+/// [`Kind::Other`](Other). Use `query_opt` if the row may be missing.
 #[must_use]
 pub fn tokio_postgres(error: &Error) -> Class {
     if let Some(error) = error.as_db_error() {
@@ -24,7 +24,8 @@ pub fn tokio_postgres(error: &Error) -> Class {
         return maybe_applied(Connection);
     }
     let words = error.to_string();
-    // A message that could not be read or written has an `io::Error` of the driver's own making.
+    // For a message that cannot be encoded or decoded, the driver makes an `io::Error` of its own.
+    // That error says nothing about the socket.
     let of_socket = SOCKET.iter().any(|start| words.starts_with(start));
     let source = error
         .source()
@@ -37,7 +38,8 @@ pub fn tokio_postgres(error: &Error) -> Class {
 
 const SOCKET: [&str; 2] = ["error communicating", "error connecting"];
 
-/// The driver keeps the sort of its errors to itself, and has words for it.
+/// The beginnings of the driver's messages, because the driver does not publish the kind of an
+/// error.
 #[rustfmt::skip] // a table: one line a sort
 pub(super) const WORDS: &[(&str, Class)] = &[
     ("error communicating",                            maybe_applied(Connection)),
@@ -47,7 +49,7 @@ pub(super) const WORDS: &[(&str, Class)] = &[
     ("error performing TLS",                           internal(Connection)),
     ("unexpected message",                             internal(Protocol)),
     ("error parsing response",                         internal(Protocol)),
-    // The text of a statement or a parameter holds a zero byte, or is too long; nothing was sent.
+    // The text of a statement or a parameter contains a zero byte or is too long. Nothing was sent.
     ("error encoding message",                         data(Encode)),
     ("authentication",                                 permission(Authentication)),
     ("invalid connection string",                      programming(Configuration)),
@@ -55,7 +57,7 @@ pub(super) const WORDS: &[(&str, Class)] = &[
     ("error serializing parameter",                    data(Encode)),
     ("error deserializing column",                     data(Decode)),
     ("invalid column",                                 programming(UndefinedColumn)),
-    // Of `query_scalar` and its like.
+    // From `query_scalar` and similar functions.
     ("query returned an unexpected number of columns", programming(UndefinedColumn)),
     ("query returned an unexpected number of rows",    query(Other)),
 ];

@@ -1,4 +1,4 @@
-//! [`Builder`]: the settings of a database, and how it is opened.
+//! [`Builder`]: the settings of a [`Db`], and how it is opened.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,30 +16,34 @@ use crate::pool::{PoolSet, unopened};
 use crate::rt::{FOREVER, Timer};
 
 impl<DB: Backend> Db<DB> {
-    /// Opens the database at `url` with the default settings, and one connection to it.
+    /// Opens the database at `url` with the default settings. This opens one connection, to see
+    /// that the database is there.
     ///
     /// # Errors
     ///
-    /// A URL of another database, a file or server that is not there, refused credentials: each
-    /// says what to do, and none holds the password.
+    /// Fails if the URL is of another database, if the file or the server is not there, or if the
+    /// server refuses the credentials. The error says what to do, and never contains the password.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::builder().url(url).connect().await
     }
 
-    /// Opens the database that the environment describes: `DATABASE_URL`, and of
-    /// `DATABASE_POOL_SIZE`, `DATABASE_MAX_OVERFLOW`, `DATABASE_POOL_TIMEOUT`,
-    /// `DATABASE_POOL_RECYCLE`, `DATABASE_STATEMENT_TIMEOUT` (all three in seconds) and
-    /// `DATABASE_ECHO` those that are set.
+    /// Opens the database that the environment describes.
+    ///
+    /// `DATABASE_URL` is required. `DATABASE_POOL_SIZE`, `DATABASE_MAX_OVERFLOW`,
+    /// `DATABASE_POOL_TIMEOUT` (for [`acquire_timeout`](Builder::acquire_timeout)),
+    /// `DATABASE_POOL_RECYCLE`, `DATABASE_STATEMENT_TIMEOUT` (all three in seconds, such as `30` or
+    /// `0.5`) and `DATABASE_ECHO` (`true` or `false`) are optional.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect); and every variable with a bad value, with that value and
-    /// what is valid.
+    /// Fails as [`connect`](Self::connect) does. If variables have bad values, the error names all
+    /// of them, with their values and what would be valid.
     pub async fn from_env() -> Result<Self> {
         Self::builder().env()?.connect().await
     }
 
-    /// Settings first, then [`connect`](Builder::connect).
+    /// Returns a builder that takes settings before it opens the database with
+    /// [`connect`](Builder::connect).
     pub fn builder() -> Builder<DB> {
         Builder {
             url: None,
@@ -49,7 +53,7 @@ impl<DB: Backend> Db<DB> {
     }
 }
 
-/// The settings of a [`Db`] to be. Each method names its default.
+/// A builder of a [`Db`]. The documentation of each method names the default of its setting.
 ///
 /// ```
 /// # async fn example() -> Result<(), dbop::Error> {
@@ -73,7 +77,7 @@ pub struct Builder<DB: Backend> {
     _database: std::marker::PhantomData<fn() -> DB>,
 }
 
-/// Holds a password, so it has no `Debug` of its text.
+/// A URL. It may contain a password, so `Debug` shows only its scheme.
 #[derive(Clone)]
 struct Url(String);
 
@@ -84,24 +88,27 @@ impl fmt::Debug for Url {
 }
 
 impl<DB: Backend> Builder<DB> {
-    /// Where the database is; `sqlite:path` or `postgres://user:password@host/database`.
+    /// Sets where the database is: `sqlite:path` or `postgres://user:password@host/database`. There
+    /// is no default.
     ///
-    /// A relative path of a SQLite file is made absolute by [`connect`](Self::connect): the handle
-    /// stays with its file when the process goes to another folder. `?mode=rwc` makes the file if it is
-    /// not there, in [`connect`](Self::connect) and not later. Where the file is removed, or another
-    /// is moved to its place, calls that need a new connection fail with [`Kind::Configuration`] from
-    /// then on; where the system does not number its files, as Windows does not, that is not noticed.
+    /// [`connect`](Self::connect) makes the relative path of a SQLite file absolute, so that the
+    /// handle stays with its file when the process changes its folder. With `?mode=rwc`, `connect`
+    /// creates the file if it is not there; a file that goes missing later is not created again. If
+    /// the file is removed, or another file is moved to its place, calls that need a new connection
+    /// fail with [`Kind::Configuration`] from then on. This is not noticed on systems without
+    /// inodes, such as Windows.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(Url(url.into()));
         self
     }
 
-    /// Takes URL and settings from the environment, as [`Db::from_env`] does; what is not set
-    /// there stays.
+    /// Takes the URL and the settings from the environment, as [`Db::from_env`] does. Settings
+    /// whose variables are not set stay as they are.
     ///
     /// # Errors
     ///
-    /// Every variable with a bad value, with that value and what is valid.
+    /// [`Kind::Configuration`] if variables have bad values. The error names all of them, with
+    /// their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
         let get = |name: &str| std::env::var(name).ok();
         self.settings.read_env(get).map_err(not_connected)?;
@@ -111,118 +118,130 @@ impl<DB: Backend> Builder<DB> {
         Ok(self)
     }
 
-    /// Connections of each pool. 10. (SQLite has one writer always; this is its readers, 256 at
-    /// most.)
+    /// Sets the number of connections of each pool. 10 by default, and at least 1. (SQLite always
+    /// has one connection that writes, and this is the number of those that read. Together with
+    /// `max_overflow` there are at most 256 of them.)
     pub fn pool_size(mut self, connections: u32) -> Self {
         self.settings.pool.size = connections.max(1);
         self
     }
 
-    /// Connections beyond `pool_size` when all are in use. 0.
+    /// Sets how many connections each pool may open beyond `pool_size` when all are in use. 0 by
+    /// default.
     pub fn max_overflow(mut self, connections: u32) -> Self {
         self.settings.pool.max_overflow = connections;
         self
     }
 
-    /// How long a call waits for a connection. 10 s.
+    /// Sets how long a call waits for a connection at most. 10 s by default.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.acquire_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// The age at which a connection is replaced. 30 min.
+    /// Sets the age at which a connection is replaced by a new one. 30 min by default. (The
+    /// connection of a SQLite database in memory is never replaced.)
     pub fn recycle(mut self, age: Duration) -> Self {
         self.settings.pool.max_lifetime = age;
         self
     }
 
-    /// How long the server may take over what a connection is asked for its own sake: whether an
-    /// idle connection is alive, to undo what a call has left, to take the connection back, to say
-    /// goodbye. 5 s. After that the connection is closed without a goodbye, and its place in the
-    /// pool is free. (SQLite asks nobody over a network, and has no such limit.)
+    /// Sets how long the server may take over each thing that dbop asks of a connection on its own
+    /// account: whether an idle connection is alive, undoing what a call has left, taking the
+    /// connection back, saying goodbye. 5 s by default. After that the connection is closed without
+    /// a goodbye, and its place in the pool is free. (SQLite is not asked over a network, and has
+    /// no such limit.)
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.validation_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// How long [`Db::close`] waits for calls that are running. 30 s.
+    /// Sets how long [`Db::close`] waits for running calls. 30 s by default.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.settings.close_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// Postgres: how long one statement may run. 30 s. A call with less time sends less, and so does
-    /// an operation that names a longer `timeout` of its own send more.
+    /// Sets how long one statement may run, on Postgres. 30 s by default. A transaction gets a
+    /// shorter limit if its call has less time left, and an operation that names a longer `timeout`
+    /// gets a longer one.
     ///
-    /// This, the next one and `client_connection_check_interval` are start-up parameters of the
-    /// session and take the place of those in the URL's `options`. Behind PgBouncer, name them in
-    /// its `ignore_startup_parameters`
+    /// This limit, [`idle_in_transaction_timeout`](Self::idle_in_transaction_timeout) and
+    /// `client_connection_check_interval` are sent as start-up parameters of the session, and
+    /// override those in the URL's `options`. If you use PgBouncer, list them in its
+    /// `ignore_startup_parameters`
     /// (<https://www.pgbouncer.org/config.html#ignore_startup_parameters>).
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.settings.session.statement_timeout = timeout;
         self
     }
 
-    /// Postgres: how long a transaction may be idle before the server ends its session. 60 s.
+    /// Sets how long a transaction may be idle before the server ends its session, on Postgres.
+    /// 60 s by default.
     pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
         self.settings.session.idle_in_transaction_timeout = timeout;
         self
     }
 
-    /// How long a whole call may take, retries included, if the operation names no `timeout`.
-    /// 30 s.
+    /// Sets how long a whole call may take, retries included, if its operation names no `timeout`.
+    /// 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.calls.timeout = timeout;
         self
     }
 
-    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    /// Sets how calls are retried if their operation has no option `retry`. [`Policy::DEFAULT`] by
+    /// default.
     pub fn retry(mut self, policy: Policy) -> Self {
         self.settings.calls.retry = policy;
         self
     }
 
-    /// Retries that an outage is worth: so much of one for each call, and so many each second.
-    /// 0.2 and 10. Retries of conflicts between sessions do not count.
+    /// Sets how many retries an outage may cost. Each call adds `per_call` retries to the budget,
+    /// and each second adds `per_second`. 0.2 and 10 by default. Retries of conflicts between
+    /// sessions do not count.
     pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
         self.settings.calls.retry_budget = (per_call.max(0.0), per_second.max(0.0));
         self
     }
 
-    /// When calls are refused at once because the database cannot be reached; `None`: never.
-    /// [`Breaker::DEFAULT`].
+    /// Sets when calls are refused at once because the database cannot be reached. `None` means
+    /// never. [`Breaker::DEFAULT`] by default.
     pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
         self.settings.calls.breaker = breaker.into();
         self
     }
 
-    /// How long a transaction may pause between two statements before that is reported: it holds
-    /// its connection and its locks meanwhile. 1 s. Reported once a transaction as a `tracing`
-    /// event of level warn, with the operation, its file and line, when the pause ends.
+    /// Sets how long a transaction may pause between two statements without a warning. It holds its
+    /// connection and its locks meanwhile. 1 s by default. The warning is a `tracing` event of
+    /// level warn that names the operation, its file and its line. It is logged when the pause
+    /// ends, at most once for each transaction.
     pub fn idle_transaction_warning(mut self, longest: Duration) -> Self {
         self.settings.calls.limits.idle = longest;
         self
     }
 
-    /// How long one poll of a body may take before that is reported: nothing else runs on its
-    /// thread meanwhile. 100 ms. Reported once a call, as
-    /// [`idle_transaction_warning`](Self::idle_transaction_warning).
+    /// Sets how long one poll of a body may take without a warning. Nothing else runs on its thread
+    /// meanwhile. 100 ms by default. The warning is like that of
+    /// [`idle_transaction_warning`](Self::idle_transaction_warning), and is logged at most once for
+    /// each attempt.
     pub fn blocking_poll_warning(mut self, longest: Duration) -> Self {
         self.settings.calls.limits.poll = longest;
         self
     }
 
-    /// Logs every statement at level info. Off.
+    /// Sets whether every statement is logged at level info. Off by default; statements are then
+    /// logged at level trace.
     pub fn echo(mut self, on: bool) -> Self {
         self.settings.session.log_statements = on;
         self
     }
 
-    /// Opens the pools, and one connection to see that the database is there.
+    /// Opens the pools, and one connection, to see that the database is there.
     ///
     /// # Errors
     ///
-    /// As [`Db::connect`].
+    /// Fails as [`Db::connect`] does.
     pub async fn connect(self) -> Result<Db<DB>> {
         self.open().await.map_err(not_connected)
     }
@@ -258,10 +277,11 @@ impl<DB: Backend> Builder<DB> {
     }
 }
 
-/// What opens a database, among those who hold its connections.
+/// The operation that opens a database, as errors and the list of those who hold connections name
+/// it.
 static CONNECT: Op = Op::operation("connect", file!(), line!());
 
-/// Opens a connection that makes the database.
+/// Opens a connection that creates the database, and closes it again.
 async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()> {
     let asked = Instant::now();
     let connecting = timeout_at(until, options.connect()).await;

@@ -1,4 +1,4 @@
-//! [`Db`]: the handle an application keeps, and its builder.
+//! [`Db`]: the handle that an application keeps.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,13 @@ use crate::once::marker_sql;
 use crate::policy::Defaults;
 use crate::pool::PoolSet;
 
-/// A database: its pools and the defaults of calls on it. A clone is another handle to the same.
+/// A handle to a database, with its pools and the defaults of calls on it. A clone is another
+/// handle to the same pools.
 ///
-/// On SQLite it is one connection that writes and `pool_size` connections that read, in WAL mode;
-/// on Postgres a pool of sessions that write and one of sessions opened read-only, each opened
-/// when first needed. Which one a call takes follows from its option `read_only`.
+/// On SQLite a handle has one connection that writes and `pool_size` connections that read, in WAL
+/// mode; a database in memory has only the one that writes. On Postgres a handle has a pool of
+/// sessions that write and a pool of sessions opened read-only. Connections are opened when they
+/// are first needed. Which pool a call uses depends on the option `read_only` of its operation.
 ///
 /// ```
 /// # async fn example() -> Result<(), dbop::Error> {
@@ -53,24 +55,25 @@ impl<DB: Backend> Db<DB> {
         }
     }
 
-    /// Makes the table `dbop_once` and its index, in which `once` operations keep their markers;
-    /// does nothing where it exists.
+    /// The SQL that creates the table `dbop_once`, in which `once` operations keep their markers,
+    /// and its index. It does nothing if they exist.
     ///
-    /// The first call of a `once` operation does this by itself. It is here for a migration, where
+    /// The first call of a `once` operation runs this SQL by itself. It is public for migrations, if
     /// the application's own role may not create tables. Markers are kept for 7 days.
     pub const ONCE_SCHEMA: &'static str = marker_sql(DB::DATABASE).schema;
 
-    /// The pool of connections that write, for what dbop does not do: migrations, `LISTEN`.
+    /// Returns the pool of connections that write, for what dbop does not do itself, such as
+    /// migrations or `LISTEN`.
     #[must_use]
     pub fn pool(&self) -> &sqlx::Pool<DB> {
         self.inner.write.pool()
     }
 
-    /// Closes every connection and waits until they are gone. Calls that are running finish
-    /// first; later ones fail with [`Kind::PoolClosed`].
+    /// Closes all connections and waits until they are gone. Running calls finish first. Later
+    /// calls fail with [`Kind::PoolClosed`](crate::Kind::PoolClosed).
     ///
-    /// Returns after [`close_timeout`](Builder::close_timeout) at the latest. The connections of
-    /// calls that are still running then are closed when those calls end.
+    /// Returns after [`close_timeout`](crate::Builder::close_timeout) at the latest. The
+    /// connections of calls that are still running then are closed when those calls end.
     pub async fn close(&self) {
         let write = self.inner.write.close();
         let read = self.inner.read.as_ref().map(PoolSet::close);
@@ -83,7 +86,7 @@ impl<DB: Backend> Db<DB> {
         let _ = tokio::time::timeout(self.inner.close_timeout, closing).await;
     }
 
-    /// The pools for calls that only read, or may write.
+    /// Returns the pools for calls that only read, or for calls that may write.
     pub(crate) fn pools(&self, read_only: bool) -> &PoolSet<DB> {
         match &self.inner.read {
             Some(read) if read_only => read,

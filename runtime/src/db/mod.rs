@@ -1,4 +1,4 @@
-//! [`Db`]: the handle an application keeps, how it is opened, and what can be set.
+//! [`Db`]: the handle that an application keeps, how it is opened, and its settings.
 
 mod builder;
 mod handle;

@@ -1,5 +1,4 @@
-//! [`Settings`]: everything about a [`Db`](crate::Db) that can be set, and how the environment
-//! sets it.
+//! [`Settings`]: all settings of a [`Db`](crate::Db), and how they are read from the environment.
 
 use std::time::Duration;
 
@@ -28,13 +27,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults of calls on a database with these settings.
+    /// Returns the defaults of calls on a database with these settings.
     pub(crate) fn defaults(&self) -> Defaults {
         let statement_timeout = Some(self.session.statement_timeout);
         Defaults::new(&self.calls, self.pool.acquire_timeout, statement_timeout)
     }
 
-    /// Sets what the environment names, and reports every value it cannot use.
+    /// Takes the settings that the environment contains.
+    ///
+    /// # Errors
+    ///
+    /// Names every variable whose value is not valid.
     pub(crate) fn read_env(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<()> {
         let mut faults = Vec::new();
         let mut read = |name: &str, valid: &str, set: &mut dyn FnMut(&str) -> Option<()>| {

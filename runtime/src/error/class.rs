@@ -1,8 +1,9 @@
-//! What a failure is called: [`Category`], [`Kind`], [`Retry`], and the three together, [`Class`].
+//! The class of a failure: [`Category`], [`Kind`] and [`Retry`], and the three together, [`Class`].
 
 use std::fmt;
 
-/// An enum of names: the variants, their words in spans and tables, and the list of all of them.
+/// Defines an enum whose variants have names, which spans and tables show, and a list of all
+/// variants.
 macro_rules! names {
     (
         $(#[$attribute:meta])*
@@ -16,11 +17,11 @@ macro_rules! names {
         }
 
         impl $Name {
-            /// All of them, in the order of their declaration.
+            /// All variants, in the order of their declaration.
             #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$( Self::$Variant, )*];
 
-            /// The name used in spans, metrics and messages.
+            /// Returns the name used in spans, metrics and messages.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -38,17 +39,17 @@ macro_rules! names {
 }
 
 names! {
-    /// The family a failure belongs to: who has to act.
+    /// The family that a failure belongs to, which tells who has to act.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Category {
-        /// The same call may succeed if it is tried again: a conflict, a timeout, a lost connection
-        /// (if [`Retry`] allows it).
+        /// A conflict, a timeout or a lost connection. The same call may succeed if it is tried
+        /// again, where [`Retry`] allows that.
         Transient = "transient",
         /// The data would break a constraint of the schema.
         Integrity = "integrity",
-        /// The query ran, and found fewer or more rows than asked for.
+        /// The query ran, and returned fewer or more rows than were asked for.
         Query = "query",
-        /// The program or the schema has to change: bad SQL, a missing table, a wrong setting.
+        /// Bad SQL, a missing table or a wrong setting: the program or the schema has to change.
         Programming = "programming",
         /// A value is malformed, too large, or of the wrong type.
         Data = "data",
@@ -56,41 +57,42 @@ names! {
         Permission = "permission",
         /// Something ran out: connections, disk, memory, or a limit of the database.
         Resource = "resource",
-        /// Whether it took effect is not known.
+        /// It is not known whether the call took effect.
         Ambiguous = "ambiguous",
-        /// Somebody asked for it to stop.
+        /// Somebody asked for the call to stop.
         Cancelled = "cancelled",
-        /// The database or the driver is broken, or said something this crate does not know.
+        /// The database or the driver is broken, or reported something that this crate does not
+        /// know.
         Internal = "internal",
-        /// The application itself said no.
+        /// The application itself refused.
         Application = "application",
     }
 }
 
 names! {
-    /// The finer name of a failure within its [`Category`].
+    /// The precise name of a failure within its [`Category`].
     #[non_exhaustive]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Kind {
-        /// The transaction conflicts with a concurrent one and cannot be put in an order with it.
+        /// The transaction conflicts with a concurrent one, and no order of the two would do.
         Serialization = "serialization",
         /// The transaction was chosen as the victim of a deadlock.
         Deadlock = "deadlock",
-        /// A lock could not be had in time.
+        /// A lock could not be acquired in time.
         Lock = "lock",
-        /// The connection could not be made, or was lost.
+        /// The connection could not be opened, or was lost.
         Connection = "connection",
-        /// It took longer than allowed.
+        /// The call or the statement took longer than allowed.
         Timeout = "timeout",
-        /// The server ended the session, for idling or for a transaction that lasted too long.
+        /// The server ended the session, because it was idle or its transaction lasted too long.
         SessionTimeout = "session_timeout",
         /// No connection of the pool became free in time.
         PoolExhausted = "pool_exhausted",
         /// The pool has been closed.
         PoolClosed = "pool_closed",
-        /// The server accepts no further connection.
+        /// The server accepts no more connections.
         TooManyConnections = "too_many_connections",
-        /// Not tried, because the database could not be reached lately.
+        /// The call was not tried, because the database could not be reached shortly before.
         CircuitOpen = "circuit_open",
         /// The server is stopping, or an administrator ended the session.
         ShuttingDown = "shutting_down",
@@ -98,7 +100,7 @@ names! {
         StartingUp = "starting_up",
         /// A prepared statement or snapshot is older than the schema.
         StalePlan = "stale_plan",
-        /// A unique or primary key is taken.
+        /// A value of a unique or primary key exists already.
         Unique = "unique",
         /// A referenced row is missing, or the row is still referenced.
         ForeignKey = "foreign_key",
@@ -122,7 +124,7 @@ names! {
         UndefinedColumn = "undefined_column",
         /// There is no such function, or none for these arguments.
         UndefinedFunction = "undefined_function",
-        /// There is no such object of another sort: database, schema, type, index, statement.
+        /// There is no such database, schema, type, index, statement, or other object.
         UndefinedObject = "undefined_object",
         /// The object exists already.
         DuplicateObject = "duplicate_object",
@@ -134,7 +136,7 @@ names! {
         ObjectState = "object_state",
         /// The types do not fit together.
         TypeMismatch = "type_mismatch",
-        /// An argument is outside of what the function or setting takes.
+        /// A function or a setting does not accept the argument.
         InvalidArgument = "invalid_argument",
         /// A value could not be written in the database's format.
         Encode = "encode",
@@ -146,17 +148,17 @@ names! {
         OutOfRange = "out_of_range",
         /// A division by zero.
         DivisionByZero = "division_by_zero",
-        /// A value is longer than its place.
+        /// A value is longer than its place allows.
         TooLong = "too_long",
         /// A date or a time is malformed or out of range.
         InvalidDatetime = "invalid_datetime",
         /// A JSON text or path is malformed, or does not fit the document.
         InvalidJson = "invalid_json",
-        /// The server does not know who this is.
+        /// The server did not authenticate the user.
         Authentication = "authentication",
         /// The role may not do this.
         Privilege = "privilege",
-        /// A write in a transaction, on a server or to a file that can only be read.
+        /// A write was attempted in a transaction, on a server or to a file that is read-only.
         ReadOnly = "read_only",
         /// The disk, the quota or the table is full.
         DiskFull = "disk_full",
@@ -176,11 +178,11 @@ names! {
         Isolation = "isolation",
         /// The transaction was marked to be rolled back.
         RollbackOnly = "rollback_only",
-        /// Whether the statement or the commit completed is not known.
+        /// It is not known whether the statement or the commit completed.
         CompletionUnknown = "completion_unknown",
         /// The statement was cancelled on request.
         QueryCanceled = "query_canceled",
-        /// The database does not support this, or not for this sort of object.
+        /// The database does not support this, or does not support it for this sort of object.
         Unsupported = "unsupported",
         /// The key of a `once` operation was used before, with other arguments.
         KeyReused = "key_reused",
@@ -196,7 +198,7 @@ names! {
         Raised = "raised",
         /// The application's own error.
         Application = "application",
-        /// There is more work than is admitted at once.
+        /// There is more work than may run at once.
         Overloaded = "overloaded",
         /// None of the above.
         Other = "other",
@@ -204,9 +206,11 @@ names! {
 }
 
 impl Kind {
-    /// Whether a session that reports this is over: nothing more can be sent on its connection.
+    /// Whether a session that reports this is over, so that nothing more can be sent on its
+    /// connection.
     ///
-    /// The opposite does not hold: a server may close the connection after any error.
+    /// `false` does not mean that the session goes on: a server may close a connection after any
+    /// error.
     ///
     /// ```
     /// use dbop::{classify, Kind};
@@ -224,42 +228,42 @@ impl Kind {
 }
 
 names! {
-    /// Whether what failed may be done again, as far as the error alone can tell.
+    /// Whether the failed statement may be run again, as far as the error alone can tell.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub enum Retry {
-        /// The failed statement had no effect: a replay of it cannot apply anything twice. What
-        /// came before it in the same call is another matter.
+        /// The failed statement had no effect, so a replay cannot apply anything twice. This says
+        /// nothing about earlier statements of the same call.
         Always = "always",
-        /// The failed statement may have had its effect: replay it only if applying it twice is
-        /// the same as applying it once.
+        /// The failed statement may have had its effect. Replay it only if applying it twice has
+        /// the same effect as applying it once.
         IfIdempotent = "if_idempotent",
-        /// A replay is wrong, or would fail in the same way.
+        /// A replay would be wrong, or would fail in the same way.
         Never = "never",
     }
 }
 
-/// The answer of a classification.
+/// The class of a failure: its category, its kind, and whether it may be retried.
 ///
-/// [`Category::Transient`] and [`Retry::Never`] never come together. Of all other categories only
-/// two answers are not `Never`: an [`Ambiguous`](Category::Ambiguous) outcome may be retried if
-/// idempotent, and an exhausted pool is a [`Resource`](Category::Resource) although asking it again
-/// does no harm.
+/// [`Category::Transient`] never comes with [`Retry::Never`]. Of the other categories, only two
+/// come with anything else. An [`Ambiguous`](Category::Ambiguous) failure may be retried if the
+/// call is idempotent. And some [`Resource`](Category::Resource) failures may always be retried,
+/// because nothing was sent: an exhausted pool, an open circuit, and too many calls at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Class {
-    /// Who has to act.
+    /// The family of the failure, which tells who has to act.
     pub category: Category,
-    /// What it was.
+    /// The precise name of the failure.
     pub kind: Kind,
-    /// Whether it may be done again.
+    /// Whether the failed statement may be run again.
     pub retry: Retry,
 }
 
 impl Class {
-    /// Whether the server ended a session because nothing came over it for too long. The statement
-    /// that is answered with this arrived too late: the server has not run it.
+    /// Whether the server ended a session because it received nothing for too long. A statement
+    /// that gets this error arrived too late, and the server has not run it.
     ///
-    /// The kind alone does not tell: a transaction that lasted too long may end in the middle of a
-    /// statement, which is why such a statement is [`Retry::IfIdempotent`].
+    /// The kind alone does not tell. A transaction that lasted too long has the same kind, but may
+    /// end in the middle of a statement, which is why its error is [`Retry::IfIdempotent`].
     pub(crate) const fn ended_while_idle(self) -> bool {
         matches!(self.kind, Kind::SessionTimeout) && !matches!(self.retry, Retry::IfIdempotent)
     }

@@ -1,10 +1,10 @@
-//! How an error of a synchronous driver is displayed.
+//! How the errors of synchronous drivers are displayed.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Writes a driver's error without the text of a statement, and with the code that the database
-/// gave.
+/// Writes a driver's error with the code that the database gave, but without the text of a
+/// statement.
 pub(super) fn describe(
     error: &(dyn StdError + 'static),
     f: &mut fmt::Formatter<'_>,
@@ -27,13 +27,13 @@ fn describe_rusqlite(error: &rusqlite::Error, f: &mut fmt::Formatter<'_>) -> fmt
         Error::SqliteFailure(error, Some(message)) => {
             write!(f, "{message} ({})", error.extended_code)
         }
-        // The driver's own text repeats the statement.
+        // The driver's own `Display` repeats the statement.
         Error::SqlInputError { error, msg, .. } => write!(f, "{msg} ({})", error.extended_code),
         other => write!(f, "{other}"),
     }
 }
 
-/// The driver's own text leaves out what the server said.
+/// Writes an error of `postgres` with the server's message, which the driver's own `Display` omits.
 #[cfg(feature = "postgres-client")]
 fn describe_postgres(error: &postgres_client::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (error.as_db_error(), error.source()) {

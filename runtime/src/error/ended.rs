@@ -1,4 +1,4 @@
-//! [`Ended`]: what a call writes into its error.
+//! [`Ended`]: what a call writes into its error when it ends.
 
 use super::outcome::Outcome;
 
@@ -8,14 +8,14 @@ pub struct Ended {
     pub(crate) operation: &'static str,
     pub(crate) attempts: u32,
     pub(crate) outcome: Outcome,
-    /// Its outcome is for an outer call to say.
+    /// Whether the call has joined another, which will then determine the outcome.
     pub(crate) joined: bool,
-    /// The database was told to end a statement at the call's deadline.
+    /// Whether the database was told to end statements at the call's deadline.
     pub(crate) limited: bool,
 }
 
 impl Ended {
-    /// Of a call that is no part of another one.
+    /// Creates the record of an outermost call.
     pub(crate) const fn outermost(
         operation: &'static str,
         attempts: u32,

@@ -23,9 +23,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failed database call: what went wrong, in which operation, after how many attempts, and what
 /// is known about its effect.
 ///
-/// `Display` says it for a log: the operation, the cause and what to do. It never holds a password
-/// or a bound value, but the database's own message may name tables and quote data; show
-/// [`user_message`](Self::user_message) to a user instead.
+/// `Display` is meant for a log: it shows the operation, the cause, and what to do. It never shows
+/// a password or a bound value, but the database's own message may name tables and quote data. To
+/// an end user, show [`user_message`](Self::user_message) instead.
 ///
 /// ```
 /// let error = dbop::Error::from(sqlx::Error::RowNotFound);
@@ -46,7 +46,7 @@ struct CallRecord {
     operation: Cow<'static, str>,
     attempts: u32,
     outcome: Outcome,
-    /// Its outcome was for an outer call to say.
+    /// Whether the call had joined another, which determines the outcome.
     joined: bool,
 }
 
@@ -61,7 +61,7 @@ enum Reason {
 const RAISE_TIMEOUT: &str = "raise it with `timeout = \"..\"` if the work needs longer";
 
 impl Error {
-    /// An error of dbop's own, with the words a developer reads.
+    /// Creates an error of dbop's own, with a message for developers.
     pub(crate) fn new(class: Class, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Details {
             class,
@@ -71,9 +71,9 @@ impl Error {
         }))
     }
 
-    /// An error of a driver other than sqlx's, for a
-    /// [`SyncConnection`](crate::blocking::SyncConnection) of your own. `Display` repeats the words
-    /// of `error`, which may hold no secrets.
+    /// Wraps an error of a driver other than sqlx's, for your own implementation of
+    /// [`SyncConnection`](crate::blocking::SyncConnection). `Display` repeats the message of
+    /// `error`, which must not contain secrets.
     ///
     /// ```
     /// # #[derive(Debug)]
@@ -101,7 +101,8 @@ impl Error {
         }))
     }
 
-    /// The driver's error that this wraps, or this.
+    /// Returns the driver's error that this error wraps. `Err` gives this error back if it wraps
+    /// none.
     #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
     pub(crate) fn into_driver<E: StdError + 'static>(self) -> Result<E, Self> {
         let Details {
@@ -125,7 +126,7 @@ impl Error {
         })))
     }
 
-    /// Wraps an error of sqlx that means this.
+    /// Wraps an error of sqlx, of this class.
     pub(crate) fn of_sqlx(class: Class, error: sqlx::Error) -> Self {
         Self(Box::new(Details {
             class,
@@ -135,8 +136,8 @@ impl Error {
         }))
     }
 
-    /// Takes the `dbop::Error` that travels inside a `sqlx::Error` out again. `Err` gives an error
-    /// back that carries none.
+    /// Takes the `dbop::Error` inside a `sqlx::Error` out again. `Err` gives the error back if
+    /// there is none inside.
     pub(crate) fn take_from(error: sqlx::Error) -> std::result::Result<Self, sqlx::Error> {
         match error {
             sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<Self>()) => {
@@ -147,7 +148,7 @@ impl Error {
         }
     }
 
-    /// The caller used dbop in a way that cannot work.
+    /// Creates the error for a use of dbop that cannot work.
     pub(crate) fn programming(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         let class = Class {
             category: Category::Programming,
@@ -157,7 +158,7 @@ impl Error {
         Self::new(class, message)
     }
 
-    /// The call's deadline passed.
+    /// Creates the error for a call whose deadline passed while it was `waiting_for` something.
     pub(crate) fn deadline(waiting_for: &str) -> Self {
         Self::new(
             Class {
@@ -175,14 +176,14 @@ impl Error {
         (kind, retry) == (Kind::Timeout, Retry::Always)
     }
 
-    /// The same error where the call knows more about it than the error itself says.
+    /// Changes the class of this error, for a call that knows more than the error itself.
     pub(crate) fn reclassify(mut self, class: Class) -> Self {
         self.0.class = class;
         self
     }
 
-    /// Makes this the error of a COMMIT whose answer did not arrive, for whatever reason: whether the
-    /// transaction was committed is not known.
+    /// Makes this the error of a COMMIT whose answer did not arrive, for whatever reason. It is
+    /// then not known whether the transaction was committed.
     pub(crate) fn commit_unanswered(self) -> Self {
         let class = Class {
             category: Category::Ambiguous,
@@ -195,45 +196,46 @@ impl Error {
         )
     }
 
-    /// What happened, without the operation and the category that `Display` adds.
+    /// Returns what happened, without the operation and the category that `Display` adds.
     pub(crate) fn message(&self) -> String {
         self.0.reason.to_string()
     }
 
-    /// Adds what to do about it.
+    /// Adds what to do about this error.
     pub(crate) fn advise(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.0.advice = Some(advice.into());
         self
     }
 
-    /// What family of fault this is: decides who has to act.
+    /// Returns the family of this failure, which tells who has to act.
     #[must_use]
     pub fn category(&self) -> Category {
         self.0.class.category
     }
 
-    /// The finer name of the fault.
+    /// Returns the precise name of this failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.class.kind
     }
 
-    /// Whether what failed may be repeated, judged from the error alone.
+    /// Returns whether the failed statement may be run again, as far as the error alone can tell.
     #[must_use]
     pub fn retry(&self) -> Retry {
         self.0.class.retry
     }
 
-    /// [`category`](Self::category), [`kind`](Self::kind) and [`retry`](Self::retry) in one.
+    /// Returns [`category`](Self::category), [`kind`](Self::kind) and [`retry`](Self::retry)
+    /// together.
     #[must_use]
     pub fn class(&self) -> Class {
         self.0.class
     }
 
-    /// What is known about the effect of the call.
+    /// Returns what is known about the effect of the call.
     ///
-    /// [`Outcome::Unknown`] until the call has ended: an error that is still on its way out of a
-    /// body has no outcome yet.
+    /// This is [`Outcome::Unknown`] until the call has ended: an error that has not left the body
+    /// yet has no outcome.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0
@@ -242,21 +244,21 @@ impl Error {
             .map_or(Outcome::Unknown, |call| call.outcome)
     }
 
-    /// The operation that failed: its function's name, or what its `name = ".."` says. `None`
-    /// until the call has ended.
+    /// Returns the operation that failed: the name of its function, or the value of its option
+    /// `name`. `None` until the call has ended.
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
         self.0.call.as_ref().map(|call| &*call.operation)
     }
 
-    /// How many times the body was attempted, the last one included. 0 until the call has ended,
-    /// and for a call refused before its first attempt.
+    /// Returns the number of attempts, the last one included. 0 until the call has ended, and for a
+    /// call that was refused before its first attempt.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.call.as_ref().map_or(0, |call| call.attempts)
     }
 
-    /// The driver's error, if this wraps one.
+    /// Returns the error of sqlx that this error wraps. `None` if it wraps none.
     #[must_use]
     pub fn as_sqlx(&self) -> Option<&sqlx::Error> {
         match &self.0.reason {
@@ -265,7 +267,7 @@ impl Error {
         }
     }
 
-    /// One sentence that may be shown to an end user: no SQL, no names, no values.
+    /// Returns a short text that may be shown to an end user. It contains no SQL, names or values.
     #[must_use]
     pub fn user_message(&self) -> &'static str {
         match (self.category(), self.kind()) {
@@ -287,11 +289,12 @@ impl Error {
         }
     }
 
-    /// The HTTP status that fits: 404 for no rows, 409 for a conflict that stands, 422 for data,
-    /// 503 for what may pass, 504 for a deadline, 500 for a bug of ours.
+    /// Returns the HTTP status that fits: 404 for missing rows, 409 for a conflict that will not
+    /// pass, 422 for invalid data, 400 for other errors of the application, 503 for what may pass,
+    /// 504 for a timeout, and 500 for everything else.
     ///
-    /// A database's refused credentials are a fault of the service, so they are 500 and not 401
-    /// (RFC 9110, section 15).
+    /// If the database refuses the service's credentials, that is a fault of the service, so the
+    /// status is 500 and not 401 (RFC 9110, section 15).
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match (self.category(), self.kind()) {
@@ -305,8 +308,9 @@ impl Error {
         }
     }
 
-    /// Writes down what a call knows at its end. A call inside another has the nearer name, so that
-    /// stays; and if it was one of its own whose effect is not known, that stays too.
+    /// Records what a call knows at its end. If a call inside this one has already recorded its
+    /// name, that name stays, because it is closer to the failure. If that inner call had not
+    /// joined this one, and its effect is not known, the outcome stays unknown as well.
     pub(crate) fn finish(&mut self, ended: Ended) {
         let Ended {
             operation,
@@ -316,7 +320,7 @@ impl Error {
             limited,
         } = ended;
         if limited && self.0.call.is_none() && self.is_own_limit() {
-            // Where the database was faster than the call's own clock, the call is as late.
+            // The call is too late, even if the database noticed that before the call's own timer.
             self.0.class = Self::deadline("a statement").class();
             self.0.advice = Some(RAISE_TIMEOUT.into());
         }
@@ -332,7 +336,7 @@ impl Error {
         });
     }
 
-    /// The `dbop::Error` that travels inside a `sqlx::Error`, if that is what this is.
+    /// Returns the `dbop::Error` inside a `sqlx::Error`. `None` if there is none.
     pub(crate) fn inside(error: &sqlx::Error) -> Option<&Self> {
         match error {
             sqlx::Error::Io(io) => io.get_ref()?.downcast_ref(),
@@ -340,7 +344,7 @@ impl Error {
         }
     }
 
-    /// The same for writing.
+    /// Like [`inside`](Self::inside), as a mutable reference.
     pub(crate) fn inside_mut(error: &mut sqlx::Error) -> Option<&mut Self> {
         match error {
             sqlx::Error::Io(io) => io.get_mut()?.downcast_mut(),
@@ -351,8 +355,8 @@ impl Error {
 
 impl From<Error> for sqlx::Error {
     /// Gives back a wrapped `sqlx::Error` unchanged. An error of dbop's own (a deadline, a refused
-    /// join) becomes `sqlx::Error::Io` around itself, the one variant that carries any error
-    /// without a prefix that would mislead; converting back restores it.
+    /// join) is put into `sqlx::Error::Io`, the only variant that can carry any error without a
+    /// misleading prefix. Converting back restores it.
     fn from(error: Error) -> Self {
         match error.0.reason {
             Reason::Sqlx(inner) => inner,
@@ -370,7 +374,7 @@ impl From<Error> for sqlx::Error {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The driver's own text adds a line number of the server's source and no code.
+            // The driver's own `Display` shows a line number of the server's source, and no code.
             Self::Sqlx(sqlx::Error::Database(error)) => match error.code() {
                 Some(code) => write!(f, "{} ({code})", error.message()),
                 None => f.write_str(error.message()),
@@ -413,7 +417,7 @@ impl fmt::Debug for Error {
         }
         match &self.0.reason {
             Reason::Sqlx(error) => out.field("source", error),
-            // Not the driver's own `Debug`, which repeats statements and values.
+            // The driver's own `Debug` is not used, because it repeats statements and values.
             #[cfg(feature = "blocking")]
             Reason::Driver(_) => out.field("source", &format_args!("{}", self.0.reason)),
             Reason::Message(message) => out.field("message", message),

@@ -9,8 +9,8 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 use super::class::Class;
 
-/// The first error of a transaction, kept so that every later statement can be refused with it:
-/// `sqlx::Error` cannot be cloned, and the original has gone to the body.
+/// The first error of a transaction, kept so that every later statement can be refused with it. It
+/// is a copy, because `sqlx::Error` cannot be cloned, and the original has gone to the body.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedError(Arc<Copied>);
 
@@ -27,7 +27,7 @@ struct Copied {
 }
 
 impl SharedError {
-    /// Copies what can be copied of `error`, which means `class` and says `message`.
+    /// Copies what can be copied of `error`, whose class and message are given.
     pub(crate) fn new(class: Class, message: String, error: &sqlx::Error) -> Self {
         let database = error.as_database_error();
         Self(Arc::new(Copied {
@@ -42,7 +42,7 @@ impl SharedError {
         }))
     }
 
-    /// Returns the shared error inside a `sqlx::Error`, if there is one.
+    /// Returns the shared error inside a `sqlx::Error`. `None` if there is none.
     pub(crate) fn inside(error: &sqlx::Error) -> Option<&Self> {
         error.as_database_error()?.try_downcast_ref()
     }

@@ -1,15 +1,16 @@
-//! [`DbError`]: what dbop asks of an operation's error type.
+//! [`DbError`]: what dbop needs from an operation's error type.
 
 use std::fmt::Display;
 
 use crate::classify;
 use crate::error::{Category, Class, Error, Kind, Retry};
 
-/// The error type of an operation: it can carry a failure of the database, and can say what it is.
+/// The error type of an operation. It can carry a failure of the database, and can say which
+/// failure it carries.
 ///
-/// Derive it ([`derive(DbError)`](macro@crate::DbError)) for an error enum. It is implemented for
-/// [`dbop::Error`](Error) and `sqlx::Error`, and for `anyhow::Error` and `eyre::Report` behind the
-/// features `anyhow` and `eyre`.
+/// Derive this trait ([`derive(DbError)`](macro@crate::DbError)) for an error enum. It is
+/// implemented for [`dbop::Error`](Error) and `sqlx::Error`, and for `anyhow::Error` and
+/// `eyre::Report` with the features `anyhow` and `eyre`.
 ///
 /// ```
 /// # #[derive(Debug)] struct Io(dbop::Error);
@@ -32,15 +33,17 @@ use crate::error::{Category, Class, Error, Kind, Retry};
     note = "or return `dbop::Error`, `sqlx::Error`, or (with dbop's feature for it) `anyhow::Error`, `eyre::Report`, `rusqlite::Error` or `diesel::result::Error`"
 )]
 pub trait DbError: From<Error> + Display {
-    /// What the database side says, if this error carries one.
+    /// Returns the error of the database that this error carries, or what else caused it.
     fn cause(&self) -> Cause<'_>;
 
-    /// The [`Error`] inside, so that the call can write its operation, attempts and outcome there.
+    /// Returns the [`Error`] inside, so that the call can write its operation, its attempts and its
+    /// outcome there. `None`, which is the default, if there is none.
     fn error_mut(&mut self) -> Option<&mut Error> {
         None
     }
 
-    /// Category, kind and retry of this error.
+    /// Returns the category, the kind and the retry of this error. The default takes them from
+    /// [`cause`](Self::cause).
     fn class(&self) -> Class {
         match self.cause() {
             Cause::Dbop(error) => error.class(),
@@ -61,22 +64,22 @@ pub trait DbError: From<Error> + Display {
     }
 }
 
-/// Where an operation's error comes from: the answer of [`DbError::cause`].
+/// The cause of an operation's error, as returned by [`DbError::cause`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause<'a> {
-    /// It carries an error of dbop.
+    /// The error carries an error of dbop.
     Dbop(&'a Error),
-    /// It carries an error of the driver.
+    /// The error carries an error of sqlx.
     Sqlx(&'a sqlx::Error),
-    /// It carries an error of another driver, which means this.
+    /// The error carries an error of another driver, which has this class.
     Class(Class),
-    /// It is the application's own, of this category.
+    /// The error is the application's own, of this category.
     Category(Category),
 }
 
-/// An error of a synchronous driver inside an operation's error: what `#[derive(DbError)]` asks of
-/// the field that carries one.
+/// An error of a synchronous driver inside an operation's error. `#[derive(DbError)]` requires this
+/// trait of the field that carries such an error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the error of a driver that dbop knows",
     label = "not the error of a driver",

@@ -1,4 +1,4 @@
-//! What operations have counted since the process started.
+//! What operations have counted since the process was started.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -7,35 +7,36 @@ use std::time::Duration;
 use super::operation::Op;
 use crate::error::Outcome;
 
-/// The counts of one annotated function over all its calls in this process.
+/// The counts of one annotated function, over all its calls in this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationMetrics {
-    /// The function's name, or what its `name = ".."` says.
+    /// The function's name, or the value of its option `name`.
     pub name: &'static str,
     /// The file the function is in.
     pub file: &'static str,
     /// The line of the attribute.
     pub line: u32,
-    /// Calls that ended, joined ones not included.
+    /// The number of calls that have ended. Joined calls are not included.
     pub calls: u64,
-    /// Calls that joined a transaction or session of their caller.
+    /// The number of calls that joined a transaction or session of their caller.
     pub joined: u64,
-    /// Attempts of all calls; `attempts - calls` were retries.
+    /// The number of attempts of all calls. A call that was refused before its first attempt counts
+    /// as one attempt.
     pub attempts: u64,
-    /// Attempts after a call's first.
+    /// The number of attempts after the first attempt of a call: `attempts - calls`.
     pub retries: u64,
-    /// Calls whose effect is in the database.
+    /// The number of calls whose effect is in the database.
     pub committed: u64,
-    /// Calls that left nothing in the database.
+    /// The number of calls that left nothing in the database.
     pub rolled_back: u64,
-    /// Calls of which it is not known.
+    /// The number of calls whose effect is not known.
     pub unknown: u64,
-    /// The time all calls took together, waiting included; joined calls not included.
+    /// The time that all calls took together, waiting included. Joined calls are not included.
     pub total_time: Duration,
 }
 
-/// The counts of every operation that was called at least once, by name.
+/// Returns the counts of every operation that was called at least once, sorted by name.
 ///
 /// ```
 /// for operation in dbop::metrics() {
@@ -50,7 +51,8 @@ pub fn metrics() -> Vec<OperationMetrics> {
     all
 }
 
-/// Operations register here on their first call, so that reading needs no list made by hand.
+/// The operations that were called. They register on their first call, so that nobody has to keep a
+/// list of them.
 static CALLED: Mutex<Vec<&'static Op>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What dbop knows of an annotated function: its options, its result, its error type, its counts.
+//! What dbop knows about an annotated function: its options, result, error type and counts.
 
 mod db_error;
 mod metrics;

@@ -1,4 +1,4 @@
-//! [`Op`]: what an attribute wrote down about one function, fixed at compile time.
+//! [`Op`]: what an attribute has recorded about one function, at compile time.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use crate::isolation::Isolation;
 use crate::policy::Policy;
 use crate::rt::FOREVER;
 
-/// One annotated function: its name, place and options, and what its calls have counted.
+/// An annotated function: its name, its place in the source, its options, and the counts of its
+/// calls.
 ///
-/// Generated code keeps one in a `static`, so a call passes a pointer and copies nothing.
+/// Generated code keeps an `Op` in a `static`, so that a call passes a pointer and copies nothing.
 #[derive(Debug)]
 pub struct Op {
     pub(crate) name: &'static str,
@@ -23,7 +24,7 @@ pub struct Op {
     pub(crate) nested: bool,
     pub(crate) once: bool,
     pub(crate) deferrable: bool,
-    /// The body gets the driver's connection itself.
+    /// Whether the body gets the driver's connection itself.
     pub(crate) lends_connection: bool,
     pub(crate) isolation: Option<Isolation>,
     pub(crate) retry: Retries,
@@ -32,15 +33,16 @@ pub struct Op {
     pub(crate) counters: Counters,
 }
 
-/// What the option `max_concurrency` says.
+/// The value of the option `max_concurrency`.
 #[derive(Debug)]
 pub(crate) struct Limit {
     pub(crate) places: Semaphore,
-    /// For a place until the deadline; otherwise a call that finds none is refused.
+    /// Whether a call waits for a place until its deadline. If not, a call that finds no place is
+    /// refused.
     pub(crate) wait: bool,
 }
 
-/// What the option `retry` says.
+/// The value of the option `retry`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Retries {
     Default,
@@ -49,13 +51,13 @@ pub(crate) enum Retries {
 }
 
 impl Op {
-    /// A function under `#[db_op]`.
+    /// Describes a function under `#[db_op]`.
     #[must_use]
     pub const fn operation(name: &'static str, file: &'static str, line: u32) -> Self {
         Self::new(name, file, line, false)
     }
 
-    /// A function under `#[transactional]`.
+    /// Describes a function under `#[transactional]`.
     #[must_use]
     pub const fn transaction(name: &'static str, file: &'static str, line: u32) -> Self {
         Self::new(name, file, line, true)
@@ -81,63 +83,63 @@ impl Op {
         }
     }
 
-    /// `read_only`
+    /// Sets the option `read_only`.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// `idempotent`
+    /// Sets the option `idempotent`.
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// `nested`
+    /// Sets the option `nested`.
     #[must_use]
     pub const fn nested(mut self) -> Self {
         self.nested = true;
         self
     }
 
-    /// `once = ..`
+    /// Sets the option `once = ..`.
     #[must_use]
     pub const fn once(mut self) -> Self {
         self.once = true;
         self
     }
 
-    /// `deferrable`
+    /// Sets the option `deferrable`.
     #[must_use]
     pub const fn deferrable(mut self) -> Self {
         self.deferrable = true;
         self
     }
 
-    /// The session parameter is, or may be, the driver's connection.
+    /// Notes that the session parameter is, or may be, the driver's connection.
     #[must_use]
     pub const fn lends_connection(mut self) -> Self {
         self.lends_connection = true;
         self
     }
 
-    /// `isolation = ..`
+    /// Sets the option `isolation = ..`.
     #[must_use]
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
         self
     }
 
-    /// `retry = never`
+    /// Sets the option `retry = never`.
     #[must_use]
     pub const fn retry_never(mut self) -> Self {
         self.retry = Retries::Never;
         self
     }
 
-    /// `retry(attempts = .., base = "..", cap = "..")`
+    /// Sets the option `retry(attempts = .., base = "..", cap = "..")`.
     #[must_use]
     pub const fn retry(mut self, attempts: u32, base_ms: u64, cap_ms: u64) -> Self {
         self.retry = Retries::Custom(Policy {
@@ -149,22 +151,22 @@ impl Op {
         self
     }
 
-    /// `timeout = ".."`
+    /// Sets the option `timeout = ".."`.
     #[must_use]
     pub const fn timeout_ms(mut self, ms: u64) -> Self {
         self.timeout = Some(Duration::from_millis(ms));
         self
     }
 
-    /// `timeout = none`: a call of its own has no deadline, and a joined call has that of the call it
-    /// joins.
+    /// Sets the option `timeout = none`. An outermost call then has no deadline, and a joined call
+    /// has the deadline of the call it joins.
     #[must_use]
     pub const fn timeout_none(mut self) -> Self {
         self.timeout = Some(FOREVER);
         self
     }
 
-    /// `max_concurrency = ..`
+    /// Sets the option `max_concurrency = ..`.
     #[must_use]
     pub const fn max_concurrency(mut self, calls: usize, wait: bool) -> Self {
         self.limit = Some(Limit {
@@ -174,8 +176,8 @@ impl Op {
         self
     }
 
-    /// Whether statements can be read before they are sent, so that those that provably read need no
-    /// guard of their own.
+    /// Whether dbop can read the statements before they are sent. The session of a read-only call
+    /// then needs a guard only before a statement that does not provably read.
     pub(crate) const fn guards_late(&self) -> bool {
         self.read_only && !self.lends_connection
     }
@@ -185,8 +187,8 @@ impl Op {
         self.read_only || self.idempotent || self.once
     }
 
-    /// Whether it is a savepoint when it joins a transaction: also so that a marker and what it
-    /// stands for go together.
+    /// Whether a call runs in a savepoint when it joins a transaction. This includes `once`
+    /// operations, so that a marker and the work it stands for are rolled back together.
     pub(crate) const fn in_savepoint(&self) -> bool {
         self.nested || self.once
     }

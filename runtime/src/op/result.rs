@@ -12,17 +12,17 @@ use crate::error::{Class, Ended, Error};
     note = "write `Result<{Self}, dbop::Error>`, or derive `dbop::DbError` for your error type"
 )]
 pub trait OpResult: Sized {
-    /// The call failed without the body's doing.
+    /// Makes the result of a call that failed outside its body.
     fn refused(error: Error) -> Self;
 
-    /// What went wrong, if it did.
+    /// Returns what went wrong. `None` if nothing did.
     fn failure(&self) -> Option<Failure<'_>>;
 
-    /// Writes what the call knows at its end into the error, if it can hold that.
+    /// Writes what the call knows at its end into the error, if the error has room for that.
     fn finish(&mut self, ended: Ended);
 }
 
-/// An error as the runtime looks at it.
+/// What the runtime needs to know about an operation's error.
 #[expect(missing_debug_implementations, reason = "holds a `dyn Display`")]
 pub struct Failure<'a> {
     pub(crate) class: Class,

@@ -1,11 +1,12 @@
-//! [`Budget`]: how many retries an outage is worth.
+//! [`Budget`]: how many retries an outage may cost.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// A token bucket for retries of an outage: each call puts in a fifth of a token, each second ten,
-/// each retry takes one. When a server is down, retries then add at most a fifth to the load
+/// A token bucket for the retries of an outage. By default each call puts in a fifth of a token,
+/// and each second puts in ten tokens; each retry takes one out. When a server is down, retries
+/// then add at most a fifth to the load of many calls
 /// (<https://sre.google/sre-book/handling-overload/>).
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -21,9 +22,10 @@ struct Bucket {
 }
 
 impl Budget {
-    /// Tokens the bucket holds at most: ten seconds' worth.
+    /// The most that the bucket holds is what this many seconds put in, but at least one token.
     const SECONDS_HELD: f64 = 10.0;
 
+    /// Creates a bucket that holds the tokens of one second.
     pub(crate) fn new(per_call: f64, per_second: f64) -> Self {
         Self {
             per_call,
@@ -35,12 +37,12 @@ impl Budget {
         }
     }
 
-    /// A call began.
+    /// Puts in the share of a call that has begun.
     pub(crate) fn deposit(&self, now: Instant) {
         self.with(now, |bucket| bucket.tokens += self.per_call);
     }
 
-    /// A retry wants to go out; `false` when the bucket is empty.
+    /// Takes out a token for a retry. `false` if there is none.
     pub(crate) fn withdraw(&self) -> bool {
         self.with(Instant::now(), |bucket| {
             let enough = bucket.tokens >= 1.0;
@@ -53,7 +55,8 @@ impl Budget {
 
     fn with<R>(&self, now: Instant, f: impl FnOnce(&mut Bucket) -> R) -> R {
         let mut bucket = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another call may have been faster with its lock and later with its clock.
+        // Another call may have read the clock later and yet taken the lock earlier, so `now` may
+        // lie before `filled_at`.
         let seconds = now
             .saturating_duration_since(bucket.filled_at)
             .as_secs_f64();

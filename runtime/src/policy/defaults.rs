@@ -1,4 +1,4 @@
-//! [`Defaults`]: what a call does where its operation says nothing.
+//! [`Defaults`]: what a call does if its operation does not say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use crate::rt::Periodic;
 /// How often old markers of `once` operations are deleted.
 const MARKER_CLEAN_UP: Duration = Duration::from_secs(60);
 
-/// What can be set about the calls on one database.
+/// The settings of the calls on one database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallSettings {
     pub(crate) timeout: Duration,
     pub(crate) retry: Policy,
-    /// Retries of an outage for each call, and for each second.
+    /// How many retries of an outage each call, and each second, adds to the budget.
     pub(crate) retry_budget: (f64, f64),
+    /// `None` if the circuit breaker is switched off.
     pub(crate) breaker: Option<Breaker>,
     pub(crate) limits: Limits,
 }
@@ -37,35 +38,37 @@ impl Default for CallSettings {
     }
 }
 
-/// What is reported when it takes longer.
+/// Time limits beyond which a warning is logged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// A transaction between two statements.
+    /// The longest pause of a transaction between two statements.
     pub(crate) idle: Duration,
-    /// One poll of a body.
+    /// The longest that one poll of a body may take.
     pub(crate) poll: Duration,
 }
 
-/// What a call takes from its database where the operation says nothing.
+/// What a call takes from its database if its operation does not say, and what all calls on the
+/// database share.
 #[derive(Debug)]
 pub(crate) struct Defaults {
     pub(crate) timeout: Duration,
-    /// The same for a call that has no session of ours; `None`: it has no deadline.
+    /// Like `timeout`, for a call that gets no session from dbop. `None` if it has no deadline.
     pub(crate) timeout_without_session: Option<Duration>,
     pub(crate) acquire_timeout: Duration,
-    /// The sessions' own statement timeout, if dbop has set one.
+    /// The statement timeout with which dbop has opened the sessions. `None` if dbop has not opened
+    /// them.
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) retry: Policy,
     pub(crate) budget: Budget,
-    /// When old markers of `once` operations are deleted.
+    /// Tells which call deletes old markers of `once` operations.
     pub(crate) marker_clean_up: Periodic,
-    /// `None`: switched off, or nothing that these calls would have in common.
+    /// `None` if the circuit breaker is switched off, or if the calls have no database in common.
     pub(crate) circuit: Option<Arc<Circuit>>,
     pub(crate) limits: Limits,
 }
 
 impl Defaults {
-    /// The defaults of calls on one database.
+    /// Creates the defaults of calls on one database.
     pub(crate) fn new(
         settings: &CallSettings,
         acquire_timeout: Duration,

@@ -10,17 +10,19 @@ use crate::error::{Error, Kind, Result};
 /// How long a call on a `sqlx::Pool` of the application's own waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The defaults of calls on a pool or connection that is not a [`Db`](crate::Db)'s. All such calls of
-/// the process share them.
+/// Returns the defaults of calls on a pool or connection that does not belong to a
+/// [`Db`](crate::Db). All such calls of the process share them.
 pub(crate) fn defaults_without_db() -> &'static Defaults {
     WITHOUT_DB.get_or_init(|| ProcessDefaults::default().into_defaults())
 }
 
 static WITHOUT_DB: OnceLock<Defaults> = OnceLock::new();
 
-/// Defaults of this process for operations that run without a [`Db`](crate::Db): those without a session
-/// parameter, and calls on a `sqlx::Pool` or a connection of the application's own. They are set once,
-/// before the first such call.
+/// Returns a builder for the defaults of this process.
+///
+/// They hold for operations that run without a [`Db`](crate::Db): operations without a session
+/// parameter, and calls on a `sqlx::Pool` or a connection of the application's own. They can be
+/// [set](ProcessDefaults::set) once, before the first such call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +36,8 @@ pub fn defaults() -> ProcessDefaults {
     ProcessDefaults::default()
 }
 
-/// See [`defaults`].
+/// The defaults of the process for operations that run without a [`Db`](crate::Db), from
+/// [`defaults`].
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "nothing changes until `set`"]
 pub struct ProcessDefaults {
@@ -43,15 +46,18 @@ pub struct ProcessDefaults {
 }
 
 impl ProcessDefaults {
-    /// How long a call may take, retries included, if its operation names no `timeout`. Without this,
-    /// a call on a `sqlx::Pool` may take 30 s, and a call that gets no session from dbop has no
-    /// deadline: an operation without a session parameter, or one on a connection of its caller's.
+    /// Sets how long a call may take, retries included, if its operation names no `timeout`.
+    ///
+    /// If this is not set, a call on a `sqlx::Pool` may take 30 s. A call that gets no session from
+    /// dbop, because its operation has no session parameter or because it was given a connection,
+    /// then has no deadline.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How calls are retried if the operation says nothing. [`Policy::DEFAULT`].
+    /// Sets how calls are retried if their operation has no option `retry`. [`Policy::DEFAULT`] if
+    /// this is not set.
     pub fn retry(mut self, policy: Policy) -> Self {
         self.retry = Some(policy);
         self
@@ -61,8 +67,8 @@ impl ProcessDefaults {
     ///
     /// # Errors
     ///
-    /// [`Kind::Configuration`] if they were set before, or if a call has already used the defaults
-    /// that hold otherwise: calls of one process would have different ones.
+    /// [`Kind::Configuration`] if the defaults were set before, or if a call has already used them:
+    /// the calls of one process would otherwise have different defaults.
     pub fn set(self) -> Result<()> {
         WITHOUT_DB.set(self.into_defaults()).map_err(|_| {
             Error::programming(

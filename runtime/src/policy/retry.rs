@@ -1,26 +1,30 @@
-//! [`Policy`]: how often a call is tried again, and after how long.
+//! [`Policy`]: how often a call is tried again, and after which waits.
 
 use std::time::Duration;
 
-/// How often, and how patiently, a call is tried again.
+/// How often a call is tried again, and how long it waits before each attempt.
 ///
-/// The wait before attempt `n + 1` is drawn from `0 .. min(cap, base * 2^(n-1))`: full jitter
+/// The wait before attempt `n + 1` is drawn at random from `0 .. min(cap, base * 2^(n-1))`, which
+/// is called full jitter
 /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Attempts, the first included, when the failure is a conflict with another session.
+    /// The number of attempts, the first included, when the failure is a conflict with another
+    /// session or a timeout. 0 means 1. 5 by default.
     pub attempts: u32,
-    /// Attempts, the first included, when the failure is the connection or the server, or an error of
-    /// the application's own that says `#[db_error(category = transient)]`.
+    /// The number of attempts, the first included, when the connection or the server fails, or when
+    /// the body returns an error of the application's own that says
+    /// `#[db_error(category = transient)]`. 0 means 1. 3 by default.
     pub outage_attempts: u32,
-    /// The upper bound of the first wait.
+    /// The upper bound of the first wait. It doubles with each attempt. 10 ms by default.
     pub base: Duration,
-    /// The upper bound of every wait.
+    /// The upper bound of every wait. 1 s by default.
     pub cap: Duration,
 }
 
 impl Policy {
-    /// 5 attempts for conflicts, 3 for outages, waits from 10 ms to 1 s.
+    /// Allows 5 attempts for conflicts and 3 for outages. The first wait is at most 10 ms, and no
+    /// wait is longer than 1 s.
     pub const DEFAULT: Self = Self {
         attempts: 5,
         outage_attempts: 3,
@@ -28,7 +32,7 @@ impl Policy {
         cap: Duration::from_secs(1),
     };
 
-    /// A wait with full jitter before the attempt after `attempts`.
+    /// Returns a wait, drawn with full jitter, for a call that has made `attempts` attempts.
     pub(crate) fn backoff(&self, attempts: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1).min(31));
         let bound = self.base.saturating_mul(doubled).min(self.cap);

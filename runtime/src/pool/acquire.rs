@@ -12,14 +12,16 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::rt::Timer;
 
-/// Where connections come from.
+/// Where a call's connection comes from.
 pub(crate) enum ConnectionSource<'a, DB: Backend> {
+    /// The pools of a [`Db`](crate::Db).
     Ours(&'a PoolSet<DB>),
+    /// A pool that the caller has passed.
     Callers(&'a Pool<DB>),
 }
 
 impl<DB: Backend> ConnectionSource<'_, DB> {
-    /// A connection for `op` by `until` at the latest, if it is `now`.
+    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         &self,
         op: &'static Op,
@@ -29,7 +31,7 @@ impl<DB: Backend> ConnectionSource<'_, DB> {
     ) -> Result<Lease<DB>> {
         match self {
             Self::Ours(pools) => pools.acquire(op, now, until, timer).await,
-            // In a box, or each call on a `Db` would have room for it.
+            // Boxed, because otherwise each call on a `Db` would reserve space for this future.
             Self::Callers(pool) => Box::pin(acquire_from(pool, op, now, until, timer)).await,
         }
     }
@@ -38,7 +40,7 @@ impl<DB: Backend> ConnectionSource<'_, DB> {
         matches!(self, Self::Ours(pools) if pools.read_only)
     }
 
-    /// The connections that there may be.
+    /// The number of connections that there may be at once.
     pub(crate) fn size(&self) -> u32 {
         match self {
             Self::Ours(pools) => pools.size(),
@@ -47,7 +49,7 @@ impl<DB: Backend> ConnectionSource<'_, DB> {
     }
 }
 
-/// A connection for `op` from the caller's own pool by `until` at the latest.
+/// Acquires a connection for `op` from the caller's own pool before `until`.
 async fn acquire_from<DB: Backend>(
     pool: &Pool<DB>,
     op: &'static Op,
@@ -55,7 +57,7 @@ async fn acquire_from<DB: Backend>(
     until: Instant,
     timer: &mut Timer,
 ) -> Result<Lease<DB>> {
-    // The last part of the wait is used to find out what it is that takes so long.
+    // The last part of the wait is used to find out why it takes so long.
     let left = until.saturating_duration_since(now);
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut waiting = std::pin::pin!(async {
@@ -76,8 +78,8 @@ async fn acquire_from<DB: Backend>(
     }
 }
 
-/// Why a caller's pool gave no connection since `asked`. Who holds its connections is not known
-/// here, so the server is asked.
+/// Returns the reason why a caller's pool gave no connection since `asked`. It is not known here
+/// who holds the connections of that pool, so the server is asked.
 async fn why_none<DB: Backend>(pool: &Pool<DB>, asked: Instant, until: Instant) -> Error {
     match timeout_at(until, connect_once(pool)).await {
         Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false, None),

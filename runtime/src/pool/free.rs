@@ -8,17 +8,18 @@ use tokio::time::Instant;
 
 use crate::rt::Timer;
 
-/// Which of several sub_pools are free; the one that was given back first is the next.
+/// The sub-pools that are free. The one that was given back first is handed out first.
 #[derive(Debug)]
 pub(super) struct FreeSubPools {
     permits: Arc<Semaphore>,
     free: Mutex<VecDeque<usize>>,
 }
 
-/// The use of one sub_pool; given back when dropped.
+/// A permit to use one sub-pool. Dropping the permit frees the sub-pool.
 #[derive(Debug)]
 pub(super) struct SubPoolPermit {
     free: Arc<FreeSubPools>,
+    /// The index of the sub-pool.
     pub(super) sub_pool: usize,
     _permit: OwnedSemaphorePermit,
 }
@@ -31,7 +32,7 @@ impl FreeSubPools {
         })
     }
 
-    /// Acquires a sub-pool before `until`; `None` if all were in use for as long as that.
+    /// Acquires a sub-pool before `until`. `None` if all of them were in use until then.
     pub(super) async fn acquire(
         self: &Arc<Self>,
         until: Instant,

@@ -1,11 +1,11 @@
-//! [`Holders`]: which operations have connections of a pool.
+//! [`Holders`]: the operations that hold connections of a pool.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::op::Op;
 
-/// One entry for each connection that is held.
+/// The operations that hold connections of a pool, with one entry for each connection.
 #[derive(Debug, Default)]
 pub(crate) struct Holders(Mutex<Vec<&'static Op>>);
 
@@ -14,7 +14,7 @@ impl Holders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call of `op` as one that holds a connection, until what this returns is dropped.
+    /// Counts a call of `op` as the holder of a connection, until the returned value is dropped.
     pub(crate) fn hold(self: &Arc<Self>, op: &'static Op) -> Holding {
         self.all().push(op);
         Holding {
@@ -23,7 +23,7 @@ impl Holders {
         }
     }
 
-    /// Adds those of this pool to another list.
+    /// Adds the holders of this pool to another list.
     pub(crate) fn copy_to(&self, other: &Self) {
         other.all().extend(self.all().iter());
     }
@@ -33,7 +33,7 @@ impl Holders {
     }
 }
 
-/// See [`Holders::hold`].
+/// One entry in [`Holders`], from [`hold`](Holders::hold).
 #[derive(Debug)]
 pub(crate) struct Holding {
     holders: Arc<Holders>,
@@ -49,7 +49,8 @@ impl Drop for Holding {
     }
 }
 
-/// ` by "transfer" (8) and "report" (2)`, the most frequent first; nothing where nobody holds one.
+/// Displays, for example, `` by `transfer` (8) and `report` (2)``, with a leading space and the
+/// most frequent operation first. Displays nothing if no operation holds a connection.
 impl fmt::Display for Holders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut counts: Vec<(&str, usize)> = Vec::new();

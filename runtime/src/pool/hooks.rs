@@ -1,14 +1,14 @@
-//! What the hooks of a pool of dbop's tell the call that acquires a connection.
+//! What the hooks of one of dbop's pools tell the call that acquires a connection.
 //!
-//! sqlx runs the hooks of a pool in the task that acquires a connection, and hands that task nothing
-//! but the connection. So the hooks leave what they know in the task.
+//! sqlx runs the hooks of a pool in the task that acquires a connection, but hands that task
+//! nothing except the connection. So the hooks leave what they know in a variable of the task.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::backend::Signals;
 
-/// What is known of a connection when a call gets it.
+/// Whether a connection is new when a call gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// The connection was used before, and may have been lost while it was idle.
@@ -17,7 +17,7 @@ pub(crate) enum Origin {
     New,
 }
 
-/// What the hooks have said while one connection was acquired.
+/// What the hooks have reported while one connection was acquired.
 #[derive(Debug)]
 pub(super) struct Acquired {
     origin: Cell<Origin>,
@@ -28,8 +28,8 @@ tokio::task_local! {
     static ACQUIRED: Acquired;
 }
 
-/// Runs `acquiring`, and returns with its output what the hooks of the pool have said. The signals are
-/// `None` if the connection has none, or if the pool is not one of dbop's.
+/// Runs `acquiring`, and returns what the hooks of the pool have reported along with its output.
+/// The signals are `None` if the connection has none, or if the pool is not one of dbop's.
 pub(super) async fn watch_acquire<F: Future>(
     acquiring: F,
 ) -> (F::Output, Origin, Option<Arc<Signals>>) {
@@ -45,8 +45,9 @@ pub(super) async fn watch_acquire<F: Future>(
     ACQUIRED.scope(nothing, watched).await
 }
 
-/// The pool has opened a connection with these signals, or hands out an idle one. No call is told
-/// where the pool opens a connection on its own.
+/// Tells the call that the pool has opened a connection with these signals, or hands out an idle
+/// one. No call is waiting when the pool opens a connection on its own, for example to keep
+/// `min_connections`.
 pub(super) fn tell(origin: Origin, signals: Option<&Arc<Signals>>) {
     let _ = ACQUIRED.try_with(|said| {
         said.origin.set(origin);

@@ -1,4 +1,4 @@
-//! [`Lease`]: a connection that a call holds, and how it is given back.
+//! [`Lease`]: a connection that a call holds, and how the connection is given back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,17 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::rt::{Timer, background, here_or_background, within};
 
-/// Given back when dropped; if something was left on it, then only after that has been undone.
+/// A connection that a call holds. Dropping the lease gives the connection back, once whatever the
+/// call has left on it has been undone.
 ///
-/// Whatever is asked of a server on the way has a time limit. A connection that does not answer in
+/// Whatever the clean-up asks of a server has a time limit. A connection that does not answer in
 /// time is closed without a goodbye, and its place in the pool is free.
 #[derive(Debug)]
 pub(crate) struct Lease<DB: Backend> {
     conn: Option<PoolConnection<DB>>,
     pub(crate) left: Leftover,
     pub(crate) traces: Traces,
-    /// The session was made read-only for this call.
+    /// Whether the session was made read-only for this call.
     pub(crate) guarded: bool,
     pub(crate) origin: Origin,
     signals: Option<Arc<Signals>>,
@@ -38,14 +39,15 @@ pub(crate) struct Lease<DB: Backend> {
 /// The pool that a connection goes back to.
 #[derive(Debug)]
 enum Owner<DB: Backend> {
+    /// A sub-pool of dbop's.
     Ours {
         sub_pool: Arc<SubPool<DB>>,
-        /// Until the connection is fit for the next borrower.
+        /// Counts the call as a holder until the connection is fit for the next borrower.
         _holding: Holding,
     },
-    /// One of the application's, opened with these options.
+    /// A pool of the application's own, opened with these options.
     Callers(Arc<Options<DB>>),
-    /// None any more: the connection has been taken out.
+    /// No pool any more, because the connection has been taken out of the lease.
     Nowhere,
 }
 
@@ -53,16 +55,16 @@ enum Owner<DB: Backend> {
 #[derive(Clone, Copy, Debug)]
 struct CleanUp {
     left: Leftover,
-    /// The session is not as it was opened, which was read-only or not.
+    /// Whether the session was opened read-only. `None` if the session need not be reset.
     reset_to: Option<ReadOnly>,
-    /// The session was made read-only.
+    /// Whether the session was made read-only for the call.
     guarded: bool,
 }
 
 type ReadOnly = bool;
 
 impl<DB: Backend> Lease<DB> {
-    /// Of a pool of ours.
+    /// Wraps a connection of one of dbop's own pools.
     pub(crate) fn of_sub_pool(
         conn: PoolConnection<DB>,
         sub_pool: &Arc<SubPool<DB>>,
@@ -76,10 +78,12 @@ impl<DB: Backend> Lease<DB> {
         Self::new(conn, origin, sub_pool.signals.clone(), owner)
     }
 
-    /// Of a pool of the caller's. Which of its connections this is the driver does not say, so the
-    /// signals are connected anew for each call, unless the pool is one of ours, or the call only
-    /// reads and would pay more for that than for its query. A query that nobody waits for any more
-    /// then runs to its end before the connection is given back.
+    /// Wraps a connection of a pool of the caller's.
+    ///
+    /// The driver does not say which connection of the pool this is, so each call connects new
+    /// signals. There are two exceptions. A pool of dbop's brings its own `signals`. A call that
+    /// only reads goes without, because connecting them would cost more than its query; a query
+    /// that nobody waits for any more then runs to its end before the connection is given back.
     pub(crate) async fn of_caller(
         mut conn: PoolConnection<DB>,
         pool: &Pool<DB>,
@@ -125,7 +129,7 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// For the time of this permit.
+    /// Adds the sub-pool's permit, which the lease keeps until the connection is back in its pool.
     pub(super) fn with_permit(mut self, permit: Option<SubPoolPermit>) -> Self {
         self.permit = permit;
         self
@@ -135,13 +139,15 @@ impl<DB: Backend> Lease<DB> {
         self.conn.as_mut().expect("present until dropped")
     }
 
-    /// The signals, and how many transactions have ended, if the connection reports that.
+    /// Returns the signals, and how many transactions have ended on the connection so far. `None`
+    /// if the connection does not report that.
     pub(crate) fn ends(&self) -> Option<(Arc<Signals>, Ends)> {
         let signals = self.signals.as_ref()?;
         Some((Arc::clone(signals), signals.ends()?))
     }
 
-    /// The connection was lost, or its server has stopped answering, so others may be dead as well.
+    /// Notes that the connection was lost, or that its server has stopped answering. The idle
+    /// connections of the pool may be dead as well, so they are tried before they are used.
     pub(crate) fn was_lost(&mut self) {
         self.left = Leftover::Unfinished;
         if let Some(sub_pool) = self.sub_pool() {
@@ -149,13 +155,14 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// Whether the connection was lost for no fault of the server's: while it was idle, or by the
-    /// server's own word, which an administrator has told to end it.
+    /// Whether the connection may have ended without the server being at fault: it was lost while
+    /// idle, or the server itself reported the end, for example because an administrator asked for
+    /// it.
     pub(crate) fn may_have_ended(&self, error: &sqlx::Error) -> bool {
         self.origin == Origin::Idle || matches!(error, sqlx::Error::Database(_))
     }
 
-    /// The connections that its pool may have, if the pool is one of ours.
+    /// The number of connections that the pool may have. `None` for a pool that is not dbop's.
     pub(crate) fn pool_size(&self) -> Option<u32> {
         self.sub_pool().map(|sub_pool| sub_pool.size())
     }
@@ -174,8 +181,8 @@ impl<DB: Backend> Lease<DB> {
             && !self.has_to_close()
     }
 
-    /// The session has to be put back as it was opened. Only sessions of ours: nobody knows how the
-    /// application has prepared its own.
+    /// Whether the session has to be put back as it was opened. Applies only to sessions that dbop
+    /// opened: how the application has prepared its own sessions is not known.
     fn has_to_reset(&self) -> bool {
         match &self.owner {
             Owner::Ours { sub_pool, .. } if sub_pool.keep_forever => self.traces > Traces::None,
@@ -184,7 +191,7 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// What was left in the session goes only with the session.
+    /// Whether closing the session is the only way to undo what was left in it.
     fn has_to_close(&self) -> bool {
         match &self.owner {
             Owner::Ours { sub_pool, .. } => {
@@ -200,7 +207,7 @@ impl<DB: Backend> Lease<DB> {
         if !self.is_clean()
             && let Some(conn) = self.conn.take()
         {
-            // In a task, because a caller that goes away must not stop it half-way.
+            // A task does the clean-up, because a caller that goes away must not stop it half-way.
             let runtime = self.runtime();
             drop(runtime.spawn(self.clean(conn)).await);
         }
@@ -214,8 +221,10 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// Makes a connection fit for the next borrower and gives it back, or closes it. What runs on it
-    /// is told to stop now and not when the future is polled: a runtime that ends drops it before.
+    /// Makes a connection fit for the next borrower and gives it back, or closes it.
+    ///
+    /// A statement that still runs is told to stop right away and not when the future is polled,
+    /// because a runtime that ends drops the future before.
     fn clean(&mut self, mut conn: PoolConnection<DB>) -> impl Future<Output = ()> + use<DB> {
         self.stop_what_runs();
         let close = self.has_to_close();
@@ -249,11 +258,12 @@ impl<DB: Backend> Lease<DB> {
                 let _ = within(patience, conn.close()).await;
                 drop(permit);
             }
-            // Last: for as long as it is cleaned, it is not one that could be opened.
+            // Dropped last: a connection still counts as held for as long as it is being cleaned.
             drop(owner);
         }
     }
 
+    /// How long the server may take over each step of the clean-up. `None` if there is no limit.
     fn patience(&self) -> Option<Duration> {
         match self.sub_pool() {
             Some(sub_pool) => sub_pool.patience,
@@ -261,14 +271,15 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// The connection holds the database.
+    /// Whether the connection holds the database, which would go away with the connection.
     fn keeps_forever(&self) -> bool {
         self.sub_pool()
             .is_some_and(|sub_pool| sub_pool.keep_forever)
     }
 
-    /// Where what is left to do for the connection is done. A runtime that ends takes what it has to
-    /// do along, which a connection that holds a database must not be.
+    /// The runtime that does the clean-up. A runtime that ends drops its tasks and what they hold,
+    /// which must not happen to a connection that holds the database, so such a connection is left
+    /// to the background runtime.
     fn runtime(&self) -> Handle {
         if self.keeps_forever() {
             background().clone()
@@ -300,10 +311,10 @@ impl<DB: Backend> Lease<DB> {
 }
 
 impl CleanUp {
-    /// `false`: the connection has to be closed.
+    /// Cleans the connection up. Returns `false` if the connection has to be closed instead.
     async fn run<DB: Backend>(self, conn: &mut DB::Connection, signals: Option<&Signals>) -> bool {
         let recovered = self.left != Leftover::Unfinished || DB::recover(conn).await;
-        // Where nothing ran any more, nobody has obeyed the order to stop.
+        // If no statement was running any more, the order to stop has not been taken back yet.
         if let Some(signals) = signals {
             signals.clear_stop();
         }
@@ -321,14 +332,16 @@ impl CleanUp {
     }
 }
 
-/// How a clean connection goes back to its pool: in a task, because the driver first asks the server
-/// whether the connection is fit for use. Its permit ends with that: before, the next caller would find
-/// a pool whose only connection is not there yet.
+/// How a clean connection goes back to its pool.
+///
+/// A task takes it there, because the driver first asks the server whether the connection is fit
+/// for use. The permit is released after that: released earlier, it would lead the next caller to a
+/// sub-pool whose only connection is not back yet.
 #[derive(Debug)]
 enum WayBack {
-    /// However long it takes.
+    /// Without a time limit.
     Patient,
-    /// With others of its pool, whose time is looked at together.
+    /// With the time limit that the pool watches for all its returning connections together.
     Together(Arc<Returns>),
     /// With a time limit of its own.
     Within(Duration),
@@ -343,7 +356,7 @@ impl WayBack {
         runtime: &Handle,
     ) {
         let returning = conn.return_to_pool();
-        // Dropped before its end, the connection is closed, and its place is free.
+        // If this is dropped before its end, the connection is closed, and its place is free.
         match self {
             Self::Together(returns) => returns.spawn(runtime, returning),
             Self::Patient => drop(runtime.spawn(Followed::by(returning, permit))),
@@ -359,7 +372,7 @@ impl<DB: Backend> Drop for Lease<DB> {
         if self.is_clean() {
             self.way_back().take(conn, self.permit.take(), &runtime);
         } else {
-            // The work enters the runtime by itself.
+            // The task runs inside the runtime, so this thread need not enter it.
             drop(runtime.spawn(self.clean(conn)));
         }
     }

@@ -1,4 +1,4 @@
-//! Connections: how a call acquires one, who holds one, and how one is given back.
+//! Connections: how a call acquires a connection, who holds it, and how it is given back.
 
 mod acquire;
 mod free;

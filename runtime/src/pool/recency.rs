@@ -1,31 +1,36 @@
-//! [`Recency`]: whether a connection that is idle now may be used untried.
+//! [`Recency`]: whether an idle connection may be used without being tried first.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A connection unused for longer is tried before it is used.
+/// A connection that was idle for longer is tried before it is used.
 pub(crate) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// When connections of a pool were last taken.
 ///
-/// sqlx tells how long one was idle only to its own hooks, which cost a timer. But its pool hands out
-/// first what was given back first. So while a connection is idle each other one can be taken at most
-/// once, and of as many takings as there are connections, the first was before it was given back.
+/// sqlx tells only its own hooks how long a connection was idle, and running them costs a timer.
+/// This type finds a bound without them. The pool hands out first the connection that was given
+/// back first. So while one connection is idle, each of the others can be taken at most once. In a
+/// pool of three, for example, the third last time that any connection was taken is before the
+/// moment at which the next connection to be handed out was given back. If that time was less than
+/// a second ago, the connection has been idle for less than a second.
 #[derive(Debug)]
 pub(crate) struct Recency {
     opened: Instant,
-    /// The last ones, in milliseconds since then; a ring.
+    /// When connections were last taken, in milliseconds since `opened`. A ring with one entry for
+    /// each connection.
     taken: Box<[AtomicU64]>,
     next: AtomicUsize,
-    /// The first millisecond after a connection was last found dead. What was idle before is doubtful:
-    /// whatever ended one connection, a failover or a firewall, has often ended the others.
+    /// The first millisecond after a connection was last found dead, since `opened`. A connection
+    /// that has been idle since before then is doubtful: whatever ended one connection, a failover
+    /// or a firewall, has often ended the others.
     doubted: AtomicU64,
 }
 
 impl Recency {
-    /// Of a pool with so many connections.
+    /// Creates the record of a pool that may have `most` connections.
     pub(crate) fn new(most: u32) -> Self {
         Self {
             opened: Instant::now(),
@@ -35,24 +40,25 @@ impl Recency {
         }
     }
 
-    /// A connection was found dead: those that are idle `now` are doubtful until they have been used.
+    /// Notes that a connection was found dead. Those that are idle `now` are doubtful until they
+    /// have been used.
     pub(crate) fn doubt(&self, now: Instant) {
         self.doubted.fetch_max(self.millis(now) + 1, Relaxed);
     }
 
-    /// Whether a connection that has been idle `now` for so long is to be tried before it is used.
+    /// Whether a connection has to be tried before it is used, if it has been idle for `idle_for`.
     pub(crate) fn is_doubtful(&self, now: Instant, idle_for: Duration) -> bool {
         let idle_since = now.checked_sub(idle_for).unwrap_or(self.opened);
         idle_for > TRUSTED_IDLE || self.millis(idle_since) < self.doubted.load(Relaxed)
     }
 
-    /// A connection was taken.
+    /// Notes that a connection was taken.
     pub(crate) fn acquired(&self, now: Instant) {
         let index = self.next.fetch_add(1, Relaxed);
         self.taken[index % self.taken.len()].store(self.millis(now), Relaxed);
     }
 
-    /// Whether any of so many open connections may be used untried.
+    /// Whether the pool, with `open` connections, may hand out an idle one without trying it first.
     pub(crate) fn trusts_idle(&self, now: Instant, open: u32) -> bool {
         let taken = self.next.load(Relaxed);
         let open = usize::try_from(open).unwrap_or(usize::MAX);
@@ -124,7 +130,8 @@ mod tests {
         assert!(recency.trusts_idle(later, 2));
     }
 
-    /// First in, first out, with any of them held for any time: what is trusted was in use.
+    /// Simulates a pool that hands out first what was given back first, with connections that are
+    /// held for random times.
     #[test]
     fn what_is_trusted_was_given_back_within_the_second() {
         let seed = fastrand::u64(..);
@@ -147,7 +154,7 @@ mod tests {
                 }
                 idle.pop_front();
                 held += 1;
-                // Some are taken past dbop.
+                // The application takes some connections from the pool itself.
                 if random.u8(..4) > 0 {
                     recency.acquired(now);
                 }

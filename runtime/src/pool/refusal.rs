@@ -1,4 +1,4 @@
-//! Why a pool gives no connection.
+//! The reasons why a pool gives no connection.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::holders::Holders;
 use crate::backend::Backend;
 use crate::error::{Category, Class, Error, Kind, Retry};
 
-/// How long the server's answer to a connection outside the pool is waited for, and how long that
-/// answer holds for all who wait.
+/// How long a call waits for the server's answer to a connection outside the pool. A refusal then
+/// holds for as long again, for all calls that wait.
 pub(super) const ANSWER_HOLDS: Duration = Duration::from_secs(1);
 
 const EXHAUSTED: Class = Class {
@@ -19,13 +19,13 @@ const EXHAUSTED: Class = Class {
     retry: Retry::Always,
 };
 
-/// The server's answer to a connection outside the pool, if it gives one.
+/// Opens a connection outside the pool and closes it again, to learn what the server says. Returns
+/// `None` if the server has not answered within [`ANSWER_HOLDS`].
 pub(super) async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::Result<()>> {
     let options = pool.connect_options();
     match timeout(ANSWER_HOLDS, options.connect()).await {
         Ok(Ok(conn)) => {
-            // The connection is only closed politely; whether that succeeds says nothing about the
-            // question.
+            // Closing is only polite. Whether it succeeds says nothing about the question.
             let _ = timeout(ANSWER_HOLDS, conn.close()).await;
             Some(Ok(()))
         }
@@ -34,8 +34,8 @@ pub(super) async fn connect_once<DB: Backend>(pool: &Pool<DB>) -> Option<sqlx::R
     }
 }
 
-/// No connection to the database at `place` came about in the time that was waited, and nobody said
-/// why.
+/// Makes the error for a connection to `place` that was not opened in the time `waited`, and for
+/// which nobody has given a reason.
 pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
     Error::new(
         Class {
@@ -51,13 +51,14 @@ pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
     )
 }
 
-/// All connections were in use, by these calls as far as that is known.
+/// Makes the error for a pool whose connections were all in use. `holders` are the calls that had
+/// them; `None` if they are not known.
 pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) -> Error {
     let by = holders.map(Holders::to_string).unwrap_or_default();
     let message = if one_writer {
         format!(
-            "others were using the one connection that writes{by} for as long as this call could \
-             wait; shorten the transactions, and see whether another process holds the file's lock"
+            "the one connection that writes was in use{by} for as long as this call could wait; \
+             shorten the transactions, and see whether another process holds the file's lock"
         )
     } else {
         format!(
@@ -69,7 +70,7 @@ pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) 
     Error::new(EXHAUSTED, message)
 }
 
-/// All connections are open, and operations hold fewer.
+/// Makes the error for a pool whose connections are all open although operations hold fewer.
 pub(super) fn taken(size: u32) -> Error {
     let message = format!(
         "all {size} connections of the pool were taken for as long as this call could wait, not \
@@ -79,7 +80,7 @@ pub(super) fn taken(size: u32) -> Error {
     Error::new(EXHAUSTED, message)
 }
 
-/// What can be done about a connection that could not be opened.
+/// Adds to `error` what can be done about a connection that could not be opened.
 pub(super) fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
     if error.kind() == Kind::PoolClosed {
         return error.advise("close a handle or pool only when no call can follow");

@@ -1,8 +1,8 @@
 //! [`Returns`]: connections on their way back to a pool, none of which may take for ever.
 //!
 //! A driver asks the server before it takes a connection back, and waits for as long as the answer
-//! takes. A timer for each would cost more than the rest of giving back, so one task looks at all of
-//! them, and only while there are any.
+//! takes. A timer for each connection would cost more than all the rest of giving it back. So one
+//! task looks at all returning connections from time to time, and only while there are any.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,10 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-/// Of one pool.
+/// The connections on their way back to one pool.
 #[derive(Debug)]
 pub(crate) struct Returns {
-    /// Between two looks.
+    /// The time between two looks.
     pause: Duration,
     state: Mutex<State>,
 }
@@ -25,25 +25,27 @@ pub(crate) struct Returns {
 #[derive(Debug, Default)]
 struct State {
     pending: Vec<Pending>,
-    /// Looks taken so far.
+    /// The number of looks so far.
     looks: u64,
+    /// The number of the next connection to be returned.
     next: u64,
+    /// Whether a task is looking.
     is_watched: bool,
 }
 
 #[derive(Debug)]
 struct Pending {
     number: u64,
-    /// The looks that had been taken when this began.
+    /// The number of looks there had been when this return began.
     since: u64,
     task: AbortHandle,
 }
 
-/// In how many parts the time limit is looked at.
+/// The number of looks within one time limit.
 const LOOKS: u32 = 4;
 
 impl Returns {
-    /// Nothing may take longer than `limit` and a quarter.
+    /// Creates a watch under which no return takes longer than `limit` plus a quarter of it.
     pub(crate) fn new(limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             pause: limit / LOOKS,
@@ -55,15 +57,15 @@ impl Returns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `returning` in a task, and drops it where it stands if that takes too long.
-    // Inlined, because the future is large, and each function that it passes through copies it.
+    /// Runs `returning` in a task, and drops the future unfinished if it takes too long.
+    // Inlined, because the future is large and is copied by each function that it passes through.
     #[inline]
     pub(crate) fn spawn(
         self: &Arc<Self>,
         runtime: &Handle,
         returning: impl Future<Output = ()> + Send + 'static,
     ) {
-        // Held until the task is noted, because it may be over before that.
+        // Locked until the task is on the list, because the task may be over before that.
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -85,7 +87,7 @@ impl Returns {
         }
     }
 
-    /// Ends what has taken too long; `false` if nothing is left to look at.
+    /// Ends the returns that have taken too long. `false` if there is nothing left to look at.
     fn look(&self) -> bool {
         let mut state = self.state();
         state.looks += 1;
@@ -100,8 +102,9 @@ impl Returns {
 }
 
 pin_project! {
-    /// Work, and what is dropped after it. A type of its own, because an `async` block would hold the
-    /// work twice: as what it has captured, and as what it awaits.
+    /// Work, and a value that is dropped after it. This is not an `async` block, because such a
+    /// block would store the work twice: once as a captured value, and once as the future it
+    /// awaits.
     pub(crate) struct Followed<F, A> {
         #[pin]
         work: F,
@@ -131,7 +134,7 @@ impl<F: Future, A> Future for Followed<F, A> {
     }
 }
 
-/// Takes a task off the list when it has ended, however it has.
+/// Takes a task off the list when the task has ended, in whatever way.
 struct Done {
     returns: Arc<Returns>,
     number: u64,
@@ -147,7 +150,7 @@ impl Drop for Done {
     }
 }
 
-/// The task that looks. It may end with its runtime, and another one begins then.
+/// The task that looks. It may end with its runtime; the next return then starts another.
 struct Watch(Arc<Returns>);
 
 impl Watch {

@@ -1,7 +1,8 @@
-//! [`PoolSet`]: the pools of one sort of session.
+//! [`PoolSet`]: the pools of one sort of session, the sessions that write or those that only read.
 //!
-//! Where the driver does not say which connection a call holds, what runs on it can only be stopped
-//! if its pool has no other. There each connection is a pool of its own, and calls take turns.
+//! A driver may not say which connection a call holds. A statement that runs can then only be
+//! stopped if its pool has no other connection. For such a driver each connection gets a sub-pool
+//! of its own, and calls take turns at the sub-pools.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::rt::Timer;
 
+/// The pools of one sort of session.
 #[derive(Debug)]
 pub(crate) struct PoolSet<DB: Backend> {
     each: Vec<Arc<SubPool<DB>>>,
@@ -40,7 +42,7 @@ impl<DB: Backend> PoolSet<DB> {
         }
     }
 
-    /// A connection for `op` by `until` at the latest, if it is `now`.
+    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         &self,
         op: &'static Op,
@@ -56,12 +58,12 @@ impl<DB: Backend> PoolSet<DB> {
                 (&each[permit.sub_pool], Some(permit))
             }
         };
-        // One await for both, since each would have room for the whole of it.
+        // Both cases share one await, because each await reserves space for the whole future.
         let lease = sub_pool.acquire(op, now, until, timer).await?;
         Ok(lease.with_permit(permit))
     }
 
-    /// All sub_pools were in use for as long as a call could wait.
+    /// Makes the error for a call that could not wait until a sub-pool was free.
     fn exhausted(&self) -> Error {
         let holders = Holders::default();
         for sub_pool in &self.each {
@@ -70,17 +72,18 @@ impl<DB: Backend> PoolSet<DB> {
         exhausted(self.size(), false, Some(&holders))
     }
 
-    /// The connections that the pools may have together.
+    /// The number of connections that the pools may have together.
     pub(crate) fn size(&self) -> u32 {
         self.each.iter().map(|sub_pool| sub_pool.size()).sum()
     }
 
-    /// Any of the pools.
+    /// Returns one of the pools.
     pub(crate) fn pool(&self) -> &Pool<DB> {
         &self.each[0].pool
     }
 
-    /// All of them refuse from now on, before any of them is waited for.
+    /// Closes all the pools right away, so that all of them refuse calls, and returns a future that
+    /// waits until their connections are gone.
     pub(crate) fn close(&self) -> impl Future<Output = ()> {
         let closing: Vec<_> = self
             .each

@@ -1,4 +1,4 @@
-//! Taking connections from a pool, and saying why there is none.
+//! [`SubPool`]: how a connection is taken from one pool, and the reason when there is none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,16 +22,19 @@ use crate::error::{Class, Error, Result};
 use crate::op::Op;
 use crate::rt::{Timer, within};
 
-/// How long a connection may take over what it is asked for its own sake, where nothing is set.
+/// The default of [`PoolSettings::validation_timeout`], which also holds for the application's own
+/// pools.
 pub(super) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What can be set about the pools of a database.
+/// The settings of the pools of a database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSettings {
     pub(crate) size: u32,
     pub(crate) max_overflow: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) max_lifetime: Duration,
+    /// How long the server may take over each thing that dbop asks of a connection on its own
+    /// account, such as a ping or a clean-up.
     pub(crate) validation_timeout: Duration,
 }
 
@@ -48,35 +51,38 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
-    /// The connections that a pool may hold at once.
+    /// The number of connections that a pool may have at once.
     pub(crate) fn connections(&self) -> u32 {
         self.size.saturating_add(self.max_overflow)
     }
 }
 
-/// After this long without a connection a call asks the server why.
+/// How long a call waits for a connection before it asks the server for the reason.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// One pool of a [`Db`](crate::Db).
 #[derive(Debug)]
 pub(crate) struct SubPool<DB: Backend> {
     pub(crate) pool: Pool<DB>,
-    /// Who has connections, or had those that are being cleaned. The pool's own count includes
-    /// connections that are still being opened.
+    /// The operations that hold connections of the pool; a connection that is being cleaned still
+    /// counts. The pool's own count includes connections that are still being opened.
     pub(crate) holders: Arc<Holders>,
+    /// When the server last refused a connection, and with what error. `None` if it last accepted
+    /// one, gave no answer, or has not been asked.
     refusal: Mutex<Option<(Instant, Class, String)>>,
-    /// `None`: its connections are never tried.
+    /// `None` if connections of the pool are never tried before they are used.
     recency: Option<Arc<Recency>>,
-    /// Of the pool's connection, where it has only one.
+    /// The signals of the pool's only connection. `None` if the pool may have several, or if the
+    /// database has no signals.
     pub(crate) signals: Option<Arc<Signals>>,
-    /// How long whatever a connection is asked for its own sake may take; `None`: as long as it
-    /// takes.
+    /// The time limit for each thing that dbop asks of a connection on its own account. `None` if
+    /// there is no limit.
     pub(crate) patience: Option<Duration>,
-    /// Connections on their way back, where that has a limit.
+    /// The connections on their way back to the pool. `None` if their return has no time limit.
     pub(crate) returns: Option<Arc<Returns>>,
-    /// Its sessions were opened read-only.
+    /// Whether the sessions were opened read-only.
     pub(crate) read_only: bool,
-    /// Its one connection holds the database.
+    /// Whether the pool's one connection holds the database, and must therefore never be closed.
     pub(crate) keep_forever: bool,
     file: DatabaseFile,
 }
@@ -106,7 +112,7 @@ impl<DB: Backend> SubPool<DB> {
             .max_connections(size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false);
-        // A connection that holds the database is not tried either: a caller that goes away meanwhile
+        // A connection that holds the database is never tried: a caller that goes away meanwhile
         // would take the connection along.
         let recency = (!plan.keep_forever).then(|| Arc::new(Recency::new(size)));
         let options = match plan.keep_forever {
@@ -129,7 +135,7 @@ impl<DB: Backend> SubPool<DB> {
         })
     }
 
-    /// A connection for `op` by `until` at the latest, if it is `now`.
+    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         op: &'static Op,
@@ -139,7 +145,7 @@ impl<DB: Backend> SubPool<DB> {
     ) -> Result<Lease<DB>> {
         let (conn, origin) = match self.take_idle(now) {
             Some(conn) => (conn, Origin::Idle),
-            // In a box: each call would have room for it.
+            // Boxed, because otherwise the future of every call would reserve space for this one.
             None => Box::pin(self.wait_for_one(now, until, timer)).await?,
         };
         if let Some(recency) = &self.recency {
@@ -148,15 +154,19 @@ impl<DB: Backend> SubPool<DB> {
         Ok(Lease::of_sub_pool(conn, self, origin, op))
     }
 
-    /// A connection was found dead, so those that are idle now are tried before they are used.
+    /// Notes that a connection was found dead, so that those that are idle now are tried before
+    /// they are used.
     pub(crate) fn doubt_idle(&self) {
         if let Some(recency) = &self.recency {
             recency.doubt(Instant::now());
         }
     }
 
-    /// A connection that is there and need not be tried; the pool would set a timer first, and listen
-    /// for being closed. It looks at a connection's age when it is given back, too.
+    /// Takes an idle connection that need not be tried, if there is one.
+    ///
+    /// This is cheaper than the pool's `acquire`, which sets a timer and watches for the pool being
+    /// closed. `acquire` also looks at the connection's age, but so does the pool when a connection
+    /// is given back.
     fn take_idle(&self, now: Instant) -> Option<PoolConnection<DB>> {
         match &self.recency {
             Some(recency) if !recency.trusts_idle(now, self.pool.size()) => None,
@@ -164,9 +174,12 @@ impl<DB: Backend> SubPool<DB> {
         }
     }
 
+    /// Waits for a connection of the pool before `until`.
+    ///
     /// sqlx's pool waits out its timeout while a server refuses connections, and then reports that
-    /// the pool timed out. So whoever waits for longer than a moment, while calls hold less than
-    /// the pool may, asks the server directly, one at a time, and reports what it says.
+    /// the pool timed out. Therefore a call that has waited for [`PATIENCE`], while calls hold
+    /// fewer connections than the pool may have, asks the server directly and reports the server's
+    /// answer. Waiting calls ask one at a time.
     async fn wait_for_one(
         self: &Arc<Self>,
         now: Instant,
@@ -196,6 +209,7 @@ impl<DB: Backend> SubPool<DB> {
         }
     }
 
+    /// Makes `error` say why there was no connection between `asked` and now.
     fn why_none(&self, error: sqlx::Error, answered: &AtomicBool, asked: Instant) -> Error {
         match (self.file.check(), error) {
             (Err(moved), _) => moved,
@@ -204,7 +218,8 @@ impl<DB: Backend> SubPool<DB> {
         }
     }
 
-    /// Resolves when the server refuses a connection for which the pool has room.
+    /// Waits until the server refuses a connection for which the pool has room, and returns the
+    /// refusal. `answered` tells whether the server accepted the connection when last asked.
     async fn refused(&self, answered: &AtomicBool) -> Error {
         loop {
             let has_room = self.holders.count() < self.size();
@@ -215,8 +230,10 @@ impl<DB: Backend> SubPool<DB> {
         }
     }
 
+    /// Asks the server for one connection outside the pool, unless its last refusal is still fresh.
+    /// Returns the refusal, or `None` if the server accepted or gave no answer.
     async fn ask(&self, answered: &AtomicBool) -> Option<Error> {
-        // The pool goes on trying to open a connection that it was told is not the right one.
+        // A replaced file is reported at once, because the pool itself would go on trying.
         if let Err(moved) = self.file.check() {
             return Some(moved);
         }
@@ -236,27 +253,28 @@ impl<DB: Backend> SubPool<DB> {
         Some(explain::<DB>(&self.pool, error))
     }
 
-    /// Why nobody had a connection to give since `asked`.
+    /// Returns the reason why there was no connection between `asked` and now.
     fn timed_out(&self, answered: &AtomicBool, asked: Instant) -> Error {
         let size = self.size();
         if self.holders.count() >= size {
             return exhausted(size, DB::ONE_WRITER, Some(&self.holders));
         }
-        // The application takes connections from the pool past us, too, and some may be on their way
-        // back.
+        // The application may have taken connections from the pool itself, and others may be on
+        // their way back.
         if answered.load(Ordering::Relaxed) && self.pool.size() >= size {
             return taken(size);
         }
         unopened(&DB::place(&self.pool.connect_options()), asked.elapsed())
     }
 
-    /// The connections that the pool may have.
+    /// The number of connections that the pool may have.
     pub(crate) fn size(&self) -> u32 {
         self.pool.options().get_max_connections()
     }
 }
 
-/// Lets a pool try a connection that was idle for long, or since before another was found dead.
+/// Makes a pool try a connection before use if it was idle for long, or has been idle since before
+/// another connection was found dead.
 fn try_idle<DB: Backend>(
     options: PoolOptions<DB>,
     recency: Option<Arc<Recency>>,

@@ -1,10 +1,11 @@
-//! The runtime of code that has none.
+//! A runtime for code that is not called from one.
 
 use std::sync::LazyLock;
 
 use tokio::runtime::{self, Handle};
 
-/// A thread of its own drives it. It is never dropped: connections outlive a call.
+/// Returns a handle to the background runtime, which a thread of its own drives. The runtime is
+/// never dropped, because connections outlive the calls that open them.
 pub(crate) fn background() -> &'static Handle {
     static BACKGROUND: LazyLock<Handle> = LazyLock::new(|| {
         let runtime = runtime::Builder::new_current_thread()
@@ -21,7 +22,7 @@ pub(crate) fn background() -> &'static Handle {
     &BACKGROUND
 }
 
-/// The runtime of this thread, or the [background] where the thread belongs to none.
+/// Returns the runtime of this thread, or the [background] runtime if the thread has none.
 pub(crate) fn here_or_background() -> Handle {
     Handle::try_current().unwrap_or_else(|_| background().clone())
 }

@@ -1,4 +1,4 @@
-//! Time and tasks: what the rest of the crate needs of tokio.
+//! Time and tasks: what the rest of the crate needs from tokio.
 
 mod background;
 mod periodic;

@@ -1,20 +1,20 @@
-//! Durations: the longest one, a small one, and the form in which databases take them.
+//! Durations: the longest one, a compact one, and the form in which databases take them.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// Stands for "no time limit": long enough for that, and short enough that any clock can add it.
+/// Stands for "no time limit". It is short enough to be added to the time of any clock.
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A duration in four bytes, for values that are kept in many places.
+/// A duration in milliseconds, in four bytes, for values that are kept in many places.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Millis(u32);
 
 impl Millis {
     pub(crate) const MAX: Self = Self(u32::MAX);
 
-    /// Rounds up, so that a limit is never tighter than it was set.
+    /// Rounds up, so that a limit is never shorter than it was set.
     pub(crate) fn new(time: Duration) -> Self {
         let millis = time.as_nanos().div_ceil(1_000_000);
         Self(u32::try_from(millis).unwrap_or(u32::MAX))
@@ -25,8 +25,8 @@ impl Millis {
     }
 }
 
-/// Returns whole milliseconds as databases take them, from 1 to 2147483647. Zero would mean that
-/// there is no limit at all, and databases cut a fraction off.
+/// Returns whole milliseconds as databases take them, from 1 to 2147483647, rounded up. A 0 would
+/// mean to a database that there is no limit, and databases cut off fractions.
 #[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     let ms = duration.as_nanos().div_ceil(1_000_000);
@@ -35,8 +35,8 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
         .clamp(1, 2_147_483_647)
 }
 
-/// Returns the work's output, or `None` if the work takes longer than `limit`. Without a limit the
-/// work takes as long as it takes.
+/// Returns the output of `work`, or `None` if the work takes longer than `limit`. A `limit` of
+/// `None` means that the work may take any time.
 pub(crate) async fn within<F: Future>(limit: Option<Duration>, work: F) -> Option<F::Output> {
     match limit {
         Some(limit) => timeout(limit, work).await.ok(),

@@ -1,4 +1,4 @@
-//! [`Timer`]: one timer for all that a call waits for, one thing after the other.
+//! [`Timer`]: one timer for everything that a call waits for, one thing after the other.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,18 +8,20 @@ use pin_project_lite::pin_project;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Made when something is first waited for, because what is ready at once needs none; and moved on
-/// from one deadline to the next, which costs next to nothing as long as each is later than the one
-/// before.
+/// A timer that is moved from one deadline to the next, which costs next to nothing as long as each
+/// deadline is later than the one before.
+///
+/// It is `None` until something is first waited for, because work that is ready at once needs no
+/// timer.
 #[derive(Debug, Default)]
 pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
 
-/// The deadline passed before the work was done.
+/// The error of work that was not done before its deadline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Late;
 
 impl Timer {
-    /// The work's output, if it is done by then.
+    /// Waits for the output of `work`, or until `deadline`.
     pub(crate) fn until<F: Future>(&mut self, deadline: Instant, work: F) -> Until<'_, F> {
         Until {
             work,
@@ -28,7 +30,7 @@ impl Timer {
         }
     }
 
-    /// Whether the deadline has passed. The task is woken when it does.
+    /// Whether the deadline has passed. If not, the task will be woken when it passes.
     pub(crate) fn poll_late(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
         let sleep = match &mut self.0 {
             Some(sleep) => {
@@ -39,14 +41,15 @@ impl Timer {
             }
             none => none.insert(Box::pin(sleep_until(deadline))),
         };
-        // Work that has used up the task's budget must not keep its timer from being looked at.
+        // Unconstrained, because otherwise work that has used up the task's budget could keep the
+        // timer from being polled.
         let looked = unconstrained(sleep);
         std::pin::pin!(looked).poll(cx).is_ready()
     }
 }
 
 pin_project! {
-    /// See [`Timer::until`].
+    /// The future of [`Timer::until`].
     pub(crate) struct Until<'t, F> {
         #[pin]
         work: F,

@@ -1,4 +1,4 @@
-//! [`Uninterrupted`]: work that whoever awaits it cannot stop by going away.
+//! [`Uninterrupted`]: work that goes on even if the caller that awaits it goes away.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use futures_core::future::BoxFuture;
 
 use super::background::here_or_background;
 
-/// Runs in place while it is awaited, and is handed to a task when it is dropped before its end:
-/// the usual case pays no spawn. Its output is dropped there.
+/// Work that runs in place while it is awaited, and is moved to a task if it is dropped before its
+/// end. The task drops the output. In this way the usual case needs no task.
 pub(crate) struct Uninterrupted<T: Send + 'static> {
     running: Option<BoxFuture<'static, T>>,
 }
@@ -26,7 +26,7 @@ impl<T: Send + 'static> Future for Uninterrupted<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        // Outside while it is polled: work that panics has nothing left to go on with.
+        // Taken out while it is polled, so that work that panics is not moved to a task.
         let mut running = self.running.take().expect("not polled after its end");
         let done = running.as_mut().poll(cx);
         if done.is_pending() {

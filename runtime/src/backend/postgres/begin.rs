@@ -1,4 +1,4 @@
-//! `BEGIN` of Postgres, for both drivers.
+//! The `BEGIN` of Postgres, for both drivers.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::isolation::Isolation;
 use crate::rt::milliseconds;
 
-/// `BEGIN` of Postgres, and the settings that travel with it.
+/// Returns the `BEGIN` of Postgres, followed by the settings that are sent in the same message.
 pub(crate) fn begin_sql(
     isolation: Option<Isolation>,
     read_only: bool,
@@ -25,8 +25,8 @@ pub(crate) fn begin_sql(
     }
     if let Some(limit) = statement_timeout {
         let ms = milliseconds(limit);
-        // A lock is given up a little earlier than the statement, so that the error says that it
-        // was a lock.
+        // The lock's limit is a little shorter than the statement's, so that the error says that
+        // the statement was waiting for a lock.
         let lock = (ms * 4 / 5).max(1);
         let _ = write!(
             sql,

@@ -1,4 +1,4 @@
-//! How Postgres reads SQL, and how a statement is sent to it.
+//! How Postgres reads SQL, and how statements are sent to it.
 
 use std::fmt::Write;
 
@@ -14,8 +14,8 @@ use crate::backend::statement::Statement;
 use crate::isolation::Isolation;
 use crate::rt::milliseconds;
 
-/// Set in every transaction that dbop begins, until that transaction ends: so the transaction is known
-/// from another one that a statement of the body has begun.
+/// A setting of every transaction that dbop begins, which lasts until that transaction ends. It
+/// tells the transaction from another one that a statement of the body has begun.
 const MARKER: &str = "SET LOCAL dbop.transaction = 'open'";
 
 impl Dialect for Postgres {
@@ -28,7 +28,7 @@ impl Dialect for Postgres {
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
     const GUARDS_TRANSACTIONS: bool = false;
 
-    /// `BEGIN` and its settings in one message, so that they cost no round trip of their own.
+    /// Puts `BEGIN` and its settings into one message, so that the settings cost no round trip.
     fn begin_sql(conn: &PgConnection, begin: &BeginOptions) -> SqlStr {
         let mut sql = begin_sql(
             begin.isolation,
@@ -40,8 +40,8 @@ impl Dialect for Postgres {
             let ms = milliseconds(limit);
             let version = conn.server_version_num().unwrap_or_default();
             if begin.foreign && version >= 140_000 {
-                // What a session of ours has from the start: a statement whose caller goes away
-                // ends soon, and its locks with it.
+                // A session that dbop opens has this setting from the start. It makes a statement
+                // end soon after its caller has gone away, and its locks with it.
                 let _ = write!(sql, "; SET LOCAL client_connection_check_interval = 100");
             }
             if version >= 170_000 {

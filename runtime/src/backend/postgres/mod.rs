@@ -1,4 +1,4 @@
-//! Postgres: settings that travel with `BEGIN`, and a transaction that any error aborts.
+//! Postgres, where settings can be sent along with `BEGIN`, and any error aborts a transaction.
 
 mod begin;
 #[cfg(feature = "postgres")]

@@ -1,4 +1,4 @@
-//! The pools of a database of Postgres: sessions that write, and sessions opened read-only.
+//! The pools of a Postgres database: one of sessions that write, and one of read-only sessions.
 
 use std::str::FromStr;
 

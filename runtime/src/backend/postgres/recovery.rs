@@ -1,4 +1,4 @@
-//! What an error leaves of a session of Postgres, and how a session is made fit for the next call.
+//! What an error does to a session of Postgres, and how a session is made fit for the next call.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::error::{Category, Class, Kind, Outcome, Retry};
 type Manager = <Postgres as sqlx::Database>::TransactionManager;
 
 impl Recovery for Postgres {
-    // Twice and a half `client_connection_check_interval`.
+    // Two and a half times `client_connection_check_interval`.
     const UNTIL_ENDED: Duration = Duration::from_millis(250);
 
-    /// A call that may write and is told that it may not (25006) has reached a server that was
-    /// demoted to a standby; its next connection finds the new primary.
+    /// A call that may write, and is told that the transaction is read-only (25006), has reached a
+    /// server that was demoted to a standby. Its next connection finds the new primary.
     fn refine(class: Class, writes: bool) -> Class {
         if writes && class.kind == Kind::ReadOnly {
             Class {
@@ -30,9 +30,9 @@ impl Recovery for Postgres {
         }
     }
 
-    /// An ERROR in answer to `COMMIT` means that it was rolled back. Where the session ended
-    /// instead (class 08, 57P0x, a lost connection), or the server itself says that it does not
-    /// know (40003), nothing is certain, unless the session had ended before the `COMMIT` was read.
+    /// An ERROR in answer to `COMMIT` means that the transaction was rolled back. If the session
+    /// ended instead (class 08, 57P0x, a lost connection), or if the server itself does not know
+    /// (40003), the outcome is unknown, unless the session had ended before the `COMMIT` was read.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
         let class = classify::sqlx(error);
         let answered = class.category != Category::Ambiguous && Self::has_answered(error);
@@ -43,7 +43,7 @@ impl Recovery for Postgres {
         }
     }
 
-    /// FATAL and PANIC end the session whatever their code is
+    /// FATAL and PANIC end the session whatever their code
     /// (<https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS>).
     fn ends_session(error: &sqlx::Error) -> bool {
         let severity = error
@@ -58,20 +58,21 @@ impl Recovery for Postgres {
         conn.clear_cached_statements().await
     }
 
-    /// Never: a statement still running on it may otherwise land after the next attempt. The
-    /// server notices that it was closed within `client_connection_check_interval`.
+    /// Always has the connection closed: a statement that still runs on it might otherwise take
+    /// effect after the next attempt. The server notices within `client_connection_check_interval`
+    /// that the connection was closed.
     async fn recover(_: &mut PgConnection) -> bool {
         false
     }
 
-    /// One message that is silent where no transaction is open, and closes one that is. In an
-    /// aborted one it fails.
+    /// Sends one message that ends an open transaction, and causes no warning if none is open. In
+    /// an aborted transaction the message fails.
     async fn leave_transaction(conn: &mut PgConnection) -> bool {
         Manager::get_transaction_depth(conn) == 0 && conn.execute("BEGIN; ROLLBACK").await.is_ok()
     }
 
-    /// One message. A session's own settings are those that it was opened with, so `RESET` finds
-    /// them again; roles are not among the settings that `RESET ALL` knows
+    /// Sends one message. `RESET ALL` restores the settings with which the session was opened.
+    /// Roles are not among them, so they are reset separately
     /// (<https://www.postgresql.org/docs/current/sql-reset.html>).
     async fn reset_session(conn: &mut PgConnection, _: bool) -> bool {
         const RESET: &str = "BEGIN; ROLLBACK; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;

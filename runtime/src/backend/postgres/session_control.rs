@@ -1,4 +1,4 @@
-//! What an open session of Postgres is asked and told.
+//! What dbop asks of an open session of Postgres, and what it tells that session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::rt::milliseconds;
 
 impl SessionControl for Postgres {
     const FINISHES_UNREAD: bool = true;
-    // Closing the connection stops what runs on it.
+    // Closing the connection stops the statement that runs on it.
     const HAS_SIGNALS: bool = false;
 
     async fn liveness(conn: &mut PgConnection) -> Liveness {
@@ -28,7 +28,8 @@ impl SessionControl for Postgres {
         }
     }
 
-    /// Whatever is sent next, the driver first reads what is left of the answer before.
+    /// Sends a ping, because the driver reads the rest of an earlier answer before it sends
+    /// anything.
     async fn drain(conn: &mut PgConnection) -> sqlx::Result<()> {
         conn.ping().await
     }
@@ -45,10 +46,11 @@ impl SessionControl for Postgres {
         conn.execute(AssertSqlSafe(sql)).await.map(drop)
     }
 
-    /// The `statement_timeout` before: a number with its unit, or 0.
+    /// The previous `statement_timeout`: a number with its unit, or 0.
     type RawLimit = String;
 
-    /// By `SHOW`, which is no query: a transaction of the caller's may yet have to choose its isolation.
+    /// Uses `SHOW` because it does not count as a query: a transaction of the caller's may still
+    /// have to choose its isolation, which is only possible before the first query.
     async fn limit_raw(conn: &mut PgConnection, limit: Duration) -> sqlx::Result<String> {
         let sql = format!(
             "SHOW statement_timeout; SET statement_timeout = {}",
@@ -58,11 +60,11 @@ impl SessionControl for Postgres {
         before.try_get(0)
     }
 
-    /// The server does that.
+    /// Does nothing, because the server ends the statement at its `statement_timeout`.
     fn stop_at_limit(_: &String) {}
 
     async fn lift_limit(conn: &mut PgConnection, before: String) -> sqlx::Result<()> {
-        // Reads what is left of the answer to a statement that was cut off, whose error is not news.
+        // This reads the rest of the answer to a statement that was cut off. Its error is expected.
         let _ = conn.ping().await;
         let sql = format!("SET statement_timeout = '{before}'");
         conn.execute(AssertSqlSafe(sql)).await.map(drop)

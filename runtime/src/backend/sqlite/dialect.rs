@@ -1,4 +1,4 @@
-//! How SQLite reads SQL, and how a statement is sent to it.
+//! How SQLite reads SQL, and how statements are sent to it.
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -22,8 +22,8 @@ impl Dialect for Sqlite {
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
     const GUARDS_TRANSACTIONS: bool = true;
 
-    /// A writer takes the lock at once: a transaction that reads first and writes later fails with
-    /// BUSY_SNAPSHOT when another wrote in between
+    /// Takes the write lock right away if the transaction may write. A transaction that reads first
+    /// and writes later fails with BUSY_SNAPSHOT if another has written in between
     /// (<https://www.sqlite.org/lang_transaction.html>).
     fn begin_sql(_: &SqliteConnection, begin: &BeginOptions) -> SqlStr {
         if begin.read_only {
@@ -69,8 +69,8 @@ impl Driver for Sqlite {
     }
 
     async fn run_again(conn: &mut SqliteConnection, sql: SqlStr) -> sqlx::Result<u64> {
-        // Kept prepared, unlike a bare text. Never a PRAGMA: some take effect when they are prepared,
-        // and only then (<https://www.sqlite.org/pragma.html>).
+        // A query is kept prepared, unlike a plain text. It must not be a PRAGMA: some of those
+        // take effect only when they are prepared (<https://www.sqlite.org/pragma.html>).
         let done = sqlx::query(sql).execute(conn).await?;
         Ok(done.rows_affected())
     }

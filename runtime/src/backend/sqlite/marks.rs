@@ -1,4 +1,4 @@
-//! Which of SQLite's connections are those of our pools.
+//! Marks, by which dbop recognizes the connections of SQLite that are from its own pools.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,13 +7,15 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::backend::signals::Signals;
 
-/// The signals of the connections of our pools. A connection is known again by the name of a collation
-/// that it has: nothing else of a connection can be set and read and means nothing to its user.
+/// The signals of the connections of dbop's pools, by the numbers of their marks.
+///
+/// A mark is a collation with a special name, which dbop adds to the connection. Nothing else about
+/// a connection can be set and read without affecting its user.
 static MARKED: Mutex<Vec<(u64, Weak<Signals>)>> = Mutex::new(Vec::new());
 
 const MARK: &str = "dbop_connection_";
 
-/// The name of a collation for a connection with these signals.
+/// Returns the name of the collation that marks a connection with these signals.
 pub(super) fn mark(signals: &Arc<Signals>) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -25,7 +27,7 @@ pub(super) fn mark(signals: &Arc<Signals>) -> String {
     format!("{MARK}{number}")
 }
 
-/// The signals that a connection has, if it is one of our pools'.
+/// Returns the signals of a connection. `None` if the connection is not from one of dbop's pools.
 pub(super) async fn marked(conn: &mut SqliteConnection) -> sqlx::Result<Option<Arc<Signals>>> {
     let sql = "SELECT name FROM pragma_collation_list WHERE name LIKE 'dbop_connection_%'";
     let name = sqlx::query_scalar::<_, String>(sql)

@@ -1,4 +1,4 @@
-//! SQLite: one writer, many readers, and a transaction that an error may or may not have ended.
+//! SQLite, with one writer, many readers, and transactions that an error may or may not end.
 
 mod dialect;
 mod marks;

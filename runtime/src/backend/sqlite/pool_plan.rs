@@ -1,4 +1,4 @@
-//! The pools of a database of SQLite: one connection that writes, and the readers of a file.
+//! The pools of a SQLite database: one connection that writes and, for a file, those that read.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
 use crate::error::{Kind, Result};
 
-/// How long SQLite itself waits for another process's lock. Short, because its wait blocks the
-/// connection's thread, is not fair and cannot be cancelled; beyond it our own loop waits.
+/// How long SQLite itself waits for another process's lock. The time is short, because this wait
+/// blocks the connection's thread, is not fair, and cannot be cancelled. After that, dbop's own
+/// loop waits.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Each reader is a thread; more of them than this read no faster.
+/// The most connections that read. Each has a thread, and more of them would not read any faster.
 const MOST_READERS: u32 = 256;
 
 impl PoolPlan for Sqlite {
@@ -85,7 +86,7 @@ impl PoolPlan for Sqlite {
         } else if let Some(folder) = missing {
             let folder = folder.display();
             format!(
-                "`{file}` cannot be there, as its folder `{folder}` does not exist; make that first"
+                "`{file}` cannot exist, as its folder `{folder}` does not exist; create the folder first"
             )
         } else {
             format!("`{file}` does not exist; add `?mode=rwc` to the URL to create it")

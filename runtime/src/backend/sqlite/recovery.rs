@@ -1,4 +1,4 @@
-//! What an error leaves of a session of SQLite, and how a session is made fit for the next call.
+//! What an error does to a session of SQLite, and how a session is made fit for the next call.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ type Manager = <Sqlite as sqlx::Database>::TransactionManager;
 impl Recovery for Sqlite {
     const UNTIL_ENDED: Duration = Duration::ZERO;
 
-    /// A `COMMIT` that SQLite refuses leaves the transaction open or rolls it back, except that
-    /// after an I/O error the journal may or may not have reached the disk.
+    /// A `COMMIT` that SQLite refuses leaves the transaction open or rolls it back. After an I/O
+    /// error, however, the journal may or may not have reached the disk.
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
         match error {
             sqlx::Error::Database(_)
@@ -33,11 +33,13 @@ impl Recovery for Sqlite {
         matches!(error, sqlx::Error::WorkerCrashed)
     }
 
-    /// A constraint `ON CONFLICT FAIL` and a trigger's `RAISE(FAIL)` keep what was changed before
-    /// them, and the statement's text does not show it
-    /// (<https://www.sqlite.org/lang_conflict.html>). `changes()` does.
+    /// A constraint with `ON CONFLICT FAIL` and a trigger's `RAISE(FAIL)` keep the changes made
+    /// before them (<https://www.sqlite.org/lang_conflict.html>). The statement's text does not
+    /// show this, but `changes()` does.
     async fn has_kept_rows(conn: &mut SqliteConnection) -> bool {
-        // Those of a trigger are not among them; only a schema that says FAIL somewhere keeps any.
+        // `changes()` does not count changes made by triggers. They can only be kept if there is a
+        // trigger, and FAIL stands somewhere in the schema. The schemas of attached databases are
+        // not read: one that is attached counts as if it kept changes.
         let kept = sqlx::query_scalar::<_, bool>(
             "SELECT changes() > 0
                 OR EXISTS (SELECT 1 FROM pragma_database_list WHERE name NOT IN ('main', 'temp'))
@@ -49,19 +51,20 @@ impl Recovery for Sqlite {
         !matches!(kept.fetch_one(conn).await, Ok(false))
     }
 
-    /// SQLite prepares again by itself.
+    /// Does nothing, because SQLite prepares statements again by itself.
     async fn forget_plans(_: &mut SqliteConnection) -> sqlx::Result<()> {
         Ok(())
     }
 
-    /// Rolls back rather than close, which would destroy the database of `:memory:`. The driver's
-    /// thread takes commands in order, so this waits for a statement that is still running.
+    /// Rolls back instead of having the connection closed, which would destroy a database in
+    /// memory. The driver's thread takes commands in order, so this waits for a statement that
+    /// still runs.
     async fn recover(conn: &mut SqliteConnection) -> bool {
         Self::leave_transaction(conn).await
     }
 
     async fn leave_transaction(conn: &mut SqliteConnection) -> bool {
-        // More than one level is open where a body used the raw connection's own `begin`.
+        // More than one level is open if a body used the raw connection's own `begin`.
         while Manager::get_transaction_depth(conn) > 0 {
             if Manager::rollback(conn).await.is_err()
                 && !matches!(Self::liveness(conn).await, Liveness::Ended)
@@ -70,9 +73,10 @@ impl Recovery for Sqlite {
             }
         }
         // The driver remembers a COMMIT or ROLLBACK whose answer nobody waited for, and skips the
-        // next rollback of a dropped transaction in its place. This one is there to be skipped.
+        // next rollback of a dropped transaction because of it. This rollback is there to be
+        // skipped.
         Manager::start_rollback(conn);
-        // A transaction begun by its text is not among those the driver counts.
+        // The driver does not count a transaction that was begun by a statement's text.
         match Self::liveness(conn).await {
             Liveness::Ended => true,
             Liveness::Open => conn.execute("ROLLBACK").await.is_ok(),
@@ -80,10 +84,11 @@ impl Recovery for Sqlite {
         }
     }
 
-    /// Puts back the settings that decide what a statement means, takes other files off, and drops
-    /// temporary tables. What only decides how fast a statement is stays.
+    /// Restores the settings that decide what a statement means, detaches other files, and drops
+    /// temporary tables. Settings that only decide how fast a statement is stay as they are.
     async fn reset_session(conn: &mut SqliteConnection, read_only: bool) -> bool {
-        // Without foreign keys, which a table that is dropped may break, until all are gone.
+        // Foreign keys stay off until all temporary tables are gone, because dropping a table may
+        // violate them.
         const RESET: &str = "PRAGMA query_only = OFF; PRAGMA foreign_keys = OFF;
             PRAGMA defer_foreign_keys = OFF; PRAGMA ignore_check_constraints = OFF;
             PRAGMA recursive_triggers = OFF; PRAGMA case_sensitive_like = OFF;
@@ -92,8 +97,9 @@ impl Recovery for Sqlite {
             PRAGMA full_column_names = OFF; PRAGMA short_column_names = ON;
             PRAGMA count_changes = OFF; PRAGMA busy_timeout = 250;
             PRAGMA locking_mode = NORMAL; PRAGMA max_page_count = 4294967294";
-        // Names quoted by SQLite itself. What goes with another object need not be there any more. Only
-        // a database in memory has no journal mode of its file.
+        // SQLite itself quotes the names. `IF EXISTS`, because an object may have gone with one
+        // that was dropped before. The journal mode of a database in memory is reset here; a
+        // database in a file has the journal mode of its file.
         const LEFT: &str = "SELECT 'DETACH ' || format('\"%w\"', name)
                 FROM pragma_database_list WHERE name NOT IN ('main', 'temp')
             UNION ALL SELECT 'DROP ' || type || ' IF EXISTS temp.' || format('\"%w\"', name)

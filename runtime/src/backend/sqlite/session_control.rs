@@ -1,4 +1,4 @@
-//! What an open session of SQLite is asked and told.
+//! What dbop asks of an open session of SQLite, and what it tells that session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +14,29 @@ use crate::backend::signals::Signals;
 
 type Manager = <Sqlite as sqlx::Database>::TransactionManager;
 
-/// Steps of SQLite's machine between two looks at whether to stop: some ten microseconds.
+/// The number of steps of SQLite's virtual machine between two checks for the order to stop. They
+/// take some ten microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// What stops the statement on a caller's own connection.
+/// What stops the running statement on a caller's own connection.
 #[derive(Debug)]
 pub struct RawLimit {
     signals: Arc<Signals>,
+    /// Whether the connection is from one of dbop's pools, and keeps its handlers.
     is_ours: bool,
 }
 
 impl SessionControl for Sqlite {
-    // It is reset at the row that was read last, and that commits what it has done so far.
+    // A statement that is let go is reset at the row that was read last, and the reset commits what
+    // the statement has done so far.
     const FINISHES_UNREAD: bool = false;
     const HAS_SIGNALS: bool = true;
 
-    /// Neither the error code nor the message tells whether SQLite rolled the transaction back
+    /// Neither the error code nor the message tells whether SQLite has rolled the transaction back
     /// (13, 1555, 1811 and 9 occur both ways), and sqlx does not expose the autocommit flag. A
-    /// `BEGIN` does tell: it is refused inside a transaction, and where it is accepted there was
-    /// none any more. That one is rolled back again, which leaves connection and driver clean.
+    /// `BEGIN` does tell. SQLite refuses it inside a transaction; if it accepts, there was no
+    /// transaction any more. The new transaction is then rolled back, which leaves connection and
+    /// driver clean.
     async fn liveness(conn: &mut SqliteConnection) -> Liveness {
         match conn.execute("BEGIN").await {
             Err(sqlx::Error::Database(e)) if e.message().contains("within a transaction") => {
@@ -67,7 +71,8 @@ impl SessionControl for Sqlite {
 
     async fn limit_raw(conn: &mut SqliteConnection, _: Duration) -> sqlx::Result<RawLimit> {
         if let Some(signals) = marked(conn).await? {
-            // One of our pools', whose handlers are there, and could not be put back.
+            // The connection is from one of dbop's pools. Its handlers are already set, and could
+            // not be restored if others replaced them.
             return Ok(RawLimit {
                 signals,
                 is_ours: true,
@@ -86,7 +91,7 @@ impl SessionControl for Sqlite {
     }
 
     async fn lift_limit(conn: &mut SqliteConnection, limit: RawLimit) -> sqlx::Result<()> {
-        // Had from the connection, so that nothing runs on it any more.
+        // The connection gives out the handle only when no statement runs on it any more.
         let mut handle = conn.lock_handle().await?;
         limit.signals.clear_stop();
         if !limit.is_ours {
@@ -100,10 +105,10 @@ impl SessionControl for Sqlite {
         signals: Arc<Signals>,
         ours: bool,
     ) -> sqlx::Result<()> {
-        // One lock for all handlers: a second one right after the first may never be had.
+        // All handlers are set under one lock, because a second lock right after the first may
+        // never be granted.
         let mut handle = conn.lock_handle().await?;
-        // An order to stop may have been meant for a connection before this one, of a runtime that
-        // is gone.
+        // An order to stop may have been meant for an earlier connection of a runtime that is gone.
         signals.clear_stop();
         if ours {
             handle.create_collation(&mark(&signals), str::cmp)?;

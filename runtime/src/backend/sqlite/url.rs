@@ -1,5 +1,5 @@
-//! What a `sqlite:` URL names, read as sqlx and SQLite read it (`options/parse.rs` of sqlx-sqlite,
-//! <https://www.sqlite.org/uri.html>).
+//! What a `sqlite:` URL names. The URL is read as sqlx and SQLite read it (`options/parse.rs` of
+//! sqlx-sqlite, <https://www.sqlite.org/uri.html>).
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,19 +12,26 @@ use crate::error::{Error, Kind, Result};
 
 const FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
-/// A database, and how it is to be opened.
+/// The database that a URL names, and how to open it.
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) options: SqliteConnectOptions,
-    /// Where its file is, from the root on; `None`: it is in memory.
+    /// The absolute path of the database's file. `None` for a database in memory.
     pub(super) file: Option<PathBuf>,
-    /// `?mode=rwc`, for a file of the file system.
+    /// Whether the URL says `?mode=rwc`, and the file is one of the file system.
     pub(super) create: bool,
 }
 
 impl Named {
-    /// A relative path is made absolute here: SQLite does that anew for each connection, and a process
-    /// may have gone to another folder by then.
+    /// Reads a URL.
+    ///
+    /// A relative path is made absolute here. SQLite would do that anew for each connection, and
+    /// the process may have changed its folder by then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is of another database, is not valid, or names no file of this machine, and
+    /// if a relative path cannot be made absolute.
     pub(super) fn by(url: &str) -> Result<Self> {
         if !url.starts_with("sqlite:") {
             return Err(wrong_scheme(url, "Sqlite", FORM));
@@ -60,8 +67,8 @@ impl Named {
             Error::programming(
                 Kind::Configuration,
                 format!(
-                    "the folder of this process, in which `{path}` would be, is not known \
-                     ({error}); write the path from the root on"
+                    "the current folder of this process, in which `{path}` would be, is not known \
+                     ({error}); write an absolute path"
                 ),
             )
         })?;
@@ -69,7 +76,7 @@ impl Named {
             true => options.filename(&file),
             false => options.filename(uri(&file.to_string_lossy(), &query)),
         };
-        // What is called a file may be something else where a VFS of the application's own opens it.
+        // If a VFS of the application's own opens the database, it may not be a file at all.
         let own_vfs = form_urlencoded::parse(parameters.as_bytes()).any(|(key, _)| key == "vfs");
         Ok(Self {
             options,
@@ -83,10 +90,10 @@ fn says(parameters: &str, key: &str, value: &str) -> bool {
     form_urlencoded::parse(parameters.as_bytes()).any(|(k, v)| k == key && v == value)
 }
 
-/// A name as SQLite reads it.
+/// The name of a database, as SQLite reads it.
 struct Name {
     path: String,
-    /// The parameters of a `file:` URI, which sqlx hands on where their `?` is written `%3F`.
+    /// The parameters of a `file:` URI. sqlx hands them on if their `?` is written `%3F`.
     query: String,
 }
 
@@ -109,7 +116,7 @@ impl Name {
                         Kind::Configuration,
                         format!(
                             "`{host}` stands where a `file:` URI names a machine, and SQLite opens \
-                             files of this one only; write `file:` and the path, or {FORM}"
+                             only files of this machine; write `file:` and the path, or {FORM}"
                         ),
                     ));
                 }
@@ -117,7 +124,7 @@ impl Name {
             }
         };
         let path = decode(path);
-        // `file:///C:/folder` has a slash too many for a path.
+        // The path of `file:///C:/folder` begins with a slash too many.
         let drive = cfg!(windows) && path.get(2..3) == Some(":");
         Ok(Self {
             path: path
@@ -138,7 +145,7 @@ fn uri(path: &str, query: &str) -> String {
     format!("file:{path}?{query}")
 }
 
-/// SQLite lets a `%` stand that no two hexadecimal digits follow.
+/// Decodes a text as SQLite does, which keeps a `%` that is not followed by two hexadecimal digits.
 fn decode(text: &str) -> String {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -158,7 +165,7 @@ fn decode(text: &str) -> String {
             }
         }
     }
-    // The driver takes no name that is not UTF-8.
+    // The driver accepts only names in UTF-8.
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

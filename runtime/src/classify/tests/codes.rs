@@ -1,6 +1,6 @@
-//! The codes as the databases list them, without an opinion on any.
+//! The codes as the databases list them, without their classes.
 
-/// `src/backend/utils/errcodes.txt` of PostgreSQL 15 to 18, all versions together.
+/// The codes in `src/backend/utils/errcodes.txt` of PostgreSQL 15 to 18, of all versions together.
 pub(super) const POSTGRES: &[(&str, &str)] = &[
     ("00000", "successful_completion"),
     ("01000", "warning"),
@@ -273,7 +273,7 @@ pub(super) const POSTGRES: &[(&str, &str)] = &[
     ("XX002", "index_corrupted"),
 ];
 
-/// The result codes of `sqlite3.h` 3.51, the extended ones computed.
+/// The result codes in `sqlite3.h` 3.51. The extended codes are computed.
 pub(super) const SQLITE: &[(i32, &str)] = &[
     (0, "SQLITE_OK"),
     (256, "SQLITE_OK_LOAD_PERMANENTLY"),

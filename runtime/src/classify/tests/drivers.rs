@@ -1,5 +1,5 @@
-//! The synchronous drivers: what each of their errors means. Variants that only they can make are
-//! covered by the suites.
+//! Tests of what each error of the synchronous drivers means. Errors that only the drivers
+//! themselves can make are covered by the test suites.
 
 use super::{Category, Kind, Retry, assert_sound, never, transient};
 use crate::error::Class;
@@ -213,7 +213,7 @@ mod diesel {
         assert_eq!(diesel(&failed), sqlite(5, ""));
     }
 
-    /// diesel keeps no code of these.
+    /// These are errors whose codes diesel does not keep.
     #[test]
     fn the_words_of_sqlite_have_the_class_of_their_code() {
         for (words, code) in [
@@ -272,7 +272,8 @@ mod tokio_postgres {
     use super::*;
     use crate::classify::tokio_postgres::{WORDS, of_words};
 
-    /// `Display` of each of the driver's sorts, as in `tokio_postgres::error::Error`.
+    /// These are the messages of the driver's kinds of errors, as in
+    /// `tokio_postgres::error::Error`.
     #[test]
     fn every_sort_has_a_deliberate_answer() {
         use Category::*;

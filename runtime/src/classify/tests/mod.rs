@@ -1,4 +1,4 @@
-//! The promises of the tables, code by code.
+//! Tests of the answers in the tables, code by code.
 
 mod codes;
 #[cfg(feature = "blocking")]
@@ -10,7 +10,8 @@ mod sqlx;
 
 use super::{Category, Class, Kind, Retry};
 
-/// `Always` and `IfIdempotent` stand out against everything else, which is never retried.
+/// Returns the codes with this answer, `Always` or `IfIdempotent`, sorted. All others are never
+/// retried.
 fn retried(all: impl Iterator<Item = (String, Class)>, retry: Retry) -> Vec<String> {
     let mut codes: Vec<_> = all
         .filter(|(_, class)| class.retry == retry)
@@ -20,7 +21,8 @@ fn retried(all: impl Iterator<Item = (String, Class)>, retry: Retry) -> Vec<Stri
     codes
 }
 
-/// What the runtime may rely on for any answer: only what can be retried is called transient.
+/// Checks what the runtime relies on for every answer: only a failure that can be retried is
+/// transient.
 fn assert_sound(code: &str, class: Class) {
     let expected = match class.category {
         Category::Transient => class.retry != Retry::Never,

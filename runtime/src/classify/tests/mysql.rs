@@ -2,7 +2,7 @@ use super::{assert_sound, never, retried, transient};
 use crate::classify::mysql::{lookup, mysql};
 use crate::error::{Category, Class, Kind, Retry};
 
-/// Every number there is an answer for.
+/// Every number for which there is an answer.
 fn all() -> impl Iterator<Item = (String, Class)> {
     (0..=u16::MAX).filter_map(|errno| Some((errno.to_string(), lookup(errno, "")?)))
 }

@@ -214,7 +214,7 @@ fn a_protocol_violation_is_never_retried_unless_pgbouncer_says_what_it_means() {
             "query_timeout",
             transient(Kind::Timeout, Retry::IfIdempotent),
         ),
-        // As 57P05, 25P03 and 25P04 of the server.
+        // These are like 57P05, 25P03 and 25P04 of the server.
         (
             "client_idle_timeout",
             transient(Kind::SessionTimeout, Retry::Always),

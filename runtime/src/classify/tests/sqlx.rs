@@ -138,7 +138,7 @@ fn a_name_server_that_is_away_passes_and_an_unknown_host_does_not() {
     );
 }
 
-/// An error of a database this crate has no table for.
+/// An error of a database for which this crate has no table.
 #[derive(Debug)]
 struct Foreign(&'static str, ErrorKind);
 
@@ -193,7 +193,7 @@ fn another_database_is_read_by_its_constraint_and_its_sqlstate() {
     }
 }
 
-/// What SQLite itself says, through the driver.
+/// What SQLite itself reports, through the driver.
 #[cfg(feature = "sqlite")]
 mod on_a_real_sqlite {
     use super::*;

@@ -1,9 +1,9 @@
-//! A circuit breaker: while a server is down, calls are refused at once instead of waiting for it
-//! one by one, and a few are let through from time to time to see whether it is back.
+//! A circuit breaker: while a server is down, calls are refused at once instead of each waiting for
+//! the server, and from time to time a few calls are let through to see whether the server is back.
 //!
-//! It is a state machine of its own because a place in it has to come back however a call ends: the
-//! crates that exist wrap a closure and know success and failure, not an error that says nothing
-//! about the server, nor a caller that goes away.
+//! This is a state machine of dbop's own, because the place of a probe has to come back however its
+//! call ends. Existing crates wrap a closure and know success and failure. They do not know an
+//! error that says nothing about the server, or a caller that goes away.
 
 mod window;
 
@@ -16,45 +16,52 @@ use tokio::time::Instant;
 use crate::error::{Category, Class, Error, Kind, Retry};
 use window::Window;
 
-/// When the circuit breaker of a [`Db`](crate::Db) opens, and for how long.
+/// The settings of the circuit breaker of a [`Db`](crate::Db): when it opens, and for how long.
 ///
-/// It counts whether the server can be reached and answers: new connections that are refused, get no
-/// answer, or are lost before their first answer; and answers to `BEGIN` and `COMMIT` that take longer
-/// than `slow`. A connection that is lost later does not count: whatever ended the connection, a
-/// failover or a firewall or an administrator, the server may be there. What a server that works says
-/// (constraints, conflicts, the application's own errors) never opens the circuit, nor does a pool
-/// whose connections are all held by callers of this process.
+/// The breaker counts whether the server can be reached and answers. Failures are new connections
+/// that are refused, get no answer, or are lost before their first answer, and answers to `BEGIN`
+/// and `COMMIT` that take `slow` or longer. A connection that is lost later does not count:
+/// whatever ended it, a failover or a firewall or an administrator, the server may still work.
+/// Errors that a working server reports (constraints, conflicts, the application's own errors)
+/// never open the circuit. Neither does a pool whose connections are all held by callers of this
+/// process.
 ///
-/// It is asked before anything else, by outermost calls only, and before each of their attempts.
-/// While it is open, they fail at once with [`Kind::CircuitOpen`], which says for how long.
+/// Only outermost calls ask the breaker, before anything else and before each of their attempts.
+/// While the circuit is open, they fail at once with [`Kind::CircuitOpen`], whose message says when
+/// the database will be tried again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Breaker {
-    /// How far back outcomes count.
+    /// How far back outcomes count. 10 s by default.
     pub window: Duration,
-    /// It opens when this share of the outcomes are failures ..
+    /// The share of failures among the outcomes, from 0 to 1, at which the circuit opens, provided
+    /// that there are `min_outcomes`. 0.5 by default.
     pub failure_share: f64,
-    /// .. and there are at least so many outcomes.
+    /// The number of outcomes below which `failure_share` does not apply. 20 by default.
     pub min_outcomes: u32,
-    /// It also opens after so many refused connections without a success between them.
+    /// The circuit also opens after this many refused connections without a success between them. 0
+    /// means 1. 5 by default.
     pub refusals: u32,
-    /// An answer to `BEGIN` or `COMMIT` that takes as long counts as a failure, and so does a wait
-    /// for a connection that ends without one.
+    /// An answer to `BEGIN` or `COMMIT` that takes this long or longer counts as a failure. So does
+    /// a wait of that length that ends without a connection. 1 s by default.
     pub slow: Duration,
-    /// How long it is open the first time; twice as long each time that the server is not back.
-    /// Both times are drawn up to a fifth shorter or longer, so that not all processes come back at
-    /// the same moment.
+    /// How long the circuit is open the first time. The time doubles each time that the server
+    /// turns out not to be back, up to `open_cap`. The resulting time is then made up to a fifth
+    /// shorter or longer at random, so that not all processes come back at the same moment. 5 s by
+    /// default.
     pub open: Duration,
-    /// The most that it is open.
+    /// The longest time the circuit is open, before the random change. 30 s by default.
     pub open_cap: Duration,
-    /// After that, so many calls at a time are let through, and others when these have found out
-    /// nothing for as long as `open`; it closes when as many have succeeded, and opens again when
-    /// one fails. At least 1.
+    /// How many calls at a time are let through when the circuit has been open for its time. The
+    /// circuit closes when as many of them have succeeded, and opens again when one fails. If they
+    /// have found out nothing for as long as `open`, others are let through. 0 means 1. 3 by
+    /// default.
     pub probes: u32,
 }
 
 impl Breaker {
-    /// Half of at least 20 outcomes in 10 s, or 5 refusals in a row; slow is 1 s; open for 5 s, at
-    /// most 30 s; 3 probes.
+    /// Opens after failures in half of at least 20 outcomes in 10 s, or after 5 refusals in a row.
+    /// An answer is slow after 1 s. The circuit is open for 5 s at first, for 30 s at most, and
+    /// then lets 3 probes through.
     pub const DEFAULT: Self = Self {
         window: Duration::from_secs(10),
         failure_share: 0.5,
@@ -73,7 +80,7 @@ impl Default for Breaker {
     }
 }
 
-/// The breaker of one database.
+/// The circuit breaker of one database.
 #[derive(Debug)]
 pub(crate) struct Circuit {
     settings: Breaker,
@@ -83,7 +90,8 @@ pub(crate) struct Circuit {
 #[derive(Debug)]
 struct Current {
     state: CircuitState,
-    /// Counts the transitions: what was let through before one says nothing about what came after.
+    /// The number of transitions so far. An attempt that was let through in an earlier era says
+    /// nothing about the present state.
     era: u64,
 }
 
@@ -91,19 +99,22 @@ struct Current {
 enum CircuitState {
     Closed {
         window: Window,
+        /// Refused connections since the last success.
         refusals: u32,
     },
     Open {
         until: Instant,
-        /// How often it has been opened since it was closed.
+        /// How often the circuit has been opened again since it was last closed.
         times: u32,
     },
     HalfOpen {
-        /// Probes that have not ended.
+        /// The number of probes that have neither found anything nor ended.
         out: u32,
+        /// The number of probes that have succeeded.
         succeeded: u32,
+        /// As in `Open`.
         times: u32,
-        /// When the last of them was let through.
+        /// When the last probe was let through.
         last: Instant,
     },
 }
@@ -111,9 +122,9 @@ enum CircuitState {
 /// How the server failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It gave no connection.
+    /// The server gave no connection.
     Refused,
-    /// Its answer took too long.
+    /// The server's answer took too long.
     Slow,
 }
 
@@ -128,7 +139,11 @@ impl Circuit {
         })
     }
 
-    /// Lets one attempt through, or says why not.
+    /// Lets one attempt through.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::CircuitOpen`] if the circuit does not let it through.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Pass, Error> {
         let mut inner = self.lock();
         if !matches!(inner.state, CircuitState::Closed { .. }) {
@@ -141,7 +156,7 @@ impl Circuit {
         })
     }
 
-    /// Lets one attempt through a circuit that is not closed, or says why not.
+    /// Lets one attempt through a circuit that is not closed, or fails with [`Kind::CircuitOpen`].
     fn probe(&self, inner: &mut Current) -> Result<(), Error> {
         let now = Instant::now();
         match &mut inner.state {
@@ -157,7 +172,7 @@ impl Circuit {
                 *out += 1;
                 *last = now;
             }
-            // They work for long, or nobody polls them: others may find out.
+            // The probes take long, or nobody polls them, so others may find out instead.
             CircuitState::HalfOpen { last, times, .. } if now - *last >= self.settings.open => {
                 let state = CircuitState::half_open(*times, now);
                 inner.enter(state);
@@ -182,7 +197,8 @@ impl Circuit {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What one attempt that was let through in `era` has found; `None`: nothing.
+    /// Records what an attempt that was let through in `era` has found. `None` if it ended without
+    /// finding anything. `spent` says whether it had already reported something before.
     fn record(&self, era: u64, found: Option<Result<(), Fault>>, spent: bool) {
         let mut inner = self.lock();
         if inner.era != era {
@@ -257,7 +273,7 @@ impl CircuitState {
         }
     }
 
-    /// The first probe is let through.
+    /// Returns the state in which the first probe has just been let through.
     fn half_open(times: u32, now: Instant) -> Self {
         Self::HalfOpen {
             out: 1,
@@ -278,21 +294,22 @@ impl Current {
     }
 }
 
-/// One attempt that was let through. Dropped without a word, it has found out nothing.
+/// An attempt that was let through. If it is dropped before it has reported anything, it has found
+/// out nothing about the server.
 pub(crate) struct Pass {
     circuit: Arc<Circuit>,
     era: u64,
-    /// It has found something.
+    /// Whether the attempt has reported what it found.
     spent: bool,
 }
 
 impl Pass {
-    /// Whether it is the attempt's still to tell how the server is.
+    /// Whether the attempt has already reported what it found.
     pub(crate) fn is_spent(&self) -> bool {
         self.spent
     }
 
-    /// The server has answered.
+    /// Reports that the server has answered.
     pub(crate) fn succeeded(&mut self) {
         if !self.spent {
             self.circuit.record(self.era, Some(Ok(())), false);
@@ -300,7 +317,7 @@ impl Pass {
         }
     }
 
-    /// The server has answered after so long.
+    /// Reports that the server has answered, and how long that took.
     pub(crate) fn answered_in(&mut self, took: Duration) {
         if took < self.circuit.settings.slow {
             self.succeeded();
@@ -309,14 +326,14 @@ impl Pass {
         }
     }
 
-    /// The server has not answered for so long: nothing is known yet if that is short.
+    /// Reports how long the server has not answered. A wait shorter than `slow` says nothing.
     pub(crate) fn unanswered_for(&mut self, waited: Duration) {
         if waited >= self.circuit.settings.slow {
             self.failed(Fault::Slow);
         }
     }
 
-    /// The server has failed; also after it had answered before.
+    /// Reports that the server has failed. This counts even if the server had answered before.
     pub(crate) fn failed(&mut self, failure: Fault) {
         self.circuit
             .record(self.era, Some(Err(failure)), self.spent);
@@ -338,6 +355,8 @@ impl fmt::Debug for Pass {
     }
 }
 
+/// Makes the error for a refused attempt. `left` is the time until the circuit lets a probe
+/// through; `None` if probes are out already.
 fn open(left: Option<Duration>) -> Error {
     let class = Class {
         category: Category::Resource,

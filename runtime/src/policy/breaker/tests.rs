@@ -1,4 +1,4 @@
-//! Every transition, on tokio's paused clock.
+//! Tests of every transition, on tokio's paused clock.
 
 use tokio::time::advance;
 
@@ -22,7 +22,7 @@ fn fail(circuit: &Arc<Circuit>, failure: Fault) {
     pass(circuit).failed(failure);
 }
 
-/// Opened by refusals, and open for so long at least.
+/// Returns a circuit that refusals have just opened.
 fn opened() -> Arc<Circuit> {
     let circuit = circuit();
     for _ in 0..5 {
@@ -32,7 +32,7 @@ fn opened() -> Arc<Circuit> {
     circuit
 }
 
-/// Opened, and the time over.
+/// Returns a circuit that was opened, and whose time is over.
 async fn half_open() -> Arc<Circuit> {
     let circuit = opened();
     advance(Duration::from_secs(6)).await;
@@ -277,7 +277,7 @@ async fn probes_that_find_out_nothing_for_long_make_room_for_others() {
     advance(Duration::from_millis(2)).await;
     let others: Vec<_> = (0..3).map(|_| pass(&circuit)).collect();
     assert!(is_refused(&circuit), "as many as before");
-    // What the first ones find decides nothing any more.
+    // What the first three probes find decides nothing any more.
     held.remove(0).failed(Fault::Refused);
     drop((held, others));
     for _ in 0..3 {

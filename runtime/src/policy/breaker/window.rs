@@ -1,15 +1,16 @@
-//! [`Window`]: how many outcomes there were lately, and how many of them were failures.
+//! [`Window`]: how many outcomes there were in the last time, and how many of them were failures.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Outcomes in ten slices of time, the oldest of which are forgotten slice by slice.
+/// The latest outcomes, counted in ten slices of time. Old outcomes are forgotten slice by slice.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     slices: [Slice; SLICES],
-    /// Where `current` begins.
+    /// When the current slice began. `None` before the first outcome.
     began: Option<Instant>,
+    /// The index of the current slice.
     current: usize,
 }
 
@@ -22,6 +23,7 @@ struct Slice {
 }
 
 impl Window {
+    /// Counts an outcome in a window of this length.
     pub(super) fn add(&mut self, length: Duration, success: bool) {
         let slice = length / 10;
         let now = Instant::now();
@@ -35,7 +37,8 @@ impl Window {
             self.slices[self.current] = Slice::default();
         }
         if moved > 0 {
-            // After a long pause nothing is left, and the next slice begins now.
+            // After a pause as long as the window nothing is left, and the current slice begins
+            // now.
             self.began = Some(if moved == SLICES { now } else { now - passed });
         }
         let slice = &mut self.slices[self.current];
@@ -43,7 +46,7 @@ impl Window {
         slice.failed = slice.failed.saturating_add(u32::from(!success));
     }
 
-    /// Failures, and all outcomes.
+    /// Returns the number of failures, and the number of all outcomes.
     pub(super) fn count(&self) -> (u32, u32) {
         let sum = |of: fn(&Slice) -> u32| self.slices.iter().map(of).fold(0, u32::saturating_add);
         (sum(|slice| slice.failed), sum(|slice| slice.all))
