@@ -45,8 +45,8 @@
 //!
 //! # When is a call replayed?
 //!
-//! A call is replayed only if its failure may pass ([`Category::Transient`]) and a second run does no
-//! harm:
+//! A call is replayed only if its failure may pass ([`Category::Transient`]) and a second run does
+//! no harm:
 //!
 //! | the call | is replayed |
 //! |---|---|

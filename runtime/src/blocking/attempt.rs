@@ -1,19 +1,19 @@
-//! One attempt of a body on its connection, from `BEGIN` to the connection's return: what happens on
-//! the thread of the blocking pool.
+//! One attempt of a body on its connection, from `BEGIN` to the connection's return: what happens
+//! on the thread of the blocking pool.
 //!
-//! That thread cannot be stopped. Whoever waits for it may go away, or its deadline may pass; then
-//! the work is *abandoned*, and commits nothing any more. The two sides agree on that in
-//! [`Progress`], so that a caller who is told "rolled back" can rely on it.
+//! The thread cannot be stopped. When the caller goes away or the deadline passes, the attempt is
+//! *abandoned*: from then on it commits nothing. The caller and the thread agree on that in
+//! [`Progress`], so a caller who is told "rolled back" can rely on that.
 //!
 //! | abandoned while | the connection | the database |
 //! |---|---|---|
-//! | it waits for a thread | given back | untouched |
+//! | the attempt waits for a thread | given back | untouched |
 //! | the guard changes, or `BEGIN` is under way | given back after `ROLLBACK`; the body does not run | untouched |
 //! | the body of a transaction runs | its statements are interrupted; given back after `ROLLBACK`, or closed where an interrupt may still come | untouched, unless the body itself has committed |
-//! | the body of a `read_only` operation runs | the same without `ROLLBACK` | untouched |
+//! | the body of a `read_only` operation runs | its statements are interrupted; given back, or closed where an interrupt may still come | untouched |
 //! | the body of another operation runs | given back after its end | whatever the body does |
 //! | the body has returned an error, and `ROLLBACK` runs | given back | untouched |
-//! | `COMMIT` runs | given back | committed or rolled back; too late to abandon it |
+//! | `COMMIT` runs | given back | committed or rolled back; the attempt can no longer be abandoned |
 //!
 //! | ends badly | the connection | the database |
 //! |---|---|---|
@@ -21,7 +21,7 @@
 //! | the driver panics, or does not know whether a transaction is open | closed | rolled back; in `COMMIT`, not known |
 //! | the guard of a `read_only` operation cannot be set or taken off | closed | untouched; the body does not run |
 //! | `ROLLBACK` fails | closed | rolled back |
-//! | the body ends the transaction itself, or the database does in answer to an error | given back | not known: it may have been a `COMMIT` |
+//! | the body ends the transaction itself, or the database does in answer to an error | given back | not known: the end may have been a `COMMIT` |
 //! | the runtime is shut down before a thread has it | given back | untouched |
 
 use std::any::Any;
@@ -44,21 +44,21 @@ use crate::op::Op;
 pub(crate) enum AttemptEnd<R, B> {
     /// The body was not run, and is given back.
     Refused(Error, B),
-    /// The body returned this, or dbop says something else in its place; and what became of it.
+    /// The body returned this result, or dbop returns an error in its place; and the outcome.
     Done(Result<R, Error>, Outcome),
     Panicked(Box<dyn Any + Send>),
-    /// Nobody waits for its result any more, and nothing of a transaction was committed.
+    /// Nobody waits for the result any more, and nothing of a transaction was committed.
     Abandoned,
 }
 
-/// One attempt before its thread has it.
+/// An attempt that a thread has yet to take on.
 pub(crate) struct Work<M: Manager> {
     pub(crate) op: &'static Op,
     pub(crate) checkout: Checkout<M>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) deadline: Instant,
     pub(crate) span: Span,
-    /// Held for as long as the body can run.
+    /// The permit of `max_concurrency`, held for as long as the body can run.
     pub(crate) _permit: Option<Permit>,
 }
 
@@ -75,7 +75,7 @@ impl<M: Manager> Work<M> {
         if self.progress.is_abandoned() {
             return AttemptEnd::Abandoned;
         }
-        // Kept only if all that follows says so: also a driver may panic.
+        // The connection is kept only if all that follows says so, because a driver may panic.
         self.checkout.keep = false;
         let (ended, keep) = self.checkout.with(|slot| self.on(slot, body, failed));
         self.checkout.keep = keep;
@@ -92,7 +92,7 @@ impl<M: Manager> Work<M> {
         ended
     }
 
-    /// The same on the connection, and whether that may be kept.
+    /// Runs the body on the connection. Also returns whether the connection may be kept.
     fn on<R, B: FnOnce(&mut M::Connection) -> R>(
         &self,
         slot: &mut Slot<M::Connection>,
@@ -107,7 +107,7 @@ impl<M: Manager> Work<M> {
             let (_, clean) = undo(conn);
             return (AttemptEnd::Refused(error, body), clean);
         }
-        // An operation that writes is left to its end: stopped half-way, it would have done half.
+        // An operation that writes is not interrupted: it would have done half of its work.
         if self.op.transaction || self.op.read_only {
             self.progress.arm(conn.interrupt());
         }
@@ -118,7 +118,7 @@ impl<M: Manager> Work<M> {
         }
         let body = AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn)));
         let result = catch_unwind(body);
-        // What comes next on the connection is not to be interrupted.
+        // From here on an interrupt would hit dbop's own statements.
         let quiet = self.progress.disarm();
         let (ended, clean) = if self.op.transaction {
             self.end_transaction(conn, result, failed)
@@ -128,8 +128,9 @@ impl<M: Manager> Work<M> {
         (ended, clean && quiet)
     }
 
-    /// Makes the connection read-only where the operation asks for that, and lets it write where an
-    /// earlier one has asked: to do that after each would be two more statements for each that reads.
+    /// Makes the connection read-only for an operation that only reads, and lets it write again for
+    /// an operation that may write. The guard is not taken off after each operation that reads,
+    /// which would cost two more statements each time.
     fn guard(&self, slot: &mut Slot<M::Connection>) -> Result<(), Error> {
         let guards = M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction;
         let change = match self.op.read_only {
@@ -157,7 +158,7 @@ impl<M: Manager> Work<M> {
     }
 
     /// Notes how long the database takes. Where one connection writes at a time, a slow answer
-    /// tells of another's lock and not of how the database is.
+    /// means that somebody else holds the lock, and says nothing about the database.
     fn timed(&self, ask: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         self.progress.ask();
         let answer = ask();
@@ -187,7 +188,7 @@ impl<M: Manager> Work<M> {
                         AttemptEnd::Done(Err(ended_by_body()), Outcome::Unknown),
                         true,
                     ),
-                    // The question failed, so the connection is closed, which rolls back.
+                    // The question has failed. The connection is closed, which rolls back.
                     Err(error) => (AttemptEnd::Done(Err(error), Outcome::RolledBack), false),
                 };
             }
@@ -195,7 +196,7 @@ impl<M: Manager> Work<M> {
         };
         let (left, clean) = undo(conn);
         let outcome = match left {
-            // It was ended past dbop, and that may have been a COMMIT.
+            // The body has ended the transaction, perhaps with a COMMIT.
             Some(TransactionStatus::Idle) => Outcome::Unknown,
             _ => Outcome::RolledBack,
         };
@@ -240,8 +241,8 @@ impl<M: Manager> Work<M> {
     }
 }
 
-/// Rolls back what is open: what was, if that could be found out, and whether the connection can be
-/// used by others.
+/// Rolls back what is open. Returns the status before, if that could be found out, and whether
+/// others can use the connection.
 fn undo<C: SyncConnection>(conn: &mut C) -> (Option<TransactionStatus>, bool) {
     match conn.status() {
         Ok(TransactionStatus::Idle) => (Some(TransactionStatus::Idle), true),
@@ -250,7 +251,8 @@ fn undo<C: SyncConnection>(conn: &mut C) -> (Option<TransactionStatus>, bool) {
     }
 }
 
-/// COMMIT would be answered with ROLLBACK, and the driver would say `Ok`.
+/// The error for a body that returned `Ok` in an aborted transaction. The server would answer
+/// COMMIT with ROLLBACK, and the driver would say `Ok`.
 fn swallowed() -> Error {
     Error::programming(
         Kind::TransactionAborted,

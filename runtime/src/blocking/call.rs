@@ -1,18 +1,18 @@
 //! A call of a plain `fn`, whose body runs on the blocking pool.
 //!
-//! What is true when its future is dropped at each await:
+//! What may be true when the future of the call is dropped at each await:
 //!
 //! | dropped during | the connection | the database |
 //! |---|---|---|
-//! | `begin`, waiting for a permit, the writer's turn or a place | none is held | untouched |
-//! | `begin`, while one is opened or tried | goes to the pool when that is done, and with it turn and place | untouched |
+//! | `begin`, waiting for a permit, the writer's permit or a connection | none is held | untouched |
+//! | `begin`, while a connection is opened or tried | goes to the pool when that is done, and the permits with it | untouched |
 //! | `run`, before the body | its thread gives it back | untouched |
-//! | `run`, in the body, which returns nothing to anybody | its thread gives it back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body does |
-//! | `run`, in `COMMIT` | its thread gives it back | committed or rolled back, never part |
-//! | `run`, waiting to try again | none is held | as before the call, or unknown if an attempt was |
+//! | `run`, in the body, whose result nobody gets | its thread gives it back after `ROLLBACK` | a transaction: untouched; an operation: whatever the body does |
+//! | `run`, in `COMMIT` | its thread gives it back | committed or rolled back, never in part |
+//! | `run`, waiting to try again | none is held | as before the call, or unknown if an earlier attempt may have had an effect |
 //!
-//! [`Progress::abandon`] decides between the third, the fourth and the fifth; the deadline does the
-//! same as a caller that goes away, and says so.
+//! [`Progress::abandon`] decides between rows three, four and five. A deadline that passes abandons the
+//! attempt in the same way, and the call returns an error that says so.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ const UNTIL_ENDED: Duration = Duration::ZERO;
 pub struct Blocking<'a, M: Manager, R> {
     db: &'a BlockingDb<M>,
     call: CallLoop<R>,
-    /// Of the attempt whose thread has not said how it ended.
+    /// The progress of an attempt whose thread has not said how it ended.
     progress: Option<Arc<Progress>>,
 }
 
@@ -89,7 +89,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         }
     }
 
-    /// The next attempt; `None` when the call is over.
+    /// Returns the next attempt; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<BlockingAttempt<'_, 'a, M, R>> {
         if self.call.is_over() {
             return None;
@@ -106,12 +106,12 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         }
     }
 
-    /// What the call returns.
+    /// Returns the result of the call.
     pub fn finish(mut self) -> R {
         self.call.finish()
     }
 
-    /// A connection, as soon as there is one.
+    /// Takes a connection from the pool, as soon as there is one.
     async fn connect(&mut self) -> Result<Checkout<M>> {
         if Handle::try_current().is_err() {
             return Err(Error::programming(
@@ -126,7 +126,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         self.call.state.open(defaults, timeout, &mut opening).await
     }
 
-    /// What the thread says, or what the deadline makes of it.
+    /// Waits for what the thread says, at most until the deadline.
     async fn wait_for<B>(
         &mut self,
         mut thread: JoinHandle<AttemptEnd<R, B>>,
@@ -151,14 +151,14 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             },
         };
         ended.unwrap_or_else(|stopped| match stopped.try_into_panic() {
-            // A driver's; the body's own is told apart.
+            // A panic of the driver. A panic of the body comes as `AttemptEnd::Panicked`.
             Ok(panic) => AttemptEnd::Panicked(panic),
             // The runtime shuts down, and the thread never began.
             Err(_) => AttemptEnd::Done(Err(shut_down()), Outcome::RolledBack),
         })
     }
 
-    /// An attempt that was abandoned at the deadline.
+    /// Returns the end of an attempt that was abandoned at the deadline.
     fn late<B>(&self, stage: Stage) -> AttemptEnd<R, B> {
         let (waiting_for, outcome) = match stage {
             Stage::Opening => (
@@ -177,7 +177,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         AttemptEnd::Done(Err(Error::deadline(waiting_for)), outcome)
     }
 
-    /// What is known of an attempt whose body was not run, on a connection of this origin.
+    /// Returns what is known of an attempt whose body was not run, on a connection of this origin.
     fn not_run(&mut self, error: &Error, origin: Origin) -> FailedAttempt {
         let was_lost = error.kind().ends_session();
         if was_lost {
@@ -193,19 +193,19 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         }
     }
 
-    /// Tells the circuit breaker, and the pool, what an attempt has shown whose body was run.
+    /// Tells the circuit breaker and the pool what an attempt has shown whose body was run.
     fn report(&mut self, failure: Option<Class>) {
         match failure.map(|class| class.kind) {
             None => self.call.state.report_success(),
             Some(kind) if kind.ends_session() || kind == Kind::CompletionUnknown => {
                 self.db.doubt_idle();
             }
-            // What a body returns may have nothing to do with the database.
+            // The error of a body may have nothing to do with the database.
             Some(_) => {}
         }
     }
 
-    /// The same of the answers to `BEGIN` and `COMMIT`.
+    /// Tells the circuit breaker how the database has answered `BEGIN` and `COMMIT`.
     fn report_answers(&mut self, progress: &Progress) {
         let answers = progress.take_answers();
         for took in answers.took {
@@ -240,8 +240,8 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
                 return call.call.refuse(error);
             }
             call.call.state.note_queue(error, &failed);
-            // Not by another turn of the caller's loop: there is none where nothing is replayed, and
-            // the body has its arguments already.
+            // The next connection is taken here and not by another turn of the caller's loop. Where
+            // nothing is replayed the caller has no loop, and the body has its arguments already.
             checkout = match call.connect().await {
                 Ok(checkout) => checkout,
                 Err(error) => return call.call.refuse(error),
@@ -252,7 +252,7 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
 }
 
 impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
-    /// One attempt, until its thread has said how it ended or the deadline has passed.
+    /// Runs one attempt, until its thread has said how it ended or the deadline has passed.
     async fn attempt<B>(&mut self, checkout: Checkout<M>, body: B) -> AttemptEnd<R, B>
     where
         B: FnOnce(&mut M::Connection) -> R + Send + 'static,
@@ -307,7 +307,7 @@ impl<M: Manager, R> Attempted for BlockingAttempt<'_, '_, M, R> {
 }
 
 impl<M: Manager, R> Drop for Blocking<'_, M, R> {
-    /// Nobody waits for an attempt any more whose end has not been heard.
+    /// Abandons the attempt whose thread has not said how it ended.
     fn drop(&mut self) {
         let Some(progress) = self.progress.take() else {
             return;

@@ -1,5 +1,4 @@
-//! [`Progress`]: what the two sides of an attempt agree on, the caller and the thread that runs the
-//! body.
+//! [`Progress`]: what the caller of an attempt and the thread that runs its body agree on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,14 +8,16 @@ use tokio::time::Instant;
 
 use super::connection::Interrupt;
 
-/// Between the first two interrupts of a body; twice as long each time.
+/// The pause between the first two interrupts of a body. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// The longest.
+/// The longest pause between two interrupts.
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
-/// What both sides know of an attempt. It goes from `OPENING` to `RUNNING` to `COMMITTING`, by one
-/// atomic step each, or to `ABANDONED` from one of the first two; so a body runs only, and commits
-/// only, while somebody waits for it.
+/// What both sides know of an attempt.
+///
+/// The phase goes from `OPENING` to `RUNNING` to `COMMITTING`, by one atomic step each, or to
+/// `ABANDONED` from one of the first two. So a body begins, and commits, only while somebody waits
+/// for it.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     phase: AtomicU8,
@@ -25,12 +26,12 @@ pub(crate) struct Progress {
     answers: Mutex<Answers>,
 }
 
-/// What was heard of `BEGIN` and `COMMIT`.
+/// How the database has answered `BEGIN` and `COMMIT`.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    /// How long the database took.
+    /// How long the database took over each answer.
     pub(crate) took: Vec<Duration>,
-    /// Since when one has not been answered.
+    /// When the statement was sent that has no answer yet.
     pub(crate) awaited_since: Option<Instant>,
 }
 
@@ -42,9 +43,9 @@ const ABANDONED: u8 = 3;
 /// Where an attempt was abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Its body will not run.
+    /// The body will not run.
     Opening,
-    /// Its body runs, or has just returned.
+    /// The body runs, or has just returned.
     Body,
 }
 
@@ -58,7 +59,8 @@ impl Progress {
         self.phase.load(Ordering::SeqCst) == phase
     }
 
-    /// From now on it will not commit; `None`: it is about to, or has, or was abandoned before.
+    /// Abandons the attempt, which commits nothing from now on. `None`: the attempt is about to
+    /// commit, has committed, or was abandoned before.
     pub(crate) fn abandon(self: &Arc<Self>) -> Option<Stage> {
         if self.step(OPENING, ABANDONED) {
             return Some(Stage::Opening);
@@ -67,21 +69,24 @@ impl Progress {
             return None;
         }
         if self.interrupt_once() {
-            // An interrupt does nothing while no statement runs, and the body may be between two.
+            // An interrupt does nothing while no statement runs, and the body may be between two
+            // statements.
             let this = Arc::clone(self);
             let again = std::thread::Builder::new().name("dbop-interrupt".to_owned());
-            // Without a thread, the body runs as long as it likes.
+            // If no thread can be had, the body runs for as long as it likes.
             drop(again.spawn(move || this.interrupt_on()));
         }
         Some(Stage::Body)
     }
 
-    /// From now on the body runs; `false`: it was abandoned.
+    /// Notes that the body runs from now on. `false`: the attempt was abandoned, and the body must
+    /// not run.
     pub(super) fn may_run(&self) -> bool {
         self.step(OPENING, RUNNING)
     }
 
-    /// From now on it can no longer be abandoned; `false`: it was.
+    /// Notes that the attempt commits, and can no longer be abandoned. `false`: it was abandoned
+    /// before, and must not commit.
     pub(super) fn may_commit(&self) -> bool {
         self.step(RUNNING, COMMITTING)
     }
@@ -103,15 +108,15 @@ impl Progress {
         *self.held() = interrupt;
     }
 
-    /// What comes next on the connection is not to be interrupted; `false`: an interrupt was sent,
-    /// and may still come.
+    /// Ends the interrupts, because what comes next on the connection must not be interrupted.
+    /// `false`: an interrupt was sent that may still arrive.
     pub(super) fn disarm(&self) -> bool {
         let interrupt = self.held().take();
         self.disarmed.notify_all();
         !(self.is_abandoned() && interrupt.is_some_and(|interrupt| interrupt.spoils))
     }
 
-    /// Whether there is something to interrupt.
+    /// Interrupts the body once. `false`: there is nothing to interrupt.
     fn interrupt_once(&self) -> bool {
         let held = self.held();
         if let Some(interrupt) = &*held {
@@ -120,7 +125,7 @@ impl Progress {
         held.is_some()
     }
 
-    /// Until the body has returned.
+    /// Interrupts the body again and again until it has returned.
     fn interrupt_on(&self) {
         let mut pause = FIRST_PAUSE;
         let mut held = self.held();
@@ -139,12 +144,13 @@ impl Progress {
         answers.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `BEGIN` or `COMMIT` is sent now.
+    /// Notes that `BEGIN` or `COMMIT` is sent now.
     pub(super) fn ask(&self) {
         self.answers().awaited_since = Some(Instant::now());
     }
 
-    /// It has been answered; `timely`: however long that took, it says nothing about the database.
+    /// Notes the answer. `timely`: the answer counts as quick, because however long it took says
+    /// nothing about the database.
     pub(super) fn answered(&self, well: bool, timely: bool) {
         let mut answers = self.answers();
         if let Some(asked) = answers.awaited_since.take()

@@ -1,6 +1,6 @@
 //! Arguments of a body that may run more than once.
 
-/// An argument between attempts.
+/// An argument of the body, kept for all attempts.
 #[derive(Debug)]
 pub struct Arg<T>(Option<T>);
 
@@ -35,7 +35,8 @@ pub trait Attempted {
     fn is_last(&self) -> bool;
 }
 
-/// The argument for this attempt: a copy, or the caller's value itself if no attempt can follow.
+/// Returns the argument for this attempt: a clone, or the caller's value itself if no attempt can
+/// follow.
 pub fn replay<T: Replay>(arg: &mut Arg<T>, attempt: &impl Attempted) -> T {
     let value = if attempt.is_last() {
         arg.0.take()

@@ -19,22 +19,22 @@ pub struct Attempt<'a, DB: Backend, R> {
     pub(super) session: Session<'a, DB>,
 }
 
-/// Whose session it is.
+/// Whose session an attempt has.
 #[derive(Debug)]
 pub(super) enum Session<'a, DB: Backend> {
-    /// Opened for this attempt, and ended with it.
+    /// The call has opened the session for this attempt, and ends it.
     Own {
         own: Box<OwnSession<DB>>,
         defaults: &'a Defaults,
     },
-    /// The caller's, under dbop.
+    /// The caller has lent a session of dbop's.
     Joined(Join<'a, DB>),
-    /// The caller's, of which dbop knows nothing.
+    /// The caller has lent a connection of which dbop knows nothing.
     Callers(CallersSession<'a, DB>),
 }
 
 impl<DB: Backend, R> Attempt<'_, DB, R> {
-    /// What runs the body.
+    /// Returns what runs the body.
     #[must_use]
     pub fn body(&mut self) -> Body {
         let call = &mut self.call.state;
@@ -42,12 +42,12 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         call.body(timer)
     }
 
-    /// The session as a `#[db_op]` body sees it.
+    /// Lends the session to the body of a `#[db_op]`.
     pub fn conn(&mut self) -> Conn<'_, DB> {
         Conn { view: self.view() }
     }
 
-    /// The session as a `#[transactional]` body sees it.
+    /// Lends the session to the body of a `#[transactional]`.
     pub fn tx(&mut self) -> Tx<'_, DB> {
         Tx { view: self.view() }
     }
@@ -60,7 +60,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         }
     }
 
-    /// Ends the session as the body's result demands, and the call with it unless there is to be
+    /// Ends the session as the body's result demands. Ends the call as well, unless there is
     /// another attempt.
     pub async fn end(self, ran: Ran<R>) {
         let Self { call, session } = self;

@@ -1,8 +1,8 @@
 //! [`CallLoop`]: the part of the loop that every kind of call shares.
 //!
-//! Calls differ in where the session of an attempt comes from ([`Opening`]), in how their body runs,
-//! and in how the session ends. Everything else stands here and in [`CallState`]: when a call may
-//! begin, how often a session is asked for, and what the call returns.
+//! Calls differ in where the session of an attempt comes from ([`Opening`]), in how their body
+//! runs, and in how the session ends. Everything else stands here and in [`CallState`]: when a call
+//! may begin, how often a session is asked for, and what the call returns.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ impl<R> CallLoop<R> {
         self.result = Some(result);
     }
 
-    /// What the call returns.
+    /// Takes the result out.
     pub(crate) fn finish(&mut self) -> R {
         self.result
             .take()
@@ -100,8 +100,8 @@ impl<R> CallLoop<R> {
 }
 
 impl CallState {
-    /// Opens a session, as soon as there is one; enters the call first. `timeout` is how long the call
-    /// may take if its operation does not say.
+    /// Opens a session, as soon as there is one; enters the call first. `timeout` is how long the
+    /// call may take if its operation does not say.
     ///
     /// Nothing can have been applied when a session cannot be opened, so every transient failure is
     /// tried again.
@@ -129,8 +129,8 @@ impl CallState {
         }
     }
 
-    /// The call will wait in a queue for a lock. What for is a better answer than that others wait in
-    /// the same queue with all connections.
+    /// The call will wait in a queue for a lock. What for is a better answer than that others wait
+    /// in the same queue with all connections.
     pub(crate) fn note_queue(&mut self, error: Error, failed: &FailedAttempt) {
         if failed.waits_for_lock(self.op) {
             self.attempts.queued_for = Some(error);

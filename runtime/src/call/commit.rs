@@ -1,8 +1,8 @@
 //! `COMMIT`, which nobody may interrupt, and what its answer means.
 //!
 //! Once `COMMIT` is sent, only the server's answer tells what became of it. So the connection moves
-//! into a future of its own, together with the hooks that follow. That future goes on when the caller
-//! goes away.
+//! into a future of its own, together with the hooks that follow. That future goes on when the
+//! caller goes away.
 //!
 //! | the answer | the transaction | the connection |
 //! |---|---|---|
@@ -92,8 +92,8 @@ pub(super) fn commit<DB: Backend>(
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
         let left = own.state.left();
-        // A transaction that only reads has nothing to commit. Its answer is not worth a longer wait,
-        // and a lost answer leaves nothing open.
+        // A transaction that only reads has nothing to commit. Its answer is not worth a longer
+        // wait, and a lost answer leaves nothing open.
         let writes = !own.only_reads();
         let grace = if writes { GRACE } else { Duration::ZERO };
         let (mut lease, hooks) = own.take();

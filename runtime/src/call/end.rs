@@ -1,4 +1,4 @@
-//! The end of an attempt in a session of its own.
+//! How an attempt ends whose session the call has opened.
 
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
@@ -15,7 +15,8 @@ use crate::pool::{Lease, Origin};
 use crate::rt::Timer;
 use crate::session::{self, Due, Undo, View, ended_unseen};
 
-/// What a session without a transaction may have left behind, if its body returned this.
+/// Whether the statements of a session without a transaction may have left something behind, if its
+/// body returned this class of error.
 pub(super) async fn effect_of_statements<DB: Backend>(
     view: View<'_, DB>,
     class: Class,
@@ -38,8 +39,8 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     }
 }
 
-/// Sees the statement to its end whose rows a body has let go that returned `Ok`. What became of the
-/// statement is for the state's contradiction to say.
+/// Waits for the end of a statement whose rows the body has dropped before it returned `Ok`. If the
+/// statement fails, the state of the session contradicts that `Ok`.
 pub(super) async fn finish_unread<DB: Backend>(view: View<'_, DB>, call: &mut CallState) {
     let View { conn, state } = view;
     if state.is_unread() {
@@ -66,7 +67,7 @@ pub(super) async fn end_operation<DB: Backend>(
     let class = failure.or(contradiction.as_ref().map(Error::class));
     let refined = class.map(|class| DB::refine(class, !call.op.read_only));
     let left = match own.state.left() {
-        // What went past dbop may be running still.
+        // What the body sent over the raw connection may be running still.
         Leftover::Transaction if late => Leftover::Unfinished,
         _ if refined.is_some_and(is_spoiled) => Leftover::Unfinished,
         left => left,
@@ -104,8 +105,8 @@ pub(super) async fn end_operation<DB: Backend>(
     }
 }
 
-/// Another attempt needs another connection: this one's statements are prepared for a schema that
-/// is gone, or its server is a standby now.
+/// Whether another attempt needs another connection: the statements of this connection are prepared
+/// for a schema that is gone, or its server is a standby now.
 fn is_spoiled(class: Class) -> bool {
     class.kind == Kind::StalePlan
         || (class.kind == Kind::ReadOnly && class.category == Category::Transient)
@@ -124,7 +125,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     let body = own.report(call, failure);
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {
-            // Was what the body did past dbop still inside the transaction?
+            // Was what the body sent over the raw connection still inside the transaction?
             drop(verdict(&mut own, call).await);
         }
         let why = RollBack {
@@ -195,7 +196,7 @@ async fn commit<DB: Backend>(
     after_transaction(call, defaults, &failed, Some(error)).await
 }
 
-/// Whether a transaction whose body said `Ok` may be committed.
+/// Finds out whether a transaction may be committed whose body returned `Ok`.
 async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) -> Undo {
     let ask = own.state.opaque || own.state.mid_statement();
     let View { conn, state } = own.view();
@@ -203,8 +204,8 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) ->
     if depth != 1 {
         state.poison(0, ended_unseen());
     }
-    // A helper's `begin` that is dropped at the wrong moment rolls back ours, and what comes after
-    // commits by itself.
+    // A `begin` on the raw connection that is dropped at the wrong moment rolls back the whole
+    // transaction, and the statements after that commit by themselves.
     if let Some(tx) = &mut state.tx
         && depth == 0
     {
@@ -219,7 +220,7 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) ->
             }
             Ok::<_, sqlx::Error>(())
         });
-        // A question that fails leaves its error in the state.
+        // If the question fails, its error is in the state.
         if call.timer.until(deadline, asking).await.is_err() {
             if let Some(tx) = &mut own.state.tx {
                 tx.is_not_answered();
@@ -236,7 +237,7 @@ struct RollBack {
     /// `None`: the body has returned the error itself.
     error: Option<Error>,
     body: BodyRan,
-    /// The deadline has passed, so nothing is waited for.
+    /// The deadline has passed, so the call waits for nothing more.
     late: bool,
 }
 
@@ -269,7 +270,8 @@ async fn roll_back<DB: Backend>(
     after_transaction(call, defaults, &failed, why.error).await
 }
 
-/// The transaction is gone. Ends the call unless there is another attempt.
+/// Goes on after a transaction that was not committed: to another attempt, or to the end of the
+/// call.
 async fn after_transaction(
     call: &mut CallState,
     defaults: &Defaults,
@@ -287,8 +289,9 @@ async fn after_transaction(
     }
 }
 
-/// Rolls back and gives the connection back, and returns the hooks for that. An error on the way
-/// is not the caller's: a connection that cannot roll back is discarded, which does.
+/// Rolls back, gives the connection back, and returns the hooks that are due then. The caller is
+/// not told of an error on the way: a connection that cannot roll back is closed, which rolls back
+/// as well. `at_once`: the connection is closed without a wait for `ROLLBACK`.
 pub(super) async fn undo<DB: Backend>(
     mut own: Box<OwnSession<DB>>,
     call: &mut CallState,
@@ -318,8 +321,8 @@ pub(super) async fn undo<DB: Backend>(
     due
 }
 
-/// Gives the connection back. Where an attempt may follow, it first waits until what was left on
-/// this one is gone; that goes on by itself when the deadline passes.
+/// Gives the connection back. Unless `at_once`, waits until what was left on it has been undone, at
+/// most until the deadline; the clean-up then continues in the background.
 async fn give_back<DB: Backend>(lease: Lease<DB>, call: &mut CallState, at_once: bool) {
     if at_once {
         drop(lease);

@@ -14,8 +14,8 @@ use crate::policy::{Defaults, Pass};
 use crate::rt::{FOREVER, Millis, Timer};
 
 impl CallState {
-    /// Begins the call, once. `timeout` is how long the call may take if its operation does not say;
-    /// `None`: it has no deadline.
+    /// Begins the call, once. `timeout` is how long the call may take if its operation does not
+    /// say; `None`: it has no deadline.
     ///
     /// A refused call lets other tasks run before it fails: a loop of refused calls would otherwise
     /// never leave its thread, and the probe that closes the circuit needs the thread as well.

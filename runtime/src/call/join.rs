@@ -1,4 +1,4 @@
-//! A call inside another one's session.
+//! [`Join`]: a call inside the session of another call.
 
 use sqlx::SqlSafeStr;
 use tokio::time::Instant;
@@ -12,7 +12,8 @@ use crate::op::Op;
 use crate::rt::FOREVER;
 use crate::session::{self, FailedJoin, Savepoint, State, Undo, View};
 
-/// Lent by the outer call. Dropped before its end, what it did must not be committed.
+/// The session of the outer call, lent to a joined call. If a joined call is dropped before its
+/// end, what it did must not be committed.
 #[derive(Debug)]
 pub(crate) struct Join<'a, DB: Backend> {
     entered: Entered<'a, DB>,
@@ -27,13 +28,13 @@ enum Entered<'a, DB: Backend> {
     Nested(Savepoint<'a, DB>),
 }
 
-/// What the outer call gets back.
+/// What the joined call has changed in the session, as it was before.
 #[derive(Debug)]
 struct Outer {
     op: &'static Op,
     deadline: Instant,
     read_only: bool,
-    /// Nothing had gone wrong in its transaction yet.
+    /// Whether nothing had gone wrong in the transaction before.
     was_clean: bool,
 }
 
@@ -47,7 +48,8 @@ impl CallState {
             watched: false,
         };
         if let Err(error) = fits(op, view.state) {
-            // A call in a savepoint that did nothing has nothing to undo, either.
+            // A nested call that was refused has done nothing, so its savepoint has nothing to
+            // undo.
             if !op.in_savepoint() {
                 view.state.fail_join(FailedJoin {
                     operation: op.name,
@@ -106,15 +108,15 @@ impl CallState {
         let claim = claim.unwrap_or_else(|_| Err(Error::deadline("the marker of its key")));
         match &claim {
             Ok(Claim::Won(())) => {}
-            // With the outer call's time, as at any other end.
+            // Undoing takes statements, for which there is the outer call's time.
             Ok(Claim::Settled(_)) | Err(_) => join.undo().await,
         }
         Ok(claim?.map(|()| join))
     }
 }
 
-/// Sets the marker of a `once` operation in its savepoint, or finds the one that is there; makes
-/// their table first if it is missing.
+/// Sets the marker of a `once` call in its savepoint, or finds the marker that is there. Makes the
+/// table of the markers first if it is missing.
 async fn claim_in<DB: Backend>(
     savepoint: &mut Savepoint<'_, DB>,
     marker: &mut Marker,
@@ -139,18 +141,18 @@ async fn claim_in<DB: Backend>(
 }
 
 impl<DB: Backend> Join<'_, DB> {
-    /// Back to before the call, whose body does not run.
+    /// Undoes what the call has sent. Its body does not run.
     async fn undo(&mut self) {
         let (op, deadline) = (self.op, self.outer.deadline);
         let View { state, .. } = self.view();
         state.deadline = deadline;
         if state.mid_statement() {
-            // A savepoint that is dropped takes the transaction with it.
+            // The savepoint, dropped without its end, aborts the transaction.
             state.abort(SharedError::of(&Error::deadline(op.name).into()));
             return;
         }
         if let Entered::Nested(savepoint) = &mut self.entered {
-            // What cannot be undone has aborted the transaction.
+            // If the savepoint cannot be undone, the transaction is aborted by now.
             drop(savepoint.close(false).await);
         }
         self.over = true;
@@ -167,7 +169,7 @@ impl<DB: Backend> Join<'_, DB> {
         }
     }
 
-    /// The end of a call that is no savepoint, which waits for nothing.
+    /// Ends a call without a savepoint, which waits for nothing.
     pub(super) fn end(
         mut self,
         call: &mut CallState,
@@ -182,7 +184,7 @@ impl<DB: Backend> Join<'_, DB> {
                 state.fail_join(failed);
                 None
             }
-            // What went wrong before this call is the outer body's to report.
+            // What went wrong before this call is for the outer body to report.
             None => match undo(state) {
                 Undo::WithError(error) if was_clean => Some(error),
                 _ => None,
@@ -191,7 +193,7 @@ impl<DB: Backend> Join<'_, DB> {
         self.conclude(call, is_err, replaced)
     }
 
-    /// The end of one that is.
+    /// Ends a call with a savepoint: keeps or undoes its work.
     pub(super) async fn close(
         mut self,
         call: &mut CallState,
@@ -202,8 +204,8 @@ impl<DB: Backend> Join<'_, DB> {
         let cut_off = self.hand_back(late);
         let op = self.op;
         let replaced = match &mut self.entered {
-            // Its end would wait for the statement that is still running: it is given up, and the
-            // transaction with it.
+            // The end of the savepoint would wait for the statement that is still running. So the
+            // savepoint is given up, and the transaction with it.
             _ if cut_off => None,
             Entered::Plain(_) => None,
             Entered::Nested(savepoint) => {
@@ -221,12 +223,14 @@ impl<DB: Backend> Join<'_, DB> {
         self.conclude(call, failed, replaced)
     }
 
-    /// The body has ended; `true` if a statement of it still runs, which aborts the transaction.
+    /// Gives the session its old deadline back, because the body has ended. `true`: a statement of
+    /// the body still runs, so the transaction was aborted.
     fn hand_back(&mut self, late: bool) -> bool {
         self.over = true;
         let (name, deadline) = (self.op.name, self.outer.deadline);
         let state = self.view().state;
-        // Past its own deadline a nested call is still undone alone, which takes statements.
+        // A nested call whose own deadline has passed is still undone alone, which takes
+        // statements.
         state.deadline = deadline;
         let cut_off = late && state.mid_statement();
         if cut_off {
@@ -269,7 +273,7 @@ impl<DB: Backend> Drop for Join<'_, DB> {
         state.op = op;
         state.deadline = deadline;
         state.read_only = read_only;
-        // A savepoint that is dropped sees to itself.
+        // A savepoint that is dropped aborts the transaction by itself.
         if !over && !nested {
             state.fail_join(FailedJoin {
                 operation,
@@ -284,7 +288,7 @@ impl<DB: Backend> Drop for Join<'_, DB> {
     }
 }
 
-/// Whether what was done at this depth must be undone whatever its body says.
+/// Whether what was done at the session's depth must be undone whatever its body says.
 fn undo(state: &State) -> Undo {
     let tx = state.tx.as_ref();
     tx.map_or(Undo::No, |tx| tx.must_undo(tx.depth))

@@ -1,29 +1,30 @@
-//! One call of an operation: the loop that generated code writes, and what it calls.
+//! One call of an operation: the loop that generated code writes, and what that loop calls.
 //!
 //! ```text
 //! let mut call = Call::new(&OP, scope);
-//! while let Some(mut attempt) = call.begin().await {   // a session; waits and retries if there is none
+//! while let Some(mut attempt) = call.begin().await {   // opens a session, again if that fails
 //!     let body = attempt.body();                       // deadline and span
 //!     let mut session = attempt.tx();
 //!     let result = body.run(async { .. }).await;
-//!     attempt.end(result).await;                       // commit or roll back, release, wait, hooks
+//!     attempt.end(result).await;                       // commits or rolls back, runs hooks
 //! }
 //! call.finish()
 //! ```
 //!
-//! What may be true when the caller's future is dropped at each await:
+//! What may be true when the caller's future is dropped at each await, and the phase of the call
+//! there ([`state`]), which decides what the metrics say:
 //!
-//! | dropped during | the connection | the database |
-//! |---|---|---|
-//! | `begin`, waiting for a permit or a connection | none is held | untouched |
-//! | `begin`, `BEGIN` sent | [`Lease`] is unfinished: discarded | untouched |
-//! | `begin`, the marker of a `once` call sent | unfinished: discarded | untouched; in a joined call's savepoint, the whole is aborted |
-//! | `begin` or `end`, waiting to try again | none is held | as before the call, or unknown if an attempt was |
-//! | `run` | unfinished in a transaction, or in the middle of a statement: discarded | transaction: rolled back; session: the statements that ended |
-//! | `end`, the result of a `once` call sent | unfinished: discarded | rolled back, with its marker |
-//! | `end`, `ROLLBACK` sent | unfinished: discarded | rolled back |
-//! | `end`, `COMMIT` sent | goes on in a task of its own | committed or rolled back, never part |
-//! | `end`, hooks | given back | committed; the hooks go on in that task |
+//! | dropped during | phase | the connection | the database |
+//! |---|---|---|---|
+//! | `begin`, waiting for a permit or a connection | waiting | none is held | untouched |
+//! | `begin`, `BEGIN` sent | waiting | its lease is unfinished: discarded | untouched |
+//! | `begin`, the marker of a `once` call sent | waiting | unfinished: discarded | untouched; if that was in the savepoint of a joined call, the whole transaction is aborted |
+//! | `begin` or `end`, waiting to try again | waiting | none is held | as before the call, or unknown if an earlier attempt may have had an effect |
+//! | `run` | running | in a transaction or in the middle of a statement unfinished: discarded | a transaction is rolled back; without one, the statements that ended stay |
+//! | `end`, the result of a `once` call sent | running | unfinished: discarded | rolled back, with the marker |
+//! | `end`, `ROLLBACK` sent | running | unfinished: discarded | rolled back |
+//! | `end`, `COMMIT` sent | committing | goes on in a task of its own | committed or rolled back, never in part |
+//! | `end`, hooks | committing or ended | given back | committed; the hooks go on in a task |
 
 mod args;
 mod attempt;

@@ -1,8 +1,8 @@
-//! A call on a connection of the caller's, of which dbop knows nothing.
+//! [`CallersSession`]: a call on a connection of the caller's, of which dbop knows nothing.
 //!
-//! The session is left alone, with one exception. Where the call has a deadline, the connection is
-//! told for that time to end a statement by itself; otherwise a statement that was cut off at the
-//! deadline would run on, and the caller's next statement would wait for it.
+//! The session is left as it is, with one exception. A call with a deadline limits how long a
+//! statement on the connection may run. Without that limit, a statement that was cut off at the
+//! deadline would run on, and the caller's next statement would wait for its end.
 //!
 //! | dropped during | the connection | the database |
 //! |---|---|---|
@@ -64,8 +64,8 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
         if let Some(deadline) = call.watched_deadline() {
             let left = deadline.saturating_duration_since(Instant::now());
             let limiting = Box::pin(DB::limit_raw(session.conn, left));
-            // In a transaction that is aborted nothing can be set, and the body's first statement is
-            // refused as well.
+            // In a transaction that is aborted nothing can be set, and the body's first statement
+            // is refused as well.
             session.limit = match call.timer.until(deadline, limiting).await {
                 Ok(limit) => limit.ok(),
                 Err(_) => {

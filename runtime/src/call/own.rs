@@ -9,7 +9,8 @@ use crate::error::{Class, Effect};
 use crate::pool::Lease;
 use crate::session::{Due, Guard, Hooks, State, View};
 
-/// Given back when dropped; its transaction is rolled back then, and its hooks are told.
+/// A session that this call opened. When it is dropped, its transaction is rolled back, its
+/// connection is given back, and its hooks run.
 #[derive(Debug)]
 pub(crate) struct OwnSession<DB: Backend> {
     lease: Option<Lease<DB>>,
@@ -32,14 +33,14 @@ impl<DB: Backend> OwnSession<DB> {
         }
     }
 
-    /// What is left to do with the connection, and the hooks.
+    /// Takes the connection and the hooks out, which the caller then has to see to.
     pub(super) fn take(mut self) -> (Lease<DB>, Hooks) {
         let hooks = self.take_hooks();
         let lease = self.take_lease().expect("held until its end");
         (lease, hooks)
     }
 
-    /// The connection, which knows now what the statements have done to its session.
+    /// Takes the connection out, and tells it what the statements have done to its session.
     fn take_lease(&mut self) -> Option<Lease<DB>> {
         let mut lease = self.lease.take()?;
         lease.traces = self.state.traces;
@@ -52,8 +53,8 @@ impl<DB: Backend> OwnSession<DB> {
         self.state.is_guarded()
     }
 
-    /// What a rolled back transaction may have left behind all the same.
-    /// `cut_off`: what went past dbop may be running still.
+    /// Whether a transaction that is rolled back may have left something behind all the same.
+    /// `cut_off`: what the body sent over the raw connection may be running still.
     pub(super) fn effect(&self, cut_off: bool) -> Effect {
         let running = self.state.mid_statement() || (cut_off && self.state.opaque);
         match &self.state.tx {
@@ -98,7 +99,7 @@ impl<DB: Backend> Drop for OwnSession<DB> {
         if broken {
             lease.was_lost();
         }
-        // What went past dbop may be running still.
+        // What the body sent over the raw connection may be running still.
         if self.state.tx.is_some() || opaque || self.state.mid_statement() {
             lease.left = Leftover::Unfinished;
         }

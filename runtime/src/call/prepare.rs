@@ -80,8 +80,8 @@ impl SessionPlan {
 }
 
 impl CallState {
-    /// When a session of this call is kept from writing. `opened_read_only`: the sessions of the pool
-    /// were opened read-only.
+    /// When a session of this call is kept from writing. `opened_read_only`: the sessions of the
+    /// pool were opened read-only.
     pub(super) fn guard<DB: Backend>(&self, opened_read_only: bool) -> SessionGuard {
         let op = self.op;
         let begin_says_it = op.transaction && !DB::GUARDS_TRANSACTIONS;

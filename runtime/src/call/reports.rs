@@ -23,8 +23,8 @@ impl CallState {
         }
     }
 
-    /// A connection was lost before the first answer on it. A connection that had been idle may have
-    /// been lost long ago, which says nothing about the server of today.
+    /// A connection was lost before the first answer on it. A connection that had been idle may
+    /// have been lost long ago, which says nothing about the server of today.
     pub(crate) fn report_lost_at_begin(&mut self, origin: Origin) {
         if let Some(pass) = &mut self.pass
             && origin == Origin::New

@@ -4,7 +4,8 @@ use crate::error::{Ended, Error};
 use crate::once::OnceResult;
 use crate::op::{Failure, OpResult};
 
-/// The functions of an [`OpResult`], looked up where the call is made.
+/// The functions of an [`OpResult`], looked up where the call is made, so that the rest of the call
+/// asks for no bounds.
 #[derive(Debug)]
 pub(crate) struct ResultOf<R> {
     pub(crate) refused: fn(Error) -> R,
@@ -13,7 +14,7 @@ pub(crate) struct ResultOf<R> {
     pub(crate) once: Option<KeptOf<R>>,
 }
 
-/// The same of a `once` operation's [`OnceResult`].
+/// The functions of the [`OnceResult`] of a `once` operation.
 #[derive(Debug)]
 pub(crate) struct KeptOf<R> {
     pub(crate) encode: fn(&R) -> Option<Result<String, Error>>,

@@ -1,8 +1,8 @@
 //! What follows a failed attempt: the one place that decides it.
 //!
-//! A wrong retry applies a payment twice; a missed one is an error that the caller sees. So two things
-//! have to be known before an attempt is followed by another: that the fault may pass, and that a
-//! second run does no harm.
+//! A wrong retry applies a payment twice; a missed one is an error that the caller sees. So two
+//! things have to be known before an attempt is followed by another: that the fault may pass, and
+//! that a second run does no harm.
 //!
 //! | what is known of the failed attempt | what follows |
 //! |---|---|
@@ -46,8 +46,8 @@ pub(crate) struct FailedAttempt {
 pub(crate) enum AtOnce {
     /// The table that the attempt missed has been made.
     TableMade,
-    /// The connection had been lost while it was idle, or was ended by an administrator. Its pool may
-    /// have this many connections, and each may be as dead.
+    /// The connection had been lost while it was idle, or was ended by an administrator. Its pool
+    /// may have this many connections, and each may be as dead.
     DeadConnection { of: u32 },
 }
 
@@ -107,8 +107,8 @@ impl FailedAttempt {
             || (category == Category::Ambiguous && op.repeatable())
     }
 
-    /// Whether what the attempt has sent may be running still. That must not land after what the next
-    /// attempt does. A marker sees to that by itself.
+    /// Whether what the attempt has sent may be running still. That must not land after what the
+    /// next attempt does. A marker sees to that by itself.
     fn may_run_on(&self, op: &Op) -> bool {
         let kind = self.class.kind;
         let left_running = self.body.is_some_and(|body| body.left_running);
@@ -152,7 +152,8 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
             return Next::Queue(wait);
         }
     }
-    // What the caller learns is why the attempt failed, and not that it was not followed by another.
+    // What the caller learns is why the attempt failed, and not that it was not followed by
+    // another.
     let is_open = |circuit: &Arc<Circuit>| circuit.is_open();
     if attempts.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
         return Next::Error;
@@ -185,8 +186,8 @@ fn is_harmless(op: &Op, failed: &FailedAttempt) -> bool {
 }
 
 impl CallState {
-    /// Decides what follows a failed attempt whose connection has been given back, and waits for it.
-    /// `true`: there is another attempt.
+    /// Decides what follows a failed attempt whose connection has been given back, and waits for
+    /// it. `true`: there is another attempt.
     pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
         self.phase = Phase::Waiting;
         match next(self, failed, defaults) {
@@ -234,8 +235,8 @@ const fn is_own_limit(class: Class) -> bool {
     matches!((class.kind, class.retry), (Kind::Timeout, Retry::Always))
 }
 
-/// Whether the fault is one of the server or of the way to it. Every other transient fault is a conflict
-/// between sessions, which another attempt resolves without a burden on an ailing server.
+/// Whether the fault is one of the server or of the way to it. Every other transient fault is a
+/// conflict between sessions, which another attempt resolves without a burden on an ailing server.
 fn is_outage(kind: Kind) -> bool {
     !matches!(
         kind,

@@ -12,11 +12,12 @@ use tracing::Span;
 use crate::op::Op;
 use crate::rt::{Late, Timer};
 
-/// Apart from the attempt, because the body borrows that.
+/// What runs a user's body. It does not belong to the attempt, because the body borrows the
+/// attempt.
 #[derive(Debug)]
 pub struct Body {
     pub(super) op: &'static Op,
-    /// `None`: the call that it has joined has the same one, and sees to it.
+    /// `None` if the call has none, or has joined a call that watches the same deadline.
     pub(super) deadline: Option<tokio::time::Instant>,
     pub(super) timer: Timer,
     /// A poll that takes longer is reported.
@@ -24,7 +25,7 @@ pub struct Body {
     pub(super) span: Option<Box<Span>>,
 }
 
-/// What became of a body, and its timer for what follows.
+/// The result of a body, and the timer, which the end of the attempt uses again.
 #[derive(Debug)]
 pub struct Ran<R> {
     pub(super) result: Result<R, Late>,
@@ -32,7 +33,7 @@ pub struct Ran<R> {
 }
 
 impl Body {
-    /// The body's result; it is dropped where it stands when the deadline passes.
+    /// Runs the body. When the deadline passes, the body is dropped where it stands.
     pub fn run<F: Future>(self, body: F) -> Run<F> {
         Run {
             body: Some(body),
@@ -47,11 +48,11 @@ impl Body {
 }
 
 pin_project! {
-    /// See [`Body::run`]. A type of its own, because an `async fn` would hold the body twice: as its
-    /// argument, and as what it awaits.
+    /// See [`Body::run`]. A type of its own, because an `async fn` would hold the body twice: as
+    /// its argument, and as what it awaits.
     #[derive(Debug)]
     pub struct Run<F> {
-        // `None` only while it is dropped.
+        // `None` only while the future is dropped.
         #[pin]
         body: Option<F>,
         span: Option<Box<Span>>,
@@ -64,7 +65,7 @@ pin_project! {
 
     impl<F> PinnedDrop for Run<F> {
         fn drop(this: Pin<&mut Self>) {
-            // What the body holds is dropped inside its span, too.
+            // What the body holds is dropped inside the span as well.
             let mut this = this.project();
             let _entered = this.span.as_deref().map(Span::enter);
             this.body.set(None);
@@ -73,7 +74,7 @@ pin_project! {
 }
 
 thread_local! {
-    /// A body inside the one that is polled has reported this poll.
+    /// Whether an inner body has reported the poll that is under way.
     static REPORTED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -21,8 +21,9 @@ pub struct Call<S, DB: Backend, R> {
     call: CallLoop<R>,
 }
 
-// Only the constructors ask for bounds, and keep what they give access to: an unmet one is then one
-// error, at the type that the user wrote, and not another one at each step of the call.
+// Only the constructors ask for bounds, and keep the functions that the bounds give access to. A
+// bound that is not met is then one error, at the type that the user wrote, and not one more at
+// each step.
 impl<S, DB: Backend, R> Call<S, DB, R> {
     /// A call of a `#[db_op]`.
     #[inline]
@@ -70,7 +71,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         self
     }
 
-    /// The next attempt, with its session open; `None` when the call is over.
+    /// Returns the next attempt, with its session open; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<Attempt<'_, DB, R>> {
         if self.call.is_over() {
             return None;
@@ -121,7 +122,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         None
     }
 
-    /// What the call returns.
+    /// Returns the result of the call.
     pub fn finish(mut self) -> R {
         self.call.finish()
     }

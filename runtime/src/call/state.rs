@@ -66,8 +66,8 @@ pub(super) enum Clock {
         deadline: Instant,
         watched: bool,
     },
-    /// A call that has joined another. `watched`: its deadline is earlier than that of the call that
-    /// it has joined, which watches the later one.
+    /// A call that has joined another. `watched`: its deadline is earlier than that of the call
+    /// that it has joined, which watches the later one.
     Joined { deadline: Instant, watched: bool },
 }
 
@@ -97,8 +97,8 @@ impl Attempts {
     }
 }
 
-/// A share of `max_concurrency`. The thread that runs a plain function's body holds a share as well,
-/// because the body may run for longer than its call.
+/// A share of `max_concurrency`. The thread that runs a plain function's body holds a share as
+/// well, because the body may run for longer than its call.
 pub(crate) type Permit = Arc<SemaphorePermit<'static>>;
 
 impl CallState {
@@ -261,8 +261,8 @@ impl CallState {
     }
 }
 
-/// Returns `None` if nobody listens: neither a subscriber nor a logger, to which `tracing` writes by
-/// a feature that sqlx turns on.
+/// Returns `None` if nobody listens: neither a subscriber nor a logger, to which `tracing` writes
+/// by a feature that sqlx turns on.
 #[inline]
 fn span(op: &Op, system: &'static str) -> Option<Box<Span>> {
     let subscribed = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;

@@ -54,7 +54,7 @@ impl<R> Unscoped<R> {
         }
     }
 
-    /// The next attempt; `None` when the call is over.
+    /// Returns the next attempt; `None` when the call is over.
     pub async fn begin(&mut self) -> Option<UnscopedAttempt<'_, R>> {
         let call = &mut self.call;
         if call.is_over() {
@@ -70,14 +70,14 @@ impl<R> Unscoped<R> {
         Some(UnscopedAttempt { call })
     }
 
-    /// What the call returns.
+    /// Returns the result of the call.
     pub fn finish(mut self) -> R {
         self.call.finish()
     }
 }
 
 impl<R> UnscopedAttempt<'_, R> {
-    /// What runs the body.
+    /// Returns what runs the body.
     #[must_use]
     pub fn body(&self) -> Body {
         self.call.state.body(Timer::default())

@@ -58,8 +58,8 @@ impl<DB: Backend> Db<DB> {
     /// The SQL that creates the table `dbop_once`, in which `once` operations keep their markers,
     /// and its index. It does nothing if they exist.
     ///
-    /// The first call of a `once` operation runs this SQL by itself. It is public for migrations, if
-    /// the application's own role may not create tables. Markers are kept for 7 days.
+    /// The first call of a `once` operation runs this SQL by itself. It is public for migrations,
+    /// if the application's own role may not create tables. Markers are kept for 7 days.
     pub const ONCE_SCHEMA: &'static str = marker_sql(DB::DATABASE).schema;
 
     /// Returns the pool of connections that write, for what dbop does not do itself, such as
