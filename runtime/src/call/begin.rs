@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::call_loop::{NotOpened, Opening};
 use super::end::undo;
 use super::own::OwnSession;
+use super::prepare::SessionPlan;
 use super::retry::{AtOnce, FailedAttempt};
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
@@ -47,7 +48,14 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
                 return Err(error.into());
             }
         };
-        let own = self.begin_on(lease, call).await?;
+        let guard = call.guard::<DB>(self.source.is_read_only());
+        let own = match call.plan(self.defaults, guard) {
+            Some(plan) => self.begin_on(lease, plan, call).await?,
+            None => {
+                let state = call.session_state(&lease, guard, None, self.defaults.limits.idle);
+                Box::new(OwnSession::new(lease, state))
+            }
+        };
         if call.once.is_none() {
             return Ok(Claim::Won(own));
         }
@@ -56,21 +64,17 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
 }
 
 impl<DB: Backend> OwnSessions<'_, DB> {
-    /// Makes a session of this connection.
+    /// Makes a session of this connection by this plan.
     async fn begin_on(
         &self,
         mut lease: Lease<DB>,
+        plan: SessionPlan,
         call: &mut CallState,
     ) -> Result<Box<OwnSession<DB>>, NotOpened> {
         let defaults = self.defaults;
         if call.op.once && defaults.marker_clean_up.is_due() {
             Box::pin(self.clean_up(&mut lease, call)).await;
         }
-        let guard = call.guard::<DB>(self.source.is_read_only());
-        let Some(plan) = call.plan(defaults, guard) else {
-            let state = call.session_state(&lease, guard, None, defaults.limits.idle);
-            return Ok(Box::new(OwnSession::new(lease, state)));
-        };
         call.statements_limited = plan.limits_statements();
         let preparing = plan.prepare(&mut lease);
         let begun = call.timer.until(call.deadline(), preparing).await;
@@ -80,7 +84,8 @@ impl<DB: Backend> OwnSessions<'_, DB> {
                 if call.op.transaction {
                     call.report_answer(answered - plan.asked);
                 }
-                let state = call.session_state(&lease, guard, Some(answered), defaults.limits.idle);
+                let state =
+                    call.session_state(&lease, plan.guard, Some(answered), defaults.limits.idle);
                 return Ok(Box::new(OwnSession::new(lease, state)));
             }
             Ok(Err(error)) if DB::has_answered(&error) => {

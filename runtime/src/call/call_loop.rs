@@ -72,6 +72,7 @@ impl<R> CallLoop<R> {
     }
 
     /// Whether there is a result, so that no attempt follows.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.result.is_some()
     }
@@ -92,6 +93,7 @@ impl<R> CallLoop<R> {
     }
 
     /// Takes the result out.
+    #[inline]
     pub(crate) fn finish(&mut self) -> R {
         self.result
             .take()

@@ -43,11 +43,11 @@ impl CallState {
     pub(super) fn join<'a, DB: Backend>(&mut self, view: View<'a, DB>) -> Result<Join<'a, DB>> {
         let op = self.op;
         self.attempts.made = 1;
-        self.clock = Clock::Joined {
-            deadline: view.state.deadline,
-            watched: false,
-        };
         if let Err(error) = fits(op, view.state) {
+            self.clock = Clock::Joined {
+                deadline: view.state.deadline,
+                watched: false,
+            };
             // A nested call that was refused has done nothing, so its savepoint has nothing to
             // undo.
             if !op.in_savepoint() {

@@ -18,7 +18,7 @@ pub(super) struct SessionPlan {
     op: &'static Op,
     /// When the plan was made.
     pub(super) asked: Instant,
-    guard: SessionGuard,
+    pub(super) guard: SessionGuard,
     forgets_plans: bool,
     /// How long a statement may run outside a transaction; `None`: as the session says.
     longer: Option<Duration>,

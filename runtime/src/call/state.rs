@@ -132,6 +132,7 @@ impl CallState {
     }
 
     /// When the call has to be done.
+    #[inline]
     pub(crate) fn deadline(&self) -> Instant {
         match self.clock {
             Clock::Outermost { deadline, .. } | Clock::Joined { deadline, .. } => deadline,
@@ -140,6 +141,7 @@ impl CallState {
     }
 
     /// When the call has to be done, if the call itself has to see to that.
+    #[inline]
     pub(super) fn watched_deadline(&self) -> Option<Instant> {
         match self.clock {
             Clock::Outermost {
@@ -176,6 +178,7 @@ impl CallState {
 
     /// The body is given a session. The hooks of the attempt before belong to a transaction that
     /// never was.
+    #[inline]
     pub(crate) fn body_begins(&mut self) {
         self.phase = Phase::Running;
         if let Some(due) = self.due.take() {

@@ -60,8 +60,9 @@ async fn acquire_from<DB: Backend>(
     // The last part of the wait is used to find out why it takes so long.
     let left = until.saturating_duration_since(now);
     let patience = until - ANSWER_HOLDS.min(left / 4);
+    let mut acquiring = std::pin::pin!(pool.acquire());
     let mut waiting = std::pin::pin!(async {
-        let (acquired, _, signals) = watch_acquire(pool.acquire()).await;
+        let (acquired, _, signals) = watch_acquire(acquiring.as_mut()).await;
         acquired.map(|conn| (conn, signals))
     });
     match timer.until(patience, &mut waiting).await {

@@ -4,6 +4,7 @@
 //! nothing except the connection. So the hooks leave what they know in a variable of the task.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::backend::Signals;
@@ -30,8 +31,10 @@ tokio::task_local! {
 
 /// Runs `acquiring`, and returns what the hooks of the pool have reported along with its output.
 /// The signals are `None` if the connection has none, or if the pool is not one of dbop's.
+///
+/// `acquiring` is borrowed and not moved, because the future of a connection is large.
 pub(super) async fn watch_acquire<F: Future>(
-    acquiring: F,
+    acquiring: Pin<&mut F>,
 ) -> (F::Output, Origin, Option<Arc<Signals>>) {
     let nothing = Acquired {
         origin: Cell::new(Origin::Idle),

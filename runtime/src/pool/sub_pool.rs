@@ -186,8 +186,9 @@ impl<DB: Backend> SubPool<DB> {
         until: Instant,
         timer: &mut Timer,
     ) -> Result<(PoolConnection<DB>, Origin)> {
+        let mut acquiring = std::pin::pin!(self.pool.acquire());
         let mut waiting = std::pin::pin!(async {
-            let (acquired, origin, _) = watch_acquire(self.pool.acquire()).await;
+            let (acquired, origin, _) = watch_acquire(acquiring.as_mut()).await;
             acquired.map(|conn| (conn, origin))
         });
         let answered = AtomicBool::new(false);
