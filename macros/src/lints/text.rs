@@ -10,13 +10,13 @@ use super::api::Api;
 use super::calls::{function, has_any, is_any, is_query, last, peel};
 use super::names::{Names, variable};
 use crate::function::Function;
-use crate::sql::{self, Dialect, Form, Statement};
+use crate::sql::{self, Dialect, Statement, TextForm};
 
 /// A string literal, and how much it says of the text it becomes.
 #[derive(Clone)]
 pub(super) struct Literal {
     pub(super) literal: LitStr,
-    form: Form,
+    form: TextForm,
 }
 
 /// What is known of SQL in a body.
@@ -41,14 +41,14 @@ impl Literal {
     fn whole(literal: &LitStr) -> Literal {
         Literal {
             literal: literal.clone(),
-            form: Form::Whole,
+            form: TextForm::Whole,
         }
     }
 
     /// The same, of which only the beginning is known.
     pub(super) fn and_more(mut self) -> Literal {
-        if self.form == Form::Whole {
-            self.form = Form::Beginning;
+        if self.form == TextForm::Whole {
+            self.form = TextForm::Beginning;
         }
         self
     }
@@ -146,7 +146,7 @@ fn pragma(call: &ExprMethodCall) -> Option<Literal> {
     let statement = format!("PRAGMA {} = {value}", name.value());
     Some(Literal {
         literal: LitStr::new(&statement, name.span()),
-        form: Form::Template,
+        form: TextForm::Template,
     })
 }
 
@@ -266,9 +266,9 @@ fn of_text_macro(call: &Macro) -> Option<Literal> {
         Ok(first)
     };
     let form = if name == "format" || name == "formatdoc" {
-        Form::Template
+        TextForm::Template
     } else if name == "indoc" {
-        Form::Whole
+        TextForm::Whole
     } else {
         return None;
     };

@@ -4,10 +4,13 @@
 //! whatever cannot be read with certainty reads as nothing: text that PostgreSQL and SQLite read
 //! differently, text of which a part is only known at run time, and text that is no SQL at all.
 //!
-//! Two steps: [`tokens`] reads a text as tokens, [`statement`] reads those of one statement, with
-//! [`utility`] for statements that are neither queries nor changes to rows, and [`session`] for what
-//! is left of a statement when its transaction has ended, and is no row.
+//! There are two steps. [`lexer`] turns a text into [`tokens`], and [`statement`] reads the tokens of
+//! one statement. [`utility`] reads statements that are neither queries nor changes to rows, and
+//! [`session`] finds the changes that outlive the transaction without being rows. All three build on
+//! [`grammar`].
 
+mod grammar;
+mod lexer;
 mod session;
 mod statement;
 #[cfg(test)]
@@ -17,11 +20,11 @@ mod utility;
 
 use std::ops::Range;
 
-use tokens::{Cursor, Kind, Tokens};
+use tokens::{Cursor, TokenKind, Tokens};
 
 /// How much of the text that reaches the database is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
+pub(crate) enum TextForm {
     /// All of it.
     Whole,
     /// A `format!` string: `{..}` holes stand for text nobody knows (`{{` and `}}` are braces).
@@ -67,24 +70,24 @@ pub(crate) struct Statement {
 }
 
 /// Every statement of a text; those that are empty are left out.
-pub(crate) fn read(text: &str, form: Form, dialect: Dialect) -> Vec<Statement> {
-    let tokens = Tokens::read(text, form == Form::Template, dialect);
+pub(crate) fn read(text: &str, form: TextForm, dialect: Dialect) -> Vec<Statement> {
+    let tokens = lexer::tokenize(text, form == TextForm::Template, dialect);
     let mut from = 0;
     let mut statements = Vec::new();
     for part in split(&tokens) {
         let terminated = part.end < tokens.list.len();
         let to = tokens.list.get(part.end).map_or(text.len(), |end| end.end);
         let holes = match form {
-            Form::Template => holes(text, from..to),
-            Form::Whole | Form::Beginning => None,
+            TextForm::Template => holes(text, from..to),
+            TextForm::Whole | TextForm::Beginning => None,
         };
         from = to;
         if part.is_empty() {
             continue;
         }
-        let open = !terminated && (form == Form::Beginning || tokens.unclosed);
+        let open = !terminated && (form == TextForm::Beginning || tokens.unclosed);
         let whole = Cursor::new(&tokens, part, open);
-        statements.push(statement::read(whole, holes));
+        statements.push(statement::read_statement(whole, holes));
     }
     statements
 }
@@ -106,7 +109,7 @@ fn split(tokens: &Tokens<'_>) -> Vec<Range<usize>> {
             body = begins_body(tokens, start, at);
         }
         at = match token.kind {
-            Kind::Open => token.partner.max(at + 1),
+            TokenKind::Open => token.partner.max(at + 1),
             _ => at + 1,
         };
     }

@@ -3,11 +3,11 @@
 //! Statements that take a change back are left out: `RESET`, `SET .. TO DEFAULT`, `UNLISTEN`,
 //! `pg_advisory_unlock`.
 
-use super::statement::{label, name};
-use super::tokens::{Cursor, Kind};
+use super::grammar::{label, name};
+use super::tokens::{Cursor, TokenKind};
 
 /// The words of a statement that is there to change the session.
-pub(super) fn of(at: Cursor<'_>) -> Option<&'static str> {
+pub(super) fn changed_by(at: Cursor<'_>) -> Option<&'static str> {
     type Shape = fn(Cursor<'_>) -> bool;
     const SHAPES: [(&str, Shape); 7] = [
         ("LISTEN", only_name),
@@ -35,7 +35,7 @@ pub(super) fn of(at: Cursor<'_>) -> Option<&'static str> {
 /// The first call, at any depth, of a function that changes the session.
 ///
 /// <https://www.postgresql.org/docs/current/functions-admin.html>
-pub(super) fn called(statement: Cursor<'_>) -> Option<&'static str> {
+pub(super) fn changed_by_call(statement: Cursor<'_>) -> Option<&'static str> {
     const LOCKS: [&str; 4] = [
         "pg_advisory_lock",
         "pg_advisory_lock_shared",
@@ -102,8 +102,8 @@ fn set(mut at: Cursor<'_>) -> Option<&'static str> {
     if !takes_value {
         // A hole at the beginning may hold another scope.
         let is_named = match at.kind() {
-            Some(Kind::Word | Kind::Name) => true,
-            Some(Kind::Hole) => of_session,
+            Some(TokenKind::Word | TokenKind::Name) => true,
+            Some(TokenKind::Hole) => of_session,
             _ => false,
         };
         name(&mut at).filter(|()| is_named)?;
@@ -185,7 +185,7 @@ fn table_stays(mut at: Cursor<'_>) -> bool {
     // What stands behind `AS` is the query.
     while !at.done() && !at.is("AS") {
         let dropped = at.eat("ON") && at.eat("COMMIT") && at.is("DROP");
-        if dropped || at.kind() == Some(Kind::Hole) {
+        if dropped || at.kind() == Some(TokenKind::Hole) {
             return false;
         }
         at.skip();
@@ -264,7 +264,7 @@ fn pragma(mut at: Cursor<'_>) -> bool {
         None => return false,
     };
     // The write-ahead log is a mode of the file, and stays when the connection is closed.
-    let of_file = value.says("WAL") || value.kind() == Some(Kind::Hole) || value.cut();
+    let of_file = value.says("WAL") || value.kind() == Some(TokenKind::Hole) || value.cut();
     (!value.done() || value.open) && !(is_mode && of_file)
 }
 

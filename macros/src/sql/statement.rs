@@ -3,30 +3,10 @@
 //! A statement counts only when its first clauses have the shape that the manuals give them: a
 //! sentence that happens to begin with `update` is none.
 
-use super::tokens::{Cursor, Kind};
+use super::grammar::{CLAUSES, label, may_be_anything, name};
+use super::tokens::{Cursor, TokenKind};
 use super::utility::{self, Explain};
 use super::{Statement, session};
-
-/// Words that end the name of a table and what belongs to it.
-const CLAUSES: [&str; 17] = [
-    "SET",
-    "WHERE",
-    "FROM",
-    "USING",
-    "RETURNING",
-    "ORDER",
-    "LIMIT",
-    "NOT",
-    "AS",
-    "VALUES",
-    "SELECT",
-    "DEFAULT",
-    "OVERRIDING",
-    "ON",
-    "WITH",
-    "INTO",
-    "TO",
-];
 
 /// What the clauses of one part of a statement say; a part is the statement itself or one of its
 /// `WITH`.
@@ -56,7 +36,7 @@ impl Part {
 }
 
 /// Reads one statement; `holes` says where its first and its last hole are in the text.
-pub(super) fn read(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statement {
+pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statement {
     let mut found = Statement {
         limited: limited(whole),
         ..Statement::default()
@@ -70,7 +50,7 @@ pub(super) fn read(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statemen
     if found.control.is_some() {
         return found;
     }
-    found.session = session::of(at);
+    found.session = session::changed_by(at);
     let statement = at;
     let reader = Reader {
         holes,
@@ -86,7 +66,9 @@ pub(super) fn read(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statemen
         found.session = found.session.or(part.session);
         if main && part.query {
             found.locks = locks(statement);
-            found.session = found.session.or_else(|| session::called(statement));
+            found.session = found
+                .session
+                .or_else(|| session::changed_by_call(statement));
         }
         main = false;
     }
@@ -112,12 +94,12 @@ fn locks(statement: Cursor<'_>) -> Option<&'static str> {
     let mut queries = vec![true];
     while !at.done() {
         match at.kind() {
-            Some(Kind::Open) => {
+            Some(TokenKind::Open) => {
                 at.at += 1;
                 queries.push(at.is_any(&["SELECT", "WITH", "TABLE", "VALUES", "INSERT"]));
                 continue;
             }
-            Some(Kind::Close) if queries.len() > 1 => _ = queries.pop(),
+            Some(TokenKind::Close) if queries.len() > 1 => _ = queries.pop(),
             _ if queries.last() == Some(&true) && !at.tokens.is_label(at.at) => {
                 let lock = lock(at);
                 if lock.is_some() {
@@ -156,7 +138,7 @@ impl Reader {
     fn part<'a>(&self, mut at: Cursor<'a>, parts: &mut Vec<Cursor<'a>>) -> Part {
         at = unwrapped(at);
         if at.is("WITH") {
-            let Some(inner) = with(&mut at) else {
+            let Some(inner) = with_clause(&mut at) else {
                 return Part::default();
             };
             parts.extend(inner.into_iter().rev());
@@ -210,7 +192,7 @@ impl Reader {
             return Part::default();
         };
         let clauses = ["USING", "WHERE", "RETURNING", "ORDER", "LIMIT"];
-        if !(at.done() || at.is_any(&clauses) || unknown(at)) {
+        if !(at.done() || at.is_any(&clauses) || may_be_anything(at)) {
             return Part::default();
         }
         let rest = target.rest;
@@ -266,7 +248,7 @@ fn keyword(at: Cursor<'_>) -> &'static str {
 /// Goes past `WITH ..`; what stands in the parentheses, or nothing if it has another shape.
 ///
 /// <https://www.postgresql.org/docs/current/sql-select.html#SQL-WITH>
-fn with<'a>(at: &mut Cursor<'a>) -> Option<Vec<Cursor<'a>>> {
+fn with_clause<'a>(at: &mut Cursor<'a>) -> Option<Vec<Cursor<'a>>> {
     at.eat("WITH");
     at.eat("RECURSIVE");
     let mut found = Vec::new();
@@ -370,39 +352,9 @@ fn target<'a>(at: &mut Cursor<'a>) -> Option<Target<'a>> {
     Some(target)
 }
 
-/// Goes past a name with all its dots; nothing if something else stands here.
-pub(super) fn name(at: &mut Cursor<'_>) -> Option<()> {
-    if at.is_any(&CLAUSES) {
-        return None;
-    }
-    label(at)?;
-    while at.eat_symbol(b'.') {
-        label(at)?;
-    }
-    Some(())
-}
-
-/// One part of a name, which may be a keyword. SQLite takes strings and `[..]` too.
-pub(super) fn label(at: &mut Cursor<'_>) -> Option<()> {
-    let fits = matches!(
-        at.kind(),
-        Some(Kind::Word | Kind::Name | Kind::Text | Kind::Hole)
-    );
-    (fits || at.opens(b'[')).then(|| at.skip())
-}
-
-/// Whether a hole stands here or right in front: then it can hold any clause.
-pub(super) fn unknown(at: Cursor<'_>) -> bool {
-    let before = at
-        .at
-        .checked_sub(1)
-        .map(|at_before| &at.tokens.list[at_before]);
-    at.kind() == Some(Kind::Hole) || before.is_some_and(|before| before.kind == Kind::Hole)
-}
-
 /// Whether `SET` is followed by what it sets.
 fn assignment(mut at: Cursor<'_>) -> bool {
-    if unknown(at) || at.cut() {
+    if may_be_anything(at) || at.cut() {
         return true;
     }
     if at.group().is_none() && label(&mut at).is_none() {
@@ -411,7 +363,7 @@ fn assignment(mut at: Cursor<'_>) -> bool {
     while at.eat_symbol(b'.') || at.opens(b'[') {
         at.skip();
     }
-    at.is_symbol(b'=') || unknown(at) || at.cut()
+    at.is_symbol(b'=') || may_be_anything(at) || at.cut()
 }
 
 /// Goes past SQLite's `OR IGNORE` and the like.
@@ -434,7 +386,7 @@ fn insert(mut at: Cursor<'_>, keyword: &'static str) -> Part {
         return Part::default();
     }
     let rows = ["VALUES", "SELECT", "DEFAULT", "OVERRIDING", "WITH", "TABLE"];
-    if at.opens(b'(') || at.is_any(&rows) || unknown(at) || at.cut() {
+    if at.opens(b'(') || at.is_any(&rows) || may_be_anything(at) || at.cut() {
         Part::change(keyword)
     } else {
         Part::default()
@@ -444,7 +396,7 @@ fn insert(mut at: Cursor<'_>, keyword: &'static str) -> Part {
 /// <https://www.postgresql.org/docs/current/sql-merge.html>
 fn merge(mut at: Cursor<'_>) -> Part {
     let shape = at.eat("INTO") && (target(&mut at).is_some() || at.cut());
-    if shape && (at.is("USING") || unknown(at) || at.cut()) {
+    if shape && (at.is("USING") || may_be_anything(at) || at.cut()) {
         Part::change("MERGE")
     } else {
         Part::default()

@@ -7,13 +7,13 @@ mod session;
 use super::*;
 
 /// Read without knowing whose SQL it is.
-fn read(text: &str, form: Form) -> Vec<Statement> {
+fn read(text: &str, form: TextForm) -> Vec<Statement> {
     super::read(text, form, Dialect::Unknown)
 }
 
 /// The only statement of a text.
 #[track_caller]
-fn one(text: &str, form: Form) -> Statement {
+fn one(text: &str, form: TextForm) -> Statement {
     let mut found = read(text, form);
     assert_eq!(found.len(), 1, "{text}");
     found.remove(0)
@@ -22,12 +22,12 @@ fn one(text: &str, form: Form) -> Statement {
 #[track_caller]
 fn writes(cases: &[(&str, Option<&'static str>)]) {
     for (text, expected) in cases {
-        assert_eq!(one(text, Form::Whole).writes, *expected, "{text}");
+        assert_eq!(one(text, TextForm::Whole).writes, *expected, "{text}");
     }
 }
 
 #[track_caller]
-fn unfiltered(form: Form, cases: &[(&str, Option<&'static str>)]) {
+fn unfiltered(form: TextForm, cases: &[(&str, Option<&'static str>)]) {
     for (text, expected) in cases {
         assert_eq!(one(text, form).unfiltered, *expected, "{text}");
     }
@@ -35,7 +35,7 @@ fn unfiltered(form: Form, cases: &[(&str, Option<&'static str>)]) {
 
 /// Texts that nothing is found in, a limit aside.
 #[track_caller]
-fn nothing(form: Form, texts: &[&str]) {
+fn nothing(form: TextForm, texts: &[&str]) {
     for text in texts {
         for found in read(text, form) {
             let limited = found.limited;
@@ -95,7 +95,7 @@ fn what_changes_something_is_a_write() {
 #[test]
 fn what_only_reads_is_no_write() {
     nothing(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "SELECT * FROM t",
             "(SELECT 1) UNION (SELECT 2)",
@@ -120,7 +120,7 @@ fn what_only_reads_is_no_write() {
 #[test]
 fn words_used_as_names_are_no_keywords() {
     nothing(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "SELECT update FROM t",
             "SELECT begin, \"commit\" FROM spans",
@@ -132,14 +132,17 @@ fn words_used_as_names_are_no_keywords() {
             "SELECT :for, @update, $delete",
         ],
     );
-    let found = one("INSERT INTO t (delete, update) VALUES (1, 2)", Form::Whole);
+    let found = one(
+        "INSERT INTO t (delete, update) VALUES (1, 2)",
+        TextForm::Whole,
+    );
     assert_eq!((found.writes, found.unfiltered), (Some("INSERT"), None));
 }
 
 #[test]
 fn prose_is_nothing() {
     nothing(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "update failed: no such account",
             "update failed set aside",
@@ -192,7 +195,7 @@ fn prose_is_nothing() {
 #[test]
 fn an_update_or_delete_without_where_is_unfiltered() {
     unfiltered(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("UPDATE t SET a = 1", UPDATE),
             ("DELETE FROM t", DELETE),
@@ -229,7 +232,7 @@ fn an_update_or_delete_without_where_is_unfiltered() {
 #[test]
 fn a_where_of_a_subquery_does_not_filter_the_outer_statement() {
     unfiltered(
-        Form::Whole,
+        TextForm::Whole,
         &[
             (
                 "UPDATE t SET a = (SELECT b FROM u WHERE u.id = t.id)",
@@ -251,7 +254,7 @@ fn a_where_of_a_subquery_does_not_filter_the_outer_statement() {
 #[test]
 fn a_where_in_a_string_or_a_comment_is_none() {
     unfiltered(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("UPDATE t SET a = ' WHERE '", UPDATE),
             ("UPDATE t SET a = 'it''s WHERE '", UPDATE),
@@ -277,7 +280,7 @@ fn a_where_in_a_string_or_a_comment_is_none() {
 #[test]
 fn comments_nest_on_postgres_and_not_on_sqlite() {
     let controls = |text: &str, dialect| {
-        let found = super::read(text, Form::Whole, dialect);
+        let found = super::read(text, TextForm::Whole, dialect);
         found.iter().find_map(|statement| statement.control)
     };
     const COMMIT: Option<&str> = Some("COMMIT");
@@ -305,7 +308,7 @@ fn comments_nest_on_postgres_and_not_on_sqlite() {
     }
     let unfiltered = |dialect| {
         let text = "DELETE FROM t /* /* */ WHERE a /* */ */";
-        super::read(text, Form::Whole, dialect)[0].unfiltered
+        super::read(text, TextForm::Whole, dialect)[0].unfiltered
     };
     assert_eq!(unfiltered(Dialect::Postgres), DELETE);
     assert_eq!(unfiltered(Dialect::Sqlite), None);
@@ -353,11 +356,11 @@ fn explaining_counts_only_when_it_runs_the_statement() {
         ("EXPLAIN (ANALYZE true, COSTS off) DELETE FROM t", DELETE),
     ]);
     nothing(
-        Form::Whole,
+        TextForm::Whole,
         &["EXPLAIN SELECT 1 FOR UPDATE", "EXPLAIN BEGIN"],
     );
     nothing(
-        Form::Template,
+        TextForm::Template,
         &[
             "EXPLAIN ({options}) DELETE FROM t",
             "EXPLAIN (ANALYZE, {options}) DELETE FROM t",
@@ -394,7 +397,7 @@ fn rows_are_locked_at_any_depth() {
         ("SELECT 'FOR UPDATE' FROM t -- FOR UPDATE", None),
         ("SELECT x AS for FROM update", None),
     ] {
-        assert_eq!(one(text, Form::Whole).locks, expected, "{text}");
+        assert_eq!(one(text, TextForm::Whole).locks, expected, "{text}");
     }
 }
 
@@ -429,18 +432,18 @@ fn what_divides_a_transaction_is_control() {
             control: Some(expected),
             ..Statement::default()
         };
-        assert_eq!(one(text, Form::Whole), expected, "{text}");
+        assert_eq!(one(text, TextForm::Whole), expected, "{text}");
     }
     assert_eq!(
-        one("SAVEPOINT s_{n}", Form::Template).control,
+        one("SAVEPOINT s_{n}", TextForm::Template).control,
         Some("SAVEPOINT")
     );
     assert_eq!(
-        one("SAVEPOINT ", Form::Beginning).control,
+        one("SAVEPOINT ", TextForm::Beginning).control,
         Some("SAVEPOINT")
     );
     nothing(
-        Form::Whole,
+        TextForm::Whole,
         &["END PREPARED 'x'", "SELECT CASE 1 WHEN 1 THEN 2 END"],
     );
 }
@@ -458,7 +461,7 @@ fn limits_are_found_in_subqueries_too() {
         ),
         ("SELECT fetch FROM t", false),
     ] {
-        assert_eq!(one(text, Form::Whole).limited, expected, "{text}");
+        assert_eq!(one(text, TextForm::Whole).limited, expected, "{text}");
     }
 }
 
@@ -466,7 +469,7 @@ fn limits_are_found_in_subqueries_too() {
 fn every_statement_of_a_text_is_read() {
     let text =
         "BEGIN; UPDATE t SET a = ';';; DELETE FROM t WHERE a; (SELECT 1 LIMIT 1); COMMIT; --";
-    let found = read(text, Form::Whole);
+    let found = read(text, TextForm::Whole);
     let pick =
         |of: fn(&Statement) -> Option<&'static str>| found.iter().map(of).collect::<Vec<_>>();
     let none = None;
@@ -490,7 +493,7 @@ fn the_body_of_a_trigger_or_a_function_belongs_to_it() {
             DELETE FROM u; SELECT CASE WHEN true THEN 1 END; END",
         "CREATE FUNCTION f() RETURNS int AS $body$ BEGIN DELETE FROM u; END $body$ LANGUAGE plpgsql",
     ] {
-        let found = read(&format!("{create}; DELETE FROM t"), Form::Whole);
+        let found = read(&format!("{create}; DELETE FROM t"), TextForm::Whole);
         assert_eq!(found.len(), 2, "{create}");
         assert_eq!(
             (found[0].unfiltered, found[0].control),

@@ -1,7 +1,7 @@
 //! Statements other than queries and changes to rows.
 
-use super::statement::{label, name, unknown};
-use super::tokens::{Cursor, Kind};
+use super::grammar::{label, may_be_anything, name};
+use super::tokens::{Cursor, TokenKind};
 
 /// What `CREATE`, `ALTER` and `DROP` are followed by.
 ///
@@ -43,7 +43,7 @@ pub(super) fn explain(at: &mut Cursor<'_>) -> Explain {
 fn analyzes(mut options: Cursor<'_>) -> bool {
     let mut run = false;
     while !options.done() {
-        if options.kind() == Some(Kind::Hole) {
+        if options.kind() == Some(TokenKind::Hole) {
             return false;
         }
         if options.eat_any(&["ANALYZE", "ANALYSE"]) {
@@ -102,7 +102,7 @@ pub(super) fn control(mut at: Cursor<'_>) -> Option<&'static str> {
 /// Whether nothing but these words stands here, commas and holes aside.
 fn only(mut at: Cursor<'_>, words: &str) -> bool {
     while at.is_symbol(b',')
-        || at.kind() == Some(Kind::Hole)
+        || at.kind() == Some(TokenKind::Hole)
         || words.split(' ').any(|word| at.is(word))
     {
         at.skip();
@@ -117,7 +117,7 @@ fn savepoint(mut at: Cursor<'_>) -> bool {
 
 /// Whether the string that names a prepared transaction stands here.
 fn identifier(mut at: Cursor<'_>) -> bool {
-    let text = matches!(at.kind(), Some(Kind::Text | Kind::Hole));
+    let text = matches!(at.kind(), Some(TokenKind::Text | TokenKind::Hole));
     at.skip();
     at.done() && (text || at.open)
 }
@@ -144,7 +144,7 @@ pub(super) fn changes(keyword: &str, at: Cursor<'_>) -> bool {
 
 /// Whether a kind of object stands here, and more behind it.
 fn object(mut at: Cursor<'_>) -> bool {
-    if unknown(at) || at.cut() {
+    if may_be_anything(at) || at.cut() {
         return true;
     }
     let known = OBJECTS.split(' ').any(|word| at.eat(word));
@@ -161,13 +161,13 @@ fn truncate(mut at: Cursor<'_>) -> bool {
     let named = name(&mut at).is_some();
     at.eat_symbol(b'*');
     let more = ["RESTART", "CONTINUE", "CASCADE", "RESTRICT"];
-    named && (at.done() || at.is_symbol(b',') || at.is_any(&more) || unknown(at))
+    named && (at.done() || at.is_symbol(b',') || at.is_any(&more) || may_be_anything(at))
 }
 
 /// Whether a word stands at the top level behind here, or may.
 fn reaches(mut at: Cursor<'_>, word: &str) -> bool {
     while !at.done() {
-        if at.is(word) || at.kind() == Some(Kind::Hole) {
+        if at.is(word) || at.kind() == Some(TokenKind::Hole) {
             return true;
         }
         at.skip();
@@ -185,5 +185,5 @@ fn maintains(mut at: Cursor<'_>, options: &str) -> bool {
     let named = name(&mut at).is_some();
     at.group();
     let more = at.is_any(&["USING", "ON"]) || at.is_symbol(b',');
-    named && (at.done() || more || unknown(at))
+    named && (at.done() || more || may_be_anything(at))
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_hole_may_hold_the_where() {
     unfiltered(
-        Form::Template,
+        TextForm::Template,
         &[
             ("UPDATE t SET a = {value}, b = 2 RETURNING id", None),
             ("UPDATE t SET a = '{value}'", None),
@@ -26,7 +26,7 @@ fn a_hole_may_hold_the_where() {
 #[test]
 fn a_hole_in_place_of_the_name_holds_no_where() {
     unfiltered(
-        Form::Template,
+        TextForm::Template,
         &[
             ("UPDATE {table} SET a = 1", UPDATE),
             ("UPDATE ONLY {schema}.{table} SET a = 1", UPDATE),
@@ -42,7 +42,7 @@ fn a_hole_in_place_of_the_name_holds_no_where() {
 #[test]
 fn nothing_is_known_of_what_begins_with_a_hole() {
     nothing(
-        Form::Template,
+        TextForm::Template,
         &[
             "{statement}",
             "{prefix} DELETE FROM t",
@@ -53,11 +53,11 @@ fn nothing_is_known_of_what_begins_with_a_hole() {
         ],
     );
     assert_eq!(
-        one("INSERT INTO {t}", Form::Template).writes,
+        one("INSERT INTO {t}", TextForm::Template).writes,
         Some("INSERT")
     );
     assert_eq!(
-        read("{begin}; DELETE FROM t", Form::Template)[1].unfiltered,
+        read("{begin}; DELETE FROM t", TextForm::Template)[1].unfiltered,
         DELETE
     );
 }
@@ -65,7 +65,7 @@ fn nothing_is_known_of_what_begins_with_a_hole() {
 #[test]
 fn a_beginning_may_still_get_its_where() {
     unfiltered(
-        Form::Beginning,
+        TextForm::Beginning,
         &[
             ("UPDATE t SET a = 1", None),
             ("DELETE FROM t RETURNING a", None),
@@ -73,7 +73,7 @@ fn a_beginning_may_still_get_its_where() {
         ],
     );
     assert_eq!(
-        read("DELETE FROM t; SELECT 1", Form::Beginning)[0].unfiltered,
+        read("DELETE FROM t; SELECT 1", TextForm::Beginning)[0].unfiltered,
         DELETE
     );
     for (text, expected) in [
@@ -85,14 +85,14 @@ fn a_beginning_may_still_get_its_where() {
         ("SELECT ", None),
         ("UPDATE ", None),
     ] {
-        assert_eq!(one(text, Form::Beginning).writes, expected, "{text}");
+        assert_eq!(one(text, TextForm::Beginning).writes, expected, "{text}");
     }
 }
 
 #[test]
 fn what_cannot_be_read_with_certainty_is_not_unfiltered() {
     unfiltered(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("DELETE FROM t /* open", None),
             ("UPDATE t SET a = 'open", None),
@@ -105,12 +105,12 @@ fn what_cannot_be_read_with_certainty_is_not_unfiltered() {
             ("UPDATE t SET a = 1 \0", None),
         ],
     );
-    assert!(one("SELECT a['x]'] FROM t LIMIT 1", Form::Whole).limited);
+    assert!(one("SELECT a['x]'] FROM t LIMIT 1", TextForm::Whole).limited);
     assert_eq!(
-        one("UPDATE t SET [a(b] = 1", Form::Whole).unfiltered,
+        one("UPDATE t SET [a(b] = 1", TextForm::Whole).unfiltered,
         UPDATE
     );
-    nothing(Form::Whole, &["SELECT 1); COMMIT; DELETE FROM t"]);
+    nothing(TextForm::Whole, &["SELECT 1); COMMIT; DELETE FROM t"]);
 }
 
 /// A small random generator, so that a failure can be repeated from its seed.
@@ -153,9 +153,9 @@ fn any_text_is_read_without_a_panic() {
     for seed in 1..=20_000_u64 {
         let text = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).text();
         for (form, dialect) in [
-            (Form::Whole, Dialect::Unknown),
-            (Form::Template, Dialect::Postgres),
-            (Form::Beginning, Dialect::Sqlite),
+            (TextForm::Whole, Dialect::Unknown),
+            (TextForm::Template, Dialect::Postgres),
+            (TextForm::Beginning, Dialect::Sqlite),
         ] {
             let read = std::panic::catch_unwind(|| super::super::read(&text, form, dialect));
             assert!(read.is_ok(), "seed {seed}, {form:?}, {dialect:?}: {text:?}");
@@ -197,9 +197,9 @@ fn long_texts_are_read_in_linear_time() {
         let text = part.repeat(30_000);
         let started = std::time::Instant::now();
         for dialect in [Dialect::Unknown, Dialect::Postgres, Dialect::Sqlite] {
-            super::super::read(&text, Form::Whole, dialect);
+            super::super::read(&text, TextForm::Whole, dialect);
         }
-        read(&text, Form::Template);
+        read(&text, TextForm::Template);
         // Far above what it takes, far below what anything quadratic would.
         assert!(started.elapsed().as_secs() < 10, "{part}");
     }

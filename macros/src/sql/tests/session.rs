@@ -3,14 +3,14 @@
 use super::*;
 
 #[track_caller]
-fn changes(form: Form, cases: &[(&str, &str)]) {
+fn changes(form: TextForm, cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         assert_eq!(one(text, form).session, Some(*expected), "{text}");
     }
 }
 
 #[track_caller]
-fn leaves_alone(form: Form, texts: &[&str]) {
+fn leaves_alone(form: TextForm, texts: &[&str]) {
     for text in texts {
         assert!(
             read(text, form).iter().all(|it| it.session.is_none()),
@@ -22,7 +22,7 @@ fn leaves_alone(form: Form, texts: &[&str]) {
 #[test]
 fn a_setting_outlives_the_transaction_unless_it_is_local() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("SET statement_timeout = '5s'", "SET"),
             ("set search_path to a, b", "SET"),
@@ -52,7 +52,7 @@ fn a_setting_outlives_the_transaction_unless_it_is_local() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "SET LOCAL statement_timeout = '5s'",
             "SET LOCAL ROLE auditor",
@@ -83,7 +83,7 @@ fn a_setting_outlives_the_transaction_unless_it_is_local() {
 fn a_setting_is_made_by_a_function_too() {
     let found = "set_config(.., false)";
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("SELECT set_config('app.tenant', $1, false)", found),
             (
@@ -107,7 +107,7 @@ fn a_setting_is_made_by_a_function_too() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "SELECT set_config('app.tenant', $1, true)",
             "SELECT set_config('app.tenant', $1, $2)",
@@ -126,7 +126,7 @@ fn a_setting_is_made_by_a_function_too() {
 #[test]
 fn a_lock_of_the_session_outlives_the_transaction() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("SELECT pg_advisory_lock(1)", "pg_advisory_lock"),
             (
@@ -157,7 +157,7 @@ fn a_lock_of_the_session_outlives_the_transaction() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "SELECT pg_advisory_xact_lock(1)",
             "SELECT pg_try_advisory_xact_lock_shared(1)",
@@ -176,7 +176,7 @@ fn a_lock_of_the_session_outlives_the_transaction() {
 #[test]
 fn a_temporary_object_outlives_the_transaction_unless_that_drops_it() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("CREATE TEMP TABLE t (a int)", "CREATE TEMP TABLE"),
             (
@@ -220,7 +220,7 @@ fn a_temporary_object_outlives_the_transaction_unless_that_drops_it() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "CREATE TEMP TABLE t (a int) ON COMMIT DROP",
             "CREATE TEMP TABLE t ON COMMIT DROP AS SELECT 1",
@@ -241,7 +241,7 @@ fn a_temporary_object_outlives_the_transaction_unless_that_drops_it() {
 #[test]
 fn other_commands_of_postgres_change_the_session() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("LISTEN jobs", "LISTEN"),
             ("LISTEN \"my jobs\";", "LISTEN"),
@@ -265,7 +265,7 @@ fn other_commands_of_postgres_change_the_session() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "UNLISTEN jobs",
             "NOTIFY jobs",
@@ -283,7 +283,7 @@ fn other_commands_of_postgres_change_the_session() {
 #[test]
 fn a_pragma_with_a_value_may_be_of_the_connection() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("PRAGMA foreign_keys = OFF", "PRAGMA"),
             ("pragma main.cache_size=-2000", "PRAGMA"),
@@ -295,7 +295,7 @@ fn a_pragma_with_a_value_may_be_of_the_connection() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "PRAGMA foreign_keys",
             "PRAGMA main.busy_timeout",
@@ -328,7 +328,7 @@ fn a_pragma_with_a_value_may_be_of_the_connection() {
 #[test]
 fn a_database_that_is_attached_stays() {
     changes(
-        Form::Whole,
+        TextForm::Whole,
         &[
             ("ATTACH 'other.db' AS other", "ATTACH"),
             ("attach database ? as other", "ATTACH"),
@@ -339,7 +339,7 @@ fn a_database_that_is_attached_stays() {
         ],
     );
     leaves_alone(
-        Form::Whole,
+        TextForm::Whole,
         &[
             "ALTER TABLE t DETACH PARTITION p",
             "ALTER TABLE t ATTACH PARTITION p DEFAULT",
@@ -351,7 +351,7 @@ fn a_database_that_is_attached_stays() {
 #[test]
 fn a_hole_may_hold_what_makes_it_local() {
     changes(
-        Form::Template,
+        TextForm::Template,
         &[
             ("SET statement_timeout = {ms}", "SET"),
             ("SET app.{key} = '{value}'", "SET"),
@@ -373,7 +373,7 @@ fn a_hole_may_hold_what_makes_it_local() {
         ],
     );
     leaves_alone(
-        Form::Template,
+        TextForm::Template,
         &[
             "SET {setting} = 1",
             "SET {scope} statement_timeout = 1",
@@ -390,7 +390,7 @@ fn a_hole_may_hold_what_makes_it_local() {
         ],
     );
     changes(
-        Form::Beginning,
+        TextForm::Beginning,
         &[
             ("SET statement_timeout = ", "SET"),
             ("LISTEN ", "LISTEN"),
@@ -403,7 +403,7 @@ fn a_hole_may_hold_what_makes_it_local() {
         ],
     );
     leaves_alone(
-        Form::Beginning,
+        TextForm::Beginning,
         &[
             "SET ",
             "SET statement_timeout",
@@ -418,7 +418,7 @@ fn a_hole_may_hold_what_makes_it_local() {
 #[test]
 fn each_statement_of_a_text_is_told_from_the_others() {
     let text = "SET LOCAL a = 1; SET b = 2; UPDATE t SET a = 1 WHERE b; LISTEN x";
-    let found: Vec<_> = read(text, Form::Whole)
+    let found: Vec<_> = read(text, TextForm::Whole)
         .iter()
         .map(|it| it.session)
         .collect();
