@@ -5,9 +5,9 @@ use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
 
 use super::api::Api;
 use super::calls::{function, is_any, last, peel, root, starts_upper, starts_with};
+use super::literal::Sql;
 use super::names::{Is, Names, variable};
 use super::report::last_token;
-use super::text::Sql;
 use crate::sql::Statement;
 
 /// What this expression builds or runs, in a plain function.

@@ -5,9 +5,9 @@ use syn::{Expr, ExprCall, ExprMethodCall};
 use super::api::Api;
 use super::calls::{ends_with, function, is_any, last, peel};
 use super::levels::Level;
+use super::literal::Sql;
 use super::report::last_token;
 use super::site::{Runs, Site};
-use super::text::Sql;
 use super::{Lint, Pass, Subject};
 
 pub(super) static LINT: Lint = Lint {

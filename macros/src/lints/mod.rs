@@ -11,6 +11,7 @@ mod built;
 mod calls;
 pub(crate) mod levels;
 mod lift;
+mod literal;
 mod names;
 pub(crate) mod pages;
 mod parts;
@@ -42,9 +43,9 @@ use crate::errors::Errors;
 use crate::function::Function;
 use crate::options::{Attribute, Options};
 use levels::{Level, Levels};
+use literal::Sql;
 use parts::Parts;
 use site::Site;
-use text::Sql;
 
 /// What a user reads about a lint, wherever it is.
 pub(crate) struct Lint {

@@ -1,8 +1,8 @@
 use proc_macro2::Ident;
 
 use super::levels::Level;
+use super::literal::Sql;
 use super::site::{Runs, Site};
-use super::text::Sql;
 use super::{Lint, Pass};
 use crate::options::{Attribute, Retry};
 

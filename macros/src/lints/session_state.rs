@@ -1,6 +1,6 @@
 use super::levels::Level;
+use super::literal::Sql;
 use super::site::{Runs, Site};
-use super::text::Sql;
 use super::{Lint, Pass};
 
 pub(super) static LINT: Lint = Lint {

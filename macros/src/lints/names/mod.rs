@@ -16,8 +16,8 @@ use super::api::Api;
 use super::calls::{
     awaited_name, function, has_any, is_any, is_of_this_crate, last, peel, root, runs_statement,
 };
+use super::literal::Literal;
 use super::parts::Parts;
-use super::text::Literal;
 
 #[derive(Clone, PartialEq)]
 pub(super) enum Is {

@@ -8,11 +8,12 @@ use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt}
 
 use super::calls::{async_block, function, has_any, is_any, last, peel, root};
 use super::levels::Levels;
+use super::literal::Sql;
 use super::names::{Is, Names};
 use super::parts::{Branch, Parts};
 use super::report::Reports;
 use super::site::{Around, Repeats, Runs, Site};
-use super::text::{self, Sql};
+use super::text;
 use super::{Pass, Subject};
 use crate::function::types;
 
