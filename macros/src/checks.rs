@@ -9,35 +9,10 @@ use crate::function::crossing::{self, Crossing};
 use crate::function::{Function, Session, types};
 use crate::names;
 use crate::options::{Attribute, Isolation, Options, Retry};
-
-/// How the body is run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Plan {
-    /// At most once; arguments are used where they are.
-    Once,
-    /// Possibly several times; arguments are kept and handed out per attempt.
-    Replayed,
-}
-
-impl Plan {
-    /// Without a session nobody knows what a failed body applied, so only a declared operation is
-    /// replayed.
-    pub(crate) fn of(options: &Options, has_session: bool) -> Plan {
-        let never = options
-            .retry
-            .as_ref()
-            .is_some_and(|retry| retry.value == Retry::Never);
-        let declared = options.read_only.is_some() || options.idempotent.is_some();
-        if never || !(has_session || declared) {
-            Plan::Once
-        } else {
-            Plan::Replayed
-        }
-    }
-}
+use crate::replay::BodyRuns;
 
 /// Options that contradict each other.
-pub(crate) fn options(options: &Options, errors: &mut Errors) {
+pub(crate) fn check_options(options: &Options, errors: &mut Errors) {
     if let (Some(_), Some(idempotent)) = (&options.read_only, &options.idempotent) {
         errors.at(
             idempotent.key.span(),
@@ -68,7 +43,7 @@ pub(crate) fn options(options: &Options, errors: &mut Errors) {
 }
 
 /// Options that the function's shape contradicts.
-pub(crate) fn function(
+pub(crate) fn check_function(
     attribute: Attribute,
     function: &Function,
     options: &Options,
@@ -181,7 +156,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
             errors.on(ty, "a `HashSet` comes in another order each time, so that a call could not be told from another with the same key; take a `BTreeSet`, or put `#[once(skip)]` before it");
         }
     }
-    let never = Plan::of(options, true) == Plan::Once;
+    let never = BodyRuns::of(options, true) == BodyRuns::AtMostOnce;
     for argument in function
         .arguments
         .iter()

@@ -17,10 +17,13 @@ mod db_error;
 mod errors;
 mod expand;
 mod function;
+mod lint_attributes;
 mod lints;
 mod names;
 mod options;
+mod replay;
 mod sql;
+mod suggest;
 
 use proc_macro::TokenStream;
 
@@ -205,30 +208,30 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
 // Under their own names they would make rustc's ambiguous in this file.
 #[proc_macro_attribute]
 pub fn lint_allow(lints: TokenStream, item: TokenStream) -> TokenStream {
-    level(lints::levels::Level::Allow, lints, item)
+    lint_level(lint_attributes::Level::Allow, lints, item)
 }
 
 /// Lets something through like `dbop::allow`, and warns when there is nothing to let
 /// through.
 #[proc_macro_attribute]
 pub fn lint_expect(lints: TokenStream, item: TokenStream) -> TokenStream {
-    level(lints::levels::Level::Expect, lints, item)
+    lint_level(lint_attributes::Level::Expect, lints, item)
 }
 
 /// Makes a lint of dbop a warning; written like `dbop::allow`.
 #[proc_macro_attribute]
 pub fn lint_warn(lints: TokenStream, item: TokenStream) -> TokenStream {
-    level(lints::levels::Level::Warn, lints, item)
+    lint_level(lint_attributes::Level::Warn, lints, item)
 }
 
 /// Makes a lint of dbop an error; written like `dbop::allow`.
 #[proc_macro_attribute]
 pub fn lint_deny(lints: TokenStream, item: TokenStream) -> TokenStream {
-    level(lints::levels::Level::Deny, lints, item)
+    lint_level(lint_attributes::Level::Deny, lints, item)
 }
 
-fn level(level: lints::levels::Level, lints: TokenStream, item: TokenStream) -> TokenStream {
-    lints::levels::attribute(level, lints.into(), item.into()).into()
+fn lint_level(level: lint_attributes::Level, lints: TokenStream, item: TokenStream) -> TokenStream {
+    lint_attributes::move_below(level, lints.into(), item.into()).into()
 }
 
 /// The pages of `dbop::lint`.
@@ -284,7 +287,7 @@ fn attribute(
 ) -> proc_macro2::TokenStream {
     let mut errors = errors::Errors::default();
     let options = options::parse(attribute, options, &mut errors);
-    checks::options(&options, &mut errors);
+    checks::check_options(&options, &mut errors);
     let runtime = names::Runtime::new(options.krate.as_ref().map(|path| &path.value));
     let Some(source) = errors.take(syn::parse2::<function::Source>(input.clone())) else {
         return errors.finish().err().into_iter().chain([input]).collect();
@@ -300,7 +303,7 @@ fn attribute(
                 .collect();
         }
     };
-    checks::function(attribute, &function, &options, &mut errors);
+    checks::check_function(attribute, &function, &options, &mut errors);
     let warnings = lints::check(attribute, &mut function, &options, &mut errors);
     match errors.finish() {
         Ok(()) => expand::expand(attribute, &function, &options, &runtime, &warnings),

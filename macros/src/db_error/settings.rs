@@ -99,7 +99,7 @@ pub(super) fn read(attributes: &[Attribute], place: &Place, errors: &mut Errors)
                 });
             }
             other => {
-                let valid = crate::options::suggest::list(place.rows.iter().map(|row| row.name));
+                let valid = crate::suggest::list(place.rows.iter().map(|row| row.name));
                 errors.on(
                     other,
                     format!("`#[db_error(..)]` needs options; valid here: {valid}"),

@@ -11,10 +11,10 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, Type, parse_quote};
 
 use self::lend_self::{Receiver, lend_self};
-use crate::checks::Plan;
 use crate::function::{Argument, Function, Session, cfgs, is_lint_level, types};
 use crate::names::{self, Runtime, mentions};
 use crate::options::{Attribute, Options};
+use crate::replay::BodyRuns;
 
 /// Everything the parts of the expansion look at.
 struct Expansion<'a> {
@@ -22,7 +22,7 @@ struct Expansion<'a> {
     function: &'a Function,
     options: &'a Options,
     runtime: &'a Runtime,
-    plan: Plan,
+    body_runs: BodyRuns,
     /// There are mistakes, and this takes the function's place.
     is_placeholder: bool,
 }
@@ -45,7 +45,7 @@ pub(crate) fn placeholder(
         options,
         runtime,
         // Parameters stay as they are.
-        plan: Plan::Once,
+        body_runs: BodyRuns::AtMostOnce,
         is_placeholder: true,
     };
     if function.is_plain() {
@@ -71,13 +71,13 @@ pub(crate) fn expand(
     runtime: &Runtime,
     warnings: &TokenStream,
 ) -> TokenStream {
-    let plan = Plan::of(options, function.session.is_some());
+    let body_runs = BodyRuns::of(options, function.session.is_some());
     let expansion = Expansion {
         attribute,
         function,
         options,
         runtime,
-        plan,
+        body_runs,
         is_placeholder: false,
     };
     if function.is_plain() {
@@ -203,13 +203,14 @@ impl Expansion<'_> {
             }
             (Some(_), Attribute::DbOp) => (Some(Self::session_from("conn")), Some(quote!(mut))),
         };
-        let repeat = match self.plan {
-            Plan::Once => quote!(if),
-            Plan::Replayed => quote!(while),
+        let repeat = match self.body_runs {
+            BodyRuns::AtMostOnce => quote!(if),
+            BodyRuns::OncePerAttempt => quote!(while),
         };
         // A block that runs once owns the arguments, as the function did: a borrowed `T` asks for
         // `T: Sync` where a future is to be `Send`. What `db` borrows from cannot be moved.
-        let owned = (self.plan == Plan::Once && self.options.db.is_none()).then(|| quote!(move));
+        let owned = (self.body_runs == BodyRuns::AtMostOnce && self.options.db.is_none())
+            .then(|| quote!(move));
         let block = self.attempt();
         quote_spanned! {names::generated()=>
             #operation
@@ -300,9 +301,9 @@ impl Expansion<'_> {
             }
             _ => return block.clone(),
         };
-        match self.plan {
-            Plan::Replayed => lend_self(block, receiver),
-            Plan::Once => block.clone(),
+        match self.body_runs {
+            BodyRuns::OncePerAttempt => lend_self(block, receiver),
+            BodyRuns::AtMostOnce => block.clone(),
         }
     }
 
@@ -395,7 +396,7 @@ impl Expansion<'_> {
     ///
     /// A shared reference can be read by each attempt as it is.
     fn is_replayed(&self, argument: &Argument) -> bool {
-        if self.plan == Plan::Once || argument.is_unchanging_reference() {
+        if self.body_runs == BodyRuns::AtMostOnce || argument.is_unchanging_reference() {
             return false;
         }
         // Usually there is none; the block is long, and is not searched for nothing.

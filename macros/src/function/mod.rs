@@ -23,7 +23,7 @@ use lifetimes::Lifetimes;
 pub(crate) use session::Session;
 
 use crate::errors::Errors;
-use crate::lints::levels::is_level;
+use crate::lint_attributes::is_level;
 use crate::names::{self, Runtime};
 use crate::options;
 

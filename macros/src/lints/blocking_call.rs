@@ -3,12 +3,12 @@ use quote::ToTokens;
 use syn::{Expr, ExprMethodCall, Pat};
 
 use super::calls::{first_function, function, is_any, last, peel, starts_with};
-use super::levels::Level;
 use super::names::Is;
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::waits::{self, Waits};
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "blocking_call",

@@ -4,11 +4,11 @@ use syn::{Expr, ExprCall, ExprMethodCall, Path, Stmt};
 
 use super::api::constructs;
 use super::calls::{function, is_any, last, peel, starts_upper};
-use super::levels::Level;
 use super::names::{Is, Names, variable};
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "detached_task",

@@ -4,13 +4,13 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall, Macro, Member, Token};
 
 use super::calls::{async_block, function, is_any, last, makes_query, peel, root, runs_statement};
-use super::levels::Level;
 use super::names::{Is, variable};
 use super::parts::Parts;
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::waits::{self, Waits};
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "foreign_await",

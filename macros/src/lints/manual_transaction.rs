@@ -4,11 +4,11 @@ use syn::{Expr, ExprCall, ExprMethodCall};
 
 use super::api::Api;
 use super::calls::{ends_with, function, is_any, last, peel};
-use super::levels::Level;
 use super::literal::Sql;
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::{Lint, Pass, Subject};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "manual_transaction",

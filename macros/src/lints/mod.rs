@@ -9,7 +9,7 @@
 mod api;
 mod built;
 mod calls;
-pub(crate) mod levels;
+mod levels;
 mod lift;
 mod literal;
 mod names;
@@ -41,8 +41,9 @@ use syn::{Block, Expr, Local, Macro};
 
 use crate::errors::Errors;
 use crate::function::Function;
+use crate::lint_attributes::{self, Level};
 use crate::options::{Attribute, Options};
-use levels::{Level, Levels};
+use levels::Levels;
 use literal::Sql;
 use parts::Parts;
 use site::Site;
@@ -67,7 +68,7 @@ pub(crate) struct Lint {
 }
 
 /// All lints, in the order of the documentation.
-pub(crate) static LINTS: [&Lint; 11] = [
+pub(crate) static LINTS: [&Lint; lint_attributes::NAMES.len()] = [
     &foreign_await::LINT,
     &blocking_call::LINT,
     &detached_task::LINT,

@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use super::levels::Level;
 use super::{LINTS, Lint};
+use crate::lint_attributes::Level;
 
 /// Output: `#[doc = ".."] pub mod foreign_await {}` for every lint.
 pub(crate) fn pages() -> TokenStream {

@@ -2,12 +2,12 @@ use syn::{Expr, ExprMethodCall, Macro};
 
 use super::api::Api;
 use super::calls::{makes_query, peel, root};
-use super::levels::Level;
 use super::names::{Is, variable};
 use super::parts::Parts;
 use super::site::{Repeats, Runs, Site};
 use super::text;
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "query_in_loop",

@@ -4,8 +4,8 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::Lint;
-use super::levels::Named;
 use crate::errors::Errors;
+use crate::lint_attributes::NamedLint;
 use crate::names;
 
 /// What one lint has to say about one place.
@@ -50,7 +50,7 @@ impl Reports {
         self.warn(finding.lint.name, finding.point, &finding.text());
     }
 
-    pub(super) fn unfulfilled(&mut self, expected: &Named) {
+    pub(super) fn unfulfilled(&mut self, expected: &NamedLint) {
         let text = format!(
             "`{}` finds nothing here\nhelp: remove it from this `expect`",
             expected.lint

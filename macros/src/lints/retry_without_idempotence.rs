@@ -1,9 +1,9 @@
 use proc_macro2::Ident;
 
-use super::levels::Level;
 use super::literal::Sql;
 use super::site::{Runs, Site};
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 use crate::options::{Attribute, Retry};
 
 pub(super) static LINT: Lint = Lint {

@@ -1,7 +1,7 @@
-use super::levels::Level;
 use super::literal::Sql;
 use super::site::{Runs, Site};
 use super::{Lint, Pass};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "session_state",

@@ -6,11 +6,12 @@ use syn::Type;
 
 use super::api::Api;
 use super::calls::is_any;
-use super::levels::{Level, Levels};
+use super::levels::Levels;
 use super::names::{Is, Names};
 use super::report::{Finding, Reports, without_attributes};
 use super::{Lint, Subject, text, waits};
 use crate::function::types;
+use crate::lint_attributes::Level;
 use crate::sql::Dialect;
 
 /// Whether code runs as a part of the body.

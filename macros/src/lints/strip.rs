@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::Meta;
 
-use super::levels::Level;
+use crate::lint_attributes::Level;
 
 /// Whether the tokens hold a level of dbop.
 pub(super) fn has_levels(tokens: TokenStream) -> bool {

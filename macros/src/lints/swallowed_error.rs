@@ -4,11 +4,11 @@ use syn::{Expr, ExprMatch, ExprMethodCall, Local, Pat};
 
 use super::api::{Api, Ended};
 use super::calls::{ends_with, function, is_any, last, peel};
-use super::levels::Level;
 use super::report::last_token;
 use super::results;
 use super::site::{Around, Site};
 use super::{Lint, Pass, Subject};
+use crate::lint_attributes::Level;
 
 pub(super) static LINT: Lint = Lint {
     name: "swallowed_error",

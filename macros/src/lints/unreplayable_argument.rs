@@ -1,13 +1,13 @@
 use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind};
 
-use super::levels::Level;
 use super::report::first_token;
 use super::site::Site;
 use super::{Lint, Pass, Subject};
-use crate::checks::Plan;
 use crate::function::{Function, types};
+use crate::lint_attributes::Level;
 use crate::options::Attribute;
+use crate::replay::BodyRuns;
 
 pub(super) static LINT: Lint = Lint {
     name: "unreplayable_argument",
@@ -46,9 +46,9 @@ async fn names(tx: &mut Tx<'_, Sqlite>) -> dbop::Result<Vec<String>> {
 }
 "#,
     pass: |subject| {
-        let plan = Plan::of(subject.options, subject.has_session());
+        let body_runs = BodyRuns::of(subject.options, subject.has_session());
         // What a plain function is given crosses to another thread, of which `checks` speaks.
-        let is_lent_again = plan == Plan::Replayed && !subject.function.is_plain();
+        let is_lent_again = body_runs == BodyRuns::OncePerAttempt && !subject.function.is_plain();
         is_lent_again.then(|| Box::new(UnreplayableArgument) as _)
     },
 };

@@ -67,7 +67,7 @@ fn bad_unit(text: &str, number: &str, unit: &str) -> String {
     if number.is_empty() {
         return format!("`{text}` is not a duration; write for example \"250ms\" or \"1.5s\"");
     }
-    let units = super::suggest::list(UNITS.iter().map(|(name, _)| *name));
+    let units = crate::suggest::list(UNITS.iter().map(|(name, _)| *name));
     if unit.is_empty() {
         return format!(
             "the duration `{text}` has no unit; write for example \"{number}s\" (units: {units})"

@@ -2,13 +2,12 @@
 
 pub(crate) mod duration;
 pub(crate) mod reader;
-pub(crate) mod suggest;
 
 use proc_macro2::TokenStream;
 use syn::{Expr, LitStr, Path};
 
 use crate::errors::Errors;
-use crate::lints::levels::Named;
+use crate::lint_attributes::NamedLint;
 use reader::{Given, Row, Value, Written};
 
 /// Which of the two attributes is being expanded.
@@ -88,7 +87,7 @@ pub(crate) struct Options {
     pub(crate) deferrable: Option<Given<()>>,
     pub(crate) nested: Option<Given<()>>,
     pub(crate) once: Option<Given<Expr>>,
-    pub(crate) allow: Option<Given<Vec<Named>>>,
+    pub(crate) allow: Option<Given<Vec<NamedLint>>>,
     pub(crate) in_impl: Option<Given<()>>,
     pub(crate) in_trait_impl: Option<Given<()>>,
 }

@@ -6,9 +6,10 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token, token};
 
-use super::{duration, suggest};
+use super::duration;
 use crate::errors::Errors;
-use crate::lints::levels::{self, Named};
+use crate::lint_attributes::{NamedLint, read_names};
+use crate::suggest;
 
 /// One valid option. Its name stands in the table and nowhere else; messages take it from there or
 /// from the key as written.
@@ -327,14 +328,14 @@ impl Value<'_> {
     }
 
     /// The names of lints in `key(..)`.
-    pub(crate) fn lints(&mut self) -> Written<Vec<Named>> {
+    pub(crate) fn lints(&mut self) -> Written<Vec<NamedLint>> {
         if !self.has_list() {
             return Err(self.wrong("needs a list of lints"));
         }
         let content;
         syn::parenthesized!(content in self.input);
         let mut errors = Errors::default();
-        let names = levels::read_names(&content, self.example, &mut errors);
+        let names = read_names(&content, self.example, &mut errors);
         let names = errors.take(names).unwrap_or_default();
         self.nested.extend(errors.into_errors());
         if names.is_empty() && !self.has_mistakes() {

@@ -14,9 +14,9 @@ use syn::{
 use travellers::Traveller;
 
 use super::{Expansion, allow_if_underscored, allow_used_underscore, renamed};
-use crate::checks::Plan;
 use crate::function::{Session, cfgs, is_lint_level, types};
 use crate::names::{self, mentions};
+use crate::replay::BodyRuns;
 
 impl Expansion<'_> {
     /// Input: `fn f(conn: &mut C, id: i64, name: &str) -> R { block }`
@@ -149,9 +149,9 @@ impl Expansion<'_> {
         let travellers = self.travellers();
         let (call, attempt) = (names::call(), names::attempt());
         let (some, new) = (self.runtime.some(), self.new_call());
-        let repeat = match self.plan {
-            Plan::Once => quote!(if),
-            Plan::Replayed => quote!(while),
+        let repeat = match self.body_runs {
+            BodyRuns::AtMostOnce => quote!(if),
+            BodyRuns::OncePerAttempt => quote!(while),
         };
         let kept = travellers.iter().map(|traveller| self.pack(traveller));
         let replayed = travellers.iter().map(|traveller| self.unpack(traveller));

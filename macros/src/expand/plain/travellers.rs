@@ -5,10 +5,10 @@ use quote::{ToTokens, quote_spanned};
 use syn::Attribute;
 
 use super::{Expansion, allow_used_underscore};
-use crate::checks::Plan;
 use crate::function::crossing::Crossing;
 use crate::function::{Argument, cfgs};
 use crate::names;
+use crate::replay::BodyRuns;
 
 /// An argument, or `self`, on its way to the other thread.
 pub(super) struct Traveller<'a> {
@@ -70,12 +70,12 @@ impl Expansion<'_> {
             Crossing::Each => call(self.runtime.own_each(), whole),
         };
         let allow = traveller.argument.and_then(allow_used_underscore);
-        match self.plan {
-            Plan::Once => {
+        match self.body_runs {
+            BodyRuns::AtMostOnce => {
                 let value = names::replayed(&traveller.label);
                 quote_spanned!(names::generated()=> #(#cfgs)* #allow let #value = #owned;)
             }
-            Plan::Replayed => {
+            BodyRuns::OncePerAttempt => {
                 let (arg, kept) = (self.runtime.arg(), names::kept(&traveller.label));
                 quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#owned);)
             }
@@ -84,7 +84,7 @@ impl Expansion<'_> {
 
     /// Output: `let __this_name = replay(&mut __kept_name, &__attempt);`
     pub(super) fn unpack(&self, traveller: &Traveller<'_>) -> TokenStream {
-        if self.plan == Plan::Once {
+        if self.body_runs == BodyRuns::AtMostOnce {
             return TokenStream::new();
         }
         let (label, place) = (&traveller.label, &traveller.place);

@@ -1,5 +1,5 @@
 use super::found;
-use crate::lints::levels::Level;
+use crate::lint_attributes::Level;
 use crate::lints::{LINTS, pages};
 
 /// The code as the compiler gets it.
@@ -54,4 +54,9 @@ fn the_readme_lists_every_lint_as_it_is() {
         })
         .collect();
     assert_eq!(rows, expected, "{}", expected.join("\n"));
+}
+
+#[test]
+fn every_lint_can_be_named_in_the_order_of_the_documentation() {
+    assert_eq!(LINTS.map(|lint| lint.name), crate::lint_attributes::NAMES);
 }

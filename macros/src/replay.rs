@@ -1,0 +1,29 @@
+//! Whether the body of an operation may be replayed.
+
+use crate::options::{Options, Retry};
+
+/// How often one call runs the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BodyRuns {
+    /// The body uses the arguments themselves.
+    AtMostOnce,
+    /// The call keeps the arguments, and hands them out for each attempt anew.
+    OncePerAttempt,
+}
+
+impl BodyRuns {
+    /// Without a session nobody knows what a failed body applied. Such a body is replayed only if it
+    /// is declared `read_only` or `idempotent`.
+    pub(crate) fn of(options: &Options, has_session: bool) -> BodyRuns {
+        let never = options
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.value == Retry::Never);
+        let declared = options.read_only.is_some() || options.idempotent.is_some();
+        if never || !(has_session || declared) {
+            BodyRuns::AtMostOnce
+        } else {
+            BodyRuns::OncePerAttempt
+        }
+    }
+}
