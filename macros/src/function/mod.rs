@@ -4,8 +4,7 @@
 pub(crate) mod crossing;
 mod form;
 mod lifetimes;
-mod plain_session;
-pub(crate) mod session;
+mod session;
 pub(crate) mod types;
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
@@ -296,9 +295,9 @@ impl Function {
         let form = Form::of(&source.signature, &source.body);
         let plain = matches!(&form, Ok((Form::Plain, ..)));
         let session = if plain {
-            plain_session::find(attribute, &source.signature, &source.marks, errors)
+            session::plain::find(attribute, &source.signature, &source.marks, errors)
         } else {
-            session::find(attribute, &source.signature, &source.marks, runtime, errors)
+            session::awaited::find(attribute, &source.signature, &source.marks, runtime, errors)
         };
         let Some((form, output, block)) = returned(attribute, &source, form, errors) else {
             return Err(Box::new(source));

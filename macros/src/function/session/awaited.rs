@@ -1,0 +1,166 @@
+//! The session of an async function, and what its type says about the database.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Signature, Type};
+
+use super::{Candidate, Session, SessionKind, written};
+use crate::errors::Errors;
+use crate::function::types;
+use crate::names::Runtime;
+use crate::options::Attribute;
+
+/// Finds the session: the parameter that is marked, or the first one if its type names a session.
+pub(crate) fn find(
+    attribute: Attribute,
+    signature: &Signature,
+    marks: &[(usize, syn::Attribute)],
+    runtime: &Runtime,
+    errors: &mut Errors,
+) -> Option<Session> {
+    let awaited = Awaited {
+        attribute,
+        runtime,
+        marked: !marks.is_empty(),
+    };
+    super::find(&awaited, attribute, signature, marks, errors)
+}
+
+/// Whether the type is `&mut Tx<'_, DB>` or `&mut Conn<'_, DB>`.
+pub(super) fn is_of_dbop(ty: &Type) -> bool {
+    matches!(behind_mut(ty), Some(Known::Tx(_) | Known::Conn(_)))
+}
+
+/// What a type is when its name is one of those a session has.
+enum Known<'t> {
+    Tx(&'t Type),
+    Conn(&'t Type),
+    Postgres,
+    Sqlite,
+    /// `Tx` or `Conn` without a database.
+    Incomplete,
+    /// sqlx's own transaction.
+    Foreign(&'t Type),
+}
+
+fn known(ty: &Type) -> Option<Known<'_>> {
+    let segment = types::last_segment(ty)?;
+    let database = types::type_arguments(segment);
+    match (segment.ident.to_string().as_str(), database.as_slice()) {
+        ("Tx", [database]) => Some(Known::Tx(database)),
+        ("Conn", [database]) => Some(Known::Conn(database)),
+        ("Transaction", [database]) => Some(Known::Foreign(database)),
+        ("Tx" | "Conn", []) if !segment.arguments.is_none() => Some(Known::Incomplete),
+        ("PgConnection", []) => Some(Known::Postgres),
+        ("SqliteConnection", []) => Some(Known::Sqlite),
+        _ => None,
+    }
+}
+
+/// The session type behind a `&mut`, which needs no mark.
+fn behind_mut(ty: &Type) -> Option<Known<'_>> {
+    types::reference(ty)
+        .filter(|(_, mutable)| *mutable)
+        .and_then(|(inner, _)| known(inner))
+}
+
+struct Awaited<'a> {
+    attribute: Attribute,
+    runtime: &'a Runtime,
+    marked: bool,
+}
+
+impl SessionKind for Awaited<'_> {
+    const NOUN: &'static str = "session";
+
+    /// With a mark, any type may be the session: an alias hides its name from a macro, and the
+    /// runtime resolves it.
+    fn marked(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
+        let named = self.first(candidate, errors);
+        named.or_else(|| Some(Session::new(candidate, self.hidden_database(candidate))))
+    }
+
+    fn first(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
+        let ty = &candidate.parameter.ty;
+        if let Some(known) = behind_mut(ty) {
+            return self.resolve(&known, candidate, errors);
+        }
+        let (inner, why) = match types::reference(ty) {
+            Some((inner, _)) => (inner, "a shared reference cannot run statements"),
+            None => (&**ty, "dbop opens and closes it, the body only borrows it"),
+        };
+        match known(inner)? {
+            Known::Tx(database) | Known::Conn(database) => {
+                errors.on(
+                    ty,
+                    format!("the session parameter is `&mut {}`: {why}", written(inner)),
+                );
+                Some(Session::new(candidate, database.to_token_stream()))
+            }
+            foreign @ Known::Foreign(_) => self.resolve(&foreign, candidate, errors),
+            _ => None,
+        }
+    }
+
+    fn later(&self, candidate: Candidate<'_>) -> Option<Session> {
+        let database = match behind_mut(&candidate.parameter.ty)? {
+            Known::Tx(database) | Known::Conn(database) => database.to_token_stream(),
+            Known::Postgres => self.runtime.postgres(),
+            Known::Sqlite => self.runtime.sqlite(),
+            Known::Incomplete | Known::Foreign(_) => return None,
+        };
+        Some(Session::new(candidate, database))
+    }
+
+    fn missing(&self, name: &Ident, receiver: &str) -> String {
+        format!(
+            "`{name}` has no session parameter: `#[transactional]` needs one, as in `fn {name}({receiver}tx: &mut Tx<'_, Sqlite>, ..)`; an alias of that type is marked with `#[session]`"
+        )
+    }
+}
+
+impl Awaited<'_> {
+    /// The database of a type that does not show it.
+    fn hidden_database(&self, candidate: Candidate<'_>) -> TokenStream {
+        let hidden = types::with_lifetimes(&candidate.parameter.ty, "'static", false);
+        let trait_path = self.runtime.session_param();
+        quote!(<#hidden as #trait_path>::Database)
+    }
+
+    fn resolve(
+        &self,
+        known: &Known<'_>,
+        candidate: Candidate<'_>,
+        errors: &mut Errors,
+    ) -> Option<Session> {
+        let ty = &candidate.parameter.ty;
+        let (database, shown, is_tx) = match known {
+            Known::Tx(database) => (database.to_token_stream(), written(database), true),
+            Known::Conn(database) => (database.to_token_stream(), written(database), false),
+            Known::Postgres => (self.runtime.postgres(), "Postgres".to_owned(), false),
+            Known::Sqlite => (self.runtime.sqlite(), "Sqlite".to_owned(), false),
+            Known::Incomplete if self.marked => return None,
+            Known::Incomplete => {
+                errors.on(ty, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`");
+                let database = self.hidden_database(candidate);
+                return Some(Session::new(candidate, database));
+            }
+            Known::Foreign(database) if self.attribute == Attribute::Transactional => {
+                let shown = written(database);
+                errors.on(ty, format!("`#[transactional]` begins and commits by itself; take `&mut Tx<'_, {shown}>` in place of sqlx's transaction"));
+                return Some(Session::new(candidate, database.to_token_stream()));
+            }
+            Known::Foreign(_) => return None,
+        };
+        match (self.attribute, is_tx) {
+            (Attribute::Transactional, false) => {
+                errors.on(ty, format!("`#[transactional]` gives its body a transaction; take `tx: &mut Tx<'_, {shown}>`, or use `#[db_op]`"));
+            }
+            (Attribute::DbOp, true) => {
+                errors.on(ty, format!("`#[db_op]` opens no transaction; use `#[transactional]`, or take `conn: &mut Conn<'_, {shown}>`"));
+            }
+            _ => {}
+        }
+        Some(Session::new(candidate, database))
+    }
+}
