@@ -165,6 +165,7 @@ impl Runtime {
         boxed = Box;
         file = core::file;
         line = core::line;
+        column = core::column;
         type_name_of_val = core::any::type_name_of_val;
     }
 }

@@ -3,6 +3,7 @@
 mod lend_self;
 mod once;
 mod operation;
+mod place;
 mod plain;
 
 use proc_macro2::{Delimiter, Group, TokenStream};

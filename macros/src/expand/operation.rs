@@ -5,11 +5,12 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use super::place;
 use crate::function::{Function, Session};
 use crate::names::{self, Runtime};
 use crate::options::{Attribute, Isolation, Options, Retry, Timeout};
 
-/// Output: `static __DBOP_OP: Op = Op::transaction("f", file!(), line!()).timeout_ms(2000);`
+/// Output: `static __DBOP_OP: Op = Op::transaction("f", "src/bank.rs", 12).timeout_ms(2000);`
 pub(super) fn item(
     attribute: Attribute,
     function: &Function,
@@ -21,14 +22,8 @@ pub(super) fn item(
         .name
         .as_ref()
         .map_or_else(|| ident.unraw().to_string(), |name| name.value.value());
-    let (operation, op, file, line) = (
-        names::operation(),
-        runtime.op(),
-        runtime.file(),
-        runtime.line(),
-    );
-    // `line!()` reports the line of the attribute, whatever span it is given.
-    let place = quote!(#file!(), #line!());
+    let (operation, op) = (names::operation(), runtime.op());
+    let place = place::of_operation(ident.span(), runtime);
     let kind = match attribute {
         Attribute::DbOp => quote!(operation),
         Attribute::Transactional => quote!(transaction),

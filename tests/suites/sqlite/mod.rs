@@ -12,6 +12,7 @@ mod guard;
 mod late_failures;
 mod locks;
 mod opaque;
+mod places;
 mod probe;
 mod replay;
 mod session_state;
