@@ -7,9 +7,9 @@ use quote::ToTokens;
 use crate::errors::Errors;
 use crate::function::crossing::{self, Crossing};
 use crate::function::{Function, Session, types};
-use crate::names;
 use crate::options::{Attribute, Isolation, Options, Retry};
 use crate::replay::BodyRuns;
+use crate::tokens;
 
 /// Options that contradict each other.
 pub(crate) fn check_options(options: &Options, errors: &mut Errors) {
@@ -165,7 +165,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
         let bindings = argument.bindings();
         let mut used = bindings
             .iter()
-            .filter_map(|name| names::find(key.value.to_token_stream(), name));
+            .filter_map(|name| tokens::find_ident(key.value.to_token_stream(), name));
         if let Some(used) = used.next() {
             errors.at(used.span(), format!("the key is made before this argument is taken apart; name the argument, write for example `argument.{used}` here, and take it apart in the body"));
         } else if never && !function.source.is_skipped(argument.index) {

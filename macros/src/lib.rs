@@ -22,8 +22,10 @@ mod lints;
 mod names;
 mod options;
 mod replay;
+mod spans;
 mod sql;
 mod suggest;
+mod tokens;
 
 use proc_macro::TokenStream;
 
@@ -92,7 +94,7 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
-    attribute(options::Attribute::DbOp, options.into(), function.into()).into()
+    expand_operation(options::Attribute::DbOp, options.into(), function.into()).into()
 }
 
 /// One database transaction: committed when the function returns `Ok`, rolled back otherwise.
@@ -186,7 +188,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 ///   and happens under `retry = never`, too.
 #[proc_macro_attribute]
 pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream {
-    attribute(
+    expand_operation(
         options::Attribute::Transactional,
         options.into(),
         function.into(),
@@ -280,7 +282,7 @@ pub fn derive_db_error(input: TokenStream) -> TokenStream {
     db_error::derive(input.into()).into()
 }
 
-fn attribute(
+fn expand_operation(
     attribute: options::Attribute,
     options: proc_macro2::TokenStream,
     input: proc_macro2::TokenStream,

@@ -99,7 +99,7 @@ pub(crate) fn read_names(
         if word == "reason" {
             read_reason(&word, input, example)?;
         } else {
-            names.extend(errors.take(read_name(&word)));
+            names.extend(errors.take(read_lint_name(&word)));
         }
         if !input.is_empty() {
             input.parse::<Token![,]>().map_err(|error| {
@@ -110,7 +110,7 @@ pub(crate) fn read_names(
     Ok(names)
 }
 
-fn read_name(word: &Ident) -> syn::Result<NamedLint> {
+fn read_lint_name(word: &Ident) -> syn::Result<NamedLint> {
     let written = word.unraw().to_string();
     let known = NAMES.into_iter().find(|name| *name == written);
     known

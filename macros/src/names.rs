@@ -1,22 +1,14 @@
 //! Every identifier and path that generated code contains.
 //!
-//! Locals carry `Span::mixed_site()`, so a body can neither see nor shadow them. Paths are absolute
+//! Locals carry the span [`generated`], so a body can neither see nor shadow them. Paths are absolute
 //! and go through `__private`, so a user's own `Result`, `Ok` or `Box` does not matter.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::Path;
 use syn::ext::IdentExt;
 
-/// The span of generated tokens that belong to nothing the user wrote.
-pub(crate) fn generated() -> Span {
-    Span::mixed_site()
-}
-
-/// Reports at `place`, resolves like generated code.
-pub(crate) fn generated_at(place: Span) -> Span {
-    Span::mixed_site().located_at(place)
-}
+use crate::spans::{generated, respan};
 
 /// A generated local variable.
 macro_rules! locals {
@@ -168,55 +160,4 @@ impl Runtime {
         column = core::column;
         type_name_of_val = core::any::type_name_of_val;
     }
-}
-
-/// Where the tokens begin and end, for generated tokens that stand for them in messages: a message
-/// underlines from the first to the last.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut spans = tokens
-        .into_token_stream()
-        .into_iter()
-        .map(|token| generated_at(token.span()));
-    let first = spans.next().unwrap_or_else(generated);
-    (first, spans.last().unwrap_or(first))
-}
-
-/// The same tokens, all with one span.
-pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            if let TokenTree::Group(group) = &token {
-                let mut inner =
-                    proc_macro2::Group::new(group.delimiter(), respan(group.stream(), span));
-                inner.set_span(span);
-                return inner.into();
-            }
-            token.set_span(span);
-            token
-        })
-        .collect()
-}
-
-/// The same tokens, which a message underlines from `first` to `last`.
-pub(crate) fn between(tokens: TokenStream, first: Span, last: Span) -> TokenStream {
-    let mut tokens: Vec<_> = respan(tokens, first).into_iter().collect();
-    if let Some(token) = tokens.last_mut() {
-        token.set_span(last);
-    }
-    tokens.into_iter().collect()
-}
-
-/// The first place where a name occurs in the tokens.
-pub(crate) fn find(tokens: TokenStream, name: &Ident) -> Option<Ident> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) => (ident == *name).then_some(ident),
-        TokenTree::Group(group) => find(group.stream(), name),
-        _ => None,
-    })
-}
-
-/// Whether a name occurs in the tokens.
-pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    find(tokens, name).is_some()
 }

@@ -4,22 +4,23 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Generics, Index, Member, parse_quote};
 
-use super::model::{Carrier, Case, Conversions, Kind, Model};
+use super::model::{CarriedError, Carrier, Case, Conversions, Model};
 use crate::names::{self, Runtime};
+use crate::spans;
 
-pub(super) fn expand(model: &Model<'_>, runtime: &Runtime) -> TokenStream {
-    let expansion = Expansion { model, runtime };
-    let (trait_impl, conversions) = (expansion.trait_impl(), expansion.conversions());
-    let drivers = expansion.drivers_conversions();
+pub(super) fn impls(model: &Model<'_>, runtime: &Runtime) -> TokenStream {
+    let impls = Impls { model, runtime };
+    let (trait_impl, conversions) = (impls.trait_impl(), impls.conversions());
+    let drivers = impls.drivers_conversions();
     quote!(#trait_impl #(#conversions)* #(#drivers)*)
 }
 
-struct Expansion<'a> {
+struct Impls<'a> {
     model: &'a Model<'a>,
     runtime: &'a Runtime,
 }
 
-impl Expansion<'_> {
+impl Impls<'_> {
     /// Output:
     /// ```text
     /// impl DbError for BankError {
@@ -79,9 +80,9 @@ impl Expansion<'_> {
             Some(carrier) => {
                 let (pattern, error) = (pattern(case, carrier), names::error());
                 let forward = match carrier.kind {
-                    Kind::Dbop => quote!(#cause::Dbop(#error)),
-                    Kind::Sqlx => quote!(#cause::Sqlx(#error)),
-                    Kind::Driver => {
+                    CarriedError::Dbop => quote!(#cause::Dbop(#error)),
+                    CarriedError::Sqlx => quote!(#cause::Sqlx(#error)),
+                    CarriedError::Driver => {
                         let lent = if carrier.boxed {
                             quote!(&**#error)
                         } else {
@@ -94,7 +95,7 @@ impl Expansion<'_> {
             }
             None => {
                 let category =
-                    Ident::new(case.category.unwrap_or("Application"), names::generated());
+                    Ident::new(case.category.unwrap_or("Application"), spans::generated());
                 let categories = self.runtime.category();
                 quote!(#path { .. } => #cause::Category(#categories::#category),)
             }
@@ -104,11 +105,11 @@ impl Expansion<'_> {
     /// Output: `DriverError::driver_cause(error)`. What is no driver's error is reported where its
     /// type stands.
     fn of_driver(&self, carrier: &Carrier<'_>, method: &str, error: TokenStream) -> TokenStream {
-        let (first, last) = names::ends(carrier.ty);
-        let path = names::respan(self.runtime.driver_error(), first);
+        let (first, last) = spans::ends(carrier.ty);
+        let path = spans::respan(self.runtime.driver_error(), first);
         let (method, error) = (
             Ident::new(method, first),
-            names::between(error, first, last),
+            spans::between(error, first, last),
         );
         quote_spanned!(last=> #path::#method(#error))
     }
@@ -120,7 +121,7 @@ impl Expansion<'_> {
                 case,
                 case.carrier
                     .as_ref()
-                    .filter(|carrier| carrier.kind != Kind::Sqlx)?,
+                    .filter(|carrier| carrier.kind != CarriedError::Sqlx)?,
             ))
         });
         let (some, none, error) = (self.runtime.some(), self.runtime.none(), names::error());
@@ -132,7 +133,7 @@ impl Expansion<'_> {
                 } else {
                     error.to_token_stream()
                 };
-                if carrier.kind == Kind::Driver {
+                if carrier.kind == CarriedError::Driver {
                     let inside = self.of_driver(carrier, "dbop_mut", lent);
                     return quote!(#pattern => #inside,);
                 }
@@ -157,26 +158,29 @@ impl Expansion<'_> {
             Conversions::Manual => Vec::new(),
             // The mistake was reported; without these, every operation with this error would report
             // one more.
-            Conversions::Missing => self.placeholders(&Kind::BOTH),
+            Conversions::Missing => self.placeholders(&CarriedError::BOTH),
             // A bare `Error` is most likely sqlx's, and a second impl would be one more mistake.
-            Conversions::Unclear => self.placeholders(&[Kind::Dbop]),
+            Conversions::Unclear => self.placeholders(&[CarriedError::Dbop]),
             Conversions::Function(function) => {
                 let (from, dbop_error) = (self.runtime.from(), self.runtime.dbop_error());
                 let sqlx = quote!(#function(<#dbop_error as #from<_>>::from(#error)));
                 vec![
-                    self.conversion(&self.source(Kind::Dbop), &quote!(#function(#error))),
-                    self.conversion(&self.source(Kind::Sqlx), &sqlx),
+                    self.conversion(&self.source(CarriedError::Dbop), &quote!(#function(#error))),
+                    self.conversion(&self.source(CarriedError::Sqlx), &sqlx),
                 ]
             }
             Conversions::Carriers { dbop, sqlx } => {
-                let own = [(Kind::Dbop, dbop.or(*sqlx)), (Kind::Sqlx, sqlx.or(*dbop))];
+                let own = [
+                    (CarriedError::Dbop, dbop.or(*sqlx)),
+                    (CarriedError::Sqlx, sqlx.or(*dbop)),
+                ];
                 own.into_iter()
                     .filter_map(|(kind, case)| self.through(kind, &self.model.cases[case?]))
                     .collect()
             }
             Conversions::Driver(at) => {
                 let case = &self.model.cases[*at];
-                let both = Kind::BOTH.iter();
+                let both = CarriedError::BOTH.iter();
                 both.filter_map(|&kind| self.through(kind, case)).collect()
             }
         }
@@ -189,7 +193,7 @@ impl Expansion<'_> {
         }
         let cases = self.model.cases.iter();
         let carriers: Vec<_> = cases
-            .filter(|case| case.can_be_made(Kind::Driver))
+            .filter(|case| case.can_be_made(CarriedError::Driver))
             .filter_map(|case| Some((case, case.carrier.as_ref()?)))
             .collect();
         let source = |carrier: &Carrier<'_>| carrier.ty.to_token_stream().to_string();
@@ -210,7 +214,7 @@ impl Expansion<'_> {
     }
 
     /// Conversions that nothing calls.
-    fn placeholders(&self, kinds: &[Kind]) -> Vec<TokenStream> {
+    fn placeholders(&self, kinds: &[CarriedError]) -> Vec<TokenStream> {
         let (fake, error) = (self.runtime.fake(), names::error());
         let missing = kinds.iter().filter(|&&kind| !self.has_from(kind));
         missing
@@ -219,7 +223,7 @@ impl Expansion<'_> {
     }
 
     /// Whether `#[from]` on some field makes the conversion from this error.
-    fn has_from(&self, kind: Kind) -> bool {
+    fn has_from(&self, kind: CarriedError) -> bool {
         let mut carriers = self
             .model
             .cases
@@ -228,7 +232,7 @@ impl Expansion<'_> {
         carriers.any(|carrier| carrier.kind == kind && carrier.has_from && !carrier.boxed)
     }
 
-    fn through(&self, kind: Kind, case: &Case<'_>) -> Option<TokenStream> {
+    fn through(&self, kind: CarriedError, case: &Case<'_>) -> Option<TokenStream> {
         if self.model.is_manual(kind) || self.has_from(kind) {
             return None;
         }
@@ -237,7 +241,7 @@ impl Expansion<'_> {
         let dbop_error = self.runtime.dbop_error();
         let converted = match (carrier.kind, kind) {
             (of, kind) if of == kind => error.to_token_stream(),
-            (Kind::Driver, Kind::Sqlx) => {
+            (CarriedError::Driver, CarriedError::Sqlx) => {
                 quote!(<#ty as #from<_>>::from(<#dbop_error as #from<_>>::from(#error)))
             }
             _ => quote!(<#ty as #from<_>>::from(#error)),
@@ -260,10 +264,10 @@ impl Expansion<'_> {
         }
     }
 
-    fn source(&self, kind: Kind) -> TokenStream {
+    fn source(&self, kind: CarriedError) -> TokenStream {
         match kind {
-            Kind::Sqlx => self.runtime.sqlx_error(),
-            Kind::Dbop | Kind::Driver => self.runtime.dbop_error(),
+            CarriedError::Sqlx => self.runtime.sqlx_error(),
+            CarriedError::Dbop | CarriedError::Driver => self.runtime.dbop_error(),
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let model = input
         .as_ref()
         .and_then(|input| model::Model::new(input, &mut errors));
-    let impls = model.map(|model| expand::expand(&model, &Runtime::new(model.krate.as_ref())));
+    let impls = model.map(|model| expand::impls(&model, &Runtime::new(model.krate.as_ref())));
     errors.finish().err().into_iter().chain(impls).collect()
 }
 

@@ -10,30 +10,30 @@ use crate::function::types;
 
 /// The errors a database call can end in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum CarriedError {
     Dbop,
     Sqlx,
     /// Of a synchronous driver.
     Driver,
 }
 
-impl Kind {
+impl CarriedError {
     /// Those that every operation may end in.
-    pub(super) const BOTH: [Kind; 2] = [Kind::Dbop, Kind::Sqlx];
+    pub(super) const BOTH: [CarriedError; 2] = [CarriedError::Dbop, CarriedError::Sqlx];
 
     /// As users write it, for messages.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Kind::Dbop => "dbop::Error",
-            Kind::Sqlx => "sqlx::Error",
-            Kind::Driver => "dbop::Error",
+            CarriedError::Dbop => "dbop::Error",
+            CarriedError::Sqlx => "sqlx::Error",
+            CarriedError::Driver => "dbop::Error",
         }
     }
 }
 
 /// The field that holds the database's error.
 pub(super) struct Carrier<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: CarriedError,
     pub(super) member: Member,
     /// The type of the error itself, without `Box`.
     pub(super) ty: &'a Type,
@@ -89,16 +89,17 @@ impl<'a> Model<'a> {
     pub(super) fn new(input: &'a DeriveInput, errors: &mut Errors) -> Option<Model<'a>> {
         let (cases, whole) = match &input.data {
             Data::Enum(data) => {
-                let whole = settings::read(&input.attrs, &settings::ON_ENUM, errors);
+                let whole = settings::read_settings(&input.attrs, &settings::ON_ENUM, errors);
                 let cases = data.variants.iter().map(|variant| {
-                    let own = settings::read(&variant.attrs, &settings::ON_VARIANT, errors);
+                    let own =
+                        settings::read_settings(&variant.attrs, &settings::ON_VARIANT, errors);
                     let name = &variant.ident;
                     Case::new(quote!(Self::#name), name, &variant.fields, &own, errors)
                 });
                 (cases.collect(), whole)
             }
             Data::Struct(data) => {
-                let whole = settings::read(&input.attrs, &settings::ON_STRUCT, errors);
+                let whole = settings::read_settings(&input.attrs, &settings::ON_STRUCT, errors);
                 (
                     vec![Case::new(
                         quote!(Self),
@@ -125,7 +126,7 @@ impl<'a> Model<'a> {
     }
 
     /// Whether the user writes the conversion from this error.
-    pub(super) fn is_manual(&self, kind: Kind) -> bool {
+    pub(super) fn is_manual(&self, kind: CarriedError) -> bool {
         self.cases
             .iter()
             .any(|case| case.no_from && case.carries(kind))
@@ -174,13 +175,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn carries(&self, kind: Kind) -> bool {
+    fn carries(&self, kind: CarriedError) -> bool {
         self.carrier
             .as_ref()
             .is_some_and(|carrier| carrier.kind == kind)
     }
 
-    pub(super) fn can_be_made(&self, kind: Kind) -> bool {
+    pub(super) fn can_be_made(&self, kind: CarriedError) -> bool {
         !self.no_from
             && self
                 .carrier
@@ -197,23 +198,23 @@ impl<'a> Carrier<'a> {
         case: &Settings,
         errors: &mut Errors,
     ) -> Option<Carrier<'a>> {
-        let own = settings::read(&field.attrs, &settings::ON_FIELD, errors);
+        let own = settings::read_settings(&field.attrs, &settings::ON_FIELD, errors);
         let alone = fields.len() == 1;
         let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
         let boxed = types::wrapped(&field.ty, "Box");
         let ty = boxed.unwrap_or(&field.ty);
         let marks = [
-            has(|settings| settings.dbop.is_some()).then_some(Kind::Dbop),
-            has(|settings| settings.sqlx.is_some()).then_some(Kind::Sqlx),
-            has(|settings| settings.driver.is_some()).then_some(Kind::Driver),
+            has(|settings| settings.dbop.is_some()).then_some(CarriedError::Dbop),
+            has(|settings| settings.sqlx.is_some()).then_some(CarriedError::Sqlx),
+            has(|settings| settings.driver.is_some()).then_some(CarriedError::Driver),
         ];
         let mut marks = marks.into_iter().flatten();
         let mark = match (marks.next(), marks.next()) {
             // That was reported.
-            (Some(first), Some(_)) => named(ty).or(Some(first)),
+            (Some(first), Some(_)) => by_name(ty).or(Some(first)),
             (mark, _) => mark,
         };
-        let kind = mark.or_else(|| named(ty))?;
+        let kind = mark.or_else(|| by_name(ty))?;
         Some(Carrier {
             kind,
             member,
@@ -233,8 +234,8 @@ fn has_from(attributes: &[Attribute]) -> bool {
 }
 
 /// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`, `rusqlite::Error`, `diesel::result::Error`.
-fn named(ty: &Type) -> Option<Kind> {
-    let Type::Path(path) = types::peel(ty) else {
+fn by_name(ty: &Type) -> Option<CarriedError> {
+    let Type::Path(path) = types::ungrouped(ty) else {
         return None;
     };
     let segments: Vec<_> = path
@@ -253,9 +254,9 @@ fn named(ty: &Type) -> Option<Kind> {
         _ => return None,
     };
     match krate.as_str() {
-        "dbop" => Some(Kind::Dbop),
-        "sqlx" => Some(Kind::Sqlx),
-        "rusqlite" | "diesel" | "postgres" | "tokio_postgres" => Some(Kind::Driver),
+        "dbop" => Some(CarriedError::Dbop),
+        "sqlx" => Some(CarriedError::Sqlx),
+        "rusqlite" | "diesel" | "postgres" | "tokio_postgres" => Some(CarriedError::Driver),
         _ => None,
     }
 }
@@ -286,7 +287,7 @@ fn conversions(
     if report_unclear(cases, |field| has_from(&field.attrs), errors) {
         return Conversions::Unclear;
     }
-    let [dbop, sqlx] = Kind::BOTH.map(|kind| choose(kind, cases, errors));
+    let [dbop, sqlx] = CarriedError::BOTH.map(|kind| choose(kind, cases, errors));
     let (Ok(dbop), Ok(sqlx)) = (dbop, sqlx) else {
         return Conversions::Missing;
     };
@@ -316,7 +317,7 @@ fn conversions(
 fn only_driver(cases: &[Case<'_>]) -> Option<usize> {
     let mut possible = (0..cases.len()).filter(|&at| {
         let carrier = cases[at].carrier.as_ref();
-        cases[at].can_be_made(Kind::Driver)
+        cases[at].can_be_made(CarriedError::Driver)
             && carrier.is_some_and(|carrier| !carries_nothing_else(carrier.ty))
     });
     possible.next().filter(|_| possible.next().is_none())
@@ -326,7 +327,11 @@ fn only_driver(cases: &[Case<'_>]) -> Option<usize> {
 struct Ambiguous;
 
 /// The case that `?` makes from this error.
-fn choose(kind: Kind, cases: &[Case<'_>], errors: &mut Errors) -> Result<Option<usize>, Ambiguous> {
+fn choose(
+    kind: CarriedError,
+    cases: &[Case<'_>],
+    errors: &mut Errors,
+) -> Result<Option<usize>, Ambiguous> {
     let possible: Vec<usize> = (0..cases.len())
         .filter(|&at| cases[at].can_be_made(kind))
         .collect();
@@ -361,7 +366,7 @@ fn report_unclear(
         .iter()
         .filter(|case| case.category.is_none() && case.carrier.is_none())
         .flat_map(|case| case.fields);
-    let bare = |field: &&Field| matches!(types::peel(&field.ty), Type::Path(path) if path.path.is_ident("Error"));
+    let bare = |field: &&Field| matches!(types::ungrouped(&field.ty), Type::Path(path) if path.path.is_ident("Error"));
     let mut unclear = unknown
         .filter(bare)
         .filter(|field| of_interest(field))

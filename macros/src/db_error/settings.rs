@@ -83,7 +83,11 @@ pub(super) static ON_FIELD: Place = Place {
 };
 
 /// Reads all `#[db_error(..)]` among the attributes as if they were one.
-pub(super) fn read(attributes: &[Attribute], place: &Place, errors: &mut Errors) -> Settings {
+pub(super) fn read_settings(
+    attributes: &[Attribute],
+    place: &Place,
+    errors: &mut Errors,
+) -> Settings {
     let mut tokens = TokenStream::new();
     for attribute in attributes
         .iter()
@@ -108,7 +112,7 @@ pub(super) fn read(attributes: &[Attribute], place: &Place, errors: &mut Errors)
         }
     }
     let mut settings = Settings::default();
-    reader::read(tokens, place.rows, place.name, &mut settings, errors);
+    reader::read_options(tokens, place.rows, place.name, &mut settings, errors);
     let marks = [&settings.sqlx, &settings.dbop, &settings.driver];
     if let [_, second, ..] = &*marks.into_iter().flatten().collect::<Vec<_>>() {
         errors.at(

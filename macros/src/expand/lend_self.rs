@@ -48,7 +48,7 @@ fn rewritten(block: &Group, receiver: Receiver, layer: Layer) -> Group {
                 if receiver == Receiver::Mut
                     && is(token, "self")
                     && is(semicolon, ";")
-                    && ends_with(before, "__self") =>
+                    && ends_in_assignment(before, "__self") =>
             {
                 output.extend(quote_spanned!(token.span()=> &mut *self));
             }
@@ -73,7 +73,7 @@ fn rewritten(block: &Group, receiver: Receiver, layer: Layer) -> Group {
 /// Whether `async`, between these tokens, starts a block that `instrument` wrote.
 fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
     match layer {
-        Layer::Body => ends_with(before, "__tracing_instrument_future"),
+        Layer::Body => ends_in_assignment(before, "__tracing_instrument_future"),
         // `match async move { .. }.await` or `let x = async move { .. }.await`, and nothing before
         // it.
         Layer::Instrumented => {
@@ -84,7 +84,7 @@ fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
 }
 
 /// `.. name =`
-fn ends_with(tokens: &[TokenTree], name: &str) -> bool {
+fn ends_in_assignment(tokens: &[TokenTree], name: &str) -> bool {
     matches!(tokens, [.., last, equals] if is(last, name) && is(equals, "="))
 }
 

@@ -13,9 +13,11 @@ use syn::{Expr, FnArg, Ident, Pat, PatIdent, PatType, ReceiverKind, Signature, T
 
 use self::lend_self::{Receiver, lend_self};
 use crate::function::{Argument, Function, Session, cfgs, is_lint_level, types};
-use crate::names::{self, Runtime, mentions};
+use crate::names::{self, Runtime};
 use crate::options::{Attribute, Options};
 use crate::replay::BodyRuns;
+use crate::spans;
+use crate::tokens::mentions;
 
 /// Everything the parts of the expansion look at.
 struct Expansion<'a> {
@@ -154,11 +156,11 @@ impl Expansion<'_> {
     /// type stands.
     fn scope_parameter(&self, session: &Session) -> FnArg {
         let (scope, database) = (self.runtime.scope(), &session.database);
-        let (first, last) = names::ends(&session.parameter.ty);
+        let (first, last) = spans::ends(&session.parameter.ty);
         if self.function.is_plain() {
             return FnArg::Typed(self.db_parameter(session));
         }
-        let scope = names::respan(quote!(impl #scope <), first);
+        let scope = spans::respan(quote!(impl #scope <), first);
         let close = quote_spanned!(last=> >);
         // A future with a lifetime bound must not hold a scope that may be shorter-lived.
         let bound = self.function.form.bound().map(|bound| quote!(+ #bound));
@@ -213,7 +215,7 @@ impl Expansion<'_> {
         let owned = (self.body_runs == BodyRuns::AtMostOnce && self.options.db.is_none())
             .then(|| quote!(move));
         let block = self.attempt();
-        quote_spanned! {names::generated()=>
+        quote_spanned! {spans::generated()=>
             #operation
             #new
             #(#kept)*
@@ -259,18 +261,18 @@ impl Expansion<'_> {
                 allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
             let unused = self.allow_unused(argument);
             let levels = lint_levels(&argument.parameter);
-            quote_spanned!(names::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
+            quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
         });
         let block = self.block();
         // "return type inferred to be .. here" then points at the user's return type.
-        let (first, last) = names::ends(&self.function.output);
+        let (first, last) = spans::ends(&self.function.output);
         let (fake, output) = (
-            names::respan(self.runtime.fake(), last),
+            spans::respan(self.runtime.fake(), last),
             types::without_impl(&self.function.output),
         );
         let inferred = quote_spanned!(last=> #fake::<#output>());
         let inferred = quote_spanned!(first=> return #inferred;);
-        quote_spanned! {names::generated()=>
+        quote_spanned! {spans::generated()=>
             #lent
             #(#bound)*
             if false { #inferred }
@@ -283,7 +285,7 @@ impl Expansion<'_> {
         let (pattern, cfgs) = (&session.parameter.pat, cfgs(&session.parameter));
         let levels = lint_levels(&session.parameter);
         let ty = types::with_lifetimes(&session.parameter.ty, "'_", true);
-        quote_spanned!(names::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #value;)
+        quote_spanned!(spans::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #value;)
     }
 
     /// The user's block, which gives `&mut self` back when another attempt may need it.
@@ -312,21 +314,21 @@ impl Expansion<'_> {
         let (call, operation) = (names::call(), names::operation());
         let output = types::without_impl(&self.function.output);
         // A return type that no operation can have is reported where it stands.
-        let (first, last) = names::ends(&self.function.output);
+        let (first, last) = spans::ends(&self.function.output);
         let (key, once) = self.once().unzip();
         let Some(session) = &self.function.session else {
             let unscoped = self.runtime.unscoped();
             let (open, close) = (
-                names::respan(quote!(#unscoped::<), first),
+                spans::respan(quote!(#unscoped::<), first),
                 quote_spanned!(last=> >::new(&#operation)),
             );
-            return quote_spanned!(names::generated()=> let mut #call = #open #output #close;);
+            return quote_spanned!(spans::generated()=> let mut #call = #open #output #close;);
         };
         if self.function.is_plain() {
             return self.new_plain_call(session);
         }
         let (path, database) = (self.runtime.call(), &session.database);
-        let open = names::respan(quote!(#path::<_,), first);
+        let open = spans::respan(quote!(#path::<_,), first);
         let (db, scope, allow) = match &self.options.db {
             Some(db) => self.scope_of(&db.value),
             // The user named it `_tx` because the body does not read it; the expansion has to.
@@ -343,7 +345,7 @@ impl Expansion<'_> {
             Attribute::DbOp => quote_spanned!(last=> >::operation(&#operation, #scope)),
             Attribute::Transactional => quote_spanned!(last=> >::transaction(&#operation, #scope)),
         };
-        quote_spanned!(names::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
+        quote_spanned!(spans::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
     }
 
     /// An argument that `db = argument` reads is in use, even when the body does not read it; so is
@@ -363,13 +365,13 @@ impl Expansion<'_> {
         expression: &Expr,
     ) -> (Option<TokenStream>, TokenStream, Option<TokenStream>) {
         let (db, as_scope) = (names::db(), self.runtime.as_scope());
-        let binding = quote_spanned!(names::generated()=> let #db = &(#expression););
+        let binding = quote_spanned!(spans::generated()=> let #db = &(#expression););
         // What holds no session is reported where it is named: a call reaches from its path to its
         // parentheses.
-        let (first, last) = names::ends(expression);
-        let identity = names::respan(self.runtime.identity(), first);
+        let (first, last) = spans::ends(expression);
+        let identity = spans::respan(self.runtime.identity(), first);
         let method = quote_spanned!(last=> as_scope);
-        let scope = quote_spanned!(names::generated()=> { use #as_scope as _; #db.#method() });
+        let scope = quote_spanned!(spans::generated()=> { use #as_scope as _; #db.#method() });
         (
             Some(binding),
             quote_spanned!(last=> #identity(#scope)),
@@ -381,9 +383,9 @@ impl Expansion<'_> {
         let (session, attempt, method) = (
             names::session(),
             names::attempt(),
-            Ident::new(method, names::generated()),
+            Ident::new(method, spans::generated()),
         );
-        quote_spanned!(names::generated()=> let mut #session = #attempt.#method();)
+        quote_spanned!(spans::generated()=> let mut #session = #attempt.#method();)
     }
 
     /// The arguments that each attempt gets anew.
@@ -419,7 +421,7 @@ impl Expansion<'_> {
             cfgs(&argument.parameter),
         );
         let allow = allow_used_underscore(argument);
-        quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
+        quote_spanned!(spans::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
     }
 
     /// A type that cannot be replayed is reported where it stands: the argument of the call spans
@@ -434,14 +436,14 @@ impl Expansion<'_> {
                 cfgs(&argument.parameter),
             );
             let allow = allow_used_underscore(argument);
-            return quote_spanned!(names::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
+            return quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
         }
         let cfgs: Vec<_> = cfgs(&argument.parameter).cloned().collect();
         self.replay_of(&argument.label(), &argument.parameter.ty, &cfgs)
     }
 
     fn replay_of(&self, label: &str, place: impl ToTokens, cfgs: &[syn::Attribute]) -> TokenStream {
-        let (first, last) = names::ends(place);
+        let (first, last) = spans::ends(place);
         let (replay, attempt, value) = (
             self.runtime.replay(),
             names::attempt(),
@@ -450,7 +452,7 @@ impl Expansion<'_> {
         let mut kept = names::kept(label);
         kept.set_span(last);
         let kept = quote_spanned!(first=> &mut #kept);
-        quote_spanned!(names::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)
+        quote_spanned!(spans::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)
     }
 }
 

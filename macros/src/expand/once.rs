@@ -7,6 +7,7 @@ use syn::Expr;
 use super::{Expansion, allow_if_underscored};
 use crate::function::{Argument, cfgs};
 use crate::names;
+use crate::spans;
 
 impl Expansion<'_> {
     /// Output: what makes the key, and what the call is told:
@@ -23,9 +24,9 @@ impl Expansion<'_> {
         let arguments = self.function.arguments.iter();
         let with = arguments
             .filter(|argument| !self.function.source.is_skipped(argument.index))
-            .map(with);
+            .map(with_argument);
         // A result that cannot be stored is reported where it stands.
-        let (first, _) = names::ends(&self.function.output);
+        let (first, _) = spans::ends(&self.function.output);
         let once = quote_spanned!(first=> once);
         // As for the call: the user named it `_tx` because the body does not read it.
         let session = self.function.session.as_ref();
@@ -33,19 +34,19 @@ impl Expansion<'_> {
             let lint = quote!(clippy::used_underscore_binding);
             allow_if_underscored(&session.parameter.pat, &lint)
         });
-        let made = quote_spanned!(names::generated()=> #allow let #key = #new; #(#with)*);
-        Some((made, quote_spanned!(names::generated()=> .#once(#key))))
+        let made = quote_spanned!(spans::generated()=> #allow let #key = #new; #(#with)*);
+        Some((made, quote_spanned!(spans::generated()=> .#once(#key))))
     }
 
     /// A name that the user has chosen is all of the operation's identity. Without one, functions
     /// of the same name are told apart by where they are.
     fn new_key(&self, expression: &Expr) -> TokenStream {
         let (once_key, type_name) = (self.runtime.once_key(), self.runtime.type_name_of_val());
-        let (first, last) = names::ends(expression);
+        let (first, last) = spans::ends(expression);
         let open = quote_spanned!(first=> &);
         let value = quote_spanned!(last=> (#expression));
         if self.options.name.is_some() {
-            return quote_spanned!(names::generated()=> #once_key::named(#open #value));
+            return quote_spanned!(spans::generated()=> #once_key::named(#open #value));
         }
         // A closure is called after the function it stands in, with its type, trait and generic
         // arguments. What callers pass as the scope is one of these, and is to make no difference.
@@ -61,13 +62,13 @@ impl Expansion<'_> {
                 quote!(#type_name(&#name))
             },
         );
-        quote_spanned!(names::generated()=> #once_key::new(#type_name(&|| {}), #scope, #open #value))
+        quote_spanned!(spans::generated()=> #once_key::new(#type_name(&|| {}), #scope, #open #value))
     }
 }
 
 /// An argument that cannot be written is reported at its type.
-fn with(argument: &Argument) -> TokenStream {
-    let (first, last) = names::ends(&argument.parameter.ty);
+fn with_argument(argument: &Argument) -> TokenStream {
+    let (first, last) = spans::ends(&argument.parameter.ty);
     let (key, label, cfgs) = (names::key(), argument.label(), cfgs(&argument.parameter));
     let allow = allow_if_underscored(
         &argument.parameter.pat,
@@ -75,5 +76,5 @@ fn with(argument: &Argument) -> TokenStream {
     );
     let name = &argument.name;
     let (open, value) = (quote_spanned!(first=> &), quote_spanned!(last=> (#name)));
-    quote_spanned!(names::generated()=> #(#cfgs)* #allow let #key = #key.with(#label, #open #value);)
+    quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #key = #key.with(#label, #open #value);)
 }

@@ -9,6 +9,7 @@ use super::place;
 use crate::function::{Function, Session};
 use crate::names::{self, Runtime};
 use crate::options::{Attribute, Isolation, Options, Retry, Timeout};
+use crate::spans;
 
 /// Output: `static __DBOP_OP: Op = Op::transaction("f", "src/bank.rs", 12).timeout_ms(2000);`
 pub(super) fn item(
@@ -35,7 +36,7 @@ pub(super) fn item(
     if lends && options.read_only.is_some() {
         settings.push(quote!(lends_connection()));
     }
-    quote_spanned!(names::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
+    quote_spanned!(spans::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
 }
 
 /// One builder call for every option that was written.

@@ -1,7 +1,7 @@
 use crate::options::Attribute::{self, DbOp, Transactional};
 
 pub(super) fn expanded(attribute: Attribute, options: &str, function: &str) -> String {
-    crate::attribute(
+    crate::expand_operation(
         attribute,
         options.parse().unwrap(),
         function.parse().unwrap(),

@@ -59,7 +59,7 @@ fn shared(ty: &Type) -> Option<&Type> {
 
 /// `T` of `[T]`
 fn element(ty: &Type) -> Option<&Type> {
-    match types::peel(ty) {
+    match types::ungrouped(ty) {
         Type::Slice(slice) => Some(&slice.elem),
         _ => None,
     }
@@ -68,19 +68,19 @@ fn element(ty: &Type) -> Option<&Type> {
 /// Whether a value of this type may hold a borrow that ends. What a function pointer or a closure
 /// takes is not held by it.
 pub(crate) fn borrows(ty: &Type) -> bool {
-    let mut find = Find::default();
+    let mut find = FindBorrow::default();
     find.visit_type(ty);
     find.found
 }
 
 #[derive(Default)]
-struct Find<'t> {
+struct FindBorrow<'t> {
     /// Those of `for<'a>`, which stand for any lifetime and not for one that ends.
     any: Vec<&'t Ident>,
     found: bool,
 }
 
-impl<'t> Visit<'t> for Find<'t> {
+impl<'t> Visit<'t> for FindBorrow<'t> {
     fn visit_lifetime(&mut self, lifetime: &'t Lifetime) {
         self.found |= lifetime.ident != "static" && !self.any.contains(&&lifetime.ident);
     }

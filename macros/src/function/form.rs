@@ -9,6 +9,7 @@ use syn::{
 };
 
 use super::types;
+use crate::tokens::{is_ident, is_punct};
 
 /// How the function is async.
 pub(crate) enum Form {
@@ -26,13 +27,13 @@ pub(crate) struct Returned {
     /// The lifetime that all the future borrows must outlive.
     pub(crate) bound: Option<Lifetime>,
     /// The body around the async block's braces.
-    around: Around,
+    around: Surroundings,
 }
 
 /// Tokens with a hole in which one brace group stood.
-struct Around {
+struct Surroundings {
     before: TokenStream,
-    inside: Option<(Group, Box<Around>)>,
+    inside: Option<(Group, Box<Surroundings>)>,
     after: TokenStream,
 }
 
@@ -61,7 +62,7 @@ impl Form {
                 false => Ok((Form::Plain, declared.cloned(), body.clone())),
             };
         };
-        let (around, block) = Around::of(body.stream()).ok_or(Unclear)?;
+        let (around, block) = Surroundings::of(body.stream()).ok_or(Unclear)?;
         Ok((
             Form::Returned(Box::new(Returned { bound, around })),
             Some(output),
@@ -85,10 +86,10 @@ impl Form {
     }
 }
 
-impl Around {
+impl Surroundings {
     /// Finds the async block the tokens end in, also as an argument, as in `Box::pin(async move {
     /// .. })`.
-    fn of(tokens: TokenStream) -> Option<(Around, Group)> {
+    fn of(tokens: TokenStream) -> Option<(Surroundings, Group)> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let tail = tokens
             .iter()
@@ -101,22 +102,26 @@ impl Around {
             let TokenTree::Group(block) = &tokens[at] else {
                 return None;
             };
-            return Some((Around::split(&tokens, at, None), block.clone()));
+            return Some((Surroundings::split(&tokens, at, None), block.clone()));
         }
         let at = (tail..tokens.len()).rev().find(|&at| matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis))?;
         let TokenTree::Group(call) = &tokens[at] else {
             return None;
         };
-        let (inside, block) = Around::of(call.stream())?;
+        let (inside, block) = Surroundings::of(call.stream())?;
         Some((
-            Around::split(&tokens, at, Some((call.clone(), Box::new(inside)))),
+            Surroundings::split(&tokens, at, Some((call.clone(), Box::new(inside)))),
             block,
         ))
     }
 
-    fn split(tokens: &[TokenTree], at: usize, inside: Option<(Group, Box<Around>)>) -> Around {
+    fn split(
+        tokens: &[TokenTree],
+        at: usize,
+        inside: Option<(Group, Box<Surroundings>)>,
+    ) -> Surroundings {
         let stream = |tokens: &[TokenTree]| tokens.iter().cloned().collect();
-        Around {
+        Surroundings {
             before: stream(&tokens[..at]),
             inside,
             after: stream(&tokens[at + 1..]),
@@ -169,14 +174,6 @@ fn ends_in_boxed_async(body: &Group) -> bool {
         && starts_async.is_some_and(|token| is_ident(&token, "async"))
 }
 
-fn is_punct(token: &TokenTree, character: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
-}
-
-fn is_ident(token: &TokenTree, name: &str) -> bool {
-    matches!(token, TokenTree::Ident(ident) if ident == name)
-}
-
 fn is_async_block(tokens: &[TokenTree]) -> bool {
     match tokens {
         [.., keyword, TokenTree::Group(block)] if is_ident(keyword, "async") => {
@@ -195,12 +192,12 @@ fn is_async_block(tokens: &[TokenTree]) -> bool {
 fn future_output(ty: &Type) -> Option<(Type, Option<Lifetime>)> {
     if let Some(boxed) = types::wrapped(ty, "Pin").and_then(|pinned| types::wrapped(pinned, "Box"))
     {
-        return match types::peel(boxed) {
+        return match types::ungrouped(boxed) {
             Type::TraitObject(object) => output_of_bounds(&object.bounds),
             _ => None,
         };
     }
-    if let Type::ImplTrait(opaque) = types::peel(ty) {
+    if let Type::ImplTrait(opaque) = types::ungrouped(ty) {
         return output_of_bounds(&opaque.bounds);
     }
     // The aliases of the futures crate.

@@ -244,16 +244,16 @@ impl Argument {
 
     /// Every name in the pattern.
     pub(crate) fn bindings(&self) -> Vec<Ident> {
-        struct Names(Vec<Ident>);
-        impl VisitMut for Names {
+        struct Bindings(Vec<Ident>);
+        impl VisitMut for Bindings {
             fn visit_pat_ident_mut(&mut self, pattern: &mut syn::PatIdent) {
                 self.0.push(pattern.ident.clone());
                 visit_mut::visit_pat_ident_mut(self, pattern);
             }
         }
-        let mut names = Names(Vec::new());
-        names.visit_pat_mut(&mut self.parameter.pat.clone());
-        names.0
+        let mut bindings = Bindings(Vec::new());
+        bindings.visit_pat_mut(&mut self.parameter.pat.clone());
+        bindings.0
     }
 }
 
@@ -295,9 +295,15 @@ impl Function {
         let form = Form::of(&source.signature, &source.body);
         let plain = matches!(&form, Ok((Form::Plain, ..)));
         let session = if plain {
-            session::plain::find(attribute, &source.signature, &source.marks, errors)
+            session::plain::find_connection(attribute, &source.signature, &source.marks, errors)
         } else {
-            session::awaited::find(attribute, &source.signature, &source.marks, runtime, errors)
+            session::awaited::find_session(
+                attribute,
+                &source.signature,
+                &source.marks,
+                runtime,
+                errors,
+            )
         };
         let Some((form, output, block)) = returned(attribute, &source, form, errors) else {
             return Err(Box::new(source));
@@ -401,7 +407,7 @@ fn returned(
 }
 
 fn is_unit(ty: &Type) -> bool {
-    matches!(types::peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+    matches!(types::ungrouped(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
 #[cfg(test)]

@@ -7,25 +7,27 @@ use syn::{
 };
 
 /// The type without parentheses and without the invisible groups `macro_rules` puts around a `$ty`.
-pub(crate) fn peel(ty: &Type) -> &Type {
+pub(crate) fn ungrouped(ty: &Type) -> &Type {
     match ty {
-        Type::Group(group) => peel(&group.elem),
-        Type::Paren(paren) => peel(&paren.elem),
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
         other => other,
     }
 }
 
 /// `T` and whether it is `mut`, of `&T`.
 pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
-    match peel(ty) {
-        Type::Reference(reference) => Some((peel(&reference.elem), reference.mutability.is_some())),
+    match ungrouped(ty) {
+        Type::Reference(reference) => {
+            Some((ungrouped(&reference.elem), reference.mutability.is_some()))
+        }
         _ => None,
     }
 }
 
 /// `Tx<'_, Sqlite>` of `dbop::Tx<'_, Sqlite>`.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
-    match peel(ty) {
+    match ungrouped(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
         _ => None,
     }
@@ -113,11 +115,11 @@ pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) ->
 /// The first `&mut` (or `&`, when `shared` are asked for) that a value of this type may hold. What
 /// a function pointer or a closure takes is not held by it.
 pub(crate) fn find_reference(ty: &Type, shared: bool) -> Option<TypeReference> {
-    struct Find {
+    struct FindReference {
         shared: bool,
         found: Option<TypeReference>,
     }
-    impl VisitMut for Find {
+    impl VisitMut for FindReference {
         fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
             if self.found.is_none() && (self.shared || reference.mutability.is_some()) {
                 self.found = Some(reference.clone());
@@ -133,7 +135,7 @@ pub(crate) fn find_reference(ty: &Type, shared: bool) -> Option<TypeReference> {
         ) {
         }
     }
-    let mut find = Find {
+    let mut find = FindReference {
         shared,
         found: None,
     };

@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path, Type};
 
-use super::calls::{function, is_any, last, peel, runs_statement, starts_upper};
+use super::calls::{callee, is_any, last, peel, runs_statement, starts_upper};
 use super::report::last_token;
 use crate::function::{Function, types};
 
@@ -34,7 +34,7 @@ impl<'a> Ended<'a> {
     pub(super) fn name(&self) -> Option<&'a Ident> {
         match self.call {
             Expr::MethodCall(call) => Some(&call.method),
-            Expr::Call(call) => function(call).and_then(last),
+            Expr::Call(call) => callee(call).and_then(last),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, ExprMethodCall, Pat};
 
-use super::calls::{first_function, function, is_any, last, peel, starts_with};
+use super::calls::{callee, first_function, is_any, last, peel, starts_with};
 use super::names::Is;
 use super::report::last_token;
 use super::site::{Runs, Site};
@@ -62,14 +62,14 @@ impl Pass for BlockingCall {
         }
         match expression {
             Expr::Call(call) => {
-                let path = function(call);
+                let path = callee(call);
                 if let Some((path, what)) =
-                    path.and_then(|path| Some((path, waits::function(path)?)))
+                    path.and_then(|path| Some((path, waits::function_anywhere(path)?)))
                 {
                     report(path, last_token(path), what, site);
                 }
             }
-            Expr::MethodCall(call) => method(call, site),
+            Expr::MethodCall(call) => blocking_method(call, site),
             // `fs::read(path)?` has its result at once, so it is no future.
             Expr::Try(tried) => at_once(&tried.expr, site),
             Expr::Let(bound) if is_result(&bound.pat) => at_once(&bound.expr, site),
@@ -84,7 +84,7 @@ impl Pass for BlockingCall {
 const DRIVER: &str = "run the statement on the session with sqlx, or in `tokio::task::spawn_blocking` outside of the operation";
 
 /// What to do instead of waiting on this thread.
-fn instead_of(waits: Waits) -> &'static str {
+fn instead_of_waiting(waits: Waits) -> &'static str {
     match waits {
         Waits::Outside | Waits::File => LINT.help,
         Waits::Driver => DRIVER,
@@ -93,7 +93,7 @@ fn instead_of(waits: Waits) -> &'static str {
     }
 }
 
-fn method(call: &ExprMethodCall, site: &mut Site) {
+fn blocking_method(call: &ExprMethodCall, site: &mut Site) {
     const USE_RESULT: [&str; 8] = [
         "err",
         "expect",
@@ -108,7 +108,7 @@ fn method(call: &ExprMethodCall, site: &mut Site) {
         matches!(peel(&call.receiver), Expr::Path(_))
             && site.names.of_variable(&call.receiver) == Some(&Is::Blocking)
     };
-    let waits = match waits::method(call) {
+    let waits = match waits::method_anywhere(call) {
         Some(waits) => waits,
         None if call.method == "clone" => return,
         None if is_driver() && !site.is_awaited() => Waits::Driver,
@@ -119,7 +119,7 @@ fn method(call: &ExprMethodCall, site: &mut Site) {
 }
 
 fn report(place: impl ToTokens, point: Span, waits: Waits, site: &mut Site) {
-    let words = (LINT.message, instead_of(waits));
+    let words = (LINT.message, instead_of_waiting(waits));
     site.report_as(&LINT, place, point, words);
 }
 
@@ -142,7 +142,7 @@ fn at_once(value: &Expr, site: &mut Site) {
     ];
     match peel(value) {
         Expr::Call(call) => {
-            let path = function(call);
+            let path = callee(call);
             let waits = waits::function_without_await;
             if let Some((path, what)) = path.and_then(|path| Some((path, waits(path)?))) {
                 report(path, last_token(path), what, site);

@@ -4,7 +4,7 @@ use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
 
 use super::api::Api;
-use super::calls::{function, is_any, last, peel, root, starts_upper, starts_with};
+use super::calls::{callee, is_any, last, peel, root, starts_upper, starts_with};
 use super::literal::Sql;
 use super::names::{Is, Names, variable};
 use super::report::last_token;
@@ -15,14 +15,14 @@ use crate::sql::Statement;
 /// A path such as `diesel::delete` says by itself that something is written. A short `delete` does
 /// so where it begins a chain that runs on a connection of diesel, and only there it is known
 /// whether there is a filter.
-pub(super) fn of(expression: &Expr, names: &Names, has_session: bool) -> Option<Sql> {
+pub(super) fn built_by(expression: &Expr, names: &Names, has_session: bool) -> Option<Sql> {
     if !names.api.is_plain() {
         return None;
     }
     match expression {
         Expr::Call(call) => {
-            let path = function(call).filter(|path| is_diesels(path))?;
-            let writes = Some(keyword(path)?);
+            let path = callee(call).filter(|path| is_diesels(path))?;
+            let writes = Some(changing_keyword(path)?);
             let unfiltered = None;
             Some(sql(path, writes, unfiltered))
         }
@@ -30,8 +30,8 @@ pub(super) fn of(expression: &Expr, names: &Names, has_session: bool) -> Option<
             let Expr::Call(call) = root(&run.receiver) else {
                 return None;
             };
-            let path = function(call)?;
-            let (keyword, is_told) = (keyword(path)?, is_diesels(path));
+            let path = callee(call)?;
+            let (keyword, is_told) = (changing_keyword(path)?, is_diesels(path));
             if !is_told && (names.api != Api::Diesel || path.get_ident().is_none()) {
                 return None;
             }
@@ -68,7 +68,7 @@ fn is_diesels(path: &Path) -> bool {
     of_diesel || of_dsl || path.get_ident().is_some_and(|name| is_any(name, &OWN))
 }
 
-fn keyword(path: &Path) -> Option<&'static str> {
+fn changing_keyword(path: &Path) -> Option<&'static str> {
     match last(path)?.to_string().as_str() {
         "insert_into" | "insert_or_ignore_into" => Some("INSERT"),
         "replace_into" => Some("REPLACE"),

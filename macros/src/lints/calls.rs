@@ -23,7 +23,7 @@ pub(super) fn has_any(tokens: TokenStream, words: &[&str]) -> bool {
 /// `diesel::insert_into(users).values(new).execute(conn)`.
 pub(super) fn first_function(chain: &ExprMethodCall) -> Option<&Path> {
     match root(&chain.receiver) {
-        Expr::Call(first) => function(first),
+        Expr::Call(first) => callee(first),
         _ => None,
     }
 }
@@ -38,7 +38,7 @@ pub(super) fn peel(expression: &Expr) -> &Expr {
 }
 
 /// The path a function is called by.
-pub(super) fn function(call: &ExprCall) -> Option<&Path> {
+pub(super) fn callee(call: &ExprCall) -> Option<&Path> {
     match peel(&call.func) {
         Expr::Path(path) => Some(&path.path),
         _ => None,
@@ -103,7 +103,7 @@ pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
     match peel(future) {
         Expr::Async(block) => Some(block),
         Expr::Call(call) if call.args.len() == 1 => {
-            let is_box = function(call).is_some_and(|path| ends_with(path, &["Box", "pin"]));
+            let is_box = callee(call).is_some_and(|path| ends_with(path, &["Box", "pin"]));
             is_box.then(|| async_block(&call.args[0])).flatten()
         }
         Expr::MethodCall(call) if call.method == "boxed" && call.args.is_empty() => {
@@ -117,7 +117,7 @@ pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
 pub(super) fn awaited_name(awaited: &ExprAwait) -> Option<&Ident> {
     match peel(&awaited.base) {
         Expr::MethodCall(call) => Some(&call.method),
-        Expr::Call(call) => function(call).and_then(last),
+        Expr::Call(call) => callee(call).and_then(last),
         _ => None,
     }
 }
@@ -137,7 +137,7 @@ pub(super) fn root(expression: &Expr) -> &Expr {
 /// Whether this is `query(..)`, `query_as!(..)` and the like.
 pub(super) fn makes_query(expression: &Expr) -> bool {
     let path = match peel(expression) {
-        Expr::Call(call) => function(call),
+        Expr::Call(call) => callee(call),
         Expr::Macro(call) => Some(&call.mac.path),
         _ => None,
     };

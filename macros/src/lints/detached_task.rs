@@ -3,7 +3,7 @@ use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprMethodCall, Path, Stmt};
 
 use super::api::constructs;
-use super::calls::{function, is_any, last, peel, starts_upper};
+use super::calls::{callee, is_any, last, peel, starts_upper};
 use super::names::{Is, Names, variable};
 use super::report::last_token;
 use super::site::{Runs, Site};
@@ -95,7 +95,7 @@ impl Pass for DetachedTask {
         }
         match expression {
             Expr::Call(call) => {
-                if let Some(path) = function(call).filter(|path| spawns(path, call, &site.names)) {
+                if let Some(path) = callee(call).filter(|path| spawns(path, call, &site.names)) {
                     // A task that borrows the session ends within it.
                     if !call.args.iter().any(|argument| site.names.uses(argument)) {
                         self.report(path, last_token(path), site);
@@ -185,7 +185,7 @@ fn may_be_future(value: &Expr, names: &Names) -> bool {
         "to_vec",
     ];
     match peel(value) {
-        Expr::Call(call) if !is_work(value) => !function(call).is_some_and(constructs),
+        Expr::Call(call) if !is_work(value) => !callee(call).is_some_and(constructs),
         Expr::MethodCall(call) => !is_any(&call.method, &DATA),
         other => is_stored_work(other, names),
     }

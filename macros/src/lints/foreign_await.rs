@@ -3,7 +3,7 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall, Macro, Member, Token};
 
-use super::calls::{async_block, function, is_any, last, makes_query, peel, root, runs_statement};
+use super::calls::{async_block, callee, is_any, last, makes_query, peel, root, runs_statement};
 use super::names::{Is, variable};
 use super::parts::Parts;
 use super::report::last_token;
@@ -103,12 +103,12 @@ impl Pass for ForeignAwait {
         let (Expr::Await(awaited), Runs::Here) = (expression, site.runs) else {
             return;
         };
-        if let Some(futures) = joined(&awaited.base, site) {
+        if let Some(futures) = joined_futures(&awaited.base, site) {
             futures
                 .iter()
-                .for_each(|future| check(future, future, site));
+                .for_each(|future| report_unless_ours(future, future, site));
         } else {
-            check(&awaited.base, awaited, site);
+            report_unless_ours(&awaited.base, awaited, site);
         }
     }
 
@@ -119,7 +119,7 @@ impl Pass for ForeignAwait {
         match parts {
             Parts::Join(futures) => futures
                 .iter()
-                .for_each(|future| check(future, future, site)),
+                .for_each(|future| report_unless_ours(future, future, site)),
             Parts::Select(branches) => {
                 let mut futures = branches.iter().filter_map(|branch| branch.future.as_ref());
                 if !futures.any(|future| is_ours(future, site)) {
@@ -137,7 +137,7 @@ impl Pass for ForeignAwait {
 
 /// The arguments of `future::join(a, b)`, all of which are awaited. A function of the user's own may
 /// have that name, too: it is in another module, or has an argument that is no future.
-fn joined<'a>(future: &'a Expr, site: &Site) -> Option<&'a Punctuated<Expr, Token![,]>> {
+fn joined_futures<'a>(future: &'a Expr, site: &Site) -> Option<&'a Punctuated<Expr, Token![,]>> {
     const NAMES: [&str; 8] = [
         "join",
         "join3",
@@ -152,7 +152,7 @@ fn joined<'a>(future: &'a Expr, site: &Site) -> Option<&'a Punctuated<Expr, Toke
     let Expr::Call(call) = peel(future) else {
         return None;
     };
-    let path = function(call).filter(|path| !site.names.is_own(path))?;
+    let path = callee(call).filter(|path| !site.names.is_own(path))?;
     let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
     let (name, module) = (words.next()?, words.next());
     let is_no_future = |value: &Expr| match peel(value) {
@@ -172,7 +172,7 @@ fn is_ours(future: &Expr, site: &Site) -> bool {
 }
 
 /// Reports at `place` unless the future is one of the session.
-fn check(future: &Expr, place: &impl ToTokens, site: &mut Site) {
+fn report_unless_ours(future: &Expr, place: &impl ToTokens, site: &mut Site) {
     // A block that is awaited where it stands is read like the code around it.
     if async_block(future).is_some() || is_ours(future, site) {
         return;
@@ -202,7 +202,7 @@ impl Pass for ForeignCall {
         }
         match expression {
             Expr::Call(call) => {
-                let Some(path) = function(call) else { return };
+                let Some(path) = callee(call) else { return };
                 let is_ours = call.args.iter().any(|argument| site.names.uses(argument));
                 if !is_ours && waits::function_in_plain(path).is_some_and(takes_long) {
                     site.report_as(&LINT, path, last_token(path), (LINT.message, OUTSIDE));

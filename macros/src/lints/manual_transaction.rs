@@ -3,7 +3,7 @@ use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprMethodCall};
 
 use super::api::Api;
-use super::calls::{ends_with, function, is_any, last, peel};
+use super::calls::{callee, ends_with, is_any, last, peel};
 use super::literal::Sql;
 use super::report::last_token;
 use super::site::{Runs, Site};
@@ -169,7 +169,7 @@ impl ManualTransaction {
             "commit_transaction",
             "rollback_transaction",
         ];
-        let Some(path) = function(call) else { return };
+        let Some(path) = callee(call) else { return };
         let of_diesel =
             path.segments.len() > 1 && last(path).is_some_and(|name| is_any(name, &NAMES));
         let begins = ["new", "new_unchecked"];

@@ -84,24 +84,29 @@ impl Pass for QueryInLoop {
             call if site.api().is_plain() => {
                 if matches!(call, Expr::MethodCall(call) if site.api().waits_for_server(&call.method))
                 {
-                    check(call, site);
+                    report_repeated(call, site);
                 }
             }
             // `timeout(second, query(..).execute(tx)).await`
-            Expr::Call(call) => call.args.iter().for_each(|argument| check(argument, site)),
-            future => check(future, site),
+            Expr::Call(call) => call
+                .args
+                .iter()
+                .for_each(|argument| report_repeated(argument, site)),
+            future => report_repeated(future, site),
         }
     }
 
     fn macro_call(&mut self, _: &Macro, parts: &Parts, site: &mut Site) {
         if let Parts::Join(futures) = parts {
-            futures.iter().for_each(|future| check(future, site));
+            futures
+                .iter()
+                .for_each(|future| report_repeated(future, site));
         }
     }
 }
 
 /// Reports the statement that this future is of, if it is one.
-fn check(future: &Expr, site: &mut Site) {
+fn report_repeated(future: &Expr, site: &mut Site) {
     if site.runs == Runs::Later || !matches!(site.repeats, Repeats::Each | Repeats::Until) {
         return;
     }

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::Lint;
 use crate::errors::Errors;
 use crate::lint_attributes::NamedLint;
-use crate::names;
+use crate::spans;
 
 /// What one lint has to say about one place.
 pub(super) struct Finding {
@@ -61,9 +61,9 @@ impl Reports {
     /// On stable Rust, the one warning that a macro can give is that of a deprecated item. The item
     /// has the name of the lint: "use of deprecated macro `query_in_loop`: ..".
     fn warn(&mut self, name: &str, place: Span, text: &str) {
-        let item = Ident::new(name, names::generated());
-        let used = Ident::new(name, names::generated_at(place));
-        let bang = quote_spanned!(names::generated_at(place)=> !);
+        let item = Ident::new(name, spans::generated());
+        let used = Ident::new(name, spans::generated_at(place));
+        let bang = quote_spanned!(spans::generated_at(place)=> !);
         self.warnings.extend(quote! {
             {
                 #[deprecated(note = #text)]

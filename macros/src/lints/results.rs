@@ -3,12 +3,12 @@
 use syn::{Expr, ExprCall, ExprMethodCall, Ident};
 
 use super::api::{Ended, constructs};
-use super::calls::{function, is_any, peel, starts_with};
+use super::calls::{callee, is_any, peel, starts_with};
 use super::names::Names;
 
 /// The call whose `Result` this is. That a value is one is only known where the call uses the
 /// session.
-pub(super) fn of<'a>(value: &'a Expr, names: &Names) -> Option<Ended<'a>> {
+pub(super) fn result_of<'a>(value: &'a Expr, names: &Names) -> Option<Ended<'a>> {
     const KEEP: [&str; 9] = [
         "and_then",
         "context",
@@ -21,7 +21,7 @@ pub(super) fn of<'a>(value: &'a Expr, names: &Names) -> Option<Ended<'a>> {
         "wrap_err",
     ];
     match peel(value) {
-        Expr::MethodCall(call) if is_any(&call.method, &KEEP) => of(&call.receiver, names),
+        Expr::MethodCall(call) if is_any(&call.method, &KEEP) => result_of(&call.receiver, names),
         whole @ Expr::Path(_) if names.is_outcome(whole) => Some(Ended { whole, call: whole }),
         other => names.api.ended(other),
     }
@@ -58,7 +58,7 @@ pub(super) fn uses_session(ended: &Ended<'_>, names: &Names) -> bool {
 
 /// Whether this is the `Result` of something that used the session, as far as one sees.
 pub(super) fn may_fail(value: &Expr, names: &Names) -> bool {
-    of(value, names).is_some_and(|ended| call_may_fail(&ended, names))
+    result_of(value, names).is_some_and(|ended| call_may_fail(&ended, names))
 }
 
 /// Whether what has ended is a statement on the session, or a call that is given the session, so
@@ -100,7 +100,7 @@ fn is_given_connection<'a>(mut arguments: impl Iterator<Item = &'a Expr>, names:
 /// `Repo::new(conn)`, `Some(conn)`, `std::mem::replace(conn, other)`
 fn makes_value(call: &ExprCall) -> bool {
     let is_std = |path| starts_with(path, &["std"]) || starts_with(path, &["mem"]);
-    function(call).is_some_and(|path| constructs(path) || is_std(path))
+    callee(call).is_some_and(|path| constructs(path) || is_std(path))
 }
 
 /// A statement on the session that is not awaited.

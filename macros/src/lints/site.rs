@@ -195,7 +195,7 @@ impl Site {
 
 /// What a parameter that is not the session stands for, by the name of its type.
 fn kind_of_parameter(ty: &Type) -> Is {
-    let inner = types::reference(ty).map_or_else(|| types::peel(ty), |(inner, _)| inner);
+    let inner = types::reference(ty).map_or_else(|| types::ungrouped(ty), |(inner, _)| inner);
     // What web frameworks put around it, too.
     let around = ["Arc", "Data", "Extension", "State"];
     let inside = around.iter().find_map(|name| types::wrapped(inner, name));
@@ -209,7 +209,7 @@ fn kind_of_parameter(ty: &Type) -> Is {
     const POOLS: [&str; 4] = ["Db", "PgPool", "Pool", "SqlitePool"];
     if first.is_some_and(|first| is_any(first, &["diesel", "postgres", "rusqlite"])) {
         Is::Blocking
-    } else if waits::is_client(&path.path) {
+    } else if waits::is_http_client(&path.path) {
         Is::Remote
     } else if last.is_some_and(|last| is_any(last, &POOLS)) {
         Is::Pool

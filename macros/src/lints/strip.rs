@@ -5,13 +5,14 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::Meta;
 
 use crate::lint_attributes::Level;
+use crate::tokens::{is_ident, is_punct};
 
 /// Whether the tokens hold a level of dbop.
 pub(super) fn has_levels(tokens: TokenStream) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
     tokens.iter().enumerate().any(|(at, token)| match token {
         TokenTree::Group(group) => has_levels(group.stream()),
-        _ => level(&tokens[at..]).is_some(),
+        _ => length_of_level(&tokens[at..]).is_some(),
     })
 }
 
@@ -27,7 +28,7 @@ pub(super) fn without_levels(block: &Group) -> Group {
     let mut kept = TokenStream::new();
     let mut rest = tokens.as_slice();
     while let [token, after @ ..] = rest {
-        if let Some(length) = level(rest).filter(|_| !stands_at_function(rest)) {
+        if let Some(length) = length_of_level(rest).filter(|_| !stands_at_function(rest)) {
             rest = &rest[length..];
             continue;
         }
@@ -36,7 +37,7 @@ pub(super) fn without_levels(block: &Group) -> Group {
             TokenTree::Group(group) => kept.extend([TokenTree::from(without_levels(group))]),
             _ => kept.extend([token.clone()]),
         }
-        if is_word(token, "fn") && matches!(after, [TokenTree::Ident(_), ..]) {
+        if is_ident(token, "fn") && matches!(after, [TokenTree::Ident(_), ..]) {
             let end = after.iter().position(is_body);
             let (function, behind) = after.split_at(end.map_or(after.len(), |end| end + 1));
             kept.extend(function.iter().cloned());
@@ -49,7 +50,7 @@ pub(super) fn without_levels(block: &Group) -> Group {
 }
 
 /// How many tokens `#[dbop::allow(..)]` or `#![dbop::allow(..)]` takes, if it stands here.
-fn level(tokens: &[TokenTree]) -> Option<usize> {
+fn length_of_level(tokens: &[TokenTree]) -> Option<usize> {
     let (group, length) = match tokens {
         [hash, TokenTree::Group(group), ..] if is_punct(hash, '#') => (group, 2),
         [hash, bang, TokenTree::Group(group), ..] if is_punct(hash, '#') && is_punct(bang, '!') => {
@@ -61,10 +62,6 @@ fn level(tokens: &[TokenTree]) -> Option<usize> {
     Level::of(&meta).map(|_| length)
 }
 
-fn is_punct(token: &TokenTree, character: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
-}
-
 /// `#[..] #[..] pub(crate) async fn name`
 fn stands_at_function(mut tokens: &[TokenTree]) -> bool {
     const BEFORE: [&str; 6] = ["async", "const", "default", "extern", "pub", "unsafe"];
@@ -73,14 +70,14 @@ fn stands_at_function(mut tokens: &[TokenTree]) -> bool {
             [hash, TokenTree::Group(_), rest @ ..] if is_punct(hash, '#') => {
                 tokens = rest;
             }
-            [token, TokenTree::Ident(_), ..] if is_word(token, "fn") => return true,
+            [token, TokenTree::Ident(_), ..] if is_ident(token, "fn") => return true,
             [token, TokenTree::Group(of), rest @ ..]
-                if is_word(token, "pub") && of.delimiter() == Delimiter::Parenthesis =>
+                if is_ident(token, "pub") && of.delimiter() == Delimiter::Parenthesis =>
             {
                 tokens = rest;
             }
             [token, rest @ ..]
-                if BEFORE.iter().any(|word| is_word(token, word))
+                if BEFORE.iter().any(|word| is_ident(token, word))
                     || matches!(token, TokenTree::Literal(_)) =>
             {
                 tokens = rest;
@@ -88,10 +85,6 @@ fn stands_at_function(mut tokens: &[TokenTree]) -> bool {
             _ => return false,
         }
     }
-}
-
-fn is_word(token: &TokenTree, word: &str) -> bool {
-    matches!(token, TokenTree::Ident(ident) if ident == word)
 }
 
 fn is_body(token: &TokenTree) -> bool {

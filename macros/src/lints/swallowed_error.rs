@@ -3,7 +3,7 @@ use quote::{ToTokens, quote};
 use syn::{Expr, ExprMatch, ExprMethodCall, Local, Pat};
 
 use super::api::{Api, Ended};
-use super::calls::{ends_with, function, is_any, last, peel};
+use super::calls::{callee, ends_with, is_any, last, peel};
 use super::report::last_token;
 use super::results;
 use super::site::{Around, Site};
@@ -82,7 +82,7 @@ impl Pass for SwallowedError {
             Expr::Await(_) => self.discarded(expression, site),
             Expr::MethodCall(call) => self.method(call, site),
             Expr::Call(call) => {
-                let name = function(call).and_then(last);
+                let name = callee(call).and_then(last);
                 let is_drop = name.is_some_and(|name| name == "drop") && call.args.len() == 1;
                 let dropped = call.args.first().filter(|_| is_drop);
                 if dropped.is_some_and(|value| results::may_fail(value, &site.names)) {
@@ -158,7 +158,7 @@ impl SwallowedError {
 
     /// `let _ = value;`
     fn ignored(&self, value: &Expr, place: TokenStream, site: &mut Site) {
-        if let Some(lost) = results::of(value, &site.names)
+        if let Some(lost) = results::result_of(value, &site.names)
             && results::call_may_fail(&lost, &site.names)
         {
             self.report(place, lost.point(), site);
@@ -169,7 +169,7 @@ impl SwallowedError {
 
     /// `..await.ok()`, `..await.unwrap_or_default()`
     fn method(&self, call: &ExprMethodCall, site: &mut Site) {
-        let lost = results::of(&call.receiver, &site.names);
+        let lost = results::result_of(&call.receiver, &site.names);
         let lost = lost.filter(|_| swallows(call) && !is_converted(site));
         // A helper may return an `Option`, which has methods of the same name; `ok` it has not.
         let is_lost = |ended: &Ended<'_>| {
@@ -197,7 +197,7 @@ impl SwallowedError {
         if let Expr::Let(condition) = peel(condition) {
             let names = &site.names;
             let is_next = is_some_ok(&condition.pat) && names.is_outcome(&condition.expr);
-            let lost = results::of(&condition.expr, names)
+            let lost = results::result_of(&condition.expr, names)
                 .filter(|lost| is_named(&condition.pat, "Ok") || is_next && lost.name().is_some())
                 .filter(|lost| results::uses_session(lost, names));
             if let Some(lost) = lost {
@@ -210,7 +210,7 @@ impl SwallowedError {
 
     /// `match ..await { Ok(row) => .., Err(_) => {} }`
     fn arms(&self, arms: &ExprMatch, site: &mut Site) {
-        let lost = results::of(&arms.expr, &site.names);
+        let lost = results::result_of(&arms.expr, &site.names);
         if !lost.is_some_and(|lost| results::uses_session(&lost, &site.names)) {
             return;
         }

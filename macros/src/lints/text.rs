@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall, Lit, LitStr, Macro, Token};
 
 use super::api::Api;
-use super::calls::{function, has_any, is_any, is_query, last, peel};
+use super::calls::{callee, has_any, is_any, is_query, last, peel};
 use super::literal::Literal;
 use super::names::{Names, variable};
 use crate::function::Function;
@@ -37,7 +37,7 @@ pub(super) fn dialect(of: &Function) -> Dialect {
 pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: bool) -> Vec<Literal> {
     match expression {
         Expr::Call(call) => {
-            let Some(path) = function(call) else {
+            let Some(path) = callee(call) else {
                 return Vec::new();
             };
             let Some(name) = last(path) else {
@@ -62,7 +62,10 @@ pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: boo
         }
         Expr::MethodCall(call) if names.api.sets_pragma(&call.method) => {
             let on_session = !has_session || names.uses(&call.receiver);
-            pragma(call).filter(|_| on_session).into_iter().collect()
+            pragma_set_by(call)
+                .filter(|_| on_session)
+                .into_iter()
+                .collect()
         }
         // `tx.execute("..")`; what else has such a method may be no database.
         Expr::MethodCall(call)
@@ -80,7 +83,7 @@ pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: boo
 /// Input: `conn.pragma_update(None, "cache_size", kib)`
 ///
 /// Output: `PRAGMA cache_size = {value}`, at the name.
-fn pragma(call: &ExprMethodCall) -> Option<Literal> {
+fn pragma_set_by(call: &ExprMethodCall) -> Option<Literal> {
     let text = |at: usize| match call.args.iter().nth(at).map(peel) {
         Some(Expr::Lit(lit)) => string(&lit.lit),
         _ => None,
@@ -180,7 +183,7 @@ fn converted(expression: &Expr) -> Option<&Expr> {
             keeps.then_some(&*call.receiver)
         }
         Expr::Call(call) if call.args.len() == 1 => {
-            let path = function(call)?;
+            let path = callee(call)?;
             let of = path.segments.iter().rev().nth(1);
             let of_text = of.is_some_and(|of| is_any(&of.ident, &TYPES));
             let keeps = of_text || last(path)? == "AssertSqlSafe";
@@ -202,7 +205,7 @@ fn of_text_macro(call: &Macro) -> Option<Literal> {
     let arguments = Punctuated::<LitStr, Token![,]>::parse_terminated;
     if name == "concat" {
         let parts = arguments.parse2(call.tokens.clone()).ok()?;
-        return joined(parts.iter().cloned());
+        return concatenated(parts.iter().cloned());
     }
     let first = |input: syn::parse::ParseStream<'_>| {
         let first: LitStr = input.parse()?;
@@ -235,11 +238,11 @@ fn added(expression: &Expr) -> Option<Literal> {
     }
     let mut found = Vec::new();
     let complete = parts(expression, &mut found);
-    let text = joined(found.into_iter())?;
+    let text = concatenated(found.into_iter())?;
     Some(if complete { text } else { text.and_more() })
 }
 
-fn joined(mut parts: impl Iterator<Item = LitStr>) -> Option<Literal> {
+fn concatenated(mut parts: impl Iterator<Item = LitStr>) -> Option<Literal> {
     let first = parts.next()?;
     let rest: String = parts.map(|part| part.value()).collect();
     let literal = LitStr::new(&(first.value() + &rest), first.span());

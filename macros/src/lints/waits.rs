@@ -20,7 +20,7 @@ pub(super) enum Waits {
 }
 
 /// A function that waits wherever it is called.
-pub(super) fn function(path: &Path) -> Option<Waits> {
+pub(super) fn function_anywhere(path: &Path) -> Option<Waits> {
     const OUTSIDE: [&[&str]; 5] = [
         &["reqwest", "blocking"],
         &["std", "io", "stdin"],
@@ -104,7 +104,7 @@ fn is_file_function(name: &Ident) -> bool {
 }
 
 /// A method that waits whatever it is called on.
-pub(super) fn method(call: &ExprMethodCall) -> Option<Waits> {
+pub(super) fn method_anywhere(call: &ExprMethodCall) -> Option<Waits> {
     let is_process = || {
         let started = first_function(call);
         started.is_some_and(|path| starts_with(path, &["std", "process", "Command"]))
@@ -127,7 +127,7 @@ pub(super) fn function_in_plain(path: &Path) -> Option<Waits> {
     ];
     // `reqwest::blocking::get`, `ureq::post`; the other functions of the crates only make something.
     let asks = path.segments.len() < 4 && last(path).is_some_and(is_request);
-    let only_makes = is_client(path) && !asks;
+    let only_makes = is_http_client(path) && !asks;
     let is_in_memory = last(path).is_some_and(|name| name.to_string().contains("in_memory"));
     if only_makes || is_in_memory {
         None
@@ -136,7 +136,7 @@ pub(super) fn function_in_plain(path: &Path) -> Option<Waits> {
     } else if CONNECTIONS.iter().any(|words| ends_with(path, words)) {
         Some(Waits::Driver)
     } else {
-        function(path).or_else(|| function_without_await(path))
+        function_anywhere(path).or_else(|| function_without_await(path))
     }
 }
 
@@ -149,7 +149,7 @@ pub(super) fn method_in_plain(call: &ExprMethodCall, is_remote: bool) -> Option<
         ("output" | "status", 0) if is_process() => Some(Waits::Outside),
         ("execute" | "run", 1) if is_remote => Some(Waits::Outside),
         ("call" | "send", 0) if is_remote || makes_request(&call.receiver) => Some(Waits::Outside),
-        _ => method(call),
+        _ => method_anywhere(call),
     }
 }
 
@@ -169,6 +169,6 @@ fn is_request(name: &Ident) -> bool {
 }
 
 /// `reqwest::blocking::Client`, `ureq::Agent`
-pub(super) fn is_client(path: &Path) -> bool {
+pub(super) fn is_http_client(path: &Path) -> bool {
     starts_with(path, &["reqwest", "blocking"]) || starts_with(path, &["ureq"])
 }

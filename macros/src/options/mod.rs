@@ -161,7 +161,7 @@ static TABLE: [Row<Options>; 15] = [
 /// is for [`crate::checks`].
 pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
     let mut options = Options::default();
-    reader::read(tokens, &TABLE, attribute.name(), &mut options, errors);
+    reader::read_options(tokens, &TABLE, attribute.name(), &mut options, errors);
     options
 }
 

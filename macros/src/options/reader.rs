@@ -55,7 +55,7 @@ pub(crate) type Written<V> = syn::Result<Option<Given<V>>>;
 
 /// Reads all of `tokens` into `target`. Mistakes go to `errors` and reading goes on behind the next
 /// comma.
-pub(crate) fn read<T>(
+pub(crate) fn read_options<T>(
     tokens: TokenStream,
     rows: &[Row<T>],
     place: &str,
@@ -322,7 +322,7 @@ impl Value<'_> {
         let tokens: TokenStream = content.parse()?;
         let place = format!("`{}(..)`", self.key);
         let mut errors = Errors::default();
-        read(tokens, rows, &place, target, &mut errors);
+        read_options(tokens, rows, &place, target, &mut errors);
         self.nested.extend(errors.into_errors());
         Ok(())
     }

@@ -6,6 +6,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::super::{Expansion, allow_if_underscored, lint_levels};
 use super::travellers::Traveller;
 use crate::names;
+use crate::spans;
 
 impl Expansion<'_> {
     /// The body itself, where no twin can stand beside the function. Temporaries of its last
@@ -21,19 +22,19 @@ impl Expansion<'_> {
             let Some(argument) = traveller.argument else {
                 let (this, receiver) = (names::this(), self.function.source.signature.receiver());
                 let mutability = receiver.and_then(|receiver| receiver.mutability);
-                return quote_spanned!(names::generated()=> let #mutability #this = #lent;);
+                return quote_spanned!(spans::generated()=> let #mutability #this = #lent;);
             };
             let (cfgs, pattern) = (&traveller.cfgs, &argument.parameter.pat);
             let allow =
                 allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
             let levels = lint_levels(&argument.parameter);
             let unused = self.allow_unused(argument);
-            quote_spanned!(names::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #lent;)
+            quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #lent;)
         });
         let block = without_self(self.function.block.stream());
         let mut block = Group::new(Delimiter::Brace, block);
         block.set_span(self.function.block.span());
-        quote_spanned!(names::generated()=> #session #(#bound)* #block)
+        quote_spanned!(spans::generated()=> #session #(#bound)* #block)
     }
 }
 
@@ -48,7 +49,7 @@ fn without_self(tokens: TokenStream) -> TokenStream {
         output.extend([match token {
             TokenTree::Ident(ident) if ident == "self" && !in_item && !is_colon(next) => {
                 let mut this = names::this();
-                this.set_span(names::generated_at(ident.span()));
+                this.set_span(spans::generated_at(ident.span()));
                 TokenTree::Ident(this)
             }
             TokenTree::Ident(ident) => {

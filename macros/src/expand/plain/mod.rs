@@ -15,8 +15,10 @@ use travellers::Traveller;
 
 use super::{Expansion, allow_if_underscored, allow_used_underscore, renamed};
 use crate::function::{Session, cfgs, is_lint_level, types};
-use crate::names::{self, mentions};
+use crate::names;
 use crate::replay::BodyRuns;
+use crate::spans;
+use crate::tokens::mentions;
 
 impl Expansion<'_> {
     /// Input: `fn f(conn: &mut C, id: i64, name: &str) -> R { block }`
@@ -101,7 +103,7 @@ impl Expansion<'_> {
             let clause = signature.generics.make_where_clause();
             clause.predicates.push(bound);
         }
-        signature.asyncness = Some(syn::Token![async](names::generated_at(
+        signature.asyncness = Some(syn::Token![async](spans::generated_at(
             signature.fn_token.span,
         )));
         signature
@@ -110,11 +112,11 @@ impl Expansion<'_> {
     /// Input: `conn: &mut C`. Output: `conn: &BlockingDb<impl Manager<Connection = C>>`; of any
     /// connection while there are mistakes, of which it may be one.
     pub(super) fn db_parameter(&self, session: &Session) -> PatType {
-        let (first, last) = names::ends(&session.parameter.ty);
+        let (first, last) = spans::ends(&session.parameter.ty);
         let (db, manager) = (self.runtime.blocking_db(), self.runtime.manager());
         let connection = &session.database;
         let connection = (!self.is_placeholder).then(|| quote!(<Connection = #connection>));
-        let open = names::respan(quote!(&#db<impl #manager), first);
+        let open = spans::respan(quote!(&#db<impl #manager), first);
         let close = quote_spanned!(last=> >);
         let mut parameter = renamed(&session.parameter, &session.name);
         parameter.ty = Box::new(Type::Verbatim(quote!(#open #connection #close)));
@@ -133,13 +135,13 @@ impl Expansion<'_> {
         // `&mut impl Trait` cannot be named again, and `C` of `fn f<C>` is any that callers have.
         let is_impl = mentions(
             named.to_token_stream(),
-            &Ident::new("impl", names::generated()),
+            &Ident::new("impl", spans::generated()),
         );
         let generics = &self.function.source.signature.generics;
         let is_parameter = types::last_segment(&named)
             .is_some_and(|last| generics.type_params().any(|own| own.ident == last.ident));
-        let (first, last) = names::ends(&session.parameter.ty);
-        let sync_connection = names::between(self.runtime.sync_connection(), first, last);
+        let (first, last) = spans::ends(&session.parameter.ty);
+        let sync_connection = spans::between(self.runtime.sync_connection(), first, last);
         (!is_impl && !is_parameter).then(|| parse_quote!(#named: #sync_connection))
     }
 
@@ -156,7 +158,7 @@ impl Expansion<'_> {
         let kept = travellers.iter().map(|traveller| self.pack(traveller));
         let replayed = travellers.iter().map(|traveller| self.unpack(traveller));
         let run = self.run(&travellers);
-        quote_spanned! {names::generated()=>
+        quote_spanned! {spans::generated()=>
             #operation
             #new
             #(#kept)*
@@ -172,20 +174,20 @@ impl Expansion<'_> {
     pub(super) fn new_plain_call(&self, session: &Session) -> TokenStream {
         let (call, operation) = (names::call(), names::operation());
         let output = types::without_impl(&self.function.output);
-        let (first, last) = names::ends(&self.function.output);
-        let open = names::respan(self.runtime.blocking(), first);
+        let (first, last) = spans::ends(&self.function.output);
+        let open = spans::respan(self.runtime.blocking(), first);
         let open = quote_spanned!(first=> #open::<_,);
         let Some(db) = &self.options.db else {
             let lint = quote!(clippy::used_underscore_binding);
             let allow = allow_if_underscored(&session.parameter.pat, &lint);
             let name = &session.name;
             let close = quote_spanned!(last=> >::new(&#operation, #name));
-            return quote_spanned!(names::generated()=> #allow let mut #call = #open #output #close;);
+            return quote_spanned!(spans::generated()=> #allow let mut #call = #open #output #close;);
         };
         // A clone: `db = self.db` would otherwise borrow from the `self` that is sent away.
         let (handle, db) = (names::db(), self.handle(session, &db.value));
         let close = quote_spanned!(last=> >::new(&#operation, &#handle));
-        quote_spanned! {names::generated()=>
+        quote_spanned! {spans::generated()=>
             let #handle = #db;
             let mut #call = #open #output #close;
         }
@@ -194,8 +196,8 @@ impl Expansion<'_> {
     /// Output: `handle::<C, _>(&(self.db))`, of which any part that does not fit is reported at the
     /// expression.
     fn handle(&self, session: &Session, db: &Expr) -> TokenStream {
-        let (first, last) = names::ends(db);
-        let handle = names::respan(self.runtime.handle(), first);
+        let (first, last) = spans::ends(db);
+        let handle = spans::respan(self.runtime.handle(), first);
         let connection = types::reference(&session.parameter.ty)
             .map(|(connection, _)| types::without_impl(connection));
         quote_spanned!(last=> #handle::<#connection, _>(&(#db)))
@@ -210,17 +212,17 @@ impl Expansion<'_> {
         let on_thread = if self.is_in_trait_impl() {
             let output = types::without_impl(&self.function.output);
             let block = self.inlined(travellers);
-            quote_spanned!(names::generated()=> move |#conn| -> #output { #block })
+            quote_spanned!(spans::generated()=> move |#conn| -> #output { #block })
         } else {
             let call = self.call_of_twin(travellers);
-            quote_spanned!(names::generated()=> move |#conn| { #call })
+            quote_spanned!(spans::generated()=> move |#conn| { #call })
         };
         if conn.is_some() {
-            return quote_spanned!(names::generated()=> #attempt.run(#on_thread).await;);
+            return quote_spanned!(spans::generated()=> #attempt.run(#on_thread).await;);
         }
         let (body, result, off_thread) =
             (names::body(), names::result(), self.runtime.off_thread());
-        quote_spanned! {names::generated()=>
+        quote_spanned! {spans::generated()=>
             let #body = #attempt.body();
             let #result = #body.run(#off_thread(#on_thread)).await;
             #attempt.end(#result).await;

@@ -9,6 +9,7 @@ use crate::function::crossing::Crossing;
 use crate::function::{Argument, cfgs};
 use crate::names;
 use crate::replay::BodyRuns;
+use crate::spans;
 
 /// An argument, or `self`, on its way to the other thread.
 pub(super) struct Traveller<'a> {
@@ -59,7 +60,7 @@ impl Expansion<'_> {
     /// its type stands: the argument of the call spans the whole type.
     pub(super) fn pack(&self, traveller: &Traveller<'_>) -> TokenStream {
         let (name, cfgs) = (&traveller.name, &traveller.cfgs);
-        let (first, last) = names::ends(&traveller.place);
+        let (first, last) = spans::ends(&traveller.place);
         let zero = quote_spanned!(last=> 0);
         let whole = quote_spanned!(first=> (#name,).#zero);
         let lent = quote_spanned!(first=> (&*#name,).#zero);
@@ -73,11 +74,11 @@ impl Expansion<'_> {
         match self.body_runs {
             BodyRuns::AtMostOnce => {
                 let value = names::replayed(&traveller.label);
-                quote_spanned!(names::generated()=> #(#cfgs)* #allow let #value = #owned;)
+                quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #value = #owned;)
             }
             BodyRuns::OncePerAttempt => {
                 let (arg, kept) = (self.runtime.arg(), names::kept(&traveller.label));
-                quote_spanned!(names::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#owned);)
+                quote_spanned!(spans::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#owned);)
             }
         }
     }
@@ -94,19 +95,19 @@ impl Expansion<'_> {
     /// Output: `lend_owned(&__this_name)`, which the body is given.
     pub(super) fn lent(&self, traveller: &Traveller<'_>) -> TokenStream {
         let this = names::replayed(&traveller.label);
-        let lent = |lend: TokenStream| call(lend, quote_spanned!(names::generated()=> &#this));
+        let lent = |lend: TokenStream| call(lend, quote_spanned!(spans::generated()=> &#this));
         match traveller.crossing {
             Crossing::Whole => this.to_token_stream(),
             Crossing::Copy => lent(self.runtime.lend_owned()),
             Crossing::Maybe => lent(self.runtime.lend_option()),
             Crossing::Each => {
                 let each = lent(self.runtime.lend_each());
-                quote_spanned!(names::generated()=> &#each)
+                quote_spanned!(spans::generated()=> &#each)
             }
         }
     }
 }
 
 fn call(function: TokenStream, argument: TokenStream) -> TokenStream {
-    quote_spanned!(names::generated()=> #function(#argument))
+    quote_spanned!(spans::generated()=> #function(#argument))
 }

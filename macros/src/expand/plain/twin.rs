@@ -6,7 +6,9 @@ use syn::{Attribute, FnArg, GenericParam, Ident, Meta};
 
 use super::super::Expansion;
 use super::travellers::Traveller;
-use crate::names::{self, mentions};
+use crate::names;
+use crate::spans;
+use crate::tokens::mentions;
 
 impl Expansion<'_> {
     /// The function as it was written, under another name.
@@ -46,7 +48,7 @@ impl Expansion<'_> {
             .collect();
         let types = (!types.is_empty()).then(|| quote!(::<#(#types),*>));
         let place = self.is_associated().then(|| quote!(Self::));
-        let call = quote_spanned!(names::generated()=> #place #twin #types);
+        let call = quote_spanned!(spans::generated()=> #place #twin #types);
         let session = self.function.session.as_ref();
         let mut given: Vec<_> = travellers
             .iter()
@@ -63,10 +65,10 @@ impl Expansion<'_> {
     /// Whether the twin is found through `Self`.
     fn is_associated(&self) -> bool {
         let source = &self.function.source;
-        let this = Ident::new("Self", names::generated());
+        let this = Ident::new("Self", spans::generated());
         let nested = ["impl", "trait", "struct", "enum"];
         let has_items = || {
-            let keyword = |word| Ident::new(word, names::generated());
+            let keyword = |word| Ident::new(word, spans::generated());
             let body = source.body.stream();
             nested
                 .iter()
@@ -86,7 +88,7 @@ fn call_with(
     rest: &[(usize, &[Attribute], TokenStream)],
 ) -> TokenStream {
     let Some(((_, cfgs, argument), rest)) = rest.split_first() else {
-        return quote_spanned!(names::generated()=> #call(#(#given),*));
+        return quote_spanned!(spans::generated()=> #call(#(#given),*));
     };
     let without = given.clone();
     given.push(argument.clone());
@@ -100,7 +102,7 @@ fn call_with(
         _ => None,
     });
     let conditions = quote!(all(#(#conditions),*));
-    quote_spanned! {names::generated()=>
+    quote_spanned! {spans::generated()=>
         #[cfg(#conditions)] { #with }
         #[cfg(not(#conditions))] { #without }
     }

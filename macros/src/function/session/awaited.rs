@@ -11,7 +11,7 @@ use crate::names::Runtime;
 use crate::options::Attribute;
 
 /// Finds the session: the parameter that is marked, or the first one if its type names a session.
-pub(crate) fn find(
+pub(crate) fn find_session(
     attribute: Attribute,
     signature: &Signature,
     marks: &[(usize, syn::Attribute)],

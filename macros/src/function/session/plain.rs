@@ -11,7 +11,7 @@ use crate::options::Attribute;
 
 /// Finds the connection: the first parameter after the receiver, if it is a `&mut` reference or
 /// names a connection, or the one that is marked.
-pub(crate) fn find(
+pub(crate) fn find_connection(
     attribute: Attribute,
     signature: &Signature,
     marks: &[(usize, syn::Attribute)],

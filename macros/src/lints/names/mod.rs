@@ -14,7 +14,7 @@ use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Pat, Path, Stmt};
 
 use super::api::Api;
 use super::calls::{
-    awaited_name, function, has_any, is_any, is_of_this_crate, last, peel, root, runs_statement,
+    awaited_name, callee, has_any, is_any, is_of_this_crate, last, peel, root, runs_statement,
 };
 use super::literal::Literal;
 use super::parts::Parts;
@@ -293,7 +293,7 @@ impl Names {
             }
             Expr::Block(block) => self.block_gives(&block.block),
             Expr::Call(call) if call.args.len() == 1 => {
-                let name = function(call).and_then(last);
+                let name = callee(call).and_then(last);
                 name.is_some_and(|name| name == "Some" || name == "Ok")
                     && self.is_given(&call.args[0])
             }
@@ -423,7 +423,7 @@ fn is_ready(call: &ExprCall) -> bool {
         ("future", "ready"),
         ("task", "yield_now"),
     ];
-    let mut words = function(call)
+    let mut words = callee(call)
         .into_iter()
         .flat_map(|path| path.segments.iter().rev());
     let name = words.next().map(|segment| &segment.ident);

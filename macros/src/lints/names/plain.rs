@@ -4,7 +4,7 @@ use syn::{Expr, ExprMethodCall, Pat};
 
 use super::{Is, Names};
 use crate::lints::api::{constructs, gives_rows};
-use crate::lints::calls::{function, is_any, last, peel};
+use crate::lints::calls::{callee, is_any, last, peel};
 
 impl Names {
     /// What a variable of a plain function stands for that is set to this value.
@@ -83,7 +83,7 @@ impl Names {
             Expr::MethodCall(call) => Some(self.method_holds(call)),
             Expr::Macro(_) => Some(false),
             Expr::Call(call) => {
-                let makes = function(call).is_some_and(constructs);
+                let makes = callee(call).is_some_and(constructs);
                 Some(makes && call.args.iter().any(|argument| self.uses(argument)))
             }
             _ => None,

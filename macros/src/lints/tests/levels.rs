@@ -7,7 +7,7 @@ fn expand(body: &str) -> String {
     ))
     .unwrap();
     let kind = crate::options::Attribute::Transactional;
-    crate::attribute(kind, Default::default(), quote::quote!(#function)).to_string()
+    crate::expand_operation(kind, Default::default(), quote::quote!(#function)).to_string()
 }
 
 const SLEEP: &str = "tokio::time::sleep(d).await;";
@@ -171,7 +171,7 @@ fn a_body_that_does_not_parse_is_left_to_rustc() {
             .parse()
             .unwrap();
     let kind = crate::options::Attribute::Transactional;
-    let expansion = crate::attribute(kind, Default::default(), function).to_string();
+    let expansion = crate::expand_operation(kind, Default::default(), function).to_string();
     assert!(expansion.contains("let x = ;"), "{expansion}");
     assert!(!expansion.contains("compile_error"), "{expansion}");
     assert!(!expansion.contains("dbop :: allow"), "{expansion}");

@@ -59,7 +59,7 @@ fn reported(operation: &Attribute, function: &impl ToTokens) -> Vec<String> {
         syn::Meta::List(list) => list.tokens.clone(),
         _ => Default::default(),
     };
-    let expansion = crate::attribute(kind, options, function.to_token_stream()).to_string();
+    let expansion = crate::expand_operation(kind, options, function.to_token_stream()).to_string();
     let mut errors = expansion
         .split("compile_error ! {")
         .skip(1)

@@ -6,7 +6,7 @@ use quote::ToTokens;
 use syn::visit::Visit;
 use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
 
-use super::calls::{async_block, function, has_any, is_any, last, peel, root};
+use super::calls::{async_block, callee, has_any, is_any, last, peel, root};
 use super::levels::Levels;
 use super::literal::Sql;
 use super::names::{Is, Names};
@@ -284,7 +284,7 @@ impl Walk {
                 Some(uses(&call.receiver) || call.args.iter().any(uses))
             }
             Expr::Call(call) => {
-                let name = function(call).and_then(last);
+                let name = callee(call).and_then(last);
                 let runs = name.is_some_and(|name| self.site.api().runs(name));
                 runs.then(|| call.args.iter().any(uses))
             }

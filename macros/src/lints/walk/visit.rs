@@ -9,7 +9,7 @@ use syn::{
 };
 
 use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_sync, until};
-use crate::lints::calls::{function, is_any, last, peel};
+use crate::lints::calls::{callee, is_any, last, peel};
 use crate::lints::names::Is;
 use crate::lints::site::{Around, Repeats, Runs};
 use crate::lints::{built, text};
@@ -39,7 +39,7 @@ impl Walk {
     fn statements(&mut self, expression: &Expr) {
         let (names, has_session) = (&self.site.names, self.site.has_session());
         let texts = text::given_to_driver(expression, names, has_session);
-        let built = built::of(expression, names, has_session);
+        let built = built::built_by(expression, names, has_session);
         for text in texts {
             self.sql(&text.read(self.on_session, self.site.dialect));
         }
@@ -214,7 +214,7 @@ impl<'ast> Visit<'ast> for Walk {
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
         self.attributes(&call.attrs);
         self.visit_expr(&call.func);
-        self.arguments(function(call).and_then(last), None, call.args.iter());
+        self.arguments(callee(call).and_then(last), None, call.args.iter());
     }
 
     fn visit_field_value(&mut self, field: &'ast FieldValue) {

@@ -215,7 +215,7 @@ fn a_statement_without_an_await_runs() {
     let options = proc_macro2::TokenStream::new();
     let function: syn::ItemFn = syn::parse_str(&code["#[transactional]".len()..]).unwrap();
     let kind = crate::options::Attribute::Transactional;
-    let expansion = crate::attribute(kind, options, quote::quote!(#function)).to_string();
+    let expansion = crate::expand_operation(kind, options, quote::quote!(#function)).to_string();
     assert!(expansion.contains("`conn.savepoint()`"), "{expansion}");
     assert!(!expansion.contains("never runs"), "{expansion}");
     assert!(!expansion.contains(".await"), "{expansion}");

@@ -1,0 +1,27 @@
+//! Questions about tokens that were not parsed.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+
+/// The first place where a name occurs in the tokens.
+pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == *name).then_some(ident),
+        TokenTree::Group(group) => find_ident(group.stream(), name),
+        _ => None,
+    })
+}
+
+/// Whether a name occurs in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    find_ident(tokens, name).is_some()
+}
+
+/// Whether the token is this identifier or keyword.
+pub(crate) fn is_ident(token: &TokenTree, name: &str) -> bool {
+    matches!(token, TokenTree::Ident(ident) if ident == name)
+}
+
+/// Whether the token is this punctuation character.
+pub(crate) fn is_punct(token: &TokenTree, character: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
+}
