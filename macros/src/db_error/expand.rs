@@ -4,7 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Generics, Index, Member, parse_quote};
 
-use super::model::{CarriedError, Carrier, Case, Conversions, Model};
+use super::cases::{CarriedError, Carrier, Case};
+use super::conversions::Conversions;
+use super::model::Model;
 use crate::names::{self, Runtime};
 use crate::spans;
 

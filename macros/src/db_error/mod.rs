@@ -1,6 +1,8 @@
 //! `#[derive(DbError)]`: the same steps as an attribute. The options are read while the model is
 //! made, as they stand on its parts.
 
+mod cases;
+mod conversions;
 mod expand;
 mod model;
 mod settings;

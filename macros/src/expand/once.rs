@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Expr;
 
-use super::{Expansion, allow_if_underscored};
+use super::Expansion;
+use super::arguments::allow_if_underscored;
 use crate::function::{Argument, cfgs};
 use crate::names;
 use crate::spans;

@@ -1,3 +1,6 @@
+use proc_macro2::TokenStream;
+use quote::quote;
+
 use super::*;
 use crate::options::Attribute::{DbOp, Transactional};
 

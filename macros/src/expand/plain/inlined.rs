@@ -3,7 +3,8 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 
-use super::super::{Expansion, allow_if_underscored, lint_levels};
+use super::super::Expansion;
+use super::super::arguments::{allow_if_underscored, lint_levels};
 use super::travellers::Traveller;
 use crate::names;
 use crate::spans;

@@ -13,7 +13,9 @@ use syn::{
 
 use travellers::Traveller;
 
-use super::{Expansion, allow_if_underscored, allow_used_underscore, renamed};
+use super::Expansion;
+use super::arguments::allow_if_underscored;
+use super::signature::renamed;
 use crate::function::{Session, cfgs, is_lint_level, types};
 use crate::names;
 use crate::replay::BodyRuns;

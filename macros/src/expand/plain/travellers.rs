@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
 use syn::Attribute;
 
-use super::{Expansion, allow_used_underscore};
+use super::Expansion;
+use crate::expand::arguments::allow_used_underscore;
 use crate::function::crossing::Crossing;
 use crate::function::{Argument, cfgs};
 use crate::names;

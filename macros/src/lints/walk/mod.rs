@@ -1,15 +1,16 @@
 //! One walk through a body, which tells every lint what is there and where it stands.
 
+mod loops;
 mod visit;
 
-use quote::ToTokens;
 use syn::visit::Visit;
-use syn::{Attribute, Block, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
+use syn::{Attribute, Expr, ExprClosure, Ident, Macro, Pat, PatType, Stmt};
 
-use super::calls::{async_block, callee, has_any, is_any, last, peel, root};
+use self::loops::is_chunked;
+use super::calls::{async_block, callee, is_any, last, peel, root};
 use super::levels::Levels;
 use super::literal::Sql;
-use super::names::{Is, Names};
+use super::names::Is;
 use super::parts::{Branch, Parts};
 use super::report::Reports;
 use super::site::{Around, Repeats, Runs, Site};
@@ -385,64 +386,6 @@ fn closure_in(argument: &Expr) -> Option<&ExprClosure> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// `items.chunks(500)`, and what an iterator adds behind it.
-fn is_chunked(iterated: &Expr, names: &Names) -> bool {
-    match peel(iterated) {
-        Expr::MethodCall(call) => {
-            call.method.to_string().contains("chunks") || is_chunked(&call.receiver, names)
-        }
-        Expr::Reference(reference) => is_chunked(&reference.expr, names),
-        other => names.of_variable(other) == Some(&Is::Chunks),
-    }
-}
-
-/// A variable that is called a chunk is one, wherever it comes from.
-fn is_chunk(pattern: &Pat) -> bool {
-    let tokens = pattern.to_token_stream().to_string();
-    tokens.contains("chunk") || tokens.contains("batch")
-}
-
-/// `for attempt in 0..3`, `for _ in 0..3`: the same thing again.
-fn is_attempt(pattern: &Pat) -> bool {
-    let tokens = pattern.to_token_stream().to_string();
-    tokens == "_"
-        || ["attempt", "retry", "retries", "tries"]
-            .iter()
-            .any(|word| tokens.contains(word))
-}
-
-/// `[a, b]`, and what an iterator adds behind it: a few things, each with a name in the source.
-fn is_listed(iterated: &Expr) -> bool {
-    match peel(iterated) {
-        Expr::Array(_) => true,
-        Expr::MethodCall(call) => is_listed(&call.receiver),
-        Expr::Reference(reference) => is_listed(&reference.expr),
-        _ => false,
-    }
-}
-
-/// A loop that ends in `break` runs again only after a failure, and one that waits is polling:
-/// neither does the same for many things.
-fn until(body: &Block) -> Repeats {
-    const WAITS: [&str; 6] = [
-        "changed",
-        "notified",
-        "recv",
-        "sleep",
-        "sleep_until",
-        "tick",
-    ];
-    let ends = matches!(
-        body.stmts.last(),
-        Some(Stmt::Expr(Expr::Break(_) | Expr::Return(_), _))
-    );
-    if ends || has_any(body.to_token_stream(), &WAITS) {
-        Repeats::Not
-    } else {
-        Repeats::Until
     }
 }
 

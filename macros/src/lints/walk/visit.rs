@@ -8,7 +8,8 @@ use syn::{
     FieldValue, Ident, Item, Local, Pat, Stmt, StmtMacro, Type, UseTree,
 };
 
-use super::{Walk, is_attempt, is_chunk, is_chunked, is_listed, is_sync, until};
+use super::loops::{is_attempt, is_chunk, is_chunked, is_listed, until};
+use super::{Walk, is_sync};
 use crate::lints::calls::{callee, is_any, last, peel};
 use crate::lints::names::Is;
 use crate::lints::site::{Around, Repeats, Runs};

@@ -1,0 +1,185 @@
+//! The cases of an error type, and which of them carry what the database said.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Attribute, Field, Fields, Member, Type};
+
+use super::settings::{self, Settings};
+use crate::errors::Errors;
+use crate::function::types;
+
+/// The errors a database call can end in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CarriedError {
+    Dbop,
+    Sqlx,
+    /// Of a synchronous driver.
+    Driver,
+}
+
+impl CarriedError {
+    /// Those that every operation may end in.
+    pub(super) const BOTH: [CarriedError; 2] = [CarriedError::Dbop, CarriedError::Sqlx];
+
+    /// As users write it, for messages.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            CarriedError::Dbop => "dbop::Error",
+            CarriedError::Sqlx => "sqlx::Error",
+            CarriedError::Driver => "dbop::Error",
+        }
+    }
+}
+
+/// The field that holds the database's error.
+pub(super) struct Carrier<'a> {
+    pub(super) kind: CarriedError,
+    pub(super) member: Member,
+    /// The type of the error itself, without `Box`.
+    pub(super) ty: &'a Type,
+    pub(super) boxed: bool,
+    /// `#[from]`: another derive writes the conversion from exactly the field's type.
+    pub(super) has_from: bool,
+    /// `#[db_error(sqlx)]`, `#[db_error(dbop)]` or `#[db_error(driver)]`
+    pub(super) marked: bool,
+    /// No other field: a conversion can make this case from the error alone.
+    pub(super) alone: bool,
+}
+
+/// One variant, or the whole struct.
+pub(super) struct Case<'a> {
+    /// `Self::Variant` or `Self`.
+    pub(super) path: TokenStream,
+    pub(super) fields: &'a Fields,
+    pub(super) category: Option<&'static str>,
+    pub(super) carrier: Option<Carrier<'a>>,
+    pub(super) no_from: bool,
+    pub(super) span: Span,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(
+        path: TokenStream,
+        name: &Ident,
+        fields: &'a Fields,
+        own: &Settings,
+        errors: &mut Errors,
+    ) -> Case<'a> {
+        let category = own.category.as_ref().map(|given| given.value);
+        let mut carriers: Vec<_> = fields
+            .members()
+            .zip(fields)
+            .filter_map(|(member, field)| Carrier::of(member, field, fields, own, errors))
+            .collect();
+        if let Some(mark) = own
+            .sqlx
+            .as_ref()
+            .or(own.dbop.as_ref())
+            .or(own.driver.as_ref())
+            .filter(|_| fields.len() != 1)
+        {
+            errors.at(mark.key.span(), format!("`{name}` has {} fields; put `#[db_error({mark})]` on the one that carries the error", fields.len()));
+        }
+        if carriers.len() > 1 {
+            carriers.retain(|carrier| carrier.marked);
+        }
+        // A stated category is the answer, whatever the fields are.
+        let carrier = if category.is_none() && carriers.len() == 1 {
+            carriers.pop()
+        } else {
+            None
+        };
+        Case {
+            path,
+            fields,
+            category,
+            carrier,
+            no_from: own.no_from.is_some(),
+            span: name.span(),
+        }
+    }
+
+    pub(super) fn carries(&self, kind: CarriedError) -> bool {
+        self.carrier
+            .as_ref()
+            .is_some_and(|carrier| carrier.kind == kind)
+    }
+
+    pub(super) fn can_be_made(&self, kind: CarriedError) -> bool {
+        !self.no_from
+            && self
+                .carrier
+                .as_ref()
+                .is_some_and(|carrier| carrier.kind == kind && carrier.alone)
+    }
+}
+
+impl<'a> Carrier<'a> {
+    fn of(
+        member: Member,
+        field: &'a Field,
+        fields: &Fields,
+        case: &Settings,
+        errors: &mut Errors,
+    ) -> Option<Carrier<'a>> {
+        let own = settings::read_settings(&field.attrs, &settings::ON_FIELD, errors);
+        let alone = fields.len() == 1;
+        let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
+        let boxed = types::wrapped(&field.ty, "Box");
+        let ty = boxed.unwrap_or(&field.ty);
+        let marks = [
+            has(|settings| settings.dbop.is_some()).then_some(CarriedError::Dbop),
+            has(|settings| settings.sqlx.is_some()).then_some(CarriedError::Sqlx),
+            has(|settings| settings.driver.is_some()).then_some(CarriedError::Driver),
+        ];
+        let mut marks = marks.into_iter().flatten();
+        let mark = match (marks.next(), marks.next()) {
+            // That was reported.
+            (Some(first), Some(_)) => by_name(ty).or(Some(first)),
+            (mark, _) => mark,
+        };
+        let kind = mark.or_else(|| by_name(ty))?;
+        Some(Carrier {
+            kind,
+            member,
+            ty,
+            boxed: boxed.is_some(),
+            has_from: has_from(&field.attrs),
+            marked: mark.is_some(),
+            alone,
+        })
+    }
+}
+
+pub(super) fn has_from(attributes: &[Attribute]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| attribute.path().is_ident("from"))
+}
+
+/// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`, `rusqlite::Error`, `diesel::result::Error`.
+fn by_name(ty: &Type) -> Option<CarriedError> {
+    let Type::Path(path) = types::ungrouped(ty) else {
+        return None;
+    };
+    let segments: Vec<_> = path
+        .path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let krate = match segments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        [.., krate, "error" | "result", "Error"] | [.., krate, "Error"] => (*krate).to_owned(),
+        _ => return None,
+    };
+    match krate.as_str() {
+        "dbop" => Some(CarriedError::Dbop),
+        "sqlx" => Some(CarriedError::Sqlx),
+        "rusqlite" | "diesel" | "postgres" | "tokio_postgres" => Some(CarriedError::Driver),
+        _ => None,
+    }
+}

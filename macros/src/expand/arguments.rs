@@ -1,0 +1,118 @@
+//! The arguments that each attempt gets anew, and the lints that their new places would raise.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Pat, PatType, parse_quote};
+
+use super::Expansion;
+use crate::function::{Argument, cfgs, is_lint_level};
+use crate::replay::BodyRuns;
+use crate::tokens::mentions;
+use crate::{names, spans};
+
+impl Expansion<'_> {
+    /// An argument that `db = argument` reads is in use, even when the body does not read it; so is
+    /// one by which a `once` call is known.
+    pub(super) fn allow_unused(&self, argument: &Argument) -> Option<syn::Attribute> {
+        let db = self.options.db.as_ref();
+        let is_db = db.is_some_and(|db| mentions(db.value.to_token_stream(), &argument.name));
+        let is_known_by = self.options.once.is_some();
+        (is_db || is_known_by).then(|| parse_quote!(#[allow(unused_variables)]))
+    }
+
+    /// The arguments that each attempt gets anew.
+    pub(super) fn replayed(&self) -> impl Iterator<Item = &Argument> {
+        let arguments = self.function.arguments.iter();
+        arguments.filter(|argument| self.is_replayed(argument))
+    }
+
+    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
+    /// outside of the attempts reads `v`. If that is all, `v` stays as it was written.
+    ///
+    /// A shared reference can be read by each attempt as it is.
+    pub(super) fn is_replayed(&self, argument: &Argument) -> bool {
+        if self.body_runs == BodyRuns::AtMostOnce || argument.is_unchanging_reference() {
+            return false;
+        }
+        // Usually there is none; the block is long, and is not searched for nothing.
+        let around = self.function.form.body(TokenStream::new());
+        let mut bindings = argument.bindings().into_iter();
+        let read_around = bindings.any(|binding| mentions(around.clone(), &binding));
+        !read_around
+            || argument.is_named() && mentions(self.function.block.stream(), &argument.name)
+    }
+
+    pub(super) fn keep(&self, argument: &Argument) -> TokenStream {
+        if argument.is_mutable_reference() {
+            return TokenStream::new();
+        }
+        let (arg, kept, name, cfgs) = (
+            self.runtime.arg(),
+            names::kept(&argument.label()),
+            &argument.name,
+            cfgs(&argument.parameter),
+        );
+        let allow = allow_used_underscore(argument);
+        quote_spanned!(spans::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
+    }
+
+    /// A type that cannot be replayed is reported where it stands: the argument of the call spans
+    /// the whole type.
+    ///
+    /// Where a lint allowed a `&mut` argument, every attempt borrows the same one.
+    pub(super) fn replay(&self, argument: &Argument) -> TokenStream {
+        if argument.is_mutable_reference() {
+            let (value, name, cfgs) = (
+                names::replayed(&argument.label()),
+                &argument.name,
+                cfgs(&argument.parameter),
+            );
+            let allow = allow_used_underscore(argument);
+            return quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
+        }
+        let cfgs: Vec<_> = cfgs(&argument.parameter).cloned().collect();
+        self.replay_of(&argument.label(), &argument.parameter.ty, &cfgs)
+    }
+
+    pub(super) fn replay_of(
+        &self,
+        label: &str,
+        place: impl ToTokens,
+        cfgs: &[syn::Attribute],
+    ) -> TokenStream {
+        let (first, last) = spans::ends(place);
+        let (replay, attempt, value) = (
+            self.runtime.replay(),
+            names::attempt(),
+            names::replayed(label),
+        );
+        let mut kept = names::kept(label);
+        kept.set_span(last);
+        let kept = quote_spanned!(first=> &mut #kept);
+        quote_spanned!(spans::generated()=> #(#cfgs)* let #value = #replay(#kept, &#attempt);)
+    }
+}
+
+/// The attributes that go with the user's pattern from the signature into the body.
+pub(super) fn lint_levels(parameter: &PatType) -> impl Iterator<Item = &syn::Attribute> {
+    parameter
+        .attrs
+        .iter()
+        .filter(|attribute| is_lint_level(attribute))
+}
+
+/// As for the session: named `_x` because the body does not read it.
+pub(super) fn allow_used_underscore(argument: &Argument) -> Option<TokenStream> {
+    let lint = quote!(clippy::used_underscore_binding);
+    allow_if_underscored(&argument.parameter.pat, &lint)
+}
+
+/// `#[allow(..)]` for a lint about names that start with an underscore.
+pub(super) fn allow_if_underscored(pattern: &Pat, lint: &TokenStream) -> Option<TokenStream> {
+    match pattern {
+        Pat::Ident(pattern) if pattern.ident.to_string().starts_with('_') => {
+            Some(quote!(#[allow(#lint)]))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,86 @@
+//! The parameters that are not the session.
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Pat, PatType};
+
+use super::types;
+use crate::names;
+
+/// A parameter that is not the session.
+pub(crate) struct Argument {
+    /// Its place among all parameters.
+    pub(crate) index: usize,
+    /// Its name in the signature; the user's, unless the pattern has none.
+    pub(crate) name: Ident,
+    pub(crate) parameter: PatType,
+}
+
+impl Argument {
+    pub(super) fn new(index: usize, parameter: &PatType) -> Argument {
+        let name = match &*parameter.pat {
+            Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
+            _ => names::parameter(index),
+        };
+        Argument {
+            index,
+            name,
+            parameter: parameter.clone(),
+        }
+    }
+
+    /// Whether the name is the user's.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(&*self.parameter.pat, Pat::Ident(pattern) if pattern.subpat.is_none())
+    }
+
+    pub(crate) fn is_mutable_reference(&self) -> bool {
+        types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| mutable)
+    }
+
+    /// `name: &T`, which the body cannot make refer to something else.
+    pub(crate) fn is_unchanging_reference(&self) -> bool {
+        let plain = matches!(&*self.parameter.pat, Pat::Ident(pattern)
+            if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
+        plain && types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| !mutable)
+    }
+
+    /// What tells it from all others: the user's name, or its place, which no name can be.
+    pub(crate) fn label(&self) -> String {
+        if self.is_named() {
+            self.name.unraw().to_string()
+        } else {
+            self.index.to_string()
+        }
+    }
+
+    /// Every name in the pattern.
+    pub(crate) fn bindings(&self) -> Vec<Ident> {
+        struct Bindings(Vec<Ident>);
+        impl VisitMut for Bindings {
+            fn visit_pat_ident_mut(&mut self, pattern: &mut syn::PatIdent) {
+                self.0.push(pattern.ident.clone());
+                visit_mut::visit_pat_ident_mut(self, pattern);
+            }
+        }
+        let mut bindings = Bindings(Vec::new());
+        bindings.visit_pat_mut(&mut self.parameter.pat.clone());
+        bindings.0
+    }
+}
+
+/// The attributes that decide whether a parameter exists at all.
+pub(crate) fn cfgs(parameter: &PatType) -> impl Iterator<Item = &Attribute> {
+    parameter
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+}
+
+/// What lints say about a parameter is about the user's binding of it.
+pub(crate) fn is_lint_level(attribute: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"]
+        .iter()
+        .any(|level| attribute.path().is_ident(level))
+}
