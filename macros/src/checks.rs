@@ -1,5 +1,5 @@
-//! Step three: what is valid by itself and wrong together. What rustc would say anyway is left to
-//! rustc.
+//! Step three: finds options and functions that are valid on their own and wrong together. Mistakes
+//! that rustc reports anyway are left to rustc.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,7 +11,7 @@ use crate::options::{Attribute, Isolation, Options, Retry};
 use crate::replay::BodyRuns;
 use crate::tokens;
 
-/// Options that contradict each other.
+/// Reports options that contradict each other.
 pub(crate) fn check_options(options: &Options, errors: &mut Errors) {
     if let (Some(_), Some(idempotent)) = (&options.read_only, &options.idempotent) {
         errors.at(
@@ -42,7 +42,7 @@ pub(crate) fn check_options(options: &Options, errors: &mut Errors) {
     }
 }
 
-/// Options that the function's shape contradicts.
+/// Reports options that do not fit the function.
 pub(crate) fn check_function(
     attribute: Attribute,
     function: &Function,
@@ -50,7 +50,7 @@ pub(crate) fn check_function(
     errors: &mut Errors,
 ) {
     match &function.session {
-        // A transaction without a session was reported.
+        // The missing session was reported when the function was read.
         None if attribute == Attribute::Transactional => {}
         None => without_session(function, options, errors),
         Some(session) if options.db.is_none() => elided_bound(function, session, errors),
@@ -69,7 +69,8 @@ pub(crate) fn check_function(
     }
 }
 
-/// What has to get to another thread and back.
+/// Checks that the receiver, the arguments and the result of a plain function can cross to another
+/// thread and back.
 fn plain(function: &Function, options: &Options, errors: &mut Errors) {
     let unfit = [
         options.once.as_ref().map(|given| {
@@ -111,7 +112,7 @@ fn plain(function: &Function, options: &Options, errors: &mut Errors) {
     }
 }
 
-/// `format!("{self}")`, whose `self` has another name on the other thread.
+/// Reports texts such as `format!("{self}")`: on the other thread, `self` has another name.
 fn self_in_text(tokens: TokenStream, errors: &mut Errors) {
     for token in tokens {
         match token {
@@ -129,7 +130,8 @@ fn self_in_text(tokens: TokenStream, errors: &mut Errors) {
 
 const CROSSES: &str = "cannot cross to the blocking pool, where the body of a plain `fn` runs";
 
-/// The key is made before the body runs, of the arguments as callers give them.
+/// Checks the option `once` and the marks `#[once(skip)]`. The key is made before the body runs,
+/// from the arguments as callers give them.
 fn once(function: &Function, options: &Options, errors: &mut Errors) {
     for (index, mark) in &function.source.skips {
         let is_argument = function
@@ -192,8 +194,8 @@ fn without_session(function: &Function, options: &Options, errors: &mut Errors) 
     }
 }
 
-/// In `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, `'_` is the lifetime of the parameter
-/// whose type the expansion replaces.
+/// Reports a bound `'_` that would lose its meaning. In `fn f(conn: &mut PgConnection) ->
+/// BoxFuture<'_, R>`, the `'_` is the lifetime of the parameter whose type the expansion replaces.
 fn elided_bound(function: &Function, session: &Session, errors: &mut Errors) {
     if let Some(bound) = function.elided_bound() {
         let name = &session.name;

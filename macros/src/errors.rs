@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// The mistakes found so far. Must end in [`Errors::finish`]: a collector that is dropped unread
-/// would turn a mistake into an expansion that looks right.
+/// The mistakes found so far. [`Errors::finish`] has to be called at the end: if a collector was
+/// dropped unread, a mistake would become an expansion that looks right.
 #[derive(Default)]
 pub(crate) struct Errors {
     found: Vec<syn::Error>,
@@ -12,12 +12,12 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    /// A mistake at one place.
+    /// Adds a mistake at one place.
     pub(crate) fn at(&mut self, span: Span, message: impl Into<String>) {
         self.add(syn::Error::new(span, message.into()));
     }
 
-    /// A mistake that is underlined from the first to the last of these tokens.
+    /// Adds a mistake that underlines the tokens from the first to the last.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Into<String>) {
         self.add(syn::Error::new_spanned(tokens, message.into()));
     }
@@ -26,12 +26,12 @@ impl Errors {
         self.found.push(error);
     }
 
-    /// Keeps the value of a step that went well and the error of one that did not.
+    /// Returns the value of a step that succeeded, and keeps the error of a step that failed.
     pub(crate) fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// `Err` holds a `compile_error!` for every mistake.
+    /// Ends the collection. `Err` holds a `compile_error!` for every mistake.
     pub(crate) fn finish(mut self) -> Result<(), TokenStream> {
         self.checked = true;
         if self.found.is_empty() {
@@ -48,13 +48,13 @@ impl Errors {
         self.found.is_empty()
     }
 
-    /// The mistakes themselves, for a caller that adds them to its own.
+    /// Returns the mistakes themselves, for a caller that adds them to its own.
     pub(crate) fn into_errors(mut self) -> Vec<syn::Error> {
         self.checked = true;
         std::mem::take(&mut self.found)
     }
 
-    /// The messages alone, for unit tests.
+    /// Returns only the messages, for unit tests.
     #[cfg(test)]
     pub(crate) fn messages(self) -> Vec<String> {
         self.into_errors()

@@ -1,5 +1,5 @@
-//! How lints are named where the user speaks of them: in `#[dbop::allow(foreign_await, reason =
-//! "..")]`, `warn`, `deny` and `expect`, and in the option `allow(..)`.
+//! The attributes that set the level of lints, `#[dbop::allow(foreign_await, reason = "..")]`,
+//! `warn`, `deny` and `expect`, and the names of lints in them and in the option `allow(..)`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -30,7 +30,7 @@ pub(crate) enum Level {
     Allow,
     Warn,
     Deny,
-    /// Allow, and say so when there was nothing to allow.
+    /// Allows, and warns if there was nothing to allow.
     Expect,
 }
 
@@ -46,8 +46,9 @@ impl Level {
         }
     }
 
-    /// The level in `#[dbop::allow(..)]`. One word alone, as in `#[allow(..)]`, is rustc's; under
-    /// another path than dbop's, which may have been renamed, it names one of dbop's lints.
+    /// Reads the level in `#[dbop::allow(..)]`. A single word, as in `#[allow(..)]`, is rustc's
+    /// attribute. The crate may have been renamed, so any other path counts if its arguments name
+    /// lints of dbop.
     pub(crate) fn of(meta: &Meta) -> Option<Level> {
         let mut words = meta.path().segments.iter().map(|segment| &segment.ident);
         let (first, last) = (words.next()?, words.last()?);
@@ -75,7 +76,7 @@ pub(crate) fn is_level(attribute: &Attribute) -> bool {
     Level::of(&attribute.meta).is_some()
 }
 
-/// A lint by the name the user wrote.
+/// A lint, with the place where the user named the lint.
 #[derive(Clone)]
 pub(crate) struct NamedLint {
     pub(crate) lint: &'static str,
@@ -126,7 +127,7 @@ fn read_lint_name(word: &Ident) -> syn::Result<NamedLint> {
         })
 }
 
-/// Input: `= "..."`. What it says is for readers of the code.
+/// Input: `= ".."`. The text itself is for readers of the code.
 fn read_reason(word: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<()> {
     let reason = input
         .parse::<Token![=]>()
@@ -169,13 +170,14 @@ pub(crate) fn read_attribute(
     Ok(names)
 }
 
-/// In the path of an attribute that stood above that of the operation.
+/// Marks the path of an attribute that stood above the attribute of the operation.
 const MOVED: &str = "__above";
 
-/// Input: `#[dbop::allow(..)] #[transactional] fn ..`, of which the first attribute is expanded
-/// first.
+/// Input: `#[dbop::allow(..)] #[transactional] fn ..`, where the compiler expands the first
+/// attribute first.
 ///
-/// Output: `#[transactional] #[dbop::__above::allow(..)] fn ..`, where the second one finds it.
+/// Output: `#[transactional] #[dbop::__above::allow(..)] fn ..`, where the second attribute finds
+/// the first.
 pub(crate) fn move_below(level: Level, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let split = |input: ParseStream<'_>| {
         Ok((
@@ -208,7 +210,8 @@ pub(crate) fn move_below(level: Level, arguments: TokenStream, item: TokenStream
         return [error, item].into_iter().collect();
     };
     let level = Ident::new(level.name(), Span::call_site());
-    // Behind those that were moved before: of two that contradict each other the lower one holds.
+    // The attribute goes behind those that were moved before: if two contradict each other, the
+    // lower one holds.
     let is_moved = |attribute: &&Attribute| {
         let mut segments = attribute.path().segments.iter();
         segments.any(|segment| segment.ident == MOVED)

@@ -10,7 +10,7 @@ use syn::ext::IdentExt;
 
 use crate::spans::{generated, respan};
 
-/// A generated local variable.
+/// Defines a function for each generated local variable.
 macro_rules! locals {
     ($($(#[$doc:meta])* $function:ident = $name:literal;)*) => {
         $($(#[$doc])* pub(crate) fn $function() -> Ident { Ident::new($name, generated()) })*
@@ -18,59 +18,60 @@ macro_rules! locals {
 }
 
 locals! {
-    /// The static description of the operation.
+    /// The static that describes the operation.
     operation = "__DBOP_OP";
-    /// One call: all its attempts.
+    /// One call, with all its attempts.
     call = "__call";
     /// One attempt of the call.
     attempt = "__attempt";
-    /// What the option `once` says.
+    /// The key that the option `once` gives.
     key = "__key";
-    /// What the option `db` says.
+    /// The handle that the option `db` gives.
     db = "__db";
-    /// Runs the body of one attempt.
+    /// The value that runs the body of one attempt.
     body = "__body";
-    /// What the session parameter borrows from.
+    /// The value that the session parameter borrows from.
     session = "__session";
-    /// What the body returned.
+    /// The value that the body returned.
     result = "__result";
-    /// The session parameter when the user named it `_`.
+    /// The session parameter, if the user named it `_`.
     unnamed_session = "__scope";
-    /// The connection that a plain function is lent.
+    /// The connection that is lent to a plain function.
     connection = "__conn";
     /// The error in the impls of `#[derive(DbError)]`.
     error = "__error";
 }
 
-/// The parameter that takes the place of a pattern in the signature.
+/// Names the parameter that takes the place of a pattern in the signature.
 pub(crate) fn parameter(index: usize) -> Ident {
     format_ident!("__{index}", span = generated())
 }
 
-/// The argument that is kept for later attempts.
+/// Names the argument that is kept for later attempts.
 pub(crate) fn kept(label: &str) -> Ident {
     format_ident!("__kept_{label}", span = generated())
 }
 
-/// The copy of an argument that one attempt uses up.
+/// Names the copy of an argument that one attempt uses up.
 pub(crate) fn replayed(label: &str) -> Ident {
     format_ident!("__this_{label}", span = generated())
 }
 
-/// The function as it was written, beside the async one.
+/// Names the twin of a plain function: the function as it was written, beside the async one.
 pub(crate) fn twin(function: &Ident) -> Ident {
     format_ident!("{}_sync", function.unraw(), span = function.span())
 }
 
-/// The same where it is called. No argument of that name is meant, and one that is missing is
-/// reported at the attribute, whose options may help.
+/// Names the twin of a plain function where the twin is called. The span is that of generated code:
+/// an argument with the same name cannot be meant, and a twin that is not found is reported at the
+/// attribute, whose options may help.
 pub(crate) fn called_twin(function: &Ident) -> Ident {
     let mut twin = twin(function);
     twin.set_span(generated());
     twin
 }
 
-/// What `self` is called where it cannot be, in a closure on another thread.
+/// Names `self` in a closure on another thread, where the keyword cannot be used.
 pub(crate) fn this() -> Ident {
     Ident::new("__self", generated())
 }
@@ -90,7 +91,7 @@ macro_rules! private {
 }
 
 impl Runtime {
-    /// `::dbop`, or what the option `crate` says.
+    /// Takes the path from the option `crate`, or `::dbop` if there is none.
     pub(crate) fn new(krate: Option<&Path>) -> Runtime {
         let krate = krate.map_or_else(
             || respan(quote!(::dbop), generated()),
@@ -99,19 +100,21 @@ impl Runtime {
         Runtime { krate }
     }
 
-    /// The trait of what callers may pass; public, as it appears in signatures.
+    /// The trait of the values that callers may pass. The path is a public one, because it appears
+    /// in signatures.
     pub(crate) fn scope(&self) -> TokenStream {
         let krate = &self.krate;
         quote!(#krate::Scope)
     }
 
-    /// What callers of a plain function pass; public for the same reason.
+    /// The type that callers of a plain function pass. The path is a public one, because it appears
+    /// in signatures.
     pub(crate) fn blocking_db(&self) -> TokenStream {
         let krate = &self.krate;
         quote!(#krate::blocking::BlockingDb)
     }
 
-    /// What opens its connections.
+    /// The trait of the values that open the connections of a `BlockingDb`.
     pub(crate) fn manager(&self) -> TokenStream {
         let krate = &self.krate;
         quote!(#krate::blocking::Manager)

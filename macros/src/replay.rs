@@ -12,8 +12,8 @@ pub(crate) enum BodyRuns {
 }
 
 impl BodyRuns {
-    /// Without a session nobody knows what a failed body applied. Such a body is replayed only if it
-    /// is declared `read_only` or `idempotent`.
+    /// Without a session, dbop does not know what a failed body has applied. Such a body is
+    /// replayed only if it is declared `read_only` or `idempotent`.
     pub(crate) fn of(options: &Options, has_session: bool) -> BodyRuns {
         let never = options
             .retry

@@ -4,18 +4,19 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The span of generated tokens that belong to nothing the user wrote.
+/// Returns the span of generated tokens that stand for nothing the user wrote.
 pub(crate) fn generated() -> Span {
     Span::mixed_site()
 }
 
-/// Reports at `place`, resolves like generated code.
+/// Returns a span that reports at `place` and resolves like generated code.
 pub(crate) fn generated_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-/// Where the tokens begin and end, for generated tokens that stand for them in messages: a message
-/// underlines from the first to the last.
+/// Returns the spans of the first and the last token. Generated tokens that stand for these tokens
+/// in messages take the two spans, because a message underlines everything from the first to the
+/// last.
 pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     let mut spans = tokens
         .into_token_stream()
@@ -25,7 +26,7 @@ pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     (first, spans.last().unwrap_or(first))
 }
 
-/// The same tokens, all with one span.
+/// Gives all tokens the same span.
 pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()
@@ -41,7 +42,7 @@ pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
         .collect()
 }
 
-/// The same tokens, which a message underlines from `first` to `last`.
+/// Gives the tokens spans with which a message underlines everything from `first` to `last`.
 pub(crate) fn between(tokens: TokenStream, first: Span, last: Span) -> TokenStream {
     let mut tokens: Vec<_> = respan(tokens, first).into_iter().collect();
     if let Some(token) = tokens.last_mut() {

@@ -1,6 +1,6 @@
-//! "did you mean", and lists of what is valid.
+//! "did you mean ..", and lists of valid words.
 
-/// The candidate closest to `word`, when it is close enough to be a slip of the keyboard.
+/// Returns the candidate closest to `word`, if the difference may be a slip of the keyboard.
 pub(crate) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -15,7 +15,7 @@ pub(crate) fn did_you_mean<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// "`a`, `b` and `c`"
+/// Lists the words as prose does: "`a`, `b` and `c`".
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.as_slice() {
@@ -25,8 +25,8 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The message for a word that is none of the valid ones; `what` says of what kind those are,
-/// article included.
+/// Writes the message for a word that is not valid. `what` says what the valid words are, with its
+/// article.
 pub(crate) fn unknown(word: &str, what: &str, valid: &[&str]) -> String {
     let hint = did_you_mean(word, valid.iter().copied())
         .map_or(String::new(), |near| format!(", did you mean `{near}`?"));
@@ -37,7 +37,7 @@ pub(crate) fn unknown(word: &str, what: &str, valid: &[&str]) -> String {
     )
 }
 
-/// Edit distance in which two swapped neighbours count once: `tiemout` is one slip, not two.
+/// Returns the edit distance. Two swapped neighbours count once: `tiemout` is one slip and not two.
 fn distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];

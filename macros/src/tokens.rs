@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
-/// The first place where a name occurs in the tokens.
+/// Returns the first place where a name occurs in the tokens; `None` if the name does not occur.
 pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Ident(ident) => (ident == *name).then_some(ident),
@@ -11,17 +11,17 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
     })
 }
 
-/// Whether a name occurs in the tokens.
+/// Returns whether a name occurs in the tokens.
 pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     find_ident(tokens, name).is_some()
 }
 
-/// Whether the token is this identifier or keyword.
+/// Returns whether the token is this identifier or keyword.
 pub(crate) fn is_ident(token: &TokenTree, name: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == name)
 }
 
-/// Whether the token is this punctuation character.
+/// Returns whether the token is this punctuation character.
 pub(crate) fn is_punct(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
 }

@@ -1,4 +1,4 @@
-//! The cases of an error type, and which of them carry what the database said.
+//! The cases of an error type, and which of them carry an error of the database.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Field, Fields, Member, Type};
@@ -7,20 +7,21 @@ use super::settings::{self, Settings};
 use crate::errors::Errors;
 use crate::function::types;
 
-/// The errors a database call can end in.
+/// The errors that a call of the database can end in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CarriedError {
     Dbop,
     Sqlx,
-    /// Of a synchronous driver.
+    /// An error of a synchronous driver.
     Driver,
 }
 
 impl CarriedError {
-    /// Those that every operation may end in.
+    /// The errors that every operation may end in.
     pub(super) const BOTH: [CarriedError; 2] = [CarriedError::Dbop, CarriedError::Sqlx];
 
-    /// As users write it, for messages.
+    /// Returns the type as users write it, for messages. For a driver's error, messages advise a
+    /// place for `dbop::Error`.
     pub(super) const fn name(self) -> &'static str {
         match self {
             CarriedError::Dbop => "dbop::Error",
@@ -30,18 +31,21 @@ impl CarriedError {
     }
 }
 
-/// The field that holds the database's error.
+/// The field that holds an error of the database.
 pub(super) struct Carrier<'a> {
     pub(super) kind: CarriedError,
     pub(super) member: Member,
     /// The type of the error itself, without `Box`.
     pub(super) ty: &'a Type,
     pub(super) boxed: bool,
-    /// `#[from]`: another derive writes the conversion from exactly the field's type.
+    /// Whether the field has `#[from]`: then another derive writes the conversion from exactly the
+    /// field's type.
     pub(super) has_from: bool,
-    /// `#[db_error(sqlx)]`, `#[db_error(dbop)]` or `#[db_error(driver)]`
+    /// Whether the field or its case has `#[db_error(sqlx)]`, `#[db_error(dbop)]` or
+    /// `#[db_error(driver)]`.
     pub(super) marked: bool,
-    /// No other field: a conversion can make this case from the error alone.
+    /// Whether there is no other field, so that a conversion can make this case from the error
+    /// alone.
     pub(super) alone: bool,
 }
 
@@ -82,7 +86,7 @@ impl<'a> Case<'a> {
         if carriers.len() > 1 {
             carriers.retain(|carrier| carrier.marked);
         }
-        // A stated category is the answer, whatever the fields are.
+        // A category that is written decides, whatever the fields are.
         let carrier = if category.is_none() && carriers.len() == 1 {
             carriers.pop()
         } else {
@@ -133,7 +137,7 @@ impl<'a> Carrier<'a> {
         ];
         let mut marks = marks.into_iter().flatten();
         let mark = match (marks.next(), marks.next()) {
-            // That was reported.
+            // The two marks were reported.
             (Some(first), Some(_)) => by_name(ty).or(Some(first)),
             (mark, _) => mark,
         };
@@ -156,7 +160,8 @@ pub(super) fn has_from(attributes: &[Attribute]) -> bool {
         .any(|attribute| attribute.path().is_ident("from"))
 }
 
-/// `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`, `rusqlite::Error`, `diesel::result::Error`.
+/// Returns the error by its name: `dbop::Error`, `::sqlx::Error`, `sqlx::error::Error`,
+/// `rusqlite::Error`, `diesel::result::Error`. `None` for any other type.
 fn by_name(ty: &Type) -> Option<CarriedError> {
     let Type::Path(path) = types::ungrouped(ty) else {
         return None;

@@ -1,4 +1,4 @@
-//! From which cases `?` makes the error, and what is missing for that.
+//! Chooses the cases that `?` makes, and says what is missing if there is none.
 
 use quote::ToTokens;
 use syn::{Data, DeriveInput, Field, Path, Type};
@@ -8,23 +8,25 @@ use super::settings::Settings;
 use crate::errors::Errors;
 use crate::function::types;
 
-/// Where the conversions come from.
+/// The source of the conversions to the error type.
 pub(super) enum Conversions {
-    /// From the cases with these places; the impls that `#[from]` or the user writes are left out
-    /// when they are written.
+    /// The conversions make the cases with these indexes. An impl that `#[from]` or the user writes
+    /// is left out when the impls are written.
     Carriers {
         dbop: Option<usize>,
         sqlx: Option<usize>,
     },
-    /// From the case with this place, whose driver's error can carry them.
+    /// The conversions make the case with this index, whose driver's error can carry `dbop::Error`
+    /// and `sqlx::Error`.
     Driver(usize),
-    /// From a function that takes `dbop::Error`.
+    /// The conversions call a function that takes `dbop::Error`.
     Function(Path),
-    /// The user writes them.
+    /// The user writes the conversions.
     Manual,
-    /// Nobody knows; that was reported.
+    /// There is no way to make the error; that was reported.
     Missing,
-    /// `#[from]` makes one of them, and nobody knows which; that was reported.
+    /// `#[from]` makes one of the conversions, but the type of the field does not show which; that
+    /// was reported.
     Unclear,
 }
 
@@ -41,7 +43,8 @@ pub(super) fn choose_conversions(
     if whole.no_from.is_some() {
         return Conversions::Manual;
     }
-    // `#[from] Error` converts from an error that a generated conversion may convert from, too.
+    // `#[from] Error` writes a conversion from an unknown error, which may be one of those that
+    // would be generated.
     if report_unclear(cases, |field| has_from(&field.attrs), errors) {
         return Conversions::Unclear;
     }
@@ -71,7 +74,8 @@ pub(super) fn choose_conversions(
     }
 }
 
-/// The one case that can be made of anything because its driver's error can carry it.
+/// Returns the only case that a driver's error can make from any error of the database; `None` if
+/// there is no such case or several.
 fn only_driver(cases: &[Case<'_>]) -> Option<usize> {
     let mut possible = (0..cases.len()).filter(|&at| {
         let carrier = cases[at].carrier.as_ref();
@@ -81,7 +85,7 @@ fn only_driver(cases: &[Case<'_>]) -> Option<usize> {
     possible.next().filter(|_| possible.next().is_none())
 }
 
-/// The case that `?` makes from this error.
+/// Returns the case that `?` makes from this error; `None` if there is no such case.
 fn choose(
     kind: CarriedError,
     cases: &[Case<'_>],
@@ -111,10 +115,11 @@ fn choose(
     Err(Ambiguous)
 }
 
-/// Several were found, and it was reported.
+/// Several cases were found, which was reported.
 struct Ambiguous;
 
-/// The crate `postgres` makes its errors itself, and they carry nothing else.
+/// Returns whether the error comes from the crate `postgres`, which makes its errors itself, so
+/// that they cannot carry another error.
 fn carries_nothing_else(ty: &Type) -> bool {
     let tokens = ty.to_token_stream();
     tokens.into_iter().any(|token| {
@@ -123,7 +128,8 @@ fn carries_nothing_else(ty: &Type) -> bool {
     })
 }
 
-/// Reports fields whose type is a bare `Error`, which may be any.
+/// Reports fields whose type is a bare `Error`, which may be the error of any crate. Returns
+/// whether there are such fields.
 fn report_unclear(
     cases: &[Case<'_>],
     of_interest: impl Fn(&Field) -> bool,
@@ -145,7 +151,7 @@ fn report_unclear(
     found
 }
 
-/// Says why nothing carries the database's error, as precisely as the type allows.
+/// Reports why no case carries an error of the database, as precisely as the type allows.
 fn missing(input: &DeriveInput, cases: &[Case<'_>], errors: &mut Errors) {
     if report_unclear(cases, |_| true, errors) {
         return;
@@ -164,7 +170,7 @@ fn missing(input: &DeriveInput, cases: &[Case<'_>], errors: &mut Errors) {
     errors.on(name.to_token_stream(), format!("`{name}` has no place for an error of the database; {place}, or name a function that makes `{name}` from a `dbop::Error`, as in `#[db_error(from = Self::from_database)]`"));
 }
 
-/// Nothing can be made of a `dbop::Error`, although there is a carrier.
+/// Reports a carrier that no conversion can make from a `dbop::Error`.
 fn without_place(input: &DeriveInput, case: &Case<'_>, carrier: &Carrier<'_>, errors: &mut Errors) {
     let name = carrier.kind.name();
     let variant =

@@ -1,4 +1,5 @@
-//! The impls: `DbError`, and the conversions that nobody else writes.
+//! Writes the impls: `DbError`, and the conversions that neither the user nor another derive
+//! writes.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -42,7 +43,8 @@ impl Impls<'_> {
         let name = &self.model.input.ident;
         let arms = self.model.cases.iter().map(|case| self.cause_of(case));
         let error_mut = self.error_mut();
-        // A reference to an enum without variants has no patterns, the enum itself needs none.
+        // A reference to an enum without variants has no patterns; a match on the enum itself needs
+        // none.
         let matched = if self.model.cases.is_empty() {
             quote!(*self)
         } else {
@@ -59,7 +61,8 @@ impl Impls<'_> {
         }
     }
 
-    /// With type parameters, `Display` may hold for some of them only, and then so does `DbError`.
+    /// Returns the generics with the supertraits as bounds. With type parameters, `Display` may
+    /// hold for some types only, and then `DbError` holds for the same types.
     fn generics_with_supertraits(&self) -> Generics {
         let mut generics = self.model.input.generics.clone();
         if generics.type_params().next().is_some() {
@@ -104,8 +107,8 @@ impl Impls<'_> {
         }
     }
 
-    /// Output: `DriverError::driver_cause(error)`. What is no driver's error is reported where its
-    /// type stands.
+    /// Output: `DriverError::driver_cause(error)`. A type that is not a driver's error is reported
+    /// where the type stands.
     fn of_driver(&self, carrier: &Carrier<'_>, method: &str, error: TokenStream) -> TokenStream {
         let (first, last) = spans::ends(carrier.ty);
         let path = spans::respan(self.runtime.driver_error(), first);
@@ -116,7 +119,8 @@ impl Impls<'_> {
         quote_spanned!(last=> #path::#method(#error))
     }
 
-    /// Only a type that carries `dbop::Error`, by itself or inside a driver's, has one to lend.
+    /// Returns the method that lends the `dbop::Error`; `None` for a type that does not carry one,
+    /// neither directly nor inside a driver's error.
     fn error_mut(&self) -> Option<TokenStream> {
         let carriers = self.model.cases.iter().filter_map(|case| {
             Some((
@@ -158,10 +162,11 @@ impl Impls<'_> {
         let error = names::error();
         match &self.model.conversions {
             Conversions::Manual => Vec::new(),
-            // The mistake was reported; without these, every operation with this error would report
-            // one more.
+            // The mistake was reported. Without placeholders, every operation with this error would
+            // report one more.
             Conversions::Missing => self.placeholders(&CarriedError::BOTH),
-            // A bare `Error` is most likely sqlx's, and a second impl would be one more mistake.
+            // A bare `Error` is most likely sqlx's, and a second impl for `sqlx::Error` would be
+            // one more mistake.
             Conversions::Unclear => self.placeholders(&[CarriedError::Dbop]),
             Conversions::Function(function) => {
                 let (from, dbop_error) = (self.runtime.from(), self.runtime.dbop_error());
@@ -188,7 +193,7 @@ impl Impls<'_> {
         }
     }
 
-    /// Those from the errors of synchronous drivers that `#[from]` does not write.
+    /// Returns the conversions from errors of synchronous drivers that `#[from]` does not write.
     fn drivers_conversions(&self) -> Vec<TokenStream> {
         if let Conversions::Manual = self.model.conversions {
             return Vec::new();
@@ -215,7 +220,7 @@ impl Impls<'_> {
         conversions
     }
 
-    /// Conversions that nothing calls.
+    /// Returns conversions that are never called.
     fn placeholders(&self, kinds: &[CarriedError]) -> Vec<TokenStream> {
         let (fake, error) = (self.runtime.fake(), names::error());
         let missing = kinds.iter().filter(|&&kind| !self.has_from(kind));
@@ -224,7 +229,7 @@ impl Impls<'_> {
             .collect()
     }
 
-    /// Whether `#[from]` on some field makes the conversion from this error.
+    /// Returns whether `#[from]` on a field makes the conversion from this error.
     fn has_from(&self, kind: CarriedError) -> bool {
         let mut carriers = self
             .model

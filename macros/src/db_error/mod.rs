@@ -1,5 +1,5 @@
-//! `#[derive(DbError)]`: the same steps as an attribute. The options are read while the model is
-//! made, as they stand on its parts.
+//! `#[derive(DbError)]`, in the same steps as an attribute. The options are read while the model is
+//! made, because they stand on parts of the type.
 
 mod cases;
 mod conversions;
@@ -13,7 +13,8 @@ use syn::DeriveInput;
 use crate::errors::Errors;
 use crate::names::Runtime;
 
-/// The impls, also when there are mistakes: otherwise every use of the type would report one more.
+/// Writes the impls. They are written when there are mistakes as well: otherwise every use of the
+/// type would report one more.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let input = errors.take(syn::parse2::<DeriveInput>(input));

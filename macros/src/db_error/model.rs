@@ -16,7 +16,7 @@ pub(super) struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// `None` for a union, which has no cases.
+    /// Makes the model; `None` for a union, which has no cases.
     pub(super) fn new(input: &'a DeriveInput, errors: &mut Errors) -> Option<Model<'a>> {
         let (cases, whole) = match &input.data {
             Data::Enum(data) => {
@@ -56,7 +56,7 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// Whether the user writes the conversion from this error.
+    /// Returns whether the user writes the conversion from this error.
     pub(super) fn is_manual(&self, kind: CarriedError) -> bool {
         self.cases
             .iter()

@@ -1,4 +1,4 @@
-//! What is written in `#[db_error(..)]` on the type, a variant or a field.
+//! The options in `#[db_error(..)]` on the type, a variant or a field.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use syn::{Attribute, Meta, Path};
 use crate::errors::Errors;
 use crate::options::reader::{self, Given, Row};
 
-/// Every option of `#[db_error]`; which are valid where, the tables below say.
+/// Every option of `#[db_error]`. The tables below say which options are valid where.
 #[derive(Default)]
 pub(super) struct Settings {
     /// The name of the variant of `Category`.
@@ -20,7 +20,7 @@ pub(super) struct Settings {
     pub(super) krate: Option<Given<Path>>,
 }
 
-/// The words for the variants of `Category`.
+/// The words for the variants of `Category`, with the names of the variants.
 const CATEGORIES: [(&str, &str); 11] = [
     ("transient", "Transient"),
     ("integrity", "Integrity"),

@@ -11,8 +11,8 @@ use crate::tokens::mentions;
 use crate::{names, spans};
 
 impl Expansion<'_> {
-    /// An argument that `db = argument` reads is in use, even when the body does not read it; so is
-    /// one by which a `once` call is known.
+    /// Allows the binding of an argument to be unused if the expansion uses the argument: `db =
+    /// argument` reads one, and a `once` call is known by all of them.
     pub(super) fn allow_unused(&self, argument: &Argument) -> Option<syn::Attribute> {
         let db = self.options.db.as_ref();
         let is_db = db.is_some_and(|db| mentions(db.value.to_token_stream(), &argument.name));
@@ -20,21 +20,24 @@ impl Expansion<'_> {
         (is_db || is_known_by).then(|| parse_quote!(#[allow(unused_variables)]))
     }
 
-    /// The arguments that each attempt gets anew.
+    /// Returns the arguments that each attempt gets anew.
     pub(super) fn replayed(&self) -> impl Iterator<Item = &Argument> {
         let arguments = self.function.arguments.iter();
         arguments.filter(|argument| self.is_replayed(argument))
     }
 
-    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
-    /// outside of the attempts reads `v`. If that is all, `v` stays as it was written.
+    /// Returns whether each attempt gets the argument anew.
     ///
-    /// A shared reference can be read by each attempt as it is.
+    /// In `fn f(v: V) -> BoxFuture<'_, R> { let n = v.len(); Box::pin(async move { .. }) }`, code
+    /// outside of the attempts reads `v`. If no other code reads `v`, the argument stays as it was
+    /// written.
+    ///
+    /// A shared reference stays as it was written, because every attempt can read through it.
     pub(super) fn is_replayed(&self, argument: &Argument) -> bool {
         if self.body_runs == BodyRuns::AtMostOnce || argument.is_unchanging_reference() {
             return false;
         }
-        // Usually there is none; the block is long, and is not searched for nothing.
+        // Usually nothing is read there, and then the long block need not be searched.
         let around = self.function.form.body(TokenStream::new());
         let mut bindings = argument.bindings().into_iter();
         let read_around = bindings.any(|binding| mentions(around.clone(), &binding));
@@ -56,10 +59,10 @@ impl Expansion<'_> {
         quote_spanned!(spans::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
     }
 
-    /// A type that cannot be replayed is reported where it stands: the argument of the call spans
-    /// the whole type.
+    /// Output: `let __this_v = replay(&mut __kept_v, &__attempt);`. The argument of the call spans
+    /// the user's type, so a type that cannot be replayed is reported there.
     ///
-    /// Where a lint allowed a `&mut` argument, every attempt borrows the same one.
+    /// If a lint allowed a `&mut` argument, every attempt borrows the same value.
     pub(super) fn replay(&self, argument: &Argument) -> TokenStream {
         if argument.is_mutable_reference() {
             let (value, name, cfgs) = (
@@ -93,7 +96,7 @@ impl Expansion<'_> {
     }
 }
 
-/// The attributes that go with the user's pattern from the signature into the body.
+/// Returns the attributes that go with the user's pattern from the signature into the body.
 pub(super) fn lint_levels(parameter: &PatType) -> impl Iterator<Item = &syn::Attribute> {
     parameter
         .attrs
@@ -101,13 +104,15 @@ pub(super) fn lint_levels(parameter: &PatType) -> impl Iterator<Item = &syn::Att
         .filter(|attribute| is_lint_level(attribute))
 }
 
-/// As for the session: named `_x` because the body does not read it.
+/// Allows the expansion to use an argument `_x`, which the user named so because the body does not
+/// read it.
 pub(super) fn allow_used_underscore(argument: &Argument) -> Option<TokenStream> {
     let lint = quote!(clippy::used_underscore_binding);
     allow_if_underscored(&argument.parameter.pat, &lint)
 }
 
-/// `#[allow(..)]` for a lint about names that start with an underscore.
+/// Returns `#[allow(..)]` for a lint about names that start with an underscore, if the pattern is
+/// such a name.
 pub(super) fn allow_if_underscored(pattern: &Pat, lint: &TokenStream) -> Option<TokenStream> {
     match pattern {
         Pat::Ident(pattern) if pattern.ident.to_string().starts_with('_') => {

@@ -54,8 +54,10 @@ impl Expansion<'_> {
             BodyRuns::AtMostOnce => quote!(if),
             BodyRuns::OncePerAttempt => quote!(while),
         };
-        // A block that runs once owns the arguments, as the function did: a borrowed `T` asks for
-        // `T: Sync` where a future is to be `Send`. What `db` borrows from cannot be moved.
+        // A block that runs once owns the arguments, as the written function did. If the block
+        // borrowed an argument of type `T`, a future that is `Send` would need `T: Sync`. With the
+        // option `db`, the handle may borrow from an argument, so the block cannot take the
+        // arguments.
         let owned = (self.body_runs == BodyRuns::AtMostOnce && self.options.db.is_none())
             .then(|| quote!(move));
         let block = self.attempt();
@@ -84,10 +86,10 @@ impl Expansion<'_> {
     /// match () { () => { .. } }
     /// ```
     ///
-    /// The `return` tells the compiler the type of the async block before it sees the first `?`; as
-    /// `fake` is a function like any other, nothing counts as unreachable. The `match` drops
-    /// temporaries of the block's last expression before the arguments, as a function does: before
-    /// edition 2024 a plain block would keep them longer than `v`.
+    /// The `return` tells the compiler the type of the async block before the compiler sees the
+    /// first `?`. Because `fake` is an ordinary function, no code counts as unreachable. The
+    /// `match` drops temporaries of the block's last expression before the arguments, as a function
+    /// does; before edition 2024, a plain block would keep the temporaries longer than `v`.
     pub(super) fn attempt(&self) -> TokenStream {
         let lent = self.function.session.as_ref().map(|session| {
             let (lend, source) = (self.runtime.lend(), names::session());
@@ -99,8 +101,8 @@ impl Expansion<'_> {
                 names::replayed(&argument.label()),
                 cfgs(&argument.parameter),
             );
-            // A parameter `_x` is there for its type or its drop; as a binding it looks as if it
-            // did nothing.
+            // A parameter `_x` exists for its type or its drop. As a binding, the same name looks
+            // as if it did nothing.
             let allow =
                 allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
             let unused = self.allow_unused(argument);
@@ -108,7 +110,7 @@ impl Expansion<'_> {
             quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
         });
         let block = self.block();
-        // "return type inferred to be .. here" then points at the user's return type.
+        // With these spans, "return type inferred to be .. here" points at the user's return type.
         let (first, last) = spans::ends(&self.function.output);
         let (fake, output) = (
             spans::respan(self.runtime.fake(), last),
@@ -124,7 +126,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The user's own pattern and type.
+    /// Binds the session to the user's own pattern and type.
     pub(super) fn session_binding(&self, session: &Session, value: &TokenStream) -> TokenStream {
         let (pattern, cfgs) = (&session.parameter.pat, cfgs(&session.parameter));
         let levels = lint_levels(&session.parameter);
@@ -132,7 +134,8 @@ impl Expansion<'_> {
         quote_spanned!(spans::generated()=> #(#cfgs)* #(#levels)* let #pattern: #ty = #value;)
     }
 
-    /// The user's block, which gives `&mut self` back when another attempt may need it.
+    /// Returns the user's block. If another attempt may need `&mut self`, the block gives the
+    /// borrow back.
     pub(super) fn block(&self) -> Group {
         let block = &self.function.block;
         let receiver = match self
@@ -157,7 +160,8 @@ impl Expansion<'_> {
     pub(super) fn new_call(&self) -> TokenStream {
         let (call, operation) = (names::call(), names::operation());
         let output = types::without_impl(&self.function.output);
-        // A return type that no operation can have is reported where it stands.
+        // With these spans, a return type that an operation cannot have is reported where the type
+        // stands.
         let (first, last) = spans::ends(&self.function.output);
         let (key, once) = self.once().unzip();
         let Some(session) = &self.function.session else {
@@ -175,7 +179,7 @@ impl Expansion<'_> {
         let open = spans::respan(quote!(#path::<_,), first);
         let (db, scope, allow) = match &self.options.db {
             Some(db) => self.scope_of(&db.value),
-            // The user named it `_tx` because the body does not read it; the expansion has to.
+            // A name `_tx` says that the body does not read the session; the expansion has to.
             None => (
                 None,
                 session.name.to_token_stream(),
@@ -192,17 +196,17 @@ impl Expansion<'_> {
         quote_spanned!(spans::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
     }
 
-    /// Input: `db = self.db`. Output: `let __db = &(self.db);` and what the call gets. The
-    /// reference keeps a temporary, as in `db = self.db.clone()`, for the whole call; the method
-    /// call finds the handle behind any number of references.
+    /// Input: `db = self.db`. Output: `let __db = &(self.db);`, and the scope that the call gets.
+    /// The reference keeps a temporary, as in `db = self.db.clone()`, for the whole call. The
+    /// method call finds the handle behind any number of references.
     pub(super) fn scope_of(
         &self,
         expression: &Expr,
     ) -> (Option<TokenStream>, TokenStream, Option<TokenStream>) {
         let (db, as_scope) = (names::db(), self.runtime.as_scope());
         let binding = quote_spanned!(spans::generated()=> let #db = &(#expression););
-        // What holds no session is reported where it is named: a call reaches from its path to its
-        // parentheses.
+        // An expression that is not a handle is reported where it stands: a message about a call
+        // underlines everything from the path to the parentheses.
         let (first, last) = spans::ends(expression);
         let identity = spans::respan(self.runtime.identity(), first);
         let method = quote_spanned!(last=> as_scope);

@@ -1,8 +1,8 @@
-//! A `&mut self` that the body gives back, so that the next attempt has it.
+//! Makes a body give `&mut self` back, so that the next attempt has it.
 //!
-//! A body moves `self` only if it says so, with one exception: macros that were expanded before
-//! wrapped it in code that does. These are the places where `async_trait` and `tracing::instrument`
-//! do.
+//! A body moves `self` only if the user wrote that, with one exception: a macro that was expanded
+//! earlier may have wrapped the body in code that moves `self`. This module knows the places where
+//! `async_trait` and `tracing::instrument` do.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -12,24 +12,24 @@ use quote::quote_spanned;
 /// Output: `{ let __self = &mut *self; .. }`
 ///
 /// Input: `{ let __tracing_instrument_future = async move { .. }; .. }`, which is what `instrument`
-/// makes of a body. With `err` or `ret`, a second `async move { .. }.await` starts the first one.
+/// makes of a body. With `err` or `ret`, a second `async move { .. }.await` starts the first block.
 ///
-/// Output: the same without `move`. The futures are awaited where they are made, so whatever they
-/// borrow lives long enough.
+/// Output: the input without `move`. The futures are awaited where they are made, so everything
+/// that they borrow lives long enough.
 pub(super) fn lend_self(block: &Group, receiver: Receiver) -> Group {
     rewritten(block, receiver, Layer::Body)
 }
 
-/// A receiver that is there once.
+/// A receiver that only one attempt can take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Receiver {
     /// `&mut self`
     Mut,
-    /// `self: Pin<&mut Self>`, which only its own `as_mut` can lend again.
+    /// `self: Pin<&mut Self>`, which only the method `as_mut` can lend again.
     Pinned,
 }
 
-/// Which braces the tokens stand in.
+/// The kind of braces that the tokens stand in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layer {
     Body,
@@ -70,12 +70,12 @@ fn rewritten(block: &Group, receiver: Receiver, layer: Layer) -> Group {
     block_again
 }
 
-/// Whether `async`, between these tokens, starts a block that `instrument` wrote.
+/// Returns whether `async`, between these tokens, starts a block that `instrument` wrote.
 fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
     match layer {
         Layer::Body => ends_in_assignment(before, "__tracing_instrument_future"),
-        // `match async move { .. }.await` or `let x = async move { .. }.await`, and nothing before
-        // it.
+        // `match async move { .. }.await` or `let x = async move { .. }.await`, with nothing in
+        // front.
         Layer::Instrumented => {
             before.len() <= 3
                 && matches!(after, [_, _, dot, keyword, ..] if is(dot, ".") && is(keyword, "await"))
@@ -83,7 +83,7 @@ fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
     }
 }
 
-/// `.. name =`
+/// Returns whether the tokens end in `name =`.
 fn ends_in_assignment(tokens: &[TokenTree], name: &str) -> bool {
     matches!(tokens, [.., last, equals] if is(last, name) && is(equals, "="))
 }

@@ -1,4 +1,4 @@
-//! Step four: the annotated function becomes a loop around its own body.
+//! Step four: turns the annotated function into a loop around its own body.
 
 mod arguments;
 mod call;
@@ -17,19 +17,19 @@ use crate::names::Runtime;
 use crate::options::{Attribute, Options};
 use crate::replay::BodyRuns;
 
-/// Everything the parts of the expansion look at.
+/// The values that all parts of the expansion read.
 struct Expansion<'a> {
     attribute: Attribute,
     function: &'a Function,
     options: &'a Options,
     runtime: &'a Runtime,
     body_runs: BodyRuns,
-    /// There are mistakes, and this takes the function's place.
+    /// Whether the user made mistakes, so that a placeholder takes the function's place.
     is_placeholder: bool,
 }
 
-/// The function while there are mistakes: callers see it as it is meant, and an editor sees the
-/// user's body with all its types.
+/// Writes the function while there are mistakes. Callers see the signature as it is meant, and an
+/// editor sees the user's body with all its types.
 pub(crate) fn placeholder(
     function: &Function,
     options: &Options,
@@ -40,7 +40,7 @@ pub(crate) fn placeholder(
         return function.source.original();
     }
     let expansion = Expansion {
-        // It makes no difference here.
+        // A placeholder is the same for both attributes.
         attribute: Attribute::DbOp,
         function,
         options,
@@ -60,11 +60,11 @@ pub(crate) fn placeholder(
     let body = function.form.body(quote!(#session #block));
     let body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     let function = function.source.with(&expansion.signature(), &body);
-    // What is unused for now says nothing about the finished function.
+    // A variable that is unused for now may be used in the finished function.
     quote!(#[allow(unused_variables)] #function)
 }
 
-/// The whole function, rewritten.
+/// Writes the whole function.
 pub(crate) fn expand(
     attribute: Attribute,
     function: &Function,
@@ -86,8 +86,8 @@ pub(crate) fn expand(
     }
     let body = function.form.body(expansion.call());
     let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
-    // With braces of its own the function would count as another crate's macro code, whose dead
-    // functions nobody hears of.
+    // With generated braces, the function would count as code of another crate's macro, for which
+    // rustc does not report dead code.
     body.set_span(function.source.body.span());
     let allows = expansion.allows();
     let function = function.source.with(&expansion.signature(), &body);
@@ -95,10 +95,10 @@ pub(crate) fn expand(
 }
 
 impl Expansion<'_> {
-    /// Lints that the rewritten signature would raise and the written one does not.
+    /// Allows lints that the rewritten signature would raise and the written signature does not.
     fn allows(&self) -> TokenStream {
-        // `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`: with the session gone, `'a` names one
-        // borrow and looks superfluous.
+        // In `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`, the lifetime `'a` names only one
+        // borrow after the session has left, and looks superfluous.
         if self.function.keeps_session_lifetimes() {
             quote!(#[allow(clippy::needless_lifetimes)])
         } else {

@@ -1,4 +1,4 @@
-//! `once = key`: the key and the arguments that the call is known by.
+//! The option `once = key`: makes the key and the fingerprint of the arguments.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -11,7 +11,9 @@ use crate::names;
 use crate::spans;
 
 impl Expansion<'_> {
-    /// Output: what makes the key, and what the call is told:
+    /// Returns the code that makes the key, and the code that gives the key to the call.
+    ///
+    /// Output:
     /// ```text
     /// let __key = OnceKey::new(type_name_of_val(&|| {}), type_name_of_val(&tx), &(id));
     /// let __key = __key.with("id", &id);
@@ -26,10 +28,10 @@ impl Expansion<'_> {
         let with = arguments
             .filter(|argument| !self.function.source.is_skipped(argument.index))
             .map(with_argument);
-        // A result that cannot be stored is reported where it stands.
+        // With this span, a result that cannot be stored is reported where its type stands.
         let (first, _) = spans::ends(&self.function.output);
         let once = quote_spanned!(first=> once);
-        // As for the call: the user named it `_tx` because the body does not read it.
+        // A name `_tx` says that the body does not read the session; the key has to.
         let session = self.function.session.as_ref();
         let allow = session.and_then(|session| {
             let lint = quote!(clippy::used_underscore_binding);
@@ -39,8 +41,9 @@ impl Expansion<'_> {
         Some((made, quote_spanned!(spans::generated()=> .#once(#key))))
     }
 
-    /// A name that the user has chosen is all of the operation's identity. Without one, functions
-    /// of the same name are told apart by where they are.
+    /// Output: `OnceKey::new(..)` or `OnceKey::named(..)`. A name that the user chose is the whole
+    /// identity of the operation. Without a name, the module path and the types tell functions of
+    /// the same name apart.
     fn new_key(&self, expression: &Expr) -> TokenStream {
         let (once_key, type_name) = (self.runtime.once_key(), self.runtime.type_name_of_val());
         let (first, last) = spans::ends(expression);
@@ -49,8 +52,9 @@ impl Expansion<'_> {
         if self.options.name.is_some() {
             return quote_spanned!(spans::generated()=> #once_key::named(#open #value));
         }
-        // A closure is called after the function it stands in, with its type, trait and generic
-        // arguments. What callers pass as the scope is one of these, and is to make no difference.
+        // The type name of a closure contains the path of the function around it, with the type,
+        // the trait and the generic arguments. The type of the scope that callers pass is one of
+        // these arguments, and must make no difference.
         let scope = self
             .function
             .session
@@ -67,7 +71,8 @@ impl Expansion<'_> {
     }
 }
 
-/// An argument that cannot be written is reported at its type.
+/// Output: `let __key = __key.with("id", &(id));`. An argument that cannot be serialized is
+/// reported at its type.
 fn with_argument(argument: &Argument) -> TokenStream {
     let (first, last) = spans::ends(&argument.parameter.ty);
     let (key, label, cfgs) = (names::key(), argument.label(), cfgs(&argument.parameter));

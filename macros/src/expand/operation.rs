@@ -1,5 +1,4 @@
-//! The static that describes an operation: its name, its place and what was written in the
-//! attribute.
+//! The static that describes an operation: its name, its place and the options that were written.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
@@ -30,7 +29,8 @@ pub(super) fn item(
         Attribute::Transactional => quote!(transaction),
     };
     let mut settings = settings(options, runtime);
-    // Such a body's statements are not seen, so a `read_only` one is guarded from its beginning.
+    // dbop does not see the statements on a connection that it lends, so a `read_only` operation is
+    // guarded from the beginning.
     let is_raw = |session: &Session| session.may_be_raw();
     let lends = !function.is_plain() && function.session.as_ref().is_some_and(is_raw);
     if lends && options.read_only.is_some() {
@@ -39,7 +39,7 @@ pub(super) fn item(
     quote_spanned!(spans::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
 }
 
-/// One builder call for every option that was written.
+/// Returns one builder call for every option that was written.
 fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
     let flag = |given: bool, call: TokenStream| given.then_some(call);
     let isolation = runtime.isolation();
@@ -59,7 +59,7 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
             Timeout::None => quote!(timeout_none()),
         }),
         options.max_concurrency.as_ref().map(|limit| {
-            // Without a type: the user's `usize` may be another one.
+            // The literal has no type, because the user may have another `usize`.
             let (calls, wait) = (
                 Literal::u64_unsuffixed(limit.value.calls.into()),
                 limit.value.wait,

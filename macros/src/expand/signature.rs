@@ -48,14 +48,15 @@ impl Expansion<'_> {
         let is_bound_inside =
             |argument: &&Argument| self.function.is_plain() || self.is_replayed(argument);
         match argument.filter(is_bound_inside) {
-            // The user's pattern moves into the body, where each attempt binds it anew.
+            // The user's pattern moves into the body, where each attempt binds a new value to the
+            // pattern.
             Some(argument) => Some(FnArg::Typed(renamed(&argument.parameter, &argument.name))),
             None => Some(input),
         }
     }
 
-    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, which reports where the user's
-    /// type stands.
+    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, whose mistakes are reported
+    /// where the user's type stands.
     fn scope_parameter(&self, session: &Session) -> FnArg {
         let (scope, database) = (self.runtime.scope(), &session.database);
         let (first, last) = spans::ends(&session.parameter.ty);
@@ -64,7 +65,7 @@ impl Expansion<'_> {
         }
         let scope = spans::respan(quote!(impl #scope <), first);
         let close = quote_spanned!(last=> >);
-        // A future with a lifetime bound must not hold a scope that may be shorter-lived.
+        // A future with a lifetime bound must not hold a scope that may live shorter.
         let bound = self.function.form.bound().map(|bound| quote!(+ #bound));
         let mut parameter = renamed(&session.parameter, &session.name);
         parameter.ty = Box::new(Type::Verbatim(quote!(#scope #database #close #bound)));
@@ -72,7 +73,7 @@ impl Expansion<'_> {
     }
 }
 
-/// The parameter under another pattern: one plain name.
+/// Returns the parameter with a plain name in place of its pattern.
 pub(super) fn renamed(parameter: &PatType, name: &Ident) -> PatType {
     let mut parameter = parameter.clone();
     parameter

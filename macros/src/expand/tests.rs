@@ -9,7 +9,7 @@ pub(super) fn expanded(attribute: Attribute, options: &str, function: &str) -> S
     .to_string()
 }
 
-/// Compares tokens; their spacing says nothing.
+/// Compares tokens, whatever their spacing.
 #[track_caller]
 pub(super) fn assert_expands(attribute: Attribute, options: &str, function: &str, expected: &str) {
     let bare = |text: &str| {

@@ -10,9 +10,9 @@ use crate::names;
 
 /// A parameter that is not the session.
 pub(crate) struct Argument {
-    /// Its place among all parameters.
+    /// The place among all parameters, the receiver included.
     pub(crate) index: usize,
-    /// Its name in the signature; the user's, unless the pattern has none.
+    /// The name in the signature. The name is the user's, unless the pattern has none.
     pub(crate) name: Ident,
     pub(crate) parameter: PatType,
 }
@@ -30,7 +30,7 @@ impl Argument {
         }
     }
 
-    /// Whether the name is the user's.
+    /// Returns whether the user named the argument.
     pub(crate) fn is_named(&self) -> bool {
         matches!(&*self.parameter.pat, Pat::Ident(pattern) if pattern.subpat.is_none())
     }
@@ -39,14 +39,16 @@ impl Argument {
         types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| mutable)
     }
 
-    /// `name: &T`, which the body cannot make refer to something else.
+    /// Returns whether the argument is `name: &T`, which the body cannot make refer to another
+    /// value.
     pub(crate) fn is_unchanging_reference(&self) -> bool {
         let plain = matches!(&*self.parameter.pat, Pat::Ident(pattern)
             if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
         plain && types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| !mutable)
     }
 
-    /// What tells it from all others: the user's name, or its place, which no name can be.
+    /// Returns the part of generated names that tells this argument from all others: the user's
+    /// name, or the place of the argument. No name begins with a digit, so the two cannot meet.
     pub(crate) fn label(&self) -> String {
         if self.is_named() {
             self.name.unraw().to_string()
@@ -55,7 +57,7 @@ impl Argument {
         }
     }
 
-    /// Every name in the pattern.
+    /// Returns every name in the pattern.
     pub(crate) fn bindings(&self) -> Vec<Ident> {
         struct Bindings(Vec<Ident>);
         impl VisitMut for Bindings {
@@ -70,7 +72,7 @@ impl Argument {
     }
 }
 
-/// The attributes that decide whether a parameter exists at all.
+/// Returns the attributes that decide whether a parameter exists at all.
 pub(crate) fn cfgs(parameter: &PatType) -> impl Iterator<Item = &Attribute> {
     parameter
         .attrs
@@ -78,7 +80,8 @@ pub(crate) fn cfgs(parameter: &PatType) -> impl Iterator<Item = &Attribute> {
         .filter(|attribute| attribute.path().is_ident("cfg"))
 }
 
-/// What lints say about a parameter is about the user's binding of it.
+/// Returns whether the attribute sets the level of lints of rustc. On a parameter, such an
+/// attribute is about the user's binding of the parameter.
 pub(crate) fn is_lint_level(attribute: &Attribute) -> bool {
     ["allow", "expect", "warn", "deny", "forbid"]
         .iter()

@@ -9,21 +9,22 @@ use syn::{
 
 use super::types;
 
-/// What the call keeps of an argument, and the body is given.
+/// What the call keeps of an argument, and what the body is given for each attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Crossing {
-    /// `T`: itself.
+    /// `T`: the call keeps the value, and the body is given the value or a clone.
     Whole,
-    /// `&T`: a copy, lent again.
+    /// `&T`: the call keeps a copy, which is lent to the body.
     Copy,
-    /// `Option<&T>`
+    /// `Option<&T>`: like `Copy`, for an optional reference.
     Maybe,
-    /// `&[&T]`
+    /// `&[&T]`: like `Copy`, for each element.
     Each,
 }
 
 impl Crossing {
-    /// `None`: what it borrows would have to outlive the call.
+    /// Returns how a value of this type crosses. `None` means that the value cannot cross, because
+    /// what it borrows would have to outlive the call.
     pub(crate) fn of(ty: &Type) -> Option<Crossing> {
         if !borrows(ty) {
             return Some(Crossing::Whole);
@@ -39,7 +40,7 @@ impl Crossing {
         (!borrows(inner)).then_some(crossing)
     }
 
-    /// The same of `self`.
+    /// Returns how `self` crosses; `None` means that it cannot.
     pub(crate) fn of_receiver(receiver: &Receiver) -> Option<Crossing> {
         match &receiver.kind {
             ReceiverKind::Value => Some(Crossing::Whole),
@@ -50,14 +51,14 @@ impl Crossing {
     }
 }
 
-/// `T` of `&T`
+/// Returns the `T` of `&T`.
 fn shared(ty: &Type) -> Option<&Type> {
     types::reference(ty)
         .filter(|(_, mutable)| !mutable)
         .map(|(inner, _)| inner)
 }
 
-/// `T` of `[T]`
+/// Returns the `T` of `[T]`.
 fn element(ty: &Type) -> Option<&Type> {
     match types::ungrouped(ty) {
         Type::Slice(slice) => Some(&slice.elem),
@@ -65,8 +66,8 @@ fn element(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// Whether a value of this type may hold a borrow that ends. What a function pointer or a closure
-/// takes is not held by it.
+/// Returns whether a value of this type may hold a borrow that ends. A function pointer or a
+/// closure does not hold the values that it takes.
 pub(crate) fn borrows(ty: &Type) -> bool {
     let mut find = FindBorrow::default();
     find.visit_type(ty);
@@ -75,7 +76,7 @@ pub(crate) fn borrows(ty: &Type) -> bool {
 
 #[derive(Default)]
 struct FindBorrow<'t> {
-    /// Those of `for<'a>`, which stand for any lifetime and not for one that ends.
+    /// The lifetimes of `for<'a>`, which stand for any lifetime and not for one that ends.
     any: Vec<&'t Ident>,
     found: bool,
 }

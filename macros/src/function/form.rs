@@ -1,4 +1,5 @@
-//! The three ways to write an async function, and what its future returns; and the plain function.
+//! The three ways to write an async function, with the type that its future returns, and the plain
+//! function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,7 +12,7 @@ use syn::{
 use super::types;
 use crate::tokens::{is_ident, is_punct};
 
-/// How the function is async.
+/// How the function is written.
 pub(crate) enum Form {
     /// `async fn f() -> R { block }`
     Async,
@@ -24,26 +25,27 @@ pub(crate) enum Form {
 }
 
 pub(crate) struct Returned {
-    /// The lifetime that all the future borrows must outlive.
+    /// The lifetime that everything the future borrows must outlive; `None` if there is no bound.
     pub(crate) bound: Option<Lifetime>,
-    /// The body around the async block's braces.
+    /// The part of the body that stands around the braces of the async block.
     around: Surroundings,
 }
 
-/// Tokens with a hole in which one brace group stood.
+/// Tokens with a hole where a brace group stood.
 struct Surroundings {
     before: TokenStream,
     inside: Option<(Group, Box<Surroundings>)>,
     after: TokenStream,
 }
 
-/// It returns a future, made in a way that leaves no block to work with, or under a name that hides
-/// what it is a future of.
+/// The function returns a future, but no async block can be found in its body, or the name of the
+/// type hides what the future returns.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unclear;
 
 impl Form {
-    /// The form, the type the future returns and the block that runs.
+    /// Returns the form, the type that the future returns (`None` for `()` that is not written) and
+    /// the block that runs.
     pub(crate) fn of(
         signature: &Signature,
         body: &Group,
@@ -70,7 +72,7 @@ impl Form {
         ))
     }
 
-    /// The body of the new function, with `inner` in the place of the block.
+    /// Returns the body of the new function, with `inner` in the place of the block.
     pub(crate) fn body(&self, inner: TokenStream) -> TokenStream {
         match self {
             Form::Async | Form::Plain => inner,
@@ -87,8 +89,8 @@ impl Form {
 }
 
 impl Surroundings {
-    /// Finds the async block the tokens end in, also as an argument, as in `Box::pin(async move {
-    /// .. })`.
+    /// Finds the async block that the tokens end in. The block may be an argument, as in
+    /// `Box::pin(async move { .. })`.
     fn of(tokens: TokenStream) -> Option<(Surroundings, Group)> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let tail = tokens
@@ -144,7 +146,8 @@ impl Surroundings {
     }
 }
 
-/// `impl TryFuture<..>`, `MyFuture<'_, R>`, but not `Result<Vec<FutureBooking>, E>`
+/// Returns whether the type is called a future: `impl TryFuture<..>` and `MyFuture<'_, R>` are,
+/// `Result<Vec<FutureBooking>, E>` is not.
 fn mentions_future(ty: &Type) -> bool {
     let name = types::last_segment(ty).map(|segment| segment.ident.to_string());
     if name.is_some_and(|name| name.ends_with("Result") && !name.contains("Future")) {
@@ -160,7 +163,7 @@ fn mentions_future(ty: &Type) -> bool {
     mentions(ty.to_token_stream())
 }
 
-/// `Box::pin(async ..)` at the end of the body.
+/// Returns whether the body ends in `Box::pin(async ..)`.
 fn ends_in_boxed_async(body: &Group) -> bool {
     let tokens: Vec<_> = body.stream().into_iter().collect();
     let [.., boxed, first, second, pin, TokenTree::Group(call)] = &*tokens else {
@@ -188,7 +191,7 @@ fn is_async_block(tokens: &[TokenTree]) -> bool {
     }
 }
 
-/// `R` and the lifetime bound of a type that is a future of `R`.
+/// Returns the `R` and the lifetime bound of a type that is a future of `R`.
 fn future_output(ty: &Type) -> Option<(Type, Option<Lifetime>)> {
     if let Some(boxed) = types::wrapped(ty, "Pin").and_then(|pinned| types::wrapped(pinned, "Box"))
     {

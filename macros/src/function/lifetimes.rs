@@ -1,4 +1,4 @@
-//! Lifetimes that only the session parameter used leave the signature with it.
+//! Removes the lifetimes that only the session parameter used from the signature.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{FnArg, GenericParam, Lifetime, Signature, Token, Type, TypeParamBound, WherePredicate};
 
-/// Every `'name` in the tokens, without the apostrophe.
+/// Returns every `'name` in the tokens, without the apostrophe.
 fn mentioned(tokens: TokenStream) -> HashSet<String> {
     fn collect(tokens: TokenStream, found: &mut HashSet<String>) {
         let mut after_apostrophe = false;
@@ -27,11 +27,12 @@ fn mentioned(tokens: TokenStream) -> HashSet<String> {
     found
 }
 
-/// What became of the lifetimes the session parameter named.
+/// The lifetimes that the session parameter named.
 pub(crate) struct Lifetimes {
-    /// Only the session parameter used them.
+    /// The lifetimes that only the session parameter used.
     unused: HashSet<String>,
-    /// Others use them, and may now look as if they had no reason to be named.
+    /// Whether other parts of the function use some of the lifetimes, which may now look as if they
+    /// need not be named.
     pub(crate) some_remain: bool,
 }
 
@@ -115,7 +116,8 @@ impl Lifetimes {
     }
 }
 
-/// Lifetimes in bounds of types count as used: `T: Reads<'a>` means nothing without `'a`.
+/// Returns the lifetimes in bounds of types, which count as used: `T: Reads<'a>` means nothing
+/// without `'a`.
 fn in_bounds_of_types(signature: &Signature) -> HashSet<String> {
     let bounds =
         |bounds: &Punctuated<TypeParamBound, Token![+]>| mentioned(bounds.to_token_stream());

@@ -1,5 +1,5 @@
-//! The model of an annotated function: what the checks and the expansion need to know, and nothing
-//! about the body's inside.
+//! The model of an annotated function: everything that the checks and the expansion need to know,
+//! except what the body does.
 
 mod argument;
 pub(crate) mod crossing;
@@ -27,9 +27,9 @@ use crate::options;
 pub(crate) struct Function {
     pub(crate) source: Source,
     pub(crate) form: Form,
-    /// What the function, or the future it returns, returns.
+    /// The type that the function returns, or the future that the function returns.
     pub(crate) output: Type,
-    /// The user's braces and what is between them.
+    /// The user's block, with its braces.
     pub(crate) block: Group,
     pub(crate) session: Option<Session>,
     pub(crate) arguments: Vec<Argument>,
@@ -37,7 +37,8 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Step two of an attribute. On a mistake, the source comes back beside the errors.
+    /// Step two of an attribute: makes the model. `Err` gives the source back; the mistakes are in
+    /// `errors`.
     pub(crate) fn model(
         attribute: options::Attribute,
         source: Source,
@@ -95,12 +96,12 @@ impl Function {
         })
     }
 
-    /// Whether the body is not async, and runs on the blocking pool.
+    /// Returns whether the body is not async, and runs on the blocking pool.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.form, Form::Plain)
     }
 
-    /// The signature without the lifetimes that only the session parameter used.
+    /// Returns the signature without the lifetimes that only the session parameter used.
     pub(crate) fn signature_without_session_lifetimes(&self) -> Signature {
         let mut signature = self.source.signature.clone();
         if let Some(lifetimes) = &self.lifetimes {
@@ -109,15 +110,15 @@ impl Function {
         signature
     }
 
-    /// The `'_` of `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, which no parameter but the
-    /// session gives a meaning.
+    /// Returns the `'_` of `fn f(conn: &mut PgConnection) -> BoxFuture<'_, R>`, to which only the
+    /// session parameter gives a meaning; `None` if there is no such bound.
     pub(crate) fn elided_bound(&self) -> Option<&Lifetime> {
         let has_self = self.source.signature.receiver().is_some();
         let bound = self.form.bound().filter(|bound| bound.ident == "_");
         bound.filter(|_| !has_self && self.session.is_some())
     }
 
-    /// Whether a lifetime that tied the session to something else stays behind.
+    /// Returns whether a lifetime that tied the session to something else stays in the signature.
     pub(crate) fn keeps_session_lifetimes(&self) -> bool {
         self.lifetimes
             .as_ref()
@@ -125,7 +126,8 @@ impl Function {
     }
 }
 
-/// The form and return type of a function that can fail.
+/// Returns the form, the return type and the block of a function that can fail. Reports any other
+/// function.
 fn returned(
     attribute: options::Attribute,
     source: &Source,

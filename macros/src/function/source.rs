@@ -15,11 +15,13 @@ pub(crate) struct Source {
     default: Option<Token![default]>,
     pub(crate) signature: Signature,
     pub(crate) body: Group,
-    /// Where `#[session]` stood; the attributes themselves are gone from the signature.
+    /// Each `#[session]` with the place of its parameter. The signature no longer has these
+    /// attributes.
     pub(super) marks: Vec<(usize, Attribute)>,
-    /// The same of `#[once(skip)]`.
+    /// Each `#[once(..)]` with the place of its parameter. The signature no longer has these
+    /// attributes.
     pub(crate) skips: Vec<(usize, Attribute)>,
-    /// `#[dbop::allow(..)]` and its like, which are gone from the other attributes.
+    /// Each `#[dbop::allow(..)]`, `warn`, `deny` and `expect`. `attributes` no longer has them.
     pub(crate) levels: Vec<Attribute>,
 }
 
@@ -65,12 +67,12 @@ impl Parse for Source {
 }
 
 impl Source {
-    /// The function with another signature and body.
+    /// Writes the function with another signature and body.
     pub(crate) fn with(&self, signature: &Signature, body: &Group) -> TokenStream {
         self.with_attributes(&self.attributes, signature, body)
     }
 
-    /// The function with other attributes as well.
+    /// Writes the function with other attributes as well.
     pub(crate) fn with_attributes(
         &self,
         attributes: &[Attribute],
@@ -85,23 +87,25 @@ impl Source {
         quote!(#(#attributes)* #visibility #default #signature #body)
     }
 
-    /// Whether the parameter at this place was marked `#[session]`.
+    /// Returns whether the parameter at this place was marked `#[session]`.
     pub(crate) fn is_marked(&self, index: usize) -> bool {
         self.marks.iter().any(|(marked, _)| *marked == index)
     }
 
-    /// Whether the parameter at this place was marked `#[once(skip)]`.
+    /// Returns whether the parameter at this place was marked `#[once(skip)]`.
     pub(crate) fn is_skipped(&self, index: usize) -> bool {
         self.skips.iter().any(|(marked, _)| *marked == index)
     }
 
-    /// The function as it was written, which is what an editor shows while there are errors.
+    /// Writes the function as the user wrote it, which is what an editor shows while there are
+    /// mistakes.
     pub(crate) fn original(&self) -> TokenStream {
         self.with(&self.signature, &self.body)
     }
 }
 
-/// A `struct` or an `impl`, for which syn would only say that it expected `fn`.
+/// Writes the error for a `struct` or an `impl`, for which syn would only say that it expected
+/// `fn`.
 fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
     if error.to_string() != "expected `fn`" {
         return error;
@@ -112,7 +116,8 @@ fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
     )
 }
 
-/// Removes every attribute of this name from the parameters, and returns the places it stood at.
+/// Removes every attribute of this name from the parameters. Returns the attributes with the places
+/// of their parameters.
 fn take_marks(signature: &mut Signature, name: &str) -> Vec<(usize, Attribute)> {
     let mut marks = Vec::new();
     for (index, input) in signature.inputs.iter_mut().enumerate() {
@@ -133,8 +138,8 @@ fn take_marks(signature: &mut Signature, name: &str) -> Vec<(usize, Attribute)> 
     marks
 }
 
-/// The brace group, also when `macro_rules` passes it on as a `$body:block` and so puts an
-/// invisible group around it.
+/// Parses the brace group. A `macro_rules` that passes a `$body:block` on puts an invisible group
+/// around the braces.
 fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
     let missing = || input.error("expected the body of the function");
     let mut token = input.step(|cursor| cursor.token_tree().ok_or_else(missing))?;
@@ -154,8 +159,8 @@ fn parse_body(input: ParseStream<'_>) -> syn::Result<Group> {
     }
 }
 
-/// Input: `{ #![allow(..)] .. }`, whose attribute belongs to the function. Output: the attribute,
-/// as an outer one, and the body without it.
+/// Input: `{ #![allow(..)] .. }`, whose attribute belongs to the function. Output: an outer
+/// attribute, and the body without the inner one.
 fn take_inner_attributes(body: &mut Group) -> Vec<Attribute> {
     let split = |input: ParseStream<'_>| {
         let mut attributes = Attribute::parse_inner(input)?;
@@ -164,7 +169,7 @@ fn take_inner_attributes(body: &mut Group) -> Vec<Attribute> {
         }
         Ok((attributes, input.parse::<TokenStream>()?))
     };
-    // A body that starts like an attribute and is none is for rustc to report.
+    // rustc reports a body that starts like an attribute and does not contain one.
     let Ok((attributes, rest)) = split.parse2(body.stream()) else {
         return Vec::new();
     };

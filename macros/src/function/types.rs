@@ -6,7 +6,8 @@ use syn::{
     ReturnType, Type, TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
-/// The type without parentheses and without the invisible groups `macro_rules` puts around a `$ty`.
+/// Removes parentheses from the type, and the invisible groups that `macro_rules` puts around a
+/// `$ty`.
 pub(crate) fn ungrouped(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungrouped(&group.elem),
@@ -15,7 +16,7 @@ pub(crate) fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// `T` and whether it is `mut`, of `&T`.
+/// Returns the `T` of `&T` or `&mut T`, and whether the reference is `mut`.
 pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
     match ungrouped(ty) {
         Type::Reference(reference) => {
@@ -25,7 +26,7 @@ pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
     }
 }
 
-/// `Tx<'_, Sqlite>` of `dbop::Tx<'_, Sqlite>`.
+/// Returns the `Tx<'_, Sqlite>` of `dbop::Tx<'_, Sqlite>`.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ungrouped(ty) {
         Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
@@ -33,7 +34,7 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// The types between the angle brackets, without lifetimes and constants.
+/// Returns the types between the angle brackets, without lifetimes and constants.
 pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
         return Vec::new();
@@ -45,7 +46,8 @@ pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     types.collect()
 }
 
-/// `Pin<Inner>`, `Box<Inner>` and the like: the one type argument of a path that ends in `name`.
+/// Returns the one type argument of a path that ends in `name`, such as the `Inner` of
+/// `Pin<Inner>`.
 pub(crate) fn wrapped<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
     let segment = last_segment(ty).filter(|segment| segment.ident == name)?;
     match type_arguments(segment).as_slice() {
@@ -54,7 +56,8 @@ pub(crate) fn wrapped<'t>(ty: &'t Type, name: &str) -> Option<&'t Type> {
     }
 }
 
-/// A copy in which every `impl Trait` is `_`, as needed where a type is named inside a body.
+/// Returns the type with `_` in place of every `impl Trait`, so that the type can be named inside a
+/// body.
 pub(crate) fn without_impl(ty: &Type) -> Type {
     struct Infer;
     impl VisitMut for Infer {
@@ -73,8 +76,8 @@ pub(crate) fn without_impl(ty: &Type) -> Type {
     ty
 }
 
-/// Removes `use<..>` from `impl Trait + use<..>`, which cannot name the type parameter that takes the
-/// connection's place.
+/// Removes `use<..>` from `impl Trait + use<..>`. A `use<..>` would have to name the type parameter
+/// that takes the place of the connection, which has no name.
 pub(crate) fn remove_precise_captures(output: &mut ReturnType) {
     struct Remove;
     impl VisitMut for Remove {
@@ -89,7 +92,7 @@ pub(crate) fn remove_precise_captures(output: &mut ReturnType) {
     Remove.visit_return_type_mut(output);
 }
 
-/// A copy in which every lifetime, elided ones included, is replaced.
+/// Returns the type with every lifetime replaced, elided lifetimes included.
 pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) -> Type {
     struct Replace<'a>(&'a str, bool);
     impl VisitMut for Replace<'_> {
@@ -100,7 +103,7 @@ pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) ->
         }
 
         fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-            // `&'_ mut T` says no more than `&mut T`.
+            // `&'_ mut T` means the same as `&mut T`.
             if reference.lifetime.is_none() && self.0 != "'_" {
                 reference.lifetime = Some(Lifetime::new(self.0, reference.and_token.spans[0]));
             }
@@ -112,8 +115,8 @@ pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) ->
     ty
 }
 
-/// The first `&mut` (or `&`, when `shared` are asked for) that a value of this type may hold. What
-/// a function pointer or a closure takes is not held by it.
+/// Returns the first `&mut` (or `&`, if `shared` is set) that a value of this type may hold. A
+/// function pointer or a closure does not hold the values that it takes.
 pub(crate) fn find_reference(ty: &Type, shared: bool) -> Option<TypeReference> {
     struct FindReference {
         shared: bool,

@@ -1,6 +1,6 @@
 //! Durations as people write them: `"250ms"`, `"1.5s"`, `"2m"`.
 
-/// Units and their length in microseconds.
+/// The units, with their length in microseconds.
 const UNITS: [(&str, u128); 5] = [
     ("us", 1),
     ("ms", 1_000),
@@ -9,11 +9,12 @@ const UNITS: [(&str, u128); 5] = [
     ("h", 3_600_000_000),
 ];
 
-/// PostgreSQL stores timeouts in a signed 32-bit number of milliseconds, in which 0 means
-/// unlimited.
+/// The longest duration. PostgreSQL stores timeouts in a signed 32-bit number of milliseconds, in
+/// which 0 means unlimited.
 const MAX_MILLIS: u128 = i32::MAX as u128;
 
-/// Whole milliseconds, or a message that says what is wrong and shows what is right.
+/// Returns whole milliseconds. `Err` is a message that says what is wrong and shows a valid
+/// duration.
 pub(crate) fn millis(text: &str) -> Result<u64, String> {
     let digits = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
@@ -44,7 +45,8 @@ struct Micros {
     exact: bool,
 }
 
-/// `number` (digits with at most one point) times `length`, without the rounding of floating point.
+/// Multiplies `number` (digits with at most one point) by `length`, without the rounding of
+/// floating point; `None` if `number` is not such a number or the product is too large.
 fn times(number: &str, length: u128) -> Option<Micros> {
     let number = number.replace('_', "");
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));

@@ -1,4 +1,4 @@
-//! What is written between the parentheses of `#[db_op(..)]` and `#[transactional(..)]`.
+//! The options between the parentheses of `#[db_op(..)]` and `#[transactional(..)]`.
 
 pub(crate) mod duration;
 pub(crate) mod reader;
@@ -10,7 +10,7 @@ use crate::errors::Errors;
 use crate::lint_attributes::NamedLint;
 use reader::{Given, Row, Value, Written};
 
-/// Which of the two attributes is being expanded.
+/// The attribute that is being expanded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attribute {
     DbOp,
@@ -18,7 +18,7 @@ pub(crate) enum Attribute {
 }
 
 impl Attribute {
-    /// As users write it, for messages.
+    /// Returns the attribute as users write it, for messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Attribute::DbOp => "`#[db_op]`",
@@ -26,7 +26,7 @@ impl Attribute {
         }
     }
 
-    /// The attribute with an option, for messages.
+    /// Returns the attribute with an option, for messages.
     pub(crate) fn with(self, option: &str) -> String {
         format!("{}({option})]`", self.name().trim_end_matches("]`"))
     }
@@ -45,7 +45,7 @@ const ISOLATIONS: [(&str, Isolation); 3] = [
     ("read_committed", Isolation::ReadCommitted),
 ];
 
-/// `retry = never` or `retry(..)`, with the defaults for what was not written.
+/// `retry = never` or `retry(..)`, with the defaults for the parts that were not written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Retry {
     Never,
@@ -68,11 +68,12 @@ pub(crate) enum Timeout {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Limit {
     pub(crate) calls: u32,
-    /// A call that finds no place waits for one until its deadline.
+    /// Whether a call that finds all places taken waits until its deadline. Otherwise the call is
+    /// refused.
     pub(crate) wait: bool,
 }
 
-/// Everything that was written, each value beside its key.
+/// The options that were written, each value with its key.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) read_only: Option<Given<()>>,
@@ -94,7 +95,7 @@ pub(crate) struct Options {
 
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
-/// The only place that names the options.
+/// The table of all options, which is the only place that names them.
 static TABLE: [Row<Options>; 15] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
@@ -157,8 +158,8 @@ static TABLE: [Row<Options>; 15] = [
     .only_on(TRANSACTIONAL),
 ];
 
-/// Step one of an attribute: the text becomes values, each valid by itself. How they fit together
-/// is for [`crate::checks`].
+/// Step one of an attribute: turns the text into values, each valid on its own. [`crate::checks`]
+/// looks at whether the values fit together.
 pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
     let mut options = Options::default();
     reader::read_options(tokens, &TABLE, attribute.name(), &mut options, errors);
@@ -177,7 +178,7 @@ fn read_name(value: &mut Value<'_>) -> Written<LitStr> {
 }
 
 fn read_timeout(value: &mut Value<'_>) -> Written<Timeout> {
-    // What others call it.
+    // Words that other libraries use for a call without a timeout.
     const LIKE_NONE: [&str; 12] = [
         "disabled",
         "forever",
@@ -220,7 +221,7 @@ fn read_limit(value: &mut Value<'_>) -> Written<Limit> {
         let wait = places.wait.is_none_or(|wait| wait.value);
         match places.calls {
             Some(calls) => (calls.value, wait),
-            // Said already if it was written wrongly.
+            // A wrong `limit` was reported when it was read.
             None if value.has_mistakes() => return Ok(None),
             None => return Err(value.wrong("needs a `limit`")),
         }
@@ -252,7 +253,8 @@ static RETRY_TABLE: [Row<Policy>; 3] = [
     }),
 ];
 
-/// Attempts, first and longest wait when `retry(..)` leaves them out.
+/// The attempts, and the first and the longest wait in milliseconds, that `retry(..)` has if it
+/// leaves them out.
 const DEFAULT_RETRY: (u32, u64, u64) = (5, 10, 1_000);
 
 fn read_retry(value: &mut Value<'_>) -> Written<Retry> {

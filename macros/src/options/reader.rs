@@ -1,4 +1,4 @@
-//! Reads `flag, key = value, key(nested)` lists from a table of what is valid.
+//! Reads lists such as `flag, key = value, key(nested)` by a table of valid options.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,16 +11,16 @@ use crate::errors::Errors;
 use crate::lint_attributes::{NamedLint, read_names};
 use crate::suggest;
 
-/// One valid option. Its name stands in the table and nowhere else; messages take it from there or
-/// from the key as written.
+/// One valid option. Only the table contains the name; messages take the name from there, or from
+/// the key as written.
 pub(crate) struct Row<T> {
     pub(crate) name: &'static str,
-    /// How it is written, shown in messages.
+    /// An example of the option, for messages.
     pub(crate) example: &'static str,
-    /// Reads what follows the key and stores it.
+    /// Reads the text behind the key and stores the value.
     pub(crate) read: fn(&mut T, &mut Value<'_>) -> syn::Result<()>,
-    /// Set when the option exists for one attribute only, and known for the others so that the
-    /// message can say so.
+    /// The only attribute that has the option; `None` if all have it. Other attributes know the
+    /// option as well, so that a message can say where it belongs.
     pub(crate) only_on: Option<&'static str>,
 }
 
@@ -44,17 +44,19 @@ impl<T> Row<T> {
     }
 }
 
-/// A value beside the key it was written under, so that later checks can point at the key.
+/// A value with the key under which the value was written, so that later checks can point at the
+/// key.
 pub(crate) struct Given<V> {
     pub(crate) key: Ident,
     pub(crate) value: V,
 }
 
-/// What reading a value gives: always `Some`, so that it goes into its place as it is.
+/// The result of reading a value. The `Option` is ready to be stored; `None` means that a mistake
+/// was found and kept in the [`Value`].
 pub(crate) type Written<V> = syn::Result<Option<Given<V>>>;
 
-/// Reads all of `tokens` into `target`. Mistakes go to `errors` and reading goes on behind the next
-/// comma.
+/// Reads all of `tokens` into `target`. After a mistake, which goes to `errors`, reading goes on
+/// behind the next comma.
 pub(crate) fn read_options<T>(
     tokens: TokenStream,
     rows: &[Row<T>],
@@ -125,8 +127,8 @@ fn read_one<T>(
         nested: Vec::new(),
     };
     (row.read)(target, &mut value)?;
-    // Several mistakes inside one option, such as `retry(..)`, travel as one error that holds them
-    // all.
+    // Several mistakes inside one option, such as `retry(..)`, are returned as one error that
+    // contains all of them.
     value
         .nested
         .into_iter()
@@ -147,7 +149,7 @@ fn skip_past_comma(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-/// What stands behind a key.
+/// The text behind a key.
 pub(crate) struct Value<'a> {
     key: Ident,
     example: &'static str,
@@ -163,9 +165,9 @@ impl Value<'_> {
         })
     }
 
-    /// Nothing may follow: the key alone says it.
+    /// Reads an option that has no value.
     pub(crate) fn flag(&mut self) -> Written<()> {
-        // Before the next option, it is the comma that is missing.
+        // If the next option follows directly, a comma is missing, which is reported later.
         if self.input.is_empty() || self.input.peek(Token![,]) || self.input.peek(Ident::peek_any) {
             return Ok(self.given(()));
         }
@@ -181,14 +183,15 @@ impl Value<'_> {
         Ok(self.given(text))
     }
 
-    /// Whole milliseconds, from a string with a unit.
+    /// Reads a string with a unit, and returns whole milliseconds.
     pub(crate) fn duration(&mut self) -> Written<u64> {
         self.equals()?;
         let millis = self.millis("needs a duration in quotes")?;
         Ok(self.given(millis))
     }
 
-    /// The same, or `None` for the word `none`. Others that sound like it are for messages.
+    /// Reads a duration, or the word `none` for no duration. If the user wrote a word `like` that
+    /// one, the message suggests `none`.
     pub(crate) fn duration_or(
         &mut self,
         none: &str,
@@ -200,7 +203,7 @@ impl Value<'_> {
             let words = like.iter().copied().chain([none]);
             suggest::did_you_mean(&text, words).is_some()
         };
-        // `true` is a literal.
+        // `true` and `false` are literals, although they look like words.
         if self.input.peek(Ident::peek_any) && !self.input.peek(Lit) {
             let word = self.input.call(Ident::parse_any)?;
             if word == none {
@@ -235,7 +238,7 @@ impl Value<'_> {
         }
     }
 
-    /// What stands behind the `=` of a duration.
+    /// Reads the duration behind the `=`.
     fn millis(&mut self, what: &str) -> syn::Result<u64> {
         match self.parse::<Lit>(what)? {
             Lit::Str(text) => duration::millis(&text.value())
@@ -254,7 +257,7 @@ impl Value<'_> {
         }
     }
 
-    /// A number that is at least 1.
+    /// Reads a number that is at least 1.
     pub(crate) fn count(&mut self) -> Written<u32> {
         self.equals()?;
         let literal: LitInt = self.parse("needs a whole number")?;
@@ -267,7 +270,7 @@ impl Value<'_> {
         }
     }
 
-    /// One of a few words; the value is the table's entry for it.
+    /// Reads one of a few words, and returns the value beside the word in `words`.
     pub(crate) fn word<W: Copy>(&mut self, words: &[(&'static str, W)]) -> Written<W> {
         self.equals()?;
         let valid: Vec<_> = words.iter().map(|(name, _)| *name).collect();
@@ -307,12 +310,12 @@ impl Value<'_> {
         Ok(self.given(expression))
     }
 
-    /// Whether `(` follows, so that `key(..)` and `key = ..` can mean different things.
+    /// Returns whether `(` follows, so that `key(..)` and `key = ..` can mean different things.
     pub(crate) fn has_list(&self) -> bool {
         self.input.peek(token::Paren)
     }
 
-    /// The options in `key(..)`, read from their own table.
+    /// Reads the options in `key(..)` by their own table.
     pub(crate) fn list<T>(&mut self, rows: &[Row<T>], target: &mut T) -> syn::Result<()> {
         let content;
         syn::parenthesized!(content in self.input);
@@ -327,7 +330,7 @@ impl Value<'_> {
         Ok(())
     }
 
-    /// The names of lints in `key(..)`.
+    /// Reads the names of lints in `key(..)`.
     pub(crate) fn lints(&mut self) -> Written<Vec<NamedLint>> {
         if !self.has_list() {
             return Err(self.wrong("needs a list of lints"));
@@ -344,12 +347,12 @@ impl Value<'_> {
         Ok(self.given(names))
     }
 
-    /// Whether something in the list was wrong.
+    /// Returns whether something in the list was wrong.
     pub(crate) fn has_mistakes(&self) -> bool {
         !self.nested.is_empty()
     }
 
-    /// A mistake at the key: "`retry` takes no value; write `..`".
+    /// Returns a mistake at the key, such as "`retry` takes no value; write `..`".
     pub(crate) fn wrong(&self, what: &str) -> syn::Error {
         syn::Error::new(
             self.key.span(),
@@ -368,7 +371,8 @@ impl Value<'_> {
         if self.input.is_empty() || self.input.peek(Token![,]) {
             return Err(self.wrong(what));
         }
-        // Where the value begins: what ends too early has no place to point at.
+        // The error points at the beginning of the value, because a value that ends too early has
+        // no place at its end.
         let start = self.input.span();
         self.input.parse().map_err(|_| {
             syn::Error::new(
@@ -379,7 +383,7 @@ impl Value<'_> {
     }
 }
 
-/// The key as written, for messages.
+/// Writes the key as the user wrote it, for messages.
 impl<V> std::fmt::Display for Given<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.key.to_token_stream())

@@ -233,7 +233,7 @@ fn values_are_checked_one_by_one() {
     }
 }
 
-/// The tables in the documentation of the two attributes list every option, and no other.
+/// The tables in the documentation of the two attributes list every option, and no other option.
 #[test]
 fn every_option_is_documented() {
     let source = include_str!("../lib.rs");

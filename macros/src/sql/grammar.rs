@@ -1,9 +1,9 @@
-//! The smallest parts of a statement, which every kind of statement is made of: names, and the places
-//! where a hole may stand for anything.
+//! The parts that every kind of statement is made of: names, and the places where a hole may stand
+//! for anything.
 
 use super::tokens::{Cursor, TokenKind};
 
-/// Words that end the name of a table and what belongs to it.
+/// Words that end the name of a table and everything that belongs to the name.
 pub(super) const CLAUSES: [&str; 17] = [
     "SET",
     "WHERE",
@@ -24,7 +24,7 @@ pub(super) const CLAUSES: [&str; 17] = [
     "TO",
 ];
 
-/// Goes past a name with all its dots; nothing if something else stands here.
+/// Goes past a name with all its dots; `None` if something else stands here.
 pub(super) fn name(at: &mut Cursor<'_>) -> Option<()> {
     if at.is_any(&CLAUSES) {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn name(at: &mut Cursor<'_>) -> Option<()> {
     Some(())
 }
 
-/// One part of a name, which may be a keyword. SQLite takes strings and `[..]` too.
+/// Goes past one part of a name, which may be a keyword. SQLite takes strings and `[..]` as well.
 pub(super) fn label(at: &mut Cursor<'_>) -> Option<()> {
     let fits = matches!(
         at.kind(),
@@ -45,7 +45,7 @@ pub(super) fn label(at: &mut Cursor<'_>) -> Option<()> {
     (fits || at.opens(b'[')).then(|| at.skip())
 }
 
-/// Whether a hole stands here or right in front: then it can hold any clause.
+/// Returns whether a hole stands here or directly in front. Such a hole can hold any clause.
 pub(super) fn may_be_anything(at: Cursor<'_>) -> bool {
     let before = at
         .at

@@ -1,4 +1,4 @@
-//! Turns a SQL text into tokens as tokens, for PostgreSQL and SQLite at once.
+//! Turns a SQL text into tokens, for PostgreSQL and SQLite at once.
 //!
 //! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>
 //! <https://www.sqlite.org/lang_keywords.html>, <https://www.sqlite.org/lang_comment.html>
@@ -40,12 +40,13 @@ struct Lexer<'a> {
     at: usize,
     template: bool,
     dialect: Dialect,
-    /// The last string with backslashes: the next line can continue it.
+    /// The index of the last string with backslashes, which the next line can continue; `None`
+    /// before the first.
     escaped: Option<usize>,
     list: Vec<Token>,
-    /// The tokens that nothing has closed so far.
+    /// The indexes of the brackets that are still open.
     open: Vec<usize>,
-    /// How many of those are `[`.
+    /// How many of the open brackets are `[`.
     brackets: usize,
     doubt: usize,
 }
@@ -65,12 +66,13 @@ impl Lexer<'_> {
         self.at = end;
     }
 
-    /// What comes next, and all behind it, is not certain.
+    /// Marks the next token, and everything behind it, as uncertain.
     fn doubt(&mut self) {
         self.doubt = self.doubt.min(self.list.len());
     }
 
-    /// Reads one token, or what stands between two; always at least one byte.
+    /// Reads one token, or the white space or comment between two tokens. Consumes at least one
+    /// byte.
     fn token(&mut self, byte: u8) {
         match byte {
             b' ' | b'\t'..=b'\r' => self.at += 1,
@@ -98,10 +100,11 @@ impl Lexer<'_> {
         }
     }
 
-    /// Goes past something with an end of its own, which the text has to contain.
+    /// Goes past a string, a name or a comment up to `end`; `None` means that the text does not
+    /// contain the end, which is uncertain.
     ///
-    /// In brackets it must not contain `]`: for SQLite that is the end of a name, whatever quotes
-    /// are in it.
+    /// Inside `[..]`, the part must not contain `]`, because for SQLite a `]` ends the name
+    /// whatever quotes stand in it.
     fn delimited(&mut self, kind: Option<TokenKind>, end: Option<usize>) {
         let to = end.unwrap_or(self.bytes.len());
         let in_name = self.brackets > 0 && self.bytes[self.at..to].contains(&b']');
@@ -114,7 +117,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// The two disagree about what ends a line: for SQLite a lone carriage return does not.
+    /// Goes past a line comment. A lone carriage return ends a line for PostgreSQL and not for
+    /// SQLite, so such a comment is uncertain.
     fn line_comment(&mut self) {
         let rest = &self.bytes[self.at..];
         let length = rest.iter().position(|byte| *byte == b'\n');
@@ -127,12 +131,12 @@ impl Lexer<'_> {
         self.delimited(None, Some(self.at + length));
     }
 
-    /// Comments nest in PostgreSQL and do not in SQLite: `/* /* */ COMMIT; -- */` commits there, and
-    /// is a comment here.
+    /// Goes past a block comment. Comments nest in PostgreSQL and not in SQLite: with `/* /* */
+    /// COMMIT; -- */`, SQLite commits, and PostgreSQL reads one comment.
     ///
-    /// Where it is not known which of the two it is, they nest: statements that were put in a comment
-    /// together with the comments in them are no rarity, and one comment after two beginnings is. A
-    /// text that never ends when they nest is read for SQLite from there on, which also keeps the time
+    /// If the dialect is unknown, comments nest. Statements are often put in a comment together
+    /// with the comments in them, while a text with two beginnings and one end is rare. A text that
+    /// never ends when comments nest is read as SQLite's from there on, which also keeps the time
     /// linear.
     fn block_comment(&mut self) {
         let end = match self.dialect {
@@ -166,7 +170,7 @@ impl Lexer<'_> {
         Some(at)
     }
 
-    /// Whether a string continues the one with backslashes on an earlier line.
+    /// Returns whether a string continues a string with backslashes on an earlier line.
     fn continues(&self) -> bool {
         self.escaped.is_some_and(|last| {
             let gap = self.list[last].end..self.at;
@@ -181,7 +185,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// A string or a name whose quote stands at `open`; a doubled quote is part of it.
+    /// Reads a string or a name whose quote stands at `open`. A doubled quote is part of the text.
     fn quoted(&mut self, kind: TokenKind, open: usize, escapes: bool) {
         let quote = self.bytes[open];
         let mut at = open + 1;
@@ -209,7 +213,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The end of the letters, digits and the like from here on.
+    /// Returns the end of the letters, digits, `_` and `$` from here on.
     fn run(&self, from: usize) -> usize {
         let rest = &self.bytes[from..];
         let length = rest
@@ -218,7 +222,7 @@ impl Lexer<'_> {
         from + length.unwrap_or(rest.len())
     }
 
-    /// A word, and the holes that touch it: of `t_{n}` only a part is known.
+    /// Reads a word with the holes that touch it: only a part of `t_{n}` is known.
     fn glued(&mut self) {
         let mut kind = TokenKind::Word;
         let mut end = self.run(self.at);
@@ -238,7 +242,7 @@ impl Lexer<'_> {
         self.template && brace(at) && !brace(at + 1)
     }
 
-    /// A string in dollar quotes, or a parameter: `$1`, and in SQLite `$name`.
+    /// Reads a string in dollar quotes, or a parameter: `$1`, and in SQLite `$name`.
     fn dollar(&mut self) {
         let from = self.at + 1;
         if self.is_hole(from) {
@@ -259,7 +263,7 @@ impl Lexer<'_> {
             let end = found.map(|length| tag + 1 + length + delimiter.len());
             self.delimited(Some(TokenKind::Text), end);
         } else {
-            // What looks like a parameter may be the beginning of a tag.
+            // The hole may continue the word and turn the parameter into the tag of a string.
             if self.is_hole(tag) {
                 self.doubt();
             }
@@ -267,7 +271,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// `${tag}$` may begin a string, whose text then looks like SQL.
+    /// Marks `${tag}$` as uncertain: the tag may begin a string, whose text would look like SQL.
     fn doubt_quote(&mut self) {
         let rest = &self.bytes[self.at..];
         let close = rest.iter().position(|byte| *byte == b'}');
@@ -277,7 +281,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// `:name` and `@name` are parameters in SQLite; `::` is a cast.
+    /// Reads `:name` or `@name`, which are parameters in SQLite, or the cast `::`.
     fn parameter(&mut self) {
         let named = self.ahead(1).is_some_and(is_word_byte);
         if self.bytes[self.at..].starts_with(b"::") {
@@ -289,7 +293,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// Only digits and dots: PostgreSQL up to 14 reads `1WHERE` as a number and a word.
+    /// Reads a number. Only digits, dots and `_` belong to a number: PostgreSQL up to 14 reads
+    /// `1WHERE` as a number and a word.
     fn number(&mut self) {
         let rest = self.bytes[self.at..].iter();
         let digits = rest.take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'_'));
@@ -303,7 +308,8 @@ impl Lexer<'_> {
         self.push(TokenKind::Open, self.at + 1);
     }
 
-    /// Parentheses inside `[..]` that do not fit together are part of a name in SQLite.
+    /// Reads a closing bracket. Parentheses inside `[..]` that do not match are part of a name in
+    /// SQLite.
     fn closing(&mut self, byte: u8) {
         let bracket = byte == b']';
         while let Some(open) = self.open.last().copied() {
@@ -328,7 +334,8 @@ impl Lexer<'_> {
     }
 }
 
-/// Letters of any script, digits and `_`; both databases take every byte outside ASCII for one.
+/// Returns whether the byte belongs to a word: a letter of any script, a digit or `_`. Both
+/// databases take every byte outside of ASCII for a letter.
 fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }

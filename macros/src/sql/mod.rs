@@ -1,12 +1,13 @@
-//! What a SQL text does, as far as its words say.
+//! Finds out what a SQL text does, as far as its words say.
 //!
-//! The lints read SQL in string literals with this. A wrong finding rejects a correct program, so
-//! whatever cannot be read with certainty reads as nothing: text that PostgreSQL and SQLite read
-//! differently, text of which a part is only known at run time, and text that is no SQL at all.
+//! The lints use this module to read SQL in string literals. A wrong finding rejects a correct
+//! program, so any text that cannot be read with certainty reads as nothing: text that PostgreSQL
+//! and SQLite read differently, text of which a part is only known at run time, and text that is no
+//! SQL at all.
 //!
-//! There are two steps. [`lexer`] turns a text into [`tokens`], and [`statement`] reads the tokens of
-//! one statement. [`utility`] reads statements that are neither queries nor changes to rows, and
-//! [`session`] finds the changes that outlive the transaction without being rows. All three build on
+//! There are two steps. [`lexer`] turns a text into [`tokens`], and [`statement`] reads the tokens
+//! of one statement. [`utility`] reads statements that are neither queries nor changes to rows, and
+//! [`session`] finds changes to the session that outlive the transaction. All three build on
 //! [`grammar`].
 
 mod grammar;
@@ -22,19 +23,21 @@ use std::ops::Range;
 
 use tokens::{Cursor, TokenKind, Tokens};
 
-/// How much of the text that reaches the database is known.
+/// How much is known of the text that reaches the database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TextForm {
-    /// All of it.
+    /// The whole text is known.
     Whole,
-    /// A `format!` string: `{..}` holes stand for text nobody knows (`{{` and `}}` are braces).
+    /// The text is a `format!` string, in which `{..}` is a hole for an unknown text (`{{` and `}}`
+    /// are braces).
     Template,
-    /// Its beginning; more is added at run time (a `QueryBuilder`, a `String` that is pushed to).
+    /// Only the beginning is known, and more is added at run time (to a `QueryBuilder`, or to a
+    /// `String` with `push_str`).
     Beginning,
 }
 
-/// Whose SQL a text is, where the types of a function tell: the comments of PostgreSQL nest, and
-/// those of SQLite do not.
+/// The database that a text is for, as far as the types of a function tell. The comments of
+/// PostgreSQL nest, and those of SQLite do not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Dialect {
     Postgres,
@@ -42,34 +45,37 @@ pub(crate) enum Dialect {
     Unknown,
 }
 
-/// One statement of a text. What changes data inside its `WITH` is part of it.
+/// One statement of a text. A part of its `WITH` that changes data belongs to the statement.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Statement {
-    /// The keyword of what it changes: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `MERGE`,
-    /// `TRUNCATE`, `CREATE`, `ALTER`, `DROP`, `COPY` (only `COPY .. FROM`), `GRANT`, `REVOKE`,
-    /// `COMMENT`, `REINDEX`, `VACUUM`, `CLUSTER`, `REFRESH` or `SELECT INTO`; that of the statement
-    /// itself, or else of the first part of its `WITH` that has one. `None` for anything else.
+    /// The keyword of a change: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `MERGE`, `TRUNCATE`,
+    /// `CREATE`, `ALTER`, `DROP`, `COPY` (only `COPY .. FROM`), `GRANT`, `REVOKE`, `COMMENT`,
+    /// `REINDEX`, `VACUUM`, `CLUSTER`, `REFRESH` or `SELECT INTO`. The keyword is that of the
+    /// statement itself, or else that of the first part of its `WITH` that changes something.
+    /// `None` for anything else.
     pub(crate) writes: Option<&'static str>,
-    /// `FOR UPDATE`, `FOR NO KEY UPDATE`, `FOR SHARE` or `FOR KEY SHARE`: it locks rows, which a
-    /// read-only transaction of PostgreSQL refuses.
+    /// `FOR UPDATE`, `FOR NO KEY UPDATE`, `FOR SHARE` or `FOR KEY SHARE`, if the statement locks
+    /// rows, which a read-only transaction of PostgreSQL refuses. `None` for any other statement.
     pub(crate) locks: Option<&'static str>,
-    /// `UPDATE` or `DELETE` when such a statement, or one inside its `WITH`, certainly has neither a
-    /// `WHERE` nor a `LIMIT` of its own.
+    /// `UPDATE` or `DELETE`, if the statement, or one inside its `WITH`, certainly has neither a
+    /// `WHERE` nor a `LIMIT` of its own. `None` for any other statement.
     pub(crate) unfiltered: Option<&'static str>,
     /// `BEGIN`, `START TRANSACTION`, `COMMIT`, `END`, `ROLLBACK`, `ABORT`, `SAVEPOINT`, `RELEASE`,
-    /// `ROLLBACK TO` or `PREPARE TRANSACTION`: it begins, ends or divides a transaction.
+    /// `ROLLBACK TO` or `PREPARE TRANSACTION`, if the statement begins, ends or divides a
+    /// transaction. `None` for any other statement.
     pub(crate) control: Option<&'static str>,
-    /// What changes the session, so that the change outlives the transaction: `SET`,
-    /// `SET SESSION CHARACTERISTICS`, `set_config(.., false)`, the name of a function that takes an
-    /// advisory lock, `CREATE TEMP TABLE` (or `VIEW`, `SEQUENCE`, `TRIGGER`), `SELECT INTO TEMP`,
-    /// `LISTEN`, `PREPARE`, `DEALLOCATE`, `DISCARD`, `DECLARE .. WITH HOLD`, `PRAGMA`, `ATTACH` or
-    /// `DETACH`.
+    /// A change to the session that outlives the transaction: `SET`, `SET SESSION CHARACTERISTICS`,
+    /// `set_config(.., false)`, the name of a function that takes an advisory lock, `CREATE TEMP
+    /// TABLE` (or `VIEW`, `SEQUENCE`, `TRIGGER`), `SELECT INTO TEMP`, `LISTEN`, `PREPARE`,
+    /// `DEALLOCATE`, `DISCARD`, `DECLARE .. WITH HOLD`, `PRAGMA`, `ATTACH` or `DETACH`. `None` for
+    /// any other statement.
     pub(crate) session: Option<&'static str>,
-    /// Whether `LIMIT` or `FETCH FIRST`/`NEXT` stands anywhere in it, subqueries included.
+    /// Whether `LIMIT`, `FETCH FIRST` or `FETCH NEXT` stands anywhere in the statement, subqueries
+    /// included.
     pub(crate) limited: bool,
 }
 
-/// Every statement of a text; those that are empty are left out.
+/// Reads every statement of a text. Empty statements are left out.
 pub(crate) fn read(text: &str, form: TextForm, dialect: Dialect) -> Vec<Statement> {
     let tokens = lexer::tokenize(text, form == TextForm::Template, dialect);
     let mut from = 0;
@@ -92,13 +98,14 @@ pub(crate) fn read(text: &str, form: TextForm, dialect: Dialect) -> Vec<Statemen
     statements
 }
 
-/// The tokens of each statement, without the semicolon.
+/// Returns the tokens of each statement, without the semicolon.
 fn split(tokens: &Tokens<'_>) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     let mut body = false;
     while let Some(token) = tokens.list.get(at) {
         if tokens.is_symbol(at, b';') {
-            // Only the END after a semicolon ends a body: that of a CASE never follows one.
+            // Only an END after a semicolon ends a body: the END of a CASE never follows a
+            // semicolon.
             if body && tokens.is_word(at + 1, "END") {
                 body = false;
             } else if !body {
@@ -117,11 +124,11 @@ fn split(tokens: &Tokens<'_>) -> Vec<Range<usize>> {
     parts
 }
 
-/// Whether `BEGIN` begins the statements inside a `CREATE TRIGGER` of SQLite or a function of
-/// PostgreSQL, which end with `END` and not with the next semicolon.
+/// Returns whether `BEGIN` begins the statements inside a `CREATE TRIGGER` of SQLite or a function
+/// of PostgreSQL, which end with `END` and not with the next semicolon.
 ///
-/// A column called `begin` in a trigger reads as a body too: what follows is then not looked at,
-/// which is the harmless mistake of the two.
+/// A column called `begin` in a trigger reads as a body, too. The text behind it is then not looked
+/// at, which does less harm than a wrong finding.
 ///
 /// <https://www.sqlite.org/lang_createtrigger.html>
 /// <https://www.postgresql.org/docs/current/sql-createfunction.html>
@@ -135,8 +142,8 @@ fn begins_body(tokens: &Tokens<'_>, start: usize, begin: usize) -> bool {
     tokens.is_word(head, "CREATE") && (trigger || tokens.is_word(begin + 1, "ATOMIC"))
 }
 
-/// Where the first and the last hole of a part of the text begin, those in strings and comments
-/// included: a value can end a string, and nobody knows the value.
+/// Returns where the first and the last hole of a part of the text begin; `None` if there is no
+/// hole. Holes in strings and comments count, because an unknown value can end a string.
 fn holes(text: &str, part: Range<usize>) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (None, part.start);

@@ -1,4 +1,4 @@
-//! What a statement changes of the session, so that it is there when the transaction has ended.
+//! Finds the changes to the session that remain when the transaction has ended.
 //!
 //! Statements that take a change back are left out: `RESET`, `SET .. TO DEFAULT`, `UNLISTEN`,
 //! `pg_advisory_unlock`.
@@ -6,7 +6,8 @@
 use super::grammar::{label, name};
 use super::tokens::{Cursor, TokenKind};
 
-/// The words of a statement that is there to change the session.
+/// Returns the words of a statement whose purpose is to change the session; `None` for any other
+/// statement.
 pub(super) fn changed_by(at: Cursor<'_>) -> Option<&'static str> {
     type Shape = fn(Cursor<'_>) -> bool;
     const SHAPES: [(&str, Shape); 7] = [
@@ -32,7 +33,7 @@ pub(super) fn changed_by(at: Cursor<'_>) -> Option<&'static str> {
     }
 }
 
-/// The first call, at any depth, of a function that changes the session.
+/// Returns the first call, at any depth, of a function that changes the session.
 ///
 /// <https://www.postgresql.org/docs/current/functions-admin.html>
 pub(super) fn changed_by_call(statement: Cursor<'_>) -> Option<&'static str> {
@@ -62,13 +63,14 @@ pub(super) fn changed_by_call(statement: Cursor<'_>) -> Option<&'static str> {
     None
 }
 
-/// Whether this is the function of somebody's own: `audit.set_config(..)`.
+/// Returns whether the function belongs to another schema than `pg_catalog`:
+/// `audit.set_config(..)`.
 fn is_of_another_schema(function: Cursor<'_>) -> bool {
     let Cursor { tokens, at, .. } = function;
     at >= 2 && tokens.is_symbol(at - 1, b'.') && !tokens.is_word(at - 2, "pg_catalog")
 }
 
-/// Whether the third argument, `is_local`, is `false`.
+/// Returns whether the third argument, `is_local`, is `false`.
 fn stays(mut arguments: Cursor<'_>) -> bool {
     let mut commas = 0;
     while !arguments.done() {
@@ -84,7 +86,7 @@ fn stays(mut arguments: Cursor<'_>) -> bool {
 
 /// <https://www.postgresql.org/docs/current/sql-set.html>
 fn set(mut at: Cursor<'_>) -> Option<&'static str> {
-    // They last as long as the transaction.
+    // These settings last as long as the transaction.
     const OF_TRANSACTION: [&str; 3] = [
         "transaction_deferrable",
         "transaction_isolation",
@@ -114,7 +116,7 @@ fn set(mut at: Cursor<'_>) -> Option<&'static str> {
     sets.then_some("SET")
 }
 
-/// Goes past `LOCAL` and the like, where that is not the first part of a name: `local.tenant`.
+/// Goes past `LOCAL` and the like, unless the word is the first part of a name: `local.tenant`.
 fn scope(at: &mut Cursor<'_>, word: &str) -> bool {
     let mut behind = *at;
     let found = behind.eat(word) && !behind.is_symbol(b'.');
@@ -124,7 +126,7 @@ fn scope(at: &mut Cursor<'_>, word: &str) -> bool {
     found
 }
 
-/// Goes past the names of settings that are followed by their value alone.
+/// Goes past the names of settings whose value follows directly.
 fn special(at: &mut Cursor<'_>) -> bool {
     const NAMES: [&[&str]; 7] = [
         &["SESSION", "AUTHORIZATION"],
@@ -170,19 +172,19 @@ fn temporary_object(mut at: Cursor<'_>) -> Option<&'static str> {
     (kind != "TABLE" || table_stays(at)).then_some(found)
 }
 
-/// Goes past `TEMP` and the words that may stand in front of it.
+/// Goes past `TEMP`, and the words that may stand in front of it.
 fn temporary(at: &mut Cursor<'_>) -> bool {
     at.eat_any(&["GLOBAL", "LOCAL"]);
     at.eat_any(&["TEMP", "TEMPORARY"])
 }
 
-/// Whether what stands behind the name of a temporary table is certainly without
-/// `ON COMMIT DROP`, which may be in a hole.
+/// Returns whether a temporary table certainly has no `ON COMMIT DROP`; `at` stands behind the
+/// name. A hole may hold that clause.
 fn table_stays(mut at: Cursor<'_>) -> bool {
     if !at.opens(b'(') && !at.is_any(&["AS", "OF", "ON", "PARTITION"]) {
         return false;
     }
-    // What stands behind `AS` is the query.
+    // The query follows `AS`.
     while !at.done() && !at.is("AS") {
         let dropped = at.eat("ON") && at.eat("COMMIT") && at.is("DROP");
         if dropped || at.kind() == Some(TokenKind::Hole) {
@@ -193,8 +195,8 @@ fn table_stays(mut at: Cursor<'_>) -> bool {
     at.is("AS") || !at.open
 }
 
-/// Whether the table behind `INTO` is a temporary one, which nothing drops at the end of the
-/// transaction.
+/// Returns whether the table behind `INTO` is a temporary one, which nothing drops at the end of
+/// the transaction.
 ///
 /// <https://www.postgresql.org/docs/current/sql-selectinto.html>
 pub(super) fn into_temporary(mut at: Cursor<'_>) -> bool {
@@ -204,7 +206,7 @@ pub(super) fn into_temporary(mut at: Cursor<'_>) -> bool {
     }
 }
 
-/// Whether one name stands here, and nothing behind it.
+/// Returns whether one name stands here, and nothing behind it.
 fn only_name(mut at: Cursor<'_>) -> bool {
     at.cut() || label(&mut at).is_some() && at.done()
 }
@@ -227,7 +229,7 @@ fn discard(mut at: Cursor<'_>) -> bool {
     at.eat_any(&["ALL", "PLANS", "SEQUENCES", "TEMP", "TEMPORARY"]) && at.done()
 }
 
-/// Whether a cursor is declared `WITH HOLD`.
+/// Returns whether a cursor is declared `WITH HOLD`.
 ///
 /// <https://www.postgresql.org/docs/current/sql-declare.html>
 fn holds(mut at: Cursor<'_>) -> bool {
@@ -236,8 +238,8 @@ fn holds(mut at: Cursor<'_>) -> bool {
     named && at.eat("CURSOR") && at.eat("WITH") && at.is("HOLD")
 }
 
-/// The pragmas that set something of the connection. Others read, do something once, or set what is
-/// stored in the file; `defer_foreign_keys` ends with the transaction.
+/// The pragmas that set something of the connection. Other pragmas read, do something once, or set
+/// something that is stored in the file; `defer_foreign_keys` ends with the transaction.
 ///
 /// <https://www.sqlite.org/pragma.html>
 const OF_CONNECTION: &str = "analysis_limit automatic_index busy_timeout cache_size cache_spill \
@@ -248,7 +250,7 @@ const OF_CONNECTION: &str = "analysis_limit automatic_index busy_timeout cache_s
     secure_delete short_column_names synchronous temp_store threads trusted_schema \
     vdbe_addoptrace vdbe_debug vdbe_listing vdbe_trace wal_autocheckpoint writable_schema";
 
-/// Whether a pragma has a value, and sets something of the connection to it.
+/// Returns whether a pragma sets something of the connection to a value.
 fn pragma(mut at: Cursor<'_>) -> bool {
     let mut schema = at;
     if label(&mut schema).is_some() && schema.eat_symbol(b'.') {
@@ -263,7 +265,7 @@ fn pragma(mut at: Cursor<'_>) -> bool {
         None if at.eat_symbol(b'=') => at,
         None => return false,
     };
-    // The write-ahead log is a mode of the file, and stays when the connection is closed.
+    // The write-ahead log is a mode of the file, which stays when the connection is closed.
     let of_file = value.says("WAL") || value.kind() == Some(TokenKind::Hole) || value.cut();
     (!value.done() || value.open) && !(is_mode && of_file)
 }

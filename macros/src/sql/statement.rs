@@ -1,21 +1,21 @@
-//! What one statement does, read from its tokens.
+//! Reads what one statement does from its tokens.
 //!
-//! A statement counts only when its first clauses have the shape that the manuals give them: a
-//! sentence that happens to begin with `update` is none.
+//! A statement counts only if its first clauses have the shape that the manuals give. A sentence
+//! that happens to begin with `update` does not count.
 
 use super::grammar::{CLAUSES, label, may_be_anything, name};
 use super::tokens::{Cursor, TokenKind};
 use super::utility::{self, Explain};
 use super::{Statement, session};
 
-/// What the clauses of one part of a statement say; a part is the statement itself or one of its
-/// `WITH`.
+/// What the clauses of one part of a statement say. A part is the statement itself, or a statement
+/// in its `WITH`.
 #[derive(Default)]
 struct Part {
     writes: Option<&'static str>,
     unfiltered: Option<&'static str>,
     session: Option<&'static str>,
-    /// Whether it is one that can contain `FOR UPDATE`.
+    /// Whether the part can contain `FOR UPDATE`.
     query: bool,
 }
 
@@ -35,7 +35,8 @@ impl Part {
     }
 }
 
-/// Reads one statement; `holes` says where its first and its last hole are in the text.
+/// Reads one statement. `holes` says where the first and the last hole of the statement are in the
+/// text.
 pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statement {
     let mut found = Statement {
         limited: limited(whole),
@@ -56,7 +57,7 @@ pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -
         holes,
         open: at.open,
     };
-    // Parts are put on a list and not read within each other: a text may nest them without end.
+    // A list of parts takes the place of recursion, because a text may nest parts without end.
     let mut parts = vec![at];
     let mut main = true;
     while let Some(at) = parts.pop() {
@@ -75,7 +76,7 @@ pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -
     found
 }
 
-/// `LIMIT` and `FETCH FIRST`, at any depth.
+/// Returns whether `LIMIT` or `FETCH FIRST` stands in the statement, at any depth.
 fn limited(whole: Cursor<'_>) -> bool {
     let Cursor { tokens, end, .. } = whole;
     (whole.at..end).any(|at| {
@@ -85,8 +86,8 @@ fn limited(whole: Cursor<'_>) -> bool {
     })
 }
 
-/// The first clause that locks rows, at any depth. In the arguments of a function the same words
-/// mean something else: `substring(name for share)` reads a column called `share`.
+/// Returns the first clause that locks rows, at any depth. In the arguments of a function, the same
+/// words mean something else: `substring(name for share)` reads a column called `share`.
 ///
 /// <https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE>
 fn locks(statement: Cursor<'_>) -> Option<&'static str> {
@@ -129,12 +130,12 @@ fn lock(mut at: Cursor<'_>) -> Option<&'static str> {
 
 struct Reader {
     holes: Option<(usize, usize)>,
-    /// Whether the end of the statement is not known.
+    /// Whether more may follow at the end of the statement.
     open: bool,
 }
 
 impl Reader {
-    /// Reads a part; what its `WITH` contains is added to `parts`.
+    /// Reads a part, and adds the statements in its `WITH` to `parts`.
     fn part<'a>(&self, mut at: Cursor<'a>, parts: &mut Vec<Cursor<'a>>) -> Part {
         at = unwrapped(at);
         if at.is("WITH") {
@@ -204,11 +205,11 @@ impl Reader {
         }
     }
 
-    /// The keyword if it is certain that every row of the table is meant.
+    /// Returns the keyword if the statement certainly means every row of the table.
     ///
-    /// A hole can hold the `WHERE`, even one inside a string. Only one in place of the table's name
-    /// cannot, if it is `named`: if the text behind it continues as it does behind a name. A
-    /// `LIMIT`, which SQLite can be built with, means some rows as well.
+    /// A hole can hold the `WHERE`, even a hole inside a string. Only a hole in place of the
+    /// table's name cannot, if the text is `named`: if it continues behind the hole as it would
+    /// behind a name. A `LIMIT`, with which SQLite can be built, means some rows as well.
     fn unfiltered(
         &self,
         keyword: &'static str,
@@ -226,7 +227,8 @@ impl Reader {
     }
 }
 
-/// The statement inside the parentheses around all of it or around the first of a `UNION`.
+/// Returns the statement inside the parentheses around all of the statement, or around the first
+/// part of a `UNION`.
 fn unwrapped(mut at: Cursor<'_>) -> Cursor<'_> {
     while let Some(inner) = at.group() {
         at = inner;
@@ -234,7 +236,8 @@ fn unwrapped(mut at: Cursor<'_>) -> Cursor<'_> {
     at
 }
 
-/// The first word, in capitals, if it can be a statement that is looked at.
+/// Returns the first word in capitals if the word begins a statement that this module reads;
+/// otherwise an empty text.
 fn keyword(at: Cursor<'_>) -> &'static str {
     const KEYWORDS: [&str; 20] = [
         "SELECT", "VALUES", "TABLE", "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "COPY",
@@ -245,7 +248,8 @@ fn keyword(at: Cursor<'_>) -> &'static str {
     found.copied().unwrap_or_default()
 }
 
-/// Goes past `WITH ..`; what stands in the parentheses, or nothing if it has another shape.
+/// Goes past `WITH ..`, and returns the statements in its parentheses; `None` if the clause has
+/// another shape.
 ///
 /// <https://www.postgresql.org/docs/current/sql-select.html#SQL-WITH>
 fn with_clause<'a>(at: &mut Cursor<'a>) -> Option<Vec<Cursor<'a>>> {
@@ -273,7 +277,7 @@ fn with_clause<'a>(at: &mut Cursor<'a>) -> Option<Vec<Cursor<'a>>> {
     }
 }
 
-/// Goes past a word and the name behind it.
+/// Goes past a word and the name behind the word.
 fn past(at: &mut Cursor<'_>, word: &str) {
     while !at.done() && !at.is(word) {
         at.skip();
@@ -292,8 +296,8 @@ fn select(at: Cursor<'_>) -> Part {
     }
 }
 
-/// The name of a table behind PostgreSQL's `INTO`, if that stands between the columns and the
-/// `FROM` of a select.
+/// Returns the table's name behind PostgreSQL's `INTO`, if `INTO` stands between the columns and
+/// the `FROM` of a select.
 ///
 /// <https://www.postgresql.org/docs/current/sql-selectinto.html>
 fn into(mut at: Cursor<'_>) -> Option<Cursor<'_>> {
@@ -305,7 +309,7 @@ fn into(mut at: Cursor<'_>) -> Option<Cursor<'_>> {
             let target = at;
             return name(&mut at).map(|()| target);
         }
-        // IS DISTINCT FROM is no FROM.
+        // The FROM of IS DISTINCT FROM does not begin a clause.
         distinct = at.is("DISTINCT");
         at.skip();
     }
@@ -314,10 +318,10 @@ fn into(mut at: Cursor<'_>) -> Option<Cursor<'_>> {
 
 /// A table's name in `UPDATE` and `DELETE`.
 struct Target<'a> {
-    /// Where it is in the text.
+    /// The place of the name in the text.
     start: usize,
     end: usize,
-    /// What stands behind it.
+    /// The tokens behind the name.
     rest: Cursor<'a>,
 }
 
@@ -352,7 +356,7 @@ fn target<'a>(at: &mut Cursor<'a>) -> Option<Target<'a>> {
     Some(target)
 }
 
-/// Whether `SET` is followed by what it sets.
+/// Returns whether `SET` is followed by an assignment.
 fn assignment(mut at: Cursor<'_>) -> bool {
     if may_be_anything(at) || at.cut() {
         return true;
@@ -403,7 +407,8 @@ fn merge(mut at: Cursor<'_>) -> Part {
     }
 }
 
-/// `COPY t FROM` writes; of `COPY (..) TO` the statement in parentheses counts.
+/// Reads `COPY t FROM`, which writes, or `COPY (..) TO`, of which the statement in parentheses
+/// counts.
 ///
 /// <https://www.postgresql.org/docs/current/sql-copy.html>
 fn copy<'a>(mut at: Cursor<'a>, parts: &mut Vec<Cursor<'a>>) -> Part {

@@ -1,17 +1,17 @@
-//! What is read from texts all of which is known; [`certainty`] tests the others, and [`session`]
-//! what changes the session.
+//! Reads texts that are completely known. [`certainty`] has the tests of other texts, and
+//! [`session`] those of changes to the session.
 
 mod certainty;
 mod session;
 
 use super::*;
 
-/// Read without knowing whose SQL it is.
+/// Reads a text whose dialect is unknown.
 fn read(text: &str, form: TextForm) -> Vec<Statement> {
     super::read(text, form, Dialect::Unknown)
 }
 
-/// The only statement of a text.
+/// Reads a text with one statement.
 #[track_caller]
 fn one(text: &str, form: TextForm) -> Statement {
     let mut found = read(text, form);
@@ -33,7 +33,7 @@ fn unfiltered(form: TextForm, cases: &[(&str, Option<&'static str>)]) {
     }
 }
 
-/// Texts that nothing is found in, a limit aside.
+/// Checks that nothing but a limit is found in the texts.
 #[track_caller]
 fn nothing(form: TextForm, texts: &[&str]) {
     for text in texts {
@@ -296,7 +296,7 @@ fn comments_nest_on_postgres_and_not_on_sqlite() {
             COMMIT,
             None,
         ),
-        // The one that never ends is a mistake on PostgreSQL.
+        // A comment that never ends is a mistake on PostgreSQL.
         ("/* /* */ COMMIT", None, COMMIT, COMMIT),
         ("SELECT '/*'; COMMIT; -- */", COMMIT, COMMIT, COMMIT),
         ("-- /*\nCOMMIT -- */", COMMIT, COMMIT, COMMIT),

@@ -10,15 +10,15 @@ pub(super) enum TokenKind {
     Name,
     /// A string.
     Text,
-    /// A parameter or a number: a value that is no keyword either.
+    /// A parameter or a number, which cannot be a keyword.
     Value,
-    /// A hole of a template, together with the letters that touch it.
+    /// A hole of a template, together with the letters that touch the hole.
     Hole,
     /// `(` or `[`.
     Open,
-    /// What closes it.
+    /// `)` or `]`.
     Close,
-    /// One character of anything else.
+    /// Any other character.
     Symbol,
 }
 
@@ -27,21 +27,23 @@ pub(super) struct Token {
     pub(super) kind: TokenKind,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Of what opens: the token that closes it, or one behind the last if nothing does.
+    /// For an opening bracket, the index of the closing one, or of the end of the list if nothing
+    /// closes the bracket.
     pub(super) partner: usize,
 }
 
 pub(super) struct Tokens<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) list: Vec<Token>,
-    /// The first token that may be something else: all that follows is a guess.
+    /// The index of the first token that may be something else. All tokens behind that one are a
+    /// guess.
     pub(super) doubt: usize,
-    /// Whether a parenthesis is left open at the end.
+    /// Whether a bracket is still open at the end.
     pub(super) unclosed: bool,
 }
 
 impl<'a> Tokens<'a> {
-    /// A token as it is written.
+    /// Returns a token as it is written.
     pub(super) fn written(&self, at: usize) -> &'a [u8] {
         self.list
             .get(at)
@@ -62,8 +64,8 @@ impl<'a> Tokens<'a> {
             && self.written(at) == [symbol]
     }
 
-    /// Whether a word stands where only a name can: PostgreSQL takes any keyword for the name of a
-    /// column behind a dot or `AS`.
+    /// Returns whether a word stands where only a name can: behind a dot or `AS`, PostgreSQL takes
+    /// any keyword for the name of a column.
     pub(super) fn is_label(&self, at: usize) -> bool {
         at > 0 && (self.is_symbol(at - 1, b'.') || self.is_word(at - 1, "AS"))
     }
@@ -75,7 +77,7 @@ pub(super) struct Cursor<'a> {
     pub(super) tokens: &'a Tokens<'a>,
     pub(super) at: usize,
     pub(super) end: usize,
-    /// Whether more may follow that is not known.
+    /// Whether unknown text may follow the end.
     pub(super) open: bool,
 }
 
@@ -89,8 +91,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The part in front of the first token that is in doubt. If that is the one behind the end, a
-    /// comment in front of it is.
+    /// Returns the part in front of the first uncertain token. If that token is the one behind the
+    /// end, a comment in front of it is uncertain.
     pub(super) fn certain(self) -> Cursor<'a> {
         let doubt = self.tokens.doubt.max(self.at);
         Cursor {
@@ -104,7 +106,7 @@ impl<'a> Cursor<'a> {
         self.at >= self.end
     }
 
-    /// Whether the text is cut off here.
+    /// Returns whether the text is cut off here.
     pub(super) fn cut(&self) -> bool {
         self.done() && self.open
     }
@@ -121,7 +123,7 @@ impl<'a> Cursor<'a> {
         words.iter().any(|word| self.is(word))
     }
 
-    /// Whether the word stands here, or a string that is no more than the word.
+    /// Returns whether the word stands here, or a string that contains only the word.
     pub(super) fn says(&self, word: &str) -> bool {
         let written = self.tokens.written(self.at);
         let string = written.strip_prefix(b"'");
@@ -154,7 +156,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Goes past one token, or past all that stands in parentheses.
+    /// Goes past one token, or past everything in a pair of parentheses.
     pub(super) fn skip(&mut self) {
         self.at = match self.kind() {
             Some(TokenKind::Open) => (self.tokens.list[self.at].partner + 1).min(self.end),
@@ -162,12 +164,13 @@ impl<'a> Cursor<'a> {
         };
     }
 
-    /// Whether `(` or `[` stands here.
+    /// Returns whether `(` or `[` stands here.
     pub(super) fn opens(&self, bracket: u8) -> bool {
         self.kind() == Some(TokenKind::Open) && self.tokens.written(self.at) == [bracket]
     }
 
-    /// Goes past a pair of parentheses; what stands inside.
+    /// Goes past a pair of parentheses, and returns the tokens inside; `None` if no parenthesis
+    /// stands here.
     pub(super) fn group(&mut self) -> Option<Cursor<'a>> {
         if !self.opens(b'(') {
             return None;

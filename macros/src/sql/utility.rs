@@ -1,23 +1,22 @@
-//! Statements other than queries and changes to rows.
+//! Reads statements that are neither queries nor changes to rows.
 
 use super::grammar::{label, may_be_anything, name};
 use super::tokens::{Cursor, TokenKind};
 
-/// What `CREATE`, `ALTER` and `DROP` are followed by.
+/// The words that may follow `CREATE`, `ALTER` and `DROP`.
 ///
-/// <https://www.postgresql.org/docs/current/sql-commands.html>; `ALTER SYSTEM` is not among them, as
-/// no transaction may contain it.
+/// <https://www.postgresql.org/docs/current/sql-commands.html>. `ALTER SYSTEM` is left out, because no transaction may contain it.
 const OBJECTS: &str = "ACCESS AGGREGATE CAST COLLATION CONSTRAINT CONVERSION DATABASE DEFAULT \
     DOMAIN EVENT EXTENSION FOREIGN FUNCTION GLOBAL GROUP INDEX LANGUAGE LARGE LOCAL MATERIALIZED \
     OPERATOR OR OWNED POLICY PROCEDURAL PROCEDURE PUBLICATION RECURSIVE ROLE ROUTINE RULE SCHEMA \
     SEQUENCE SERVER STATISTICS SUBSCRIPTION TABLE TABLESPACE TEMP TEMPORARY TEXT TRANSFORM TRIGGER \
     TRUSTED TYPE UNIQUE UNLOGGED USER VIEW VIRTUAL";
 
-/// What `BEGIN` and `START TRANSACTION` are followed by.
+/// The words that may follow `BEGIN` and `START TRANSACTION`.
 const MODES: &str = "TRANSACTION WORK DEFERRED IMMEDIATE EXCLUSIVE ISOLATION LEVEL SERIALIZABLE \
     REPEATABLE READ COMMITTED UNCOMMITTED ONLY WRITE NOT DEFERRABLE";
 
-/// Whether a statement is run or only explained.
+/// Whether `EXPLAIN` stands in front of a statement, and whether the statement runs all the same.
 pub(super) enum Explain {
     No,
     Shown,
@@ -39,7 +38,7 @@ pub(super) fn explain(at: &mut Cursor<'_>) -> Explain {
     if run { Explain::Run } else { Explain::Shown }
 }
 
-/// Whether a list of options contains `ANALYZE`, not switched off; the last one counts.
+/// Returns whether a list of options contains `ANALYZE`, not switched off. The last mention counts.
 fn analyzes(mut options: Cursor<'_>) -> bool {
     let mut run = false;
     while !options.done() {
@@ -59,7 +58,8 @@ fn analyzes(mut options: Cursor<'_>) -> bool {
     run
 }
 
-/// The keyword of a statement that begins, ends or divides a transaction.
+/// Returns the keyword of a statement that begins, ends or divides a transaction; `None` for any
+/// other statement.
 ///
 /// <https://www.postgresql.org/docs/current/sql-begin.html>,
 /// <https://www.sqlite.org/lang_transaction.html>, <https://www.sqlite.org/lang_savepoint.html>
@@ -99,7 +99,7 @@ pub(super) fn control(mut at: Cursor<'_>) -> Option<&'static str> {
     valid.then_some(end)
 }
 
-/// Whether nothing but these words stands here, commas and holes aside.
+/// Returns whether only these words stand here, apart from commas and holes.
 fn only(mut at: Cursor<'_>, words: &str) -> bool {
     while at.is_symbol(b',')
         || at.kind() == Some(TokenKind::Hole)
@@ -110,20 +110,21 @@ fn only(mut at: Cursor<'_>, words: &str) -> bool {
     at.done()
 }
 
-/// Whether the name of a savepoint stands here, and nothing behind it.
+/// Returns whether the name of a savepoint stands here, and nothing behind it.
 fn savepoint(mut at: Cursor<'_>) -> bool {
     at.cut() || (label(&mut at).is_some() && at.done())
 }
 
-/// Whether the string that names a prepared transaction stands here.
+/// Returns whether the string that names a prepared transaction stands here.
 fn identifier(mut at: Cursor<'_>) -> bool {
     let text = matches!(at.kind(), Some(TokenKind::Text | TokenKind::Hole));
     at.skip();
     at.done() && (text || at.open)
 }
 
-/// Whether a statement that begins with this keyword has the shape of one that changes something
-/// else than rows: what a read-only transaction refuses besides, and what rewrites tables.
+/// Returns whether a statement that begins with this keyword has the shape of a change to something
+/// other than rows: everything else that a read-only transaction refuses, and statements that
+/// rewrite tables.
 ///
 /// <https://www.postgresql.org/docs/current/sql-set-transaction.html>
 pub(super) fn changes(keyword: &str, at: Cursor<'_>) -> bool {
@@ -142,7 +143,7 @@ pub(super) fn changes(keyword: &str, at: Cursor<'_>) -> bool {
     }
 }
 
-/// Whether a kind of object stands here, and more behind it.
+/// Returns whether the kind of an object stands here, and more behind it.
 fn object(mut at: Cursor<'_>) -> bool {
     if may_be_anything(at) || at.cut() {
         return true;
@@ -164,7 +165,7 @@ fn truncate(mut at: Cursor<'_>) -> bool {
     named && (at.done() || at.is_symbol(b',') || at.is_any(&more) || may_be_anything(at))
 }
 
-/// Whether a word stands at the top level behind here, or may.
+/// Returns whether a word stands, or may stand, at the top level from here on.
 fn reaches(mut at: Cursor<'_>, word: &str) -> bool {
     while !at.done() {
         if at.is(word) || at.kind() == Some(TokenKind::Hole) {
@@ -175,7 +176,7 @@ fn reaches(mut at: Cursor<'_>, word: &str) -> bool {
     at.open
 }
 
-/// Options, and then nothing or the names of what is worked on.
+/// Returns whether options stand here, and then nothing or the names of tables and indexes.
 fn maintains(mut at: Cursor<'_>, options: &str) -> bool {
     at.group();
     while options.split(' ').any(|word| at.eat(word)) {}

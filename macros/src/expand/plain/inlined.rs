@@ -1,4 +1,4 @@
-//! The body itself in the closure that goes to the other thread.
+//! The body of a plain function in the closure that goes to the other thread.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,9 +10,9 @@ use crate::names;
 use crate::spans;
 
 impl Expansion<'_> {
-    /// The body itself, where no twin can stand beside the function. Temporaries of its last
-    /// expression are dropped before the arguments in every edition: the braces around both are of
-    /// this crate's.
+    /// Returns the code in the closure, for a function beside which no twin can stand. Temporaries
+    /// of the body's last expression are dropped before the arguments in every edition, because the
+    /// edition of this crate decides for the braces around both.
     pub(super) fn inlined(&self, travellers: &[Traveller<'_>]) -> TokenStream {
         let session = self.function.session.as_ref().map(|session| {
             let conn = names::connection();
@@ -39,8 +39,9 @@ impl Expansion<'_> {
     }
 }
 
-/// `self` under another name, since a closure that is to run elsewhere cannot hold the caller's.
-/// Items in the body have a `self` of their own, and `self::name` is a module's.
+/// Gives `self` another name, because a closure that runs on another thread cannot hold the
+/// caller's `self`. Items in the body have a `self` of their own, and `self::name` is the path of a
+/// module.
 fn without_self(tokens: TokenStream) -> TokenStream {
     let mut output = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
@@ -76,12 +77,13 @@ fn without_self(tokens: TokenStream) -> TokenStream {
     output
 }
 
-/// Half of `::`, or the colon of `S { self: .. }`, which nobody writes.
+/// Returns whether the token is half of `::`. The colon of `S { self: .. }` counts as well, which
+/// nobody writes.
 fn is_colon(token: Option<&TokenTree>) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
 }
 
-/// `fn name`, and not the type `fn(T)`.
+/// Returns whether an item starts here: `fn name`, but not the type `fn(T)`.
 fn starts_item(keyword: &Ident, next: Option<&TokenTree>) -> bool {
     let is_named = matches!(next, Some(TokenTree::Ident(_)));
     keyword == "impl" || keyword == "trait" || (keyword == "fn" && is_named)

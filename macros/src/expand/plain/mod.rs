@@ -1,5 +1,5 @@
-//! A plain function: an async one that runs it on the blocking pool, and beside that the function
-//! as it was written.
+//! Turns a plain function into an async one that runs the body on the blocking pool, with the
+//! function as it was written beside it.
 
 mod inlined;
 mod travellers;
@@ -50,7 +50,7 @@ impl Expansion<'_> {
         quote!(#allows #functions)
     }
 
-    /// The same while there are mistakes.
+    /// Writes both functions while there are mistakes.
     pub(super) fn plain_placeholder(&self) -> TokenStream {
         let fake = self.runtime.fake();
         let body = if self.is_in_trait_impl() {
@@ -70,12 +70,12 @@ impl Expansion<'_> {
         quote!(#[allow(unused_variables)] #functions)
     }
 
-    /// The async function with this body, and the one as it was written.
+    /// Returns the async function with this body, and the function as it was written.
     fn plain_functions(&self, body: TokenStream) -> TokenStream {
         let (source, signature) = (&self.function.source, self.plain_signature());
         let mut body = Group::new(Delimiter::Brace, body);
         body.set_span(source.body.span());
-        // Most connections are concrete types.
+        // The bound is trivial for a connection of a concrete type, which most are.
         let bound = self.connection_bound();
         let allow = bound.map(|_| quote!(#[allow(trivial_bounds)]));
         if self.is_in_trait_impl() {
@@ -85,7 +85,7 @@ impl Expansion<'_> {
         let attributes: Vec<_> = source.attributes.iter().filter_map(of_callers).collect();
         let function = source.with_attributes(&attributes, &signature, &body);
         let twin = self.twin();
-        // It calls the other one, which is as deprecated as it is.
+        // The async function calls the twin, which is as deprecated as the async function.
         let is_deprecated = |attribute: &Attribute| attribute.path().is_ident("deprecated");
         let deprecated = source.attributes.iter().any(is_deprecated);
         let deprecated = deprecated.then(|| quote!(#[allow(deprecated)]));
@@ -111,8 +111,9 @@ impl Expansion<'_> {
         signature
     }
 
-    /// Input: `conn: &mut C`. Output: `conn: &BlockingDb<impl Manager<Connection = C>>`; of any
-    /// connection while there are mistakes, of which it may be one.
+    /// Input: `conn: &mut C`. Output: `conn: &BlockingDb<impl Manager<Connection = C>>`. While
+    /// there are mistakes, any connection is accepted, because the type `C` may be one of the
+    /// mistakes.
     pub(super) fn db_parameter(&self, session: &Session) -> PatType {
         let (first, last) = spans::ends(&session.parameter.ty);
         let (db, manager) = (self.runtime.blocking_db(), self.runtime.manager());
@@ -125,8 +126,8 @@ impl Expansion<'_> {
         parameter
     }
 
-    /// Output: `C: SyncConnection`. `impl Manager<Connection = C>` says so, too, but a manager that
-    /// nobody can have is no mistake to rustc: only its callers would hear of it.
+    /// Output: `C: SyncConnection`. `impl Manager<Connection = C>` requires the same, but rustc
+    /// accepts a function with a manager that cannot exist and reports the mistake only to callers.
     fn connection_bound(&self) -> Option<WherePredicate> {
         let session = self.function.session.as_ref()?;
         if self.is_placeholder || self.options.db.is_some() {
@@ -134,7 +135,8 @@ impl Expansion<'_> {
         }
         let (connection, _) = types::reference(&session.parameter.ty)?;
         let named = types::with_lifetimes(connection, "'static", true);
-        // `&mut impl Trait` cannot be named again, and `C` of `fn f<C>` is any that callers have.
+        // `&mut impl Trait` cannot be named again, and the `C` of `fn f<C>` is whatever type
+        // callers have.
         let is_impl = mentions(
             named.to_token_stream(),
             &Ident::new("impl", spans::generated()),
@@ -186,7 +188,7 @@ impl Expansion<'_> {
             let close = quote_spanned!(last=> >::new(&#operation, #name));
             return quote_spanned!(spans::generated()=> #allow let mut #call = #open #output #close;);
         };
-        // A clone: `db = self.db` would otherwise borrow from the `self` that is sent away.
+        // `handle` clones: `db = self.db` would otherwise borrow from the `self` that is sent away.
         let (handle, db) = (names::db(), self.handle(session, &db.value));
         let close = quote_spanned!(last=> >::new(&#operation, &#handle));
         quote_spanned! {spans::generated()=>
@@ -195,7 +197,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Output: `handle::<C, _>(&(self.db))`, of which any part that does not fit is reported at the
+    /// Output: `handle::<C, _>(&(self.db))`. Everything that does not fit is reported at the
     /// expression.
     fn handle(&self, session: &Session, db: &Expr) -> TokenStream {
         let (first, last) = spans::ends(db);
@@ -205,8 +207,8 @@ impl Expansion<'_> {
         quote_spanned!(last=> #handle::<#connection, _>(&(#db)))
     }
 
-    /// Output: `__attempt.run(move |__conn| f_sync(..)).await;`, or what does the same without a
-    /// connection.
+    /// Output: `__attempt.run(move |__conn| f_sync(..)).await;`, or the same effect for a function
+    /// without a connection.
     fn run(&self, travellers: &[Traveller<'_>]) -> TokenStream {
         let attempt = names::attempt();
         let session = self.function.session.as_ref();
@@ -232,8 +234,8 @@ impl Expansion<'_> {
     }
 }
 
-/// The attribute as the async function has it. What else the user wrote is about the body, which is
-/// in the other one.
+/// Returns the attribute for the async function; `None` for attributes about the body, which is in
+/// the twin.
 fn of_callers(attribute: &Attribute) -> Option<Attribute> {
     const THEIRS: [&str; 5] = ["doc", "cfg", "cfg_attr", "deprecated", "must_use"];
     let is = |name: &str| attribute.path().is_ident(name);
@@ -245,7 +247,7 @@ fn of_callers(attribute: &Attribute) -> Option<Attribute> {
     }
     let mut level = attribute.clone();
     if let (true, Meta::List(list)) = (is("expect"), &mut level.meta) {
-        // What is expected of the body does not happen here.
+        // A lint that is expected in the body does not occur in the async function.
         list.path = parse_quote!(allow);
     }
     Some(level)

@@ -118,7 +118,7 @@ fn in_a_trait_impl_the_body_itself_is_run() {
     );
 }
 
-/// The parts of the expansion; their spacing says nothing.
+/// Checks that the expansion contains the parts, whatever their spacing.
 #[track_caller]
 fn assert_contains(options: &str, function: &str, parts: &[&str]) {
     let bare = |text: &str| text.split_whitespace().collect::<String>();

@@ -1,4 +1,4 @@
-//! How arguments get to the thread that runs a plain function, for each attempt anew.
+//! Sends the arguments to the thread that runs a plain function, for each attempt anew.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
@@ -14,17 +14,17 @@ use crate::spans;
 
 /// An argument, or `self`, on its way to the other thread.
 pub(super) struct Traveller<'a> {
-    /// Its place among all parameters.
+    /// The place among all parameters.
     pub(super) index: usize,
-    /// What it is called in the signature.
+    /// The name in the signature.
     pub(super) name: TokenStream,
-    /// What tells it from all others.
+    /// The part of generated names that tells this argument from all others.
     pub(super) label: String,
-    /// Where its type stands.
+    /// The tokens of the type, at which messages point.
     pub(super) place: TokenStream,
     pub(super) crossing: Crossing,
     pub(super) cfgs: Vec<Attribute>,
-    /// `None`: it is `self`.
+    /// The argument; `None` for `self`.
     pub(super) argument: Option<&'a Argument>,
 }
 
@@ -57,8 +57,8 @@ impl Expansion<'_> {
         receiver.into_iter().chain(arguments).collect()
     }
 
-    /// Output: `let mut __kept_name = Arg::new(own(&*name));`. What cannot cross is reported where
-    /// its type stands: the argument of the call spans the whole type.
+    /// Output: `let mut __kept_name = Arg::new(own(&*name));`. The argument of the call spans the
+    /// user's type, so an argument that cannot cross is reported there.
     pub(super) fn pack(&self, traveller: &Traveller<'_>) -> TokenStream {
         let (name, cfgs) = (&traveller.name, &traveller.cfgs);
         let (first, last) = spans::ends(&traveller.place);
@@ -84,7 +84,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Output: `let __this_name = replay(&mut __kept_name, &__attempt);`
+    /// Output: `let __this_name = replay(&mut __kept_name, &__attempt);`. The output is empty if
+    /// the body runs at most once.
     pub(super) fn unpack(&self, traveller: &Traveller<'_>) -> TokenStream {
         if self.body_runs == BodyRuns::AtMostOnce {
             return TokenStream::new();
@@ -93,7 +94,7 @@ impl Expansion<'_> {
         self.replay_of(label, place, &traveller.cfgs)
     }
 
-    /// Output: `lend_owned(&__this_name)`, which the body is given.
+    /// Output: `lend_owned(&__this_name)`, the expression that the body is given.
     pub(super) fn lent(&self, traveller: &Traveller<'_>) -> TokenStream {
         let this = names::replayed(&traveller.label);
         let lent = |lend: TokenStream| call(lend, quote_spanned!(spans::generated()=> &#this));

@@ -1,4 +1,5 @@
-//! The function as it was written, beside the async one, and the call of it.
+//! The twin of a plain function: the function as it was written, beside the async one, and the call
+//! of it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -11,7 +12,7 @@ use crate::spans;
 use crate::tokens::mentions;
 
 impl Expansion<'_> {
-    /// The function as it was written, under another name.
+    /// Writes the function as it was written, under another name.
     pub(super) fn twin(&self) -> TokenStream {
         let source = &self.function.source;
         let mut signature = source.signature.clone();
@@ -26,9 +27,10 @@ impl Expansion<'_> {
         }
         let function = source.with(&signature, &self.function.block);
         quote! {
-            // It may be there for others only.
+            // The twin may exist only for other functions that call it.
             #[allow(dead_code, unreachable_pub)]
-            // An operation returns a `Result`, and what it is given by value need not be copied.
+            // An operation returns a `Result`, and an argument that is taken by value need not be
+            // consumed.
             #[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value)]
             #function
         }
@@ -62,7 +64,7 @@ impl Expansion<'_> {
         call_with(&call, Vec::new(), &given)
     }
 
-    /// Whether the twin is found through `Self`.
+    /// Returns whether the twin is found through `Self`.
     fn is_associated(&self) -> bool {
         let source = &self.function.source;
         let this = Ident::new("Self", spans::generated());
@@ -81,7 +83,8 @@ impl Expansion<'_> {
     }
 }
 
-/// The call with these arguments; twice where one exists only under a condition.
+/// Returns the call with these arguments. If an argument exists only under a condition, the call is
+/// written with and without the argument.
 fn call_with(
     call: &TokenStream,
     mut given: Vec<TokenStream>,

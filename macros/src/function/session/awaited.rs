@@ -26,12 +26,12 @@ pub(crate) fn find_session(
     super::find(&awaited, attribute, signature, marks, errors)
 }
 
-/// Whether the type is `&mut Tx<'_, DB>` or `&mut Conn<'_, DB>`.
+/// Returns whether the type is `&mut Tx<'_, DB>` or `&mut Conn<'_, DB>`.
 pub(super) fn is_of_dbop(ty: &Type) -> bool {
     matches!(behind_mut(ty), Some(Known::Tx(_) | Known::Conn(_)))
 }
 
-/// What a type is when its name is one of those a session has.
+/// What a type is, if its name is the name of a session.
 enum Known<'t> {
     Tx(&'t Type),
     Conn(&'t Type),
@@ -57,7 +57,7 @@ fn known(ty: &Type) -> Option<Known<'_>> {
     }
 }
 
-/// The session type behind a `&mut`, which needs no mark.
+/// Returns the session type behind a `&mut`, which needs no mark.
 fn behind_mut(ty: &Type) -> Option<Known<'_>> {
     types::reference(ty)
         .filter(|(_, mutable)| *mutable)
@@ -73,8 +73,8 @@ struct Awaited<'a> {
 impl SessionKind for Awaited<'_> {
     const NOUN: &'static str = "session";
 
-    /// With a mark, any type may be the session: an alias hides its name from a macro, and the
-    /// runtime resolves it.
+    /// Accepts any type with a mark. A macro sees only the name of an alias; the runtime finds the
+    /// type behind the name.
     fn marked(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
         let named = self.first(candidate, errors);
         named.or_else(|| Some(Session::new(candidate, self.hidden_database(candidate))))
@@ -120,7 +120,7 @@ impl SessionKind for Awaited<'_> {
 }
 
 impl Awaited<'_> {
-    /// The database of a type that does not show it.
+    /// Returns the database of a session whose type does not show the database.
     fn hidden_database(&self, candidate: Candidate<'_>) -> TokenStream {
         let hidden = types::with_lifetimes(&candidate.parameter.ty, "'static", false);
         let trait_path = self.runtime.session_param();

@@ -1,4 +1,4 @@
-//! Which parameter is the session: a session of dbop or a connection of sqlx in an async function
+//! Finds the session parameter: a session of dbop or a connection of sqlx in an async function
 //! ([`awaited`]), a connection of a synchronous driver in a plain one ([`plain`]).
 
 pub(super) mod awaited;
@@ -14,12 +14,12 @@ use crate::options::Attribute;
 
 /// The parameter whose type callers do not see.
 pub(crate) struct Session {
-    /// Its place among all parameters, the receiver included.
+    /// The place among all parameters, the receiver included.
     pub(crate) index: usize,
-    /// Its name in the signature.
+    /// The name in the signature.
     pub(crate) name: Ident,
     pub(crate) parameter: PatType,
-    /// The tokens of the database type `DB`, or of a plain function's connection.
+    /// The tokens of the database type `DB`, or of the connection type of a plain function.
     pub(crate) database: TokenStream,
 }
 
@@ -38,39 +38,42 @@ impl Session {
         }
     }
 
-    /// Whether the body gets the driver's connection, or a type that may stand for it.
+    /// Returns whether the body gets a connection of the driver, or a type that may stand for one.
     pub(crate) fn may_be_raw(&self) -> bool {
         !awaited::is_of_dbop(&self.parameter.ty)
     }
 }
 
-/// A parameter that may be the session, and its place among all parameters.
+/// A parameter that may be the session, with its place among all parameters.
 #[derive(Clone, Copy)]
 struct Candidate<'a> {
     index: usize,
     parameter: &'a PatType,
 }
 
-/// What each kind of function takes for its session. A type that is wrong is reported and is the
-/// session all the same: it is clear which parameter was meant, so callers see it as the session.
+/// The types that a kind of function takes for its session. If a type is wrong, an implementation
+/// reports the type and returns the session all the same: it is clear which parameter was meant, so
+/// callers see that parameter as the session.
 trait SessionKind {
-    /// What messages call the session.
+    /// The word for the session in messages.
     const NOUN: &'static str;
 
-    /// The session in a parameter that is marked `#[session]`.
+    /// Returns the session in a parameter that is marked `#[session]`.
     fn marked(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session>;
 
-    /// The session in the first parameter after the receiver; `None` if it is something else.
+    /// Returns the session in the first parameter after the receiver; `None` if the parameter is
+    /// something else.
     fn first(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session>;
 
-    /// The session in a later parameter, which is certainly one; `None` if it is something else.
+    /// Returns the session in a later parameter that is certainly meant as one; `None` if the
+    /// parameter is something else.
     fn later(&self, candidate: Candidate<'_>) -> Option<Session>;
 
     /// Says that `#[transactional]` needs a session, and how to write one in the function `name`.
     fn missing(&self, name: &Ident, receiver: &str) -> String;
 }
 
-/// Finds the session parameter; every way to get it wrong is an error that shows the right one.
+/// Finds the session parameter. Every mistake gets an error that shows the right way to write it.
 fn find<K: SessionKind>(
     kind: &K,
     attribute: Attribute,
@@ -111,7 +114,7 @@ fn find<K: SessionKind>(
     None
 }
 
-/// The parameters that are not the receiver.
+/// Returns the parameters that are not the receiver.
 fn candidates(signature: &Signature) -> impl Iterator<Item = Candidate<'_>> {
     let inputs = signature.inputs.iter().enumerate();
     inputs.filter_map(|(index, input)| match input {
@@ -120,7 +123,7 @@ fn candidates(signature: &Signature) -> impl Iterator<Item = Candidate<'_>> {
     })
 }
 
-/// A type as one would write it; token streams print with spaces around everything.
+/// Writes a type as a person would. Token streams print with spaces around everything.
 fn written(ty: &Type) -> String {
     ty.to_token_stream()
         .to_string()

@@ -9,8 +9,8 @@ use crate::errors::Errors;
 use crate::function::types;
 use crate::options::Attribute;
 
-/// Finds the connection: the first parameter after the receiver, if it is a `&mut` reference or
-/// names a connection, or the one that is marked.
+/// Finds the connection: the parameter that is marked, or the first parameter after the receiver,
+/// if its type is a `&mut` reference or has the name of a connection.
 pub(crate) fn find_connection(
     attribute: Attribute,
     signature: &Signature,
@@ -42,7 +42,7 @@ impl SessionKind for Plain {
 
     fn later(&self, candidate: Candidate<'_>) -> Option<Session> {
         let (inner, mutable) = types::reference(&candidate.parameter.ty)?;
-        // Many things are called a client.
+        // Many types are called a client, so only a `&mut` one counts.
         let is_connection = is_named_connection(inner) || (mutable && is_client_of_postgres(inner));
         is_connection.then(|| Session::new(candidate, inner.to_token_stream()))
     }
@@ -54,20 +54,20 @@ impl SessionKind for Plain {
     }
 }
 
-/// Reports a connection that is taken by value.
+/// Reports a connection that is taken by value, and returns the connection.
 fn owned(candidate: Candidate<'_>, errors: &mut Errors) -> Session {
     let ty = &candidate.parameter.ty;
     errors.on(ty, "the connection of a plain `fn` is borrowed: write `&mut`, as in `conn: &mut rusqlite::Connection`");
     Session::new(candidate, ty.to_token_stream())
 }
 
-/// The connection behind a reference; `None` if the parameter is something else.
+/// Returns the connection behind a reference; `None` if the parameter is something else.
 fn connection(candidate: Candidate<'_>, marked: bool, errors: &mut Errors) -> Option<Session> {
     let ty = &candidate.parameter.ty;
     let (inner, mutable) = types::reference(ty)?;
     let segment = types::last_segment(inner);
     let name = segment.map(|segment| segment.ident.to_string());
-    // Without its database it is an alias of that name.
+    // A `Tx` or `Conn` without a database is an alias of that name.
     let is_complete = segment.is_some_and(|segment| !segment.arguments.is_none());
     match name.as_deref() {
         Some("Tx" | "Conn") if is_complete => {
@@ -80,19 +80,20 @@ fn connection(candidate: Candidate<'_>, marked: bool, errors: &mut Errors) -> Op
             errors.on(ty, "dbop begins and commits; take the connection, `&mut rusqlite::Connection` or `&mut postgres::Client`");
         }
         Some("Connection") => {}
-        // A pool that functions share is no connection; it has to be marked.
+        // A shared reference may be a pool, so it has to be marked.
         _ if mutable || marked => {}
         _ => return None,
     }
     Some(Session::new(candidate, inner.to_token_stream()))
 }
 
-/// `rusqlite::Connection`, `SqliteConnection`, `PooledConnection<..>`
+/// Returns whether the type is called a connection: `rusqlite::Connection`, `SqliteConnection`,
+/// `PooledConnection<..>`.
 fn is_named_connection(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| segment.ident.to_string().ends_with("Connection"))
 }
 
-/// `postgres::Client`
+/// Returns whether the type is called like `postgres::Client`.
 fn is_client_of_postgres(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| segment.ident == "Client")
 }

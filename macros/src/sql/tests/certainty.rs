@@ -1,4 +1,4 @@
-//! What is read from texts of which a part is not known, and from texts that are no SQL.
+//! Reads texts that are only partly known, and texts that are no SQL.
 
 use super::*;
 
@@ -200,7 +200,8 @@ fn long_texts_are_read_in_linear_time() {
             super::super::read(&text, TextForm::Whole, dialect);
         }
         read(&text, TextForm::Template);
-        // Far above what it takes, far below what anything quadratic would.
+        // The limit is far above the time that reading takes, and far below what quadratic reading
+        // would take.
         assert!(started.elapsed().as_secs() < 10, "{part}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a statement changes of the session.
+//! Finds the changes to the session.
 
 use super::*;
 
