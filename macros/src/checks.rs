@@ -64,7 +64,7 @@ pub(crate) fn check_function(
             .into_iter()
             .flatten()
         {
-            errors.at(given.key.span(), format!("`{given}` is about the function beside an annotated plain `fn`, and this one is async; remove it"));
+            errors.at(given.key.span(), format!("`{given}` says where the `_sync` function of a plain `fn` stands, and this function is async; remove the option"));
         }
     }
 }
@@ -86,7 +86,7 @@ fn plain(function: &Function, options: &Options, errors: &mut Errors) {
     if let (Some(_), Some(given)) = (&options.in_trait_impl, &options.in_impl) {
         errors.at(
             given.key.span(),
-            "`in_trait_impl` says it already; remove `in_impl`",
+            "`in_trait_impl` already says that the function is in an `impl` block; remove `in_impl`",
         );
     }
     if options.in_trait_impl.is_some() {
@@ -140,7 +140,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
             .any(|argument| argument.index == *index);
         let is_skip = mark.parse_args::<Ident>().is_ok_and(|word| word == "skip");
         if !is_skip {
-            errors.on(mark, "`#[once(skip)]` leaves an argument out of the fingerprint; nothing else can be said there");
+            errors.on(mark, "`#[once(skip)]` leaves an argument out of the fingerprint; no other word is valid in `#[once(..)]`");
         } else if !is_argument {
             errors.on(
                 mark,
@@ -155,7 +155,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
         let ty = &argument.parameter.ty;
         let of = types::reference(ty).map_or(&**ty, |(inner, _)| inner);
         if types::wrapped(of, "HashSet").is_some() && !function.source.is_skipped(argument.index) {
-            errors.on(ty, "a `HashSet` comes in another order each time, so that a call could not be told from another with the same key; take a `BTreeSet`, or put `#[once(skip)]` before it");
+            errors.on(ty, "the order of a `HashSet` differs each time, so equal arguments could not be recognized; take a `BTreeSet`, or put `#[once(skip)]` before the argument");
         }
     }
     let never = BodyRuns::of(options, true) == BodyRuns::AtMostOnce;

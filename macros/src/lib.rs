@@ -3,11 +3,11 @@
 //! Depend on the crate `dbop`, which re-exports everything here together with the runtime that
 //! generated code calls. Nothing in this crate is present at run time.
 //!
-//! Each attribute is the same four steps: [`options`] reads what is written in the attribute,
-//! [`function`] makes a model of the annotated function, [`checks`] finds what does not fit together
-//! and [`lints`] what is wrong in the body, and [`expand`] writes the new function. All mistakes of
-//! the first three steps are reported at once, and the function is then emitted with the body as it
-//! was written, so that an editor keeps working on it.
+//! Both attributes go through the same four steps. [`options`] reads the options of the attribute.
+//! [`function`] makes a model of the annotated function. [`checks`] finds options and functions
+//! that do not fit together, and [`lints`] finds mistakes in the body. [`expand`] writes the new
+//! function. The mistakes of the first three steps are reported together, and the function is then
+//! written with the user's body, so that an editor keeps working on the body.
 #![deny(missing_docs)]
 // The links above lead to private modules: they are for readers of the source.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -32,7 +32,7 @@ use proc_macro::TokenStream;
 /// One operation on one database session; each statement commits by itself.
 ///
 /// The function's session parameter is `conn: &mut Conn<'_, DB>`, or sqlx's own `&mut PgConnection`
-/// or `&mut SqliteConnection`. Callers pass a `&Db`, a pool, or a session they already have:
+/// or `&mut SqliteConnection`. Callers pass a `&Db`, a pool, or a session that they already have:
 ///
 /// ```text
 /// #[db_op(read_only, timeout = "2s")]
@@ -45,45 +45,47 @@ use proc_macro::TokenStream;
 /// A function without a session parameter keeps its signature. It gets the deadline, the statistics
 /// and the error category, and is retried only when it is declared `read_only` or `idempotent`.
 ///
-/// The body is read for mistakes that compile and fail in production: `dbop::lint` lists them.
+/// The attribute searches the body for mistakes that compile and fail in production: `dbop::lint`
+/// lists them.
 ///
-/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
-/// also tells the attribute that an alias stands for a session type.
+/// The session is the first parameter after the receiver, or the parameter that is marked
+/// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
 /// # Options
 ///
 /// | option | meaning |
 /// |---|---|
 /// | `read_only` | writes nothing; may run again after any transient failure |
-/// | `idempotent` | its effect may be applied again, later, and concurrently with itself; may run again after any transient failure |
+/// | `idempotent` | the effect may be applied again, later, and concurrently with itself; may run again after any transient failure |
 /// | `retry = never` | one attempt, no copies of arguments |
-/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
+/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how many attempts there are, and the first and the longest wait between attempts; each part may be left out |
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
 /// | `timeout = none` | no deadline, not even the default one; see below |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
-/// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
+/// | `max_concurrency = 8` | how many calls may run at once; other calls wait for their turn until their deadline |
+/// | `max_concurrency(limit = 8, when_full = reject)` | like `max_concurrency = 8`, but other calls are refused at once; `when_full = wait` is the default |
 /// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
-/// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
+/// | `in_impl` | on a plain `fn` in an `impl` block that has no `self` and names no `Self`, so that neither its signature nor its body shows the block |
 /// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
 ///
 /// # The deadline
 ///
-/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that handle, 30 s
-/// unless the handle was built with another. A call of a function without a session parameter, and a
-/// call on a connection of the caller's own, has no deadline, unless `dbop::defaults()` names one. A
-/// call on the session of another operation has at most the time that is left to that operation.
+/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that
+/// handle, 30 s unless the handle was built with another. A call of a function without a session
+/// parameter, and a call on a connection that the caller owns, have no deadline, unless
+/// `dbop::defaults()` sets one. A call on the session of another operation has at most the time
+/// that is left to that operation.
 ///
-/// `timeout = none` lifts the deadline of the call, and no limit of the database: on PostgreSQL, each
-/// statement still has the `statement_timeout` of the `Db`.
+/// `timeout = none` lifts the deadline of the call. It lifts no limit of the database: on
+/// PostgreSQL, each statement still has the `statement_timeout` of the `Db`.
 ///
 /// # Plain functions
 ///
 /// A `fn` that is not async becomes an `async fn` whose body runs on the blocking pool, with a
-/// connection of `rusqlite`, diesel or `postgres`; `dbop::blocking` says how. The function as it was
-/// written stays, under its name with `_sync` at the end.
+/// connection of `rusqlite`, diesel or `postgres`; `dbop::blocking` says how. The function as it
+/// was written stays, under its name with `_sync` at the end.
 ///
 /// ```text
 /// #[db_op(read_only)]
@@ -100,7 +102,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// One database transaction: committed when the function returns `Ok`, rolled back otherwise.
 ///
 /// The function's session parameter is `tx: &mut Tx<'_, DB>`. Callers pass a `&Db` or a pool, or a
-/// transaction they already have, which the call then joins:
+/// transaction that they already have, which the call then joins:
 ///
 /// ```text
 /// #[transactional(isolation = serializable)]
@@ -110,54 +112,55 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// transfer(&mut *tx, 1, 2, 500).await?;   // part of the caller's transaction
 /// ```
 ///
-/// The transaction is attempted again after a transient failure, as soon as it is known to have
-/// rolled back. Every attempt gets its own clone of the arguments; an argument that cannot be
-/// cloned asks for `retry = never`.
+/// After a transient failure, the transaction is attempted again as soon as it is known to have
+/// rolled back. Every attempt gets its own clone of the arguments; a function with an argument that
+/// cannot be cloned needs `retry = never`.
 ///
-/// The body is read for mistakes that compile and fail in production: `dbop::lint` lists them.
+/// The attribute searches the body for mistakes that compile and fail in production: `dbop::lint`
+/// lists them.
 ///
-/// The session is the first parameter after the receiver, or the one marked `#[session]`; the mark
-/// also tells the attribute that an alias stands for a session type.
+/// The session is the first parameter after the receiver, or the parameter that is marked
+/// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
 /// # Options
 ///
 /// | option | meaning |
 /// |---|---|
 /// | `read_only` | a read-only transaction: the database refuses writes |
-/// | `idempotent` | its effect may be applied again, later, and concurrently with itself; may run again when the outcome of a commit is unknown |
+/// | `idempotent` | the effect may be applied again, later, and concurrently with itself; may run again when the outcome of a commit is unknown |
 /// | `retry = never` | one attempt, no copies of arguments |
-/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how often it is attempted, and the first and the longest wait between attempts; each part may be left out |
+/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how many attempts there are, and the first and the longest wait between attempts; each part may be left out |
 /// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
 /// | `timeout = none` | no deadline, not even the default one; see below |
 /// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
 /// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; others wait their turn until their deadline |
-/// | `max_concurrency(limit = 8, when_full = reject)` | the same, but others are refused at once; `when_full = wait` is the default |
+/// | `max_concurrency = 8` | how many calls may run at once; other calls wait for their turn until their deadline |
+/// | `max_concurrency(limit = 8, when_full = reject)` | like `max_concurrency = 8`, but other calls are refused at once; `when_full = wait` is the default |
 /// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
 /// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
-/// | `isolation = serializable` | or `repeatable_read` or `read_committed`; the database's default if left out |
+/// | `isolation = serializable` | the isolation level: `serializable`, `repeatable_read` or `read_committed`; the database's default if left out |
 /// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
-/// | `nested` | when it joins a transaction, a savepoint: its failure leaves the caller's transaction usable |
+/// | `nested` | when the call joins a transaction, the call is a savepoint: a failure leaves the caller's transaction usable |
 /// | `once = order_id` | takes effect once for each key, with the same answer for every caller; see below |
-/// | `in_impl` | on a plain `fn` in an `impl` block, where neither its signature nor its body shows that: it has no `self` and names no `Self` |
+/// | `in_impl` | on a plain `fn` in an `impl` block that has no `self` and names no `Self`, so that neither its signature nor its body shows the block |
 /// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
 ///
 /// # The deadline
 ///
-/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that handle, 30 s
-/// unless the handle was built with another. A call that joins a transaction has at most the time that
-/// is left to that transaction.
+/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that
+/// handle, 30 s unless the handle was built with another. A call that joins a transaction has at
+/// most the time that is left to that transaction.
 ///
-/// `timeout = none` lifts the deadline of the call, and no limit of the database: on PostgreSQL, each
-/// statement still has the `statement_timeout` of the `Db`. A transaction without a deadline holds its
-/// connection and its locks for as long as its body runs.
+/// `timeout = none` lifts the deadline of the call. It lifts no limit of the database: on
+/// PostgreSQL, each statement still has the `statement_timeout` of the `Db`. A transaction without
+/// a deadline holds its connection and its locks for as long as its body runs.
 ///
 /// # Plain functions
 ///
-/// As under [`db_op`](macro@db_op): the body of a `fn` that is not async runs on the blocking pool,
-/// in a transaction on a connection of `rusqlite`, diesel or `postgres`. Another such function joins
-/// it by calling the `_sync` function with the connection. `nested` and `once` are for async
-/// functions.
+/// As under [`db_op`](macro@db_op), the body of a `fn` that is not async runs on the blocking pool,
+/// in a transaction on a connection of `rusqlite`, diesel or `postgres`. To join the transaction,
+/// another plain function is called by its `_sync` function with the connection. `nested` and
+/// `once` are for async functions.
 ///
 /// # Once for each key
 ///
@@ -166,26 +169,28 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// async fn pay(tx: &mut Tx<'_, Postgres>, order: &Order, #[once(skip)] clock: &Clock) -> Result<Receipt, BankError> { .. }
 /// ```
 ///
-/// However often and by however many callers it is called, also at the same time and in several
-/// processes, and whatever became of the answer to a COMMIT: for each key, one transaction takes
-/// effect, and every caller gets what that one returned. The key is anything with a `Display`. What
-/// the function returns is kept as JSON, so it implements serde's `Serialize` and `Deserialize`.
+/// For each key, exactly one transaction takes effect, and every caller gets what that transaction
+/// returned. This holds however often the function is called, by many callers at the same time, in
+/// several processes, and when the answer to a COMMIT was lost. The key is any value with a
+/// `Display`. The return value is kept as JSON, so it implements serde's `Serialize` and
+/// `Deserialize`.
 ///
-/// - An `Err` is not kept: it rolls back, and the next call with that key runs the body.
-/// - The call is known by its arguments, too: a second one with the same key and others is an error
-///   (`Kind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]` leaves one out that
-///   does not say what is to be done, such as a client or a counter.
-///   A `HashSet` has no order that could be compared, so it is refused.
+/// - An `Err` is not kept: the transaction rolls back, and the next call with the key runs the
+///   body.
+/// - The arguments belong to the identity of a call: a second call with the same key and other
+///   arguments is an error (`Kind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]`
+///   leaves out an argument that does not say what is to be done, such as a client or a counter. A
+///   `HashSet` has no order that could be compared, so it is refused.
 /// - Markers are kept for 7 days in the table `dbop_once`, under the operation's `name`. Without a
-///   `name`, the function's path and its types tell it from others of its name, so one that is moved
-///   to another module, or built by another compiler, may meet its old markers as those of another
-///   function, which is an error: give it a `name`.
-/// - The table is made by the first call. Where the application may not create tables, a migration
-///   does it with `Db::<_>::ONCE_SCHEMA`. All sessions must find the same one: on Postgres, they
-///   need the same `search_path`.
-/// - Joining a transaction, the marker and the body share a savepoint, as if it was `nested`.
-/// - Waiting for another call with the same key is bound by the deadline only: it is no attempt,
-///   and happens under `retry = never`, too.
+///   `name`, the path and the types of the function identify the operation. If such a function
+///   moves to another module, or another compiler builds it, its old markers may count as those of
+///   another function, which is an error: give the operation a `name`.
+/// - The first call makes the table. If the application may not create tables, a migration makes
+///   the table with `Db::<_>::ONCE_SCHEMA`. All sessions must find the same table: on Postgres,
+///   they need the same `search_path`.
+/// - If the call joins a transaction, the marker and the body share a savepoint, as with `nested`.
+/// - Only the deadline bounds the wait for another call with the same key. The wait is not an
+///   attempt, and happens under `retry = never` as well.
 #[proc_macro_attribute]
 pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream {
     expand_operation(
@@ -196,25 +201,25 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
     .into()
 }
 
-/// Lets something through that a lint of dbop would reject: on an operation, above or below its
-/// attribute, or on a statement in its body.
+/// Allows code that a lint of dbop would reject: on an operation, above or below its attribute, or
+/// on a statement in its body.
 ///
 /// ```text
 /// #[dbop::allow(foreign_await, reason = "the lock service answers in microseconds")]
 /// let place = locks.next().await;
 /// ```
 ///
-/// Several lints can be named, and the reason is for the readers of the code. Write it with its
-/// path: `#[allow(..)]` alone is rustc's, and a glob import of dbop makes rustc's ambiguous.
-/// `dbop::expect`, `dbop::warn` and `dbop::deny` are written the same way.
-// Under their own names they would make rustc's ambiguous in this file.
+/// The attribute may name several lints, and the reason is for the readers of the code. Write the
+/// attribute with its path: `#[allow(..)]` alone is rustc's attribute, which a glob import of dbop
+/// makes ambiguous. `dbop::expect`, `dbop::warn` and `dbop::deny` are written the same way.
+// The functions have the prefix `lint_` here, because their public names would make rustc's
+// attributes ambiguous in this file.
 #[proc_macro_attribute]
 pub fn lint_allow(lints: TokenStream, item: TokenStream) -> TokenStream {
     lint_level(lint_attributes::Level::Allow, lints, item)
 }
 
-/// Lets something through like `dbop::allow`, and warns when there is nothing to let
-/// through.
+/// Allows code like `dbop::allow`, and warns if there is nothing to allow.
 #[proc_macro_attribute]
 pub fn lint_expect(lints: TokenStream, item: TokenStream) -> TokenStream {
     lint_level(lint_attributes::Level::Expect, lints, item)
@@ -236,7 +241,7 @@ fn lint_level(level: lint_attributes::Level, lints: TokenStream, item: TokenStre
     lint_attributes::move_below(level, lints.into(), item.into()).into()
 }
 
-/// The pages of `dbop::lint`.
+/// Writes the pages of `dbop::lint`.
 #[doc(hidden)]
 #[proc_macro]
 pub fn lint_pages(_: TokenStream) -> TokenStream {
@@ -244,7 +249,7 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 }
 
 /// Makes an enum the error of database operations: `?` works on `sqlx::Error` and `dbop::Error`,
-/// and the call knows what may be retried.
+/// and dbop knows which errors may be retried.
 ///
 /// ```text
 /// #[derive(Debug, thiserror::Error, DbError)]
@@ -259,18 +264,20 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// The variant that carries `dbop::Error`, `sqlx::Error` or the error of a synchronous driver answers
-/// for what the database said; all others count as the application's own errors, which are never
-/// retried. A variant that says `category = transient` is: it counts as an outage, so a call has three
-/// attempts (`outage_attempts` of the retry policy) and takes them from the retry budget; what may have
-/// been applied is not repeated, as after any other failure. The conversions that `#[from]` does not write are generated. A struct with one such field
+/// The variant that carries `dbop::Error`, `sqlx::Error` or the error of a synchronous driver takes
+/// its category from that error. All other variants count as the application's own errors, which
+/// are never retried. A variant with `category = transient` is retried: it counts as an outage, so
+/// a call has three attempts (`outage_attempts` of the retry policy) and takes them from the retry
+/// budget. An effect that may have been applied is not repeated, as after any other failure.
+///
+/// The derive writes the conversions that `#[from]` does not write. A struct with one such field
 /// works the same way.
 ///
 /// # Options
 ///
 /// | option | where | meaning |
 /// |---|---|---|
-/// | `category = transient` | variant | what it counts as: `transient`, `integrity`, `query`, `programming`, `data`, `permission`, `resource`, `ambiguous`, `cancelled`, `internal` or `application` |
+/// | `category = transient` | variant | the category that the variant counts as: `transient`, `integrity`, `query`, `programming`, `data`, `permission`, `resource`, `ambiguous`, `cancelled`, `internal` or `application` |
 /// | `sqlx` | variant or field | its field is `sqlx::Error`, where the type's name does not say so |
 /// | `dbop` | variant or field | its field is `dbop::Error`, where the type's name does not say so |
 /// | `driver` | variant or field | its field is the error of `rusqlite`, diesel or `postgres`, where the type's name does not say so |

@@ -8,9 +8,9 @@
 //! | in the arguments of a macro | in the macro's body | those of the name, in the arguments |
 //! | in the body of a macro from outside of the workspace | anywhere | those of the macro's invocation |
 //!
-//! `file!()` and `line!()` alone give the invocation of the outermost macro, so all operations of one
-//! macro would report the same line. Inside a macro the name is the better choice, because the
-//! attribute may stand in the body, where one line serves many functions.
+//! `file!()` and `line!()` alone give the invocation of the outermost macro, so all operations of
+//! one macro would report the same line. Inside a macro the name is the better choice, because the
+//! attribute may stand in the macro's body, where one line serves many functions.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote;

@@ -1,5 +1,5 @@
-//! By which calls a body runs its statements, and what each of them gives back: sqlx's, whose
-//! results are awaited, or in a plain function those of a synchronous driver.
+//! The calls by which a body runs its statements, and what they return: sqlx's calls, whose results
+//! are awaited, or in a plain function the calls of a synchronous driver.
 
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path, Type};
@@ -8,7 +8,7 @@ use super::calls::{callee, is_any, last, peel, runs_statement, starts_upper};
 use super::report::last_token;
 use crate::function::{Function, types};
 
-/// Whose calls they are, as far as the type of the connection tells.
+/// The library that the calls belong to, as far as the type of the connection tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Api {
     #[default]
@@ -16,21 +16,21 @@ pub(super) enum Api {
     Rusqlite,
     Diesel,
     Postgres,
-    /// Those of a plain function whose connection has another name, or none.
+    /// A plain function whose connection has another name, or no connection.
     Other,
 }
 
 /// A call that has ended where it stands, so that its value is the result.
 #[derive(Clone, Copy)]
 pub(super) struct Ended<'a> {
-    /// All of it: `f(tx).await`, and in a plain function `f(conn)`.
+    /// The whole expression: `f(tx).await`, or in a plain function `f(conn)`.
     pub(super) whole: &'a Expr,
-    /// `f(tx)`
+    /// The call itself: `f(tx)`.
     pub(super) call: &'a Expr,
 }
 
 impl<'a> Ended<'a> {
-    /// The name of the function or method.
+    /// Returns the name of the function or method; `None` if the expression is not a call.
     pub(super) fn name(&self) -> Option<&'a Ident> {
         match self.call {
             Expr::MethodCall(call) => Some(&call.method),
@@ -39,7 +39,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// The word that a warning underlines.
+    /// Returns the word that a warning underlines.
     pub(super) fn point(&self) -> Span {
         match (self.whole, self.call) {
             (Expr::Await(awaited), _) => awaited.await_token.span,
@@ -61,7 +61,8 @@ impl Api {
         })
     }
 
-    /// By the last word of the type, as in `&mut rusqlite::Connection`.
+    /// Finds the library by the last word of the connection's type, as in `&mut
+    /// rusqlite::Connection`.
     fn of_connection(ty: &Type) -> Api {
         const DIESEL: [&str; 3] = ["MysqlConnection", "PgConnection", "SqliteConnection"];
         let inner = types::reference(ty).map_or(ty, |(inner, _)| inner);
@@ -73,13 +74,13 @@ impl Api {
         }
     }
 
-    /// Whether nothing is awaited.
+    /// Returns whether the calls are those of a plain function, which awaits nothing.
     pub(super) fn is_plain(self) -> bool {
         self != Api::Sqlx
     }
 
-    /// Whether a method of this name runs a statement, on a connection, on a query or on a prepared
-    /// statement.
+    /// Returns whether a method of this name runs a statement, on a connection, on a query or on a
+    /// prepared statement.
     pub(super) fn runs(self, method: &Ident) -> bool {
         if self.is_plain() {
             is_any(method, &RUN) || is_any(method, &STEP)
@@ -88,8 +89,9 @@ impl Api {
         }
     }
 
-    /// Whether a method of this name sends a statement and waits for its rows. With `postgres` a
-    /// prepared one is sent to be prepared, too, and that once.
+    /// Returns whether a method of this name sends a statement and waits for its rows. `prepare` of
+    /// the crate `postgres` waits as well, but does not count, because one prepared statement
+    /// serves many calls.
     pub(super) fn waits_for_server(self, method: &Ident) -> bool {
         let name = method.to_string();
         match self.is_plain() {
@@ -103,8 +105,8 @@ impl Api {
         }
     }
 
-    /// The same of names that nothing else has, so that what the call gives is a `Result`, and no
-    /// `Option` of somebody's helper.
+    /// Returns whether only methods that run statements have this name, so that the call certainly
+    /// returns a `Result` and not the `Option` of a helper.
     pub(super) fn certainly_runs(self, name: &Ident) -> bool {
         if self.is_plain() {
             is_any(name, &RUN) || is_operation(name)
@@ -113,7 +115,7 @@ impl Api {
         }
     }
 
-    /// Whether a method of this name takes the text of a statement.
+    /// Returns whether a method of this name takes the text of a statement.
     pub(super) fn takes_text(self, method: &Ident) -> bool {
         if self.is_plain() {
             is_any(method, &TAKE_TEXT)
@@ -122,12 +124,13 @@ impl Api {
         }
     }
 
-    /// Whether a method of this name is given the name and the value of a pragma.
+    /// Returns whether a method of this name takes the name and the value of a pragma.
     pub(super) fn sets_pragma(self, method: &Ident) -> bool {
         self.is_plain() && is_any(method, &["pragma_update", "pragma_update_and_check"])
     }
 
-    /// The call that has ended where this expression has its value.
+    /// Returns the call that has ended where this expression has its value; `None` if there is no
+    /// such call.
     pub(super) fn ended(self, expression: &Expr) -> Option<Ended<'_>> {
         let whole = expression;
         let call = match expression {
@@ -138,7 +141,7 @@ impl Api {
         Some(Ended { whole, call })
     }
 
-    /// Where a part of a transaction may fail by itself.
+    /// Returns how a part of a transaction is written that may fail alone, for messages.
     pub(super) fn savepoint(self) -> &'static str {
         match self {
             Api::Sqlx => "`{session}.savepoint(..)`",
@@ -149,16 +152,16 @@ impl Api {
         }
     }
 
-    /// Whether a method of this name gives something that still uses what it was called on, or what
-    /// it was given: a prepared statement, rows, a savepoint, and the adapters of an iterator.
+    /// Returns whether a method of this name returns something that still uses the receiver or the
+    /// arguments: a prepared statement, rows, a savepoint, or an adapter of an iterator.
     pub(super) fn keeps(self, method: &Ident) -> bool {
-        // The client of PostgreSQL has read them all.
+        // The client of PostgreSQL has read all rows when `query` returns.
         let is_read = self == Api::Postgres && method == "query";
         !is_read && (is_any(method, &OPEN) || is_any(method, &ADAPT) || gives_rows(method))
     }
 }
 
-/// Methods of rusqlite, diesel and `postgres` that run a statement, or have it prepared.
+/// Methods of rusqlite, diesel and `postgres` that run a statement, or have one prepared.
 const RUN: [&str; 33] = [
     "batch_execute",
     "copy_in",
@@ -195,7 +198,7 @@ const RUN: [&str; 33] = [
     "simple_query",
 ];
 
-/// The same, under names that helpers have, too.
+/// Like [`RUN`], but under names that helpers have as well.
 const STEP: [&str; 5] = ["exists", "first", "insert", "load", "next"];
 
 const TAKE_TEXT: [&str; 23] = [
@@ -224,7 +227,7 @@ const TAKE_TEXT: [&str; 23] = [
     "sql_query",
 ];
 
-/// What gives a statement, a savepoint or a stream of data.
+/// Methods that return a statement, a savepoint or a stream of data.
 const OPEN: [&str; 17] = [
     "blob_open",
     "build_transaction",
@@ -274,7 +277,7 @@ const ADAPT: [&str; 26] = [
     "with_context",
 ];
 
-/// Whether the method gives an iterator over the `Result` of each row.
+/// Returns whether the method returns an iterator over the `Result` of each row.
 pub(super) fn gives_rows(method: &Ident) -> bool {
     is_any(
         method,
@@ -282,13 +285,14 @@ pub(super) fn gives_rows(method: &Ident) -> bool {
     )
 }
 
-/// What dbop calls a plain function that joins others.
+/// Returns whether the name is that of a plain function that dbop has kept under a name with
+/// `_sync`.
 fn is_operation(name: &Ident) -> bool {
     name.to_string().ends_with("_sync")
 }
 
-/// Whether the function makes a value of its arguments: `Repo::new(conn)`, `Repo(conn)`. What
-/// another returns is data.
+/// Returns whether the function makes a value from its arguments: `Repo::new(conn)`, `Repo(conn)`.
+/// Any other function returns data.
 pub(super) fn constructs(path: &Path) -> bool {
     const NAMES: [&str; 5] = ["attach", "from", "new", "open", "wrap"];
     last(path).is_some_and(|name| {

@@ -22,9 +22,9 @@ file or for a synchronous driver cannot run any other task until it is back: req
 nothing to do with this one stall, timers fire late, and with one thread the application hangs.
 
 The same names are not always the same thing: `fs::read(path).await` is tokio's, `fs::read(path)?`
-can only be the standard library's. A call that may be either is let through. What runs in a closure
-for `spawn_blocking`, `block_in_place` or a thread may block, and so may the body of a plain `fn`,
-which dbop runs on such a thread.
+can only be the standard library's. A call that may be either is allowed. Code in a closure for
+`spawn_blocking`, `block_in_place` or a thread may block, and so may the body of a plain `fn`, which
+dbop runs on such a thread.
 "#,
     bad: r#"
 use dbop::{Conn, db_op};
@@ -47,7 +47,7 @@ async fn ready(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<bool> {
 }
 "#,
     pass: |subject| {
-        // The body of a plain function runs on a thread that is there for blocking.
+        // The body of a plain function runs on a thread that may block.
         let is_async = !subject.function.is_plain();
         is_async.then(|| Box::new(BlockingCall) as _)
     },
@@ -70,7 +70,7 @@ impl Pass for BlockingCall {
                 }
             }
             Expr::MethodCall(call) => blocking_method(call, site),
-            // `fs::read(path)?` has its result at once, so it is no future.
+            // `fs::read(path)?` has its result at once, so the call does not return a future.
             Expr::Try(tried) => at_once(&tried.expr, site),
             Expr::Let(bound) if is_result(&bound.pat) => at_once(&bound.expr, site),
             Expr::Match(arms) if arms.arms.iter().any(|arm| is_result(&arm.pat)) => {
@@ -83,7 +83,7 @@ impl Pass for BlockingCall {
 
 const DRIVER: &str = "run the statement on the session with sqlx, or in `tokio::task::spawn_blocking` outside of the operation";
 
-/// What to do instead of waiting on this thread.
+/// Returns what to do instead of waiting on this thread.
 fn instead_of_waiting(waits: Waits) -> &'static str {
     match waits {
         Waits::Outside | Waits::File => LINT.help,
@@ -123,7 +123,7 @@ fn report(place: impl ToTokens, point: Span, waits: Waits, site: &mut Site) {
     site.report_as(&LINT, place, point, words);
 }
 
-/// The call whose result is used without an await, if it would block.
+/// Reports a call that blocks, if its result is used without an await.
 fn at_once(value: &Expr, site: &mut Site) {
     const KEEP: [&str; 5] = [
         "context",
@@ -163,7 +163,7 @@ fn at_once(value: &Expr, site: &mut Site) {
     }
 }
 
-/// `Ok(..)` or `Err(..)`
+/// Returns whether the pattern is `Ok(..)` or `Err(..)`.
 fn is_result(pattern: &Pat) -> bool {
     matches!(pattern, Pat::TupleStruct(pattern) if last(&pattern.path).is_some_and(|name| name == "Ok" || name == "Err"))
 }

@@ -10,11 +10,12 @@ use super::names::{Is, Names, variable};
 use super::report::last_token;
 use crate::sql::Statement;
 
-/// What this expression builds or runs, in a plain function.
+/// Returns the statement that this expression builds or runs in a plain function; `None` if there
+/// is no such statement.
 ///
-/// A path such as `diesel::delete` says by itself that something is written. A short `delete` does
-/// so where it begins a chain that runs on a connection of diesel, and only there it is known
-/// whether there is a filter.
+/// A path such as `diesel::delete` says by itself that something is written. A short `delete` says
+/// so only at the beginning of a chain that runs on a connection of diesel. Whether there is a
+/// filter is known only there as well.
 pub(super) fn built_by(expression: &Expr, names: &Names, has_session: bool) -> Option<Sql> {
     if !names.api.is_plain() {
         return None;
@@ -59,7 +60,8 @@ fn sql(path: &Path, writes: Option<&'static str>, unfiltered: Option<&'static st
     }
 }
 
-/// `diesel::delete`, `dsl::delete` and what has such a name nowhere else.
+/// Returns whether the function is certainly diesel's: `diesel::delete`, `dsl::delete`, or a name
+/// that only diesel has.
 fn is_diesels(path: &Path) -> bool {
     const OWN: [&str; 3] = ["insert_into", "insert_or_ignore_into", "replace_into"];
     let module = path.segments.iter().rev().nth(1);
@@ -78,14 +80,15 @@ fn changing_keyword(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// `..execute(conn)`
+/// Returns whether the call is `..execute(conn)` or the like.
 fn runs(call: &ExprMethodCall, names: &Names, has_session: bool) -> bool {
     let is_given = |conn: &Expr| !has_session || names.uses(conn);
     call.args.len() == 1 && names.api.runs(&call.method) && is_given(&call.args[0])
 }
 
-/// Whether all rows of a table are meant: `users`, `users::table`, `users::dsl::users`. A variable
-/// may hold a part of them, and what a function returns, too.
+/// Returns whether the call means all rows of a table: `users`, `users::table`,
+/// `users::dsl::users`. A variable may hold a part of the rows, and so may the result of a
+/// function.
 fn is_table(call: &ExprCall, names: &Names) -> bool {
     let Some(argument) = call.args.first().filter(|_| call.args.len() == 1) else {
         return false;
@@ -101,7 +104,7 @@ fn is_table(call: &ExprCall, names: &Names) -> bool {
     }
 }
 
-/// Whether nothing on the way can have left rows out. What is not known may be a filter.
+/// Returns whether no call of the chain can have left rows out. An unknown call may be a filter.
 fn keeps_all(chain: &Expr) -> bool {
     match peel(chain) {
         Expr::MethodCall(call) => {

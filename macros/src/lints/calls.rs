@@ -3,14 +3,14 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{Expr, ExprAsync, ExprAwait, ExprCall, ExprMethodCall, Path};
 
-/// Whether the word is one of these. In a compiler, each comparison of an `Ident` with a text writes
-/// it out again.
+/// Returns whether the word is one of these. In a compiler, every comparison of an `Ident` with a
+/// text makes a new string, so the string is made once.
 pub(super) fn is_any(word: &Ident, words: &[&str]) -> bool {
     let word = word.to_string();
     words.contains(&word.as_str())
 }
 
-/// Whether one of the words occurs in the tokens.
+/// Returns whether one of the words occurs in the tokens.
 pub(super) fn has_any(tokens: TokenStream, words: &[&str]) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => is_any(&word, words),
@@ -19,7 +19,7 @@ pub(super) fn has_any(tokens: TokenStream, words: &[&str]) -> bool {
     })
 }
 
-/// The path that a chain begins with a call of: `diesel::insert_into` of
+/// Returns the path of the function with which a chain begins: `diesel::insert_into` of
 /// `diesel::insert_into(users).values(new).execute(conn)`.
 pub(super) fn first_function(chain: &ExprMethodCall) -> Option<&Path> {
     match root(&chain.receiver) {
@@ -28,7 +28,7 @@ pub(super) fn first_function(chain: &ExprMethodCall) -> Option<&Path> {
     }
 }
 
-/// The expression without parentheses and without the invisible groups of `macro_rules`.
+/// Removes parentheses from the expression, and the invisible groups of `macro_rules`.
 pub(super) fn peel(expression: &Expr) -> &Expr {
     match expression {
         Expr::Paren(paren) => peel(&paren.expr),
@@ -37,7 +37,7 @@ pub(super) fn peel(expression: &Expr) -> &Expr {
     }
 }
 
-/// The path a function is called by.
+/// Returns the path of the function that is called; `None` if the function is another expression.
 pub(super) fn callee(call: &ExprCall) -> Option<&Path> {
     match peel(&call.func) {
         Expr::Path(path) => Some(&path.path),
@@ -45,12 +45,12 @@ pub(super) fn callee(call: &ExprCall) -> Option<&Path> {
     }
 }
 
-/// The last word of a path: `spawn` of `tokio::spawn`.
+/// Returns the last word of a path: `spawn` of `tokio::spawn`.
 pub(super) fn last(path: &Path) -> Option<&Ident> {
     path.segments.last().map(|segment| &segment.ident)
 }
 
-/// Whether the path is `a::b::c`, or `a::b::c::d` and so on.
+/// Returns whether the path begins with the words: `a::b::c` and `a::b::c::d` begin with `a::b::c`.
 pub(super) fn starts_with(path: &Path, words: &[&str]) -> bool {
     path.segments.len() >= words.len()
         && path
@@ -60,7 +60,7 @@ pub(super) fn starts_with(path: &Path, words: &[&str]) -> bool {
             .all(|(segment, word)| segment.ident == *word)
 }
 
-/// Whether the path is `b::c` or `a::b::c`, when the words are `b::c`.
+/// Returns whether the path ends with the words: `b::c` and `a::b::c` end with `b::c`.
 pub(super) fn ends_with(path: &Path, words: &[&str]) -> bool {
     path.segments.len() >= words.len()
         && path
@@ -71,14 +71,14 @@ pub(super) fn ends_with(path: &Path, words: &[&str]) -> bool {
             .all(|(segment, word)| segment.ident == *word)
 }
 
-/// Whether the path says that it leads to something of the user's own crate.
+/// Returns whether the path certainly leads to an item of the user's own crate.
 pub(super) fn is_of_this_crate(path: &Path) -> bool {
     const ROOTS: [&str; 4] = ["crate", "self", "super", "Self"];
     let first = path.segments.first().map(|segment| &segment.ident);
     first.is_some_and(|first| is_any(first, &ROOTS))
 }
 
-/// sqlx's methods that run a statement, on a query or on an executor.
+/// Returns whether this is a method of sqlx that runs a statement, on a query or on an executor.
 pub(super) fn runs_statement(method: &Ident) -> bool {
     const NAMES: [&str; 7] = [
         "execute",
@@ -92,12 +92,12 @@ pub(super) fn runs_statement(method: &Ident) -> bool {
     is_any(method, &NAMES)
 }
 
-/// A type, a variant or a constant, by the custom of Rust.
+/// Returns whether the name is that of a type, a variant or a constant, by the convention of Rust.
 pub(super) fn starts_upper(name: &Ident) -> bool {
     name.to_string().starts_with(char::is_uppercase)
 }
 
-/// The block of a future that is made of one: `async { .. }`, `Box::pin(async { .. })`,
+/// Returns the async block that a future is made from: `async { .. }`, `Box::pin(async { .. })`,
 /// `async { .. }.boxed()`.
 pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
     match peel(future) {
@@ -113,7 +113,7 @@ pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
     }
 }
 
-/// The name of the function or method whose future is awaited.
+/// Returns the name of the function or method whose future is awaited.
 pub(super) fn awaited_name(awaited: &ExprAwait) -> Option<&Ident> {
     match peel(&awaited.base) {
         Expr::MethodCall(call) => Some(&call.method),
@@ -122,7 +122,7 @@ pub(super) fn awaited_name(awaited: &ExprAwait) -> Option<&Ident> {
     }
 }
 
-/// The beginning of a chain: `query("..")` of `query("..").bind(1).fetch_one(tx)`.
+/// Returns the beginning of a chain: `query("..")` of `query("..").bind(1).fetch_one(tx)`.
 pub(super) fn root(expression: &Expr) -> &Expr {
     match peel(expression) {
         Expr::MethodCall(call) => root(&call.receiver),
@@ -134,7 +134,7 @@ pub(super) fn root(expression: &Expr) -> &Expr {
     }
 }
 
-/// Whether this is `query(..)`, `query_as!(..)` and the like.
+/// Returns whether this is `query(..)`, `query_as!(..)` or the like.
 pub(super) fn makes_query(expression: &Expr) -> bool {
     let path = match peel(expression) {
         Expr::Call(call) => callee(call),
@@ -144,7 +144,7 @@ pub(super) fn makes_query(expression: &Expr) -> bool {
     path.and_then(last).is_some_and(is_query)
 }
 
-/// sqlx's functions and macros that take the text of a statement.
+/// Returns whether this is a function or macro of sqlx that takes the text of a statement.
 pub(super) fn is_query(name: &Ident) -> bool {
     const NAMES: [&str; 13] = [
         "query",

@@ -14,10 +14,10 @@ pub(super) static LINT: Lint = Lint {
     name: "detached_task",
     level: Level::Deny,
     finds: "in `#[transactional]`: `tokio::spawn` and its like",
-    message: "this task is no part of the transaction: it is started again with every attempt, and runs on when the transaction rolls back",
+    message: "this task is not part of the transaction: it is started again with every attempt, and runs on when the transaction rolls back",
     help: "start it when the transaction has committed, in `{session}.after_commit(async move { .. })`",
     why: r#"
-A spawned task cannot use the transaction, and nothing ties it to what becomes of it. If the
+A spawned task cannot use the transaction, and does not depend on its outcome. If the
 transaction is replayed after a conflict, there are two such tasks; if it rolls back, the task
 announces an order that does not exist; if it starts before the commit, it may look for rows that
 nobody can see yet.
@@ -54,7 +54,7 @@ async fn order(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 "#,
     pass: |subject| {
         let help = match subject.function.is_plain() {
-            // It has nothing that takes a hook.
+            // A plain function has no session that takes a hook.
             true => "start it where this function is called, when that has returned `Ok`",
             false => LINT.help,
         };
@@ -64,10 +64,10 @@ async fn order(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
     },
 };
 
-/// Crates that have a function `spawn`, in one of their modules or in none.
+/// Crates that have a function `spawn`, in a module or at the root.
 const CRATES: [&str; 6] = ["actix_rt", "async_std", "rayon", "smol", "std", "tokio"];
 
-/// Modules that have one like tokio's, whatever crate they are of.
+/// Modules of any crate that have a function `spawn` like tokio's.
 const MODULES: [&str; 8] = [
     "actix_rt",
     "async_runtime",
@@ -79,24 +79,24 @@ const MODULES: [&str; 8] = [
     "tokio",
 ];
 
-/// Names that it has in any module.
+/// Names that such a function has in any module.
 const SPAWN: [&str; 3] = ["spawn_blocking", "spawn_local", "spawn_on"];
 
 struct DetachedTask {
-    /// What to do instead.
+    /// The advice for this kind of function.
     help: &'static str,
 }
 
 impl Pass for DetachedTask {
     fn expression(&mut self, expression: &Expr, site: &mut Site) {
-        // One that is awaited here is waited for, which is another lint's business.
+        // The lint `foreign_await` looks at a task that is awaited here.
         if site.runs != Runs::Here || site.is_waited_for() {
             return;
         }
         match expression {
             Expr::Call(call) => {
                 if let Some(path) = callee(call).filter(|path| spawns(path, call, &site.names)) {
-                    // A task that borrows the session ends within it.
+                    // A task that borrows the session ends before the session.
                     if !call.args.iter().any(|argument| site.names.uses(argument)) {
                         self.report(path, last_token(path), site);
                     }
@@ -118,7 +118,7 @@ impl DetachedTask {
     }
 }
 
-/// Whether the call starts a task. Where the path does not lead to a crate that is known, the
+/// Returns whether the call starts a task. If the path does not lead to a known crate, the
 /// application may have a module or a function of that name, and the argument decides.
 fn spawns(path: &Path, call: &ExprCall, names: &Names) -> bool {
     let mut words = path.segments.iter().rev().map(|segment| &segment.ident);
@@ -145,14 +145,15 @@ fn spawns(path: &Path, call: &ExprCall, names: &Names) -> bool {
     }
 }
 
-/// `handle.spawn(future)`, `tasks.spawn(..)`. A process is spawned without an argument.
+/// Returns whether the call is `handle.spawn(future)`, `tasks.spawn(..)` or the like. A process is
+/// spawned without an argument.
 fn is_spawn(call: &ExprMethodCall, names: &Names) -> bool {
     is_any(&call.method, &SPAWN)
         || call.method == "spawn" && call.args.len() == 1 && may_be_future(&call.args[0], names)
 }
 
-/// A closure or an async block where it stands, and what is made of one: `Box::pin(async { .. })`,
-/// `async { .. }.instrument(span)`.
+/// Returns whether the value is a closure or an async block, or made from one: `Box::pin(async { ..
+/// })`, `async { .. }.instrument(span)`.
 fn is_work(value: &Expr) -> bool {
     match peel(value) {
         Expr::Async(_) | Expr::Closure(_) => true,
@@ -166,13 +167,13 @@ fn is_work(value: &Expr) -> bool {
     }
 }
 
-/// The same in a variable.
+/// Like [`is_work`], but also accepts a variable that holds such a value.
 fn is_stored_work(value: &Expr, names: &Names) -> bool {
     is_work(value) || names.of_variable(value) == Some(&Is::Work)
 }
 
-/// What an async function gives, as far as one sees: no new value of a type, and no part or copy of
-/// another.
+/// Returns whether the value may be the future of an async function, as far as the text shows. A
+/// new value of a type, or a part or a copy of another value, is none.
 fn may_be_future(value: &Expr, names: &Names) -> bool {
     const DATA: [&str; 8] = [
         "as_ref",
@@ -191,7 +192,7 @@ fn may_be_future(value: &Expr, names: &Names) -> bool {
     }
 }
 
-/// The name of a function, which is no variable.
+/// Returns whether the value is the name of a function and not a variable.
 fn is_function(value: &Expr, names: &Names) -> bool {
     let is_variable = |name| names.get(name).is_some_and(|kind| *kind != Is::Own);
     match peel(value) {

@@ -20,9 +20,9 @@ pub(super) static LINT: Lint = Lint {
     help: "do it before or after the transaction; see read-process-write",
     why: r#"
 An open transaction holds a connection of the pool, the rows it has locked, and on SQLite the one
-writer. While it waits for a language model, an HTTP call or a timer, nobody else gets them: a pool
-of 20 is empty after 20 such calls, and the next request fails although the database is idle. And
-when the transaction is replayed, the slow call is made again.
+writer. While the transaction waits for a language model, an HTTP call or a timer, no other call gets
+them: a pool of 20 is empty after 20 such calls, and the next request fails although the database is
+idle. And when the transaction is replayed, the slow call is made again.
 
 A statement that is sent to the pool from inside a transaction is worse: it is not part of the
 transaction, does not see what this one wrote, stays when this one rolls back, and waits for a
@@ -36,15 +36,16 @@ has to happen only if the transaction commits goes into `tx.after_commit(..)`.
 
 # What counts as the transaction
 
-`tx`, and what is made of it before it is awaited: reborrows (`let t = &mut *tx`), futures and
+`tx`, and values that are made from `tx` and not yet awaited: reborrows (`let t = &mut *tx`), futures and
 streams (`query.fetch(&mut *tx)`), helpers that take it, closures and async blocks that use it. In
 `join!` every future must use it, because the slowest one decides how long the transaction stays
-open; in `select!` one is enough. What a helper with `tx` has returned may hold it, so a method of
-that is let through (`work.users().insert(user)`); as an argument it is data (`mail.send(&user)`).
+open; in `select!` one future is enough. The result of a helper with `tx` may hold `tx`, so a method
+call on the result is allowed (`work.users().insert(user)`). As an argument, the result counts as
+data (`mail.send(&user)`).
 
 In a plain `fn` nothing is awaited, so calls are known by their names: `std::thread::sleep`,
 `std::net`, `reqwest::blocking` and `ureq`, `block_on`, a process, another connection, `.recv()` and
-`.join()` of another thread. Files are let through.
+`.join()` of another thread. Access to files is allowed.
 
 A queue that holds a row while its job runs (`FOR UPDATE SKIP LOCKED`), or an export that streams one
 snapshot to a file, waits inside its transaction on purpose: allow it there.
@@ -135,8 +136,8 @@ impl Pass for ForeignAwait {
     }
 }
 
-/// The arguments of `future::join(a, b)`, all of which are awaited. A function of the user's own may
-/// have that name, too: it is in another module, or has an argument that is no future.
+/// Returns the arguments of `future::join(a, b)`, all of which are awaited. A function of the
+/// user's own that has this name is in another module, or has an argument that is not a future.
 fn joined_futures<'a>(future: &'a Expr, site: &Site) -> Option<&'a Punctuated<Expr, Token![,]>> {
     const NAMES: [&str; 8] = [
         "join",
@@ -171,9 +172,9 @@ fn is_ours(future: &Expr, site: &Site) -> bool {
     site.names.waits_for_session(future) || site.names.is_given(future)
 }
 
-/// Reports at `place` unless the future is one of the session.
+/// Reports at `place` unless the future uses the session.
 fn report_unless_ours(future: &Expr, place: &impl ToTokens, site: &mut Site) {
-    // A block that is awaited where it stands is read like the code around it.
+    // A block that is awaited where it stands is read like the code around the block.
     if async_block(future).is_some() || is_ours(future, site) {
         return;
     }
@@ -192,7 +193,7 @@ fn report_unless_ours(future: &Expr, place: &impl ToTokens, site: &mut Site) {
     site.report_as(&LINT, place, point, words);
 }
 
-/// The same where nothing is awaited: a call that is known to wait.
+/// Like [`ForeignAwait`], for a plain function: looks for calls that are known to wait.
 struct ForeignCall;
 
 impl Pass for ForeignCall {
@@ -229,12 +230,12 @@ impl Pass for ForeignCall {
 const OUTSIDE: &str =
     "do it before this function is called or after it has returned; see read-process-write";
 
-/// A file is read about as fast as a row.
+/// Returns whether the wait is long. A file is read about as fast as a row.
 fn takes_long(waits: Waits) -> bool {
     waits != Waits::File
 }
 
-/// `pool.get()?`, which waits for another connection.
+/// Returns whether the call is `pool.get()?` or the like, which waits for another connection.
 fn opens_other(call: &ExprMethodCall, site: &Site) -> bool {
     let opens = match call.method.to_string().as_str() {
         "acquire" | "get" | "get_conn" => call.args.is_empty(),
@@ -245,14 +246,14 @@ fn opens_other(call: &ExprMethodCall, site: &Site) -> bool {
 }
 
 const ELSEWHERE: (&str, &str) = (
-    "this runs on another connection: it is no part of the transaction, and waits for a second connection while the transaction holds its own and its locks",
+    "this runs on another connection: it is not part of the transaction, and waits for a second connection while the transaction holds its own and its locks",
     "run it on the transaction, with `&mut *{session}`",
 );
 
 const HIDDEN: &str = "this `{session}` hides the transaction, which holds its connection and locks while something else is waited for";
 
-/// The pool that the call is given or made on: `query(..).execute(&self.pool)`, `names(db)`,
-/// `pool.fetch_one(..)`.
+/// Returns the pool that the call is given or made on: `query(..).execute(&self.pool)`,
+/// `names(db)`, `pool.fetch_one(..)`.
 fn other_connection<'a>(future: &'a Expr, site: &Site) -> Option<&'a Expr> {
     match peel(future) {
         Expr::MethodCall(call) => {
@@ -277,8 +278,8 @@ fn is_pool(value: &Expr, site: &Site) -> bool {
     }
 }
 
-/// What cannot be read as Rust is searched for `.await`, of which the operand is all that stands
-/// before it up to something that ends an expression.
+/// Searches tokens that cannot be read as Rust for `.await`. The operand is everything in front,
+/// back to a token that ends an expression.
 fn tokens(stream: TokenStream, site: &mut Site) {
     let mut operand = TokenStream::new();
     let mut after_dot = false;

@@ -1,5 +1,5 @@
-//! Which level each lint has at each place of the function: what the user said in attributes and in
-//! the option `allow(..)`.
+//! Keeps the level of each lint at each place of the function, as the user set it in attributes and
+//! in the option `allow(..)`.
 
 use syn::Attribute;
 
@@ -8,11 +8,11 @@ use crate::errors::Errors;
 use crate::lint_attributes::{Level, NamedLint, read_attribute};
 use crate::options::Options;
 
-/// One lint set to a level, until what it was set for ends.
+/// The level of one lint, until the end of the code that the level was set for.
 struct Setting {
     lint: &'static str,
     level: Level,
-    /// Which of the expectations it is, when it is one.
+    /// The index of the expectation; `None` unless the level is `expect`.
     expectation: Option<usize>,
 }
 
@@ -21,7 +21,7 @@ struct Expectation {
     fulfilled: bool,
 }
 
-/// What holds at one place of the function, the innermost last.
+/// The levels at one place of the function, the innermost last.
 #[derive(Default)]
 pub(super) struct Levels {
     settings: Vec<Setting>,
@@ -31,7 +31,7 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// What is said for the whole function.
+    /// Returns the levels that are set for the whole function.
     pub(super) fn of_function(
         attributes: &[Attribute],
         options: &Options,
@@ -50,12 +50,13 @@ impl Levels {
         levels
     }
 
-    /// To be given to [`Levels::leave`] at the end of what the attributes stand at.
+    /// Returns a mark for [`Levels::leave`], which is called at the end of the code that the next
+    /// attributes are for.
     pub(super) fn mark(&self) -> usize {
         self.settings.len()
     }
 
-    /// Any attribute; only those of dbop set something.
+    /// Reads an attribute. Only an attribute of dbop sets a level.
     pub(super) fn enter(&mut self, attribute: &Attribute) {
         let Some(level) = Level::of(&attribute.meta) else {
             return;
@@ -87,7 +88,7 @@ impl Levels {
         self.settings.truncate(mark);
     }
 
-    /// The level of a finding here. One that was expected counts as found.
+    /// Returns the level of a finding here, and fulfils the expectation if there is one.
     pub(super) fn of(&mut self, lint: &Lint) -> Level {
         let setting = self
             .settings
@@ -107,7 +108,7 @@ impl Levels {
         std::mem::take(&mut self.mistakes)
     }
 
-    /// What was expected and not found.
+    /// Returns the expectations that no finding has fulfilled.
     pub(super) fn unfulfilled(&self) -> impl Iterator<Item = &NamedLint> {
         let open = self
             .expectations

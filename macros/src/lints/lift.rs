@@ -1,19 +1,19 @@
-//! Puts the attributes of a statement where they were meant. syn gives those of an assignment or a
-//! sum to its leftmost operand, as rustc's grammar has it.
+//! Puts the attributes of a statement where the user meant them. syn gives the attributes of an
+//! assignment or a sum to its leftmost operand, as rustc's grammar has it.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{Arm, Attribute, Block, Expr, FieldValue, Pat, Stmt, Type};
 
 /// Input: `#[dbop::allow(..)] total = query.await;`, whose attribute syn gives to `total`.
 ///
-/// Output: the same, with the attribute at the assignment, for which it was meant.
+/// Output: the statement with the attribute at the assignment.
 pub(super) fn lift(statements: &mut [Stmt]) {
     for statement in statements {
         Lift.visit_stmt_mut(statement);
     }
 }
 
-/// The same of the statements in an expression.
+/// Like [`lift`], for the statements in an expression.
 pub(super) fn lift_in(expression: &mut Expr) {
     Lift.visit_expr_mut(expression);
 }
@@ -33,7 +33,7 @@ impl VisitMut for Lift {
     }
 }
 
-/// Empties the attributes of the leftmost operand.
+/// Moves the attributes of the leftmost operand to `found`.
 fn lift_from(expression: &mut Expr, found: &mut Vec<Attribute>) {
     let leftmost = match expression {
         Expr::Assign(assignment) => &mut *assignment.left,
@@ -56,7 +56,7 @@ fn own_attributes(expression: &mut Expr) -> Option<&mut Vec<Attribute>> {
     }
 }
 
-/// The attributes of one expression and of nothing in it.
+/// Collects the attributes of one expression, and not those of the code inside.
 struct Outermost<'a>(&'a mut Vec<Attribute>);
 
 impl Outermost<'_> {

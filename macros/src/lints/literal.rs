@@ -1,4 +1,4 @@
-//! A string literal in a body, and what it says when it is read as SQL.
+//! A string literal in a body, and the statements in it when it is read as SQL.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -6,19 +6,19 @@ use syn::LitStr;
 
 use crate::sql::{self, Dialect, Statement, TextForm};
 
-/// What is known of SQL in a body.
+/// The statements that a text or a chain of calls contains.
 pub(super) struct Sql {
-    /// The literal that it was read in, or the call that builds it.
+    /// The literal with the text, or the call that builds the statement.
     pub(super) place: TokenStream,
     pub(super) point: Span,
     pub(super) statements: Vec<Statement>,
-    /// Whether it runs on the session, where that can be seen.
+    /// Whether the statements run on the session; `None` if the code does not show it.
     pub(super) on_session: Option<bool>,
-    /// Whether it is built by calls, and not written as text.
+    /// Whether calls build the statement, which is then not written as text.
     pub(super) is_built: bool,
 }
 
-/// A string literal, and how much it says of the text it becomes.
+/// A string literal, and how much the literal says about the whole text.
 #[derive(Clone)]
 pub(super) struct Literal {
     pub(super) literal: LitStr,
@@ -39,7 +39,7 @@ impl Literal {
         }
     }
 
-    /// The same, of which only the beginning is known.
+    /// Marks the literal as the beginning of a longer text.
     pub(super) fn and_more(mut self) -> Literal {
         if self.form == TextForm::Whole {
             self.form = TextForm::Beginning;
@@ -48,7 +48,7 @@ impl Literal {
     }
 
     pub(super) fn read(&self, on_session: Option<bool>, dialect: Dialect) -> Sql {
-        // Another session may be one of another database.
+        // Another session may belong to another database.
         let dialect = match on_session {
             Some(false) => Dialect::Unknown,
             _ => dialect,

@@ -19,15 +19,14 @@ pub(super) static LINT: Lint = Lint {
     why: r#"
 `#[transactional]` begins the transaction, and its end follows from what the function returns: `Ok`
 commits, `Err`, a panic and a dropped caller roll back. A `COMMIT` in the middle makes one half
-permanent and lets the other half run without a transaction; after it nobody can say whether the
+permanent and lets the other half run without a transaction; after that, nobody can say whether the
 whole may be replayed. In a `#[db_op]`, a `BEGIN` that is not ended on every path hands the
 connection on with the transaction open; dbop closes it, and the work is lost.
 
-For a part that may fail by itself there is `tx.savepoint(..)` and `#[transactional(nested)]`. In a
-plain `fn` it is the driver's savepoint: `conn.savepoint()` of rusqlite, `conn.transaction(|conn| ..)`
-of diesel, and the text `SAVEPOINT` with `postgres`, whose client has nothing else for it. An
-operation without a session parameter, which takes a pool and has its own transaction, is not
-looked at.
+For a part that may fail alone, use `tx.savepoint(..)` or `#[transactional(nested)]`. In a plain
+`fn`, use the driver's savepoint: `conn.savepoint()` of rusqlite, `conn.transaction(|conn| ..)`
+of diesel, and the text `SAVEPOINT` with `postgres`, whose client has no other way. The lint does not
+look at an operation without a session parameter, which takes a pool and has its own transaction.
 "#,
     bad: r#"
 use dbop::{Conn, db_op};
@@ -75,8 +74,8 @@ impl Pass for ManualTransaction {
         }
         match ended.call {
             Expr::MethodCall(call) => {
-                // Another connection may be committed, and so may what is no database. A transaction
-                // begun elsewhere inside of one is an await on something else.
+                // Another connection may be committed, and so may a value that is no database. A
+                // transaction that is begun elsewhere inside of one is reported by `foreign_await`.
                 let is_ours = || site.names.is_handle(&call.receiver);
                 let controls = self.controls(call, site.api());
                 if controls.is_some_and(|anywhere| anywhere || is_ours()) {
@@ -90,7 +89,7 @@ impl Pass for ManualTransaction {
 
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
         let divides = ["RELEASE", "ROLLBACK TO", "SAVEPOINT"];
-        // The client of PostgreSQL has no other savepoint.
+        // The client of PostgreSQL has no other way to make a savepoint.
         let may_divide = self.is_transaction && site.api() == Api::Postgres;
         let mut controls = sql
             .statements
@@ -124,7 +123,8 @@ impl ManualTransaction {
         site.report_as(&LINT, place, point, (LINT.message, &self.instead));
     }
 
-    /// Whether the method begins or ends a transaction, and then whether on whatever it is called.
+    /// Returns whether the method begins or ends a transaction. `Some(true)` means on any receiver,
+    /// `Some(false)` only on the session, `None` not at all.
     fn controls(&self, call: &ExprMethodCall, api: Api) -> Option<bool> {
         if api.is_plain() {
             return self.controls_in_plain(call).then_some(false);
@@ -139,15 +139,15 @@ impl ManualTransaction {
         (call.args.len() == arguments).then_some(begins && !self.is_transaction)
     }
 
-    /// The same of the drivers of plain functions. A savepoint may be committed, which is not done on
-    /// the session itself.
+    /// Returns whether the method of a synchronous driver begins or ends a transaction. A savepoint
+    /// may be committed, because that method is not called on the session itself.
     fn controls_in_plain(&self, call: &ExprMethodCall) -> bool {
         let runs = call
             .args
             .iter()
             .any(|argument| matches!(peel(argument), Expr::Closure(_) | Expr::Path(_)));
         match call.method.to_string().as_str() {
-            // diesel's, which is a savepoint inside of another.
+            // In a transaction, diesel's `transaction` makes a savepoint.
             "transaction" if runs => !self.is_transaction,
             "begin" | "commit" | "rollback" | "transaction" => call.args.is_empty(),
             "begin_test_transaction"
@@ -161,7 +161,8 @@ impl ManualTransaction {
         }
     }
 
-    /// `rusqlite::Transaction::new(conn, ..)`, `AnsiTransactionManager::begin_transaction(conn)`
+    /// Reports `rusqlite::Transaction::new(conn, ..)`,
+    /// `AnsiTransactionManager::begin_transaction(conn)` and the like.
     fn function(&self, call: &ExprCall, site: &mut Site) {
         const NAMES: [&str; 4] = [
             "begin_transaction",

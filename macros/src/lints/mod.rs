@@ -1,10 +1,10 @@
-//! Mistakes that compile: one file a lint.
+//! Finds mistakes that compile. Every lint has a file of its own.
 //!
-//! [`walk`] goes through the body once and asks every lint's [`Pass`] about what it meets.
-//! [`names`] knows which variables stand for the session, [`text`] and [`built`] find the SQL, [`api`]
-//! tells the calls of async operations from those of plain functions, and [`levels`] is what the user
-//! said about each lint. A lint says what it looks for and in which words it reports;
-//! the same words make its page in the documentation ([`pages`]).
+//! [`walk`] goes through the body once, and asks the [`Pass`] of every lint about each thing that
+//! it meets. [`names`] knows which variables stand for the session. [`text`] and [`built`] find the
+//! SQL. [`api`] tells the calls of async functions from the calls of plain ones. [`levels`] keeps
+//! what the user said about each lint. A lint says what it looks for and with which words it
+//! reports; the same words make its page in the documentation ([`pages`]).
 
 mod api;
 mod built;
@@ -48,22 +48,25 @@ use literal::Sql;
 use parts::Parts;
 use site::Site;
 
-/// What a user reads about a lint, wherever it is.
+/// A lint, with the words that a user reads about it.
 pub(crate) struct Lint {
     pub(crate) name: &'static str,
     pub(crate) level: Level,
-    /// What it finds, in one line.
+    /// What the lint finds, in one line.
     pub(crate) finds: &'static str,
-    /// What is wrong and why it hurts. `{session}` stands for the name of the session parameter.
+    /// The message: what is wrong, and what harm it does. `{session}` stands for the name of the
+    /// session parameter.
     message: &'static str,
-    /// What to write instead.
+    /// The advice: what to write instead.
     help: &'static str,
-    /// The background of the message, for its page.
+    /// The background of the message, for the page of the lint.
     why: &'static str,
-    /// Code it rejects, and the same done right; a page's lines that start with `# ` are hidden.
+    /// Code that the lint rejects, and code that does the same in the right way. Lines that start
+    /// with `# ` are hidden on the page.
     bad: &'static str,
     good: &'static str,
-    /// What looks for it in this function; none if it cannot be there.
+    /// Returns the pass that looks for the mistake in this function; `None` if the function cannot
+    /// have the mistake.
     pass: fn(&Subject<'_>) -> Option<Box<dyn Pass>>,
 }
 
@@ -82,7 +85,7 @@ pub(crate) static LINTS: [&Lint; lint_attributes::NAMES.len()] = [
     &session_state::LINT,
 ];
 
-/// The function that is looked at.
+/// The function that the lints look at.
 pub(crate) struct Subject<'a> {
     pub(crate) attribute: Attribute,
     pub(crate) function: &'a Function,
@@ -99,19 +102,20 @@ impl Subject<'_> {
     }
 }
 
-/// One lint at work.
+/// The search for one lint in one function.
 trait Pass {
-    /// The signature, before the body.
+    /// Looks at the signature, before the body.
     fn signature(&mut self, _subject: &Subject<'_>, _site: &mut Site) {}
-    /// An expression, after what is in it; so are all that follow.
+    /// Looks at an expression, after everything inside of the expression. The methods below are
+    /// called in the same order.
     fn expression(&mut self, _expression: &Expr, _site: &mut Site) {}
     fn binding(&mut self, _local: &Local, _site: &mut Site) {}
     fn macro_call(&mut self, _call: &Macro, _parts: &Parts, _site: &mut Site) {}
     fn sql(&mut self, _sql: &Sql, _site: &mut Site) {}
 }
 
-/// Looks for every lint in the function. Errors are added to the others; warnings are tokens for
-/// the beginning of the new function's body. What the user said about lints in the body leaves it.
+/// Looks for every lint in the function. Adds errors to `errors`, and returns warnings as tokens
+/// for the beginning of the new body. Removes the attributes that set levels from the body.
 pub(crate) fn check(
     attribute: Attribute,
     function: &mut Function,
@@ -125,7 +129,7 @@ pub(crate) fn check(
         options,
     };
     let passes = LINTS.iter().filter_map(|lint| (lint.pass)(&subject));
-    // What does not parse is for rustc to report.
+    // rustc reports a body that does not parse.
     let mut body = Block::parse_within.parse2(function.block.stream()).ok();
     let has_levels = strip::has_levels(function.block.stream());
     if let Some(body) = body.as_mut().filter(|_| has_levels) {

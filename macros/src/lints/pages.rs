@@ -1,4 +1,4 @@
-//! The documentation of each lint, in the words of its messages.
+//! The page of each lint in the documentation, made from the words of its messages.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -36,16 +36,17 @@ fn page(lint: &Lint) -> String {
          # Why\n{why}\n\
          # Rejected\n\n```compile_fail{bad}```\n\n\
          # Instead\n\n```{good}```\n\n\
-         # Where it is right all the same\n\n\
-         On the statement, or on the function above or below its attribute:\n\n\
+         # When to allow it\n\n\
+         To allow a justified exception, write this on the statement, or on the function above or \
+         below its attribute:\n\n\
          ```text\n#[dbop::allow({name}, reason = \"..\")]\n```\n\n\
          `#[dbop::expect(..)]` allows it and warns when there is nothing to allow; \
-         `#[dbop::warn(..)]` and `#[dbop::deny(..)]` change what it is. The option \
+         `#[dbop::warn(..)]` and `#[dbop::deny(..)]` make it a warning or an error. The option \
          `allow({name}, reason = \"..\")` of the attribute does the same for the whole function.\n"
     )
 }
 
-/// The words of a message without the function it is about.
+/// Replaces the parts of a message that are about one function.
 fn generic(words: &str) -> String {
     words
         .replace("{session}", "tx")

@@ -1,5 +1,5 @@
-//! What stands between the parentheses of a macro call. A macro may mean anything; where its
-//! tokens read as Rust they are taken for that, and otherwise they are tokens.
+//! The code between the parentheses of a macro call. A macro may mean anything. Tokens that read as
+//! Rust are taken for Rust, and all others stay tokens.
 
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -11,13 +11,13 @@ use super::lift::{lift, lift_in};
 use super::strip::has_levels;
 
 pub(super) enum Parts {
-    /// `join!` and `try_join!`: futures that are all awaited there.
+    /// `join!` and `try_join!`: futures that the macro awaits.
     Join(Vec<Expr>),
-    /// `select!`: the first of several futures.
+    /// `select!`: several futures, of which the macro awaits the first that ends.
     Select(Vec<Branch>),
-    /// `println!("{}", a)` and most others.
+    /// `println!("{}", a)` and most other macros.
     Expressions(Vec<Expr>),
-    /// `pin!(let a = ..)` and others that take code.
+    /// `pin!(let a = ..)` and other macros that take code.
     Statements(Vec<Stmt>),
     Tokens,
 }
@@ -25,7 +25,7 @@ pub(super) enum Parts {
 /// `pattern = future, if condition => handler`
 pub(super) struct Branch {
     pub(super) pattern: Pat,
-    /// None for `else => ..`.
+    /// The future; `None` for `else => ..`.
     pub(super) future: Option<Expr>,
     pub(super) condition: Option<Expr>,
     pub(super) handler: Expr,
@@ -83,7 +83,7 @@ fn expressions(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
     Ok(all.into_iter().collect())
 }
 
-/// Skips tokio's `biased;`.
+/// Reads the futures of `join!`, behind tokio's `biased;`.
 fn futures(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
     skip_biased(input)?;
     expressions(input)
@@ -111,7 +111,7 @@ fn skip_biased(input: ParseStream<'_>) -> syn::Result<()> {
 fn branch(input: ParseStream<'_>) -> syn::Result<Branch> {
     let is_fallback = input.peek2(Token![=>]);
     let (pattern, future, condition) = if is_fallback {
-        // `else`, or `default` and `complete` of the futures crate
+        // `else`, or `default` and `complete` of the futures crate.
         input.call(Ident::parse_any)?;
         (syn::parse_quote!(_), None, None)
     } else {

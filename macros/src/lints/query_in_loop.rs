@@ -66,7 +66,7 @@ async fn import(tx: &mut Tx<'_, Sqlite>, names: &[String]) -> dbop::Result<()> {
     },
 };
 
-/// The same without awaits and sqlx.
+/// The message and the advice for a plain function, which has neither awaits nor sqlx.
 const IN_PLAIN: (&str, &str) = (
     "this statement runs once for each turn of the loop, and each time costs a round trip to the database",
     "run one statement for all of them: `WHERE id = ANY($1)`, a join, `INSERT .. SELECT .. FROM UNNEST($1, $2)`, or `copy_in` for many rows",
@@ -80,7 +80,7 @@ impl Pass for QueryInLoop {
             return;
         };
         match ended.call {
-            // A statement in an argument has ended by itself.
+            // A statement in an argument is a call of its own, which is looked at separately.
             call if site.api().is_plain() => {
                 if matches!(call, Expr::MethodCall(call) if site.api().waits_for_server(&call.method))
                 {
@@ -105,7 +105,7 @@ impl Pass for QueryInLoop {
     }
 }
 
-/// Reports the statement that this future is of, if it is one.
+/// Reports the statement that this future runs, if there is one and a loop repeats it.
 fn report_repeated(future: &Expr, site: &mut Site) {
     if site.runs == Runs::Later || !matches!(site.repeats, Repeats::Each | Repeats::Until) {
         return;
@@ -128,7 +128,8 @@ fn report_repeated(future: &Expr, site: &mut Site) {
     }
 }
 
-/// `query(..).fetch(tx)` of `query(..).fetch(tx).try_collect()`
+/// Returns the call that runs the statement: `query(..).fetch(tx)` of
+/// `query(..).fetch(tx).try_collect()`.
 fn statement<'a>(future: &'a Expr, site: &Site) -> Option<&'a ExprMethodCall> {
     match peel(future) {
         Expr::MethodCall(call) if site.api().waits_for_server(&call.method) => Some(call),
@@ -137,8 +138,8 @@ fn statement<'a>(future: &'a Expr, site: &Site) -> Option<&'a ExprMethodCall> {
     }
 }
 
-/// Whether the text is a variable of which the body does not say what it holds: each turn may run
-/// another statement, as in `for migration in migrations { tx.execute(migration.sql).await? }`.
+/// Returns whether the text is a variable whose value the body does not show. Each turn may then
+/// run another statement, as in `for migration in migrations { tx.execute(migration.sql).await? }`.
 fn is_another(call: &ExprMethodCall, site: &Site) -> bool {
     let text = match root(&call.receiver) {
         Expr::Call(query) if makes_query(root(&call.receiver)) => query.args.first(),
@@ -152,7 +153,7 @@ fn is_another(call: &ExprMethodCall, site: &Site) -> bool {
     !is_constant && matches!(site.names.get(name), Some(Is::Plain))
 }
 
-/// `migration` of `&*migration.sql`
+/// Returns the variable that an expression is made from: `migration` of `&*migration.sql`.
 fn beneath(text: &Expr) -> &Expr {
     match root(text) {
         Expr::Reference(inner) => beneath(&inner.expr),
@@ -162,7 +163,7 @@ fn beneath(text: &Expr) -> &Expr {
     }
 }
 
-/// Whether the statement works in batches.
+/// Returns whether a `LIMIT` shows that the statement works in batches.
 fn is_limited(call: &ExprMethodCall, site: &Site) -> bool {
     let query = root(&call.receiver);
     let mut texts = text::given_to_driver(query, &site.names, false);

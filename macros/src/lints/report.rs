@@ -1,4 +1,4 @@
-//! What the lints found, in words and at the user's tokens.
+//! Writes the findings of the lints as errors and warnings at the user's tokens.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -8,12 +8,12 @@ use crate::errors::Errors;
 use crate::lint_attributes::NamedLint;
 use crate::spans;
 
-/// What one lint has to say about one place.
+/// What one lint reports about one place.
 pub(super) struct Finding {
     pub(super) lint: &'static Lint,
-    /// Underlined from the first to the last.
+    /// The tokens that an error underlines, from the first to the last.
     pub(super) place: TokenStream,
-    /// Where a warning points, which can underline one token only.
+    /// The token that a warning underlines: a warning can underline only one.
     pub(super) point: Span,
     pub(super) message: String,
     pub(super) help: String,
@@ -58,8 +58,8 @@ impl Reports {
         self.warn("unfulfilled_expectation", expected.span, &text);
     }
 
-    /// On stable Rust, the one warning that a macro can give is that of a deprecated item. The item
-    /// has the name of the lint: "use of deprecated macro `query_in_loop`: ..".
+    /// Writes a warning. On stable Rust, a macro can only make rustc warn about a deprecated item.
+    /// The item has the name of the lint: "use of deprecated macro `query_in_loop`: ..".
     fn warn(&mut self, name: &str, place: Span, text: &str) {
         let item = Ident::new(name, spans::generated());
         let used = Ident::new(name, spans::generated_at(place));
@@ -81,7 +81,7 @@ impl Reports {
     }
 }
 
-/// The tokens without the attributes in front of them.
+/// Returns the tokens without the attributes in front.
 pub(super) fn without_attributes(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut rest = tokens.as_slice();
@@ -93,7 +93,7 @@ pub(super) fn without_attributes(tokens: TokenStream) -> TokenStream {
     rest.iter().cloned().collect()
 }
 
-/// The first token: the name, of a parameter.
+/// Returns the span of the first token, which is the name of a parameter.
 pub(super) fn first_token(tokens: impl ToTokens) -> Span {
     let first = without_attributes(tokens.into_token_stream())
         .into_iter()
@@ -101,7 +101,7 @@ pub(super) fn first_token(tokens: impl ToTokens) -> Span {
     first.map_or_else(Span::call_site, |token| token.span())
 }
 
-/// The last token, which in `a.b().execute(tx).await` is the one that says most.
+/// Returns the span of the last token, which says most: `await` in `a.b().execute(tx).await`.
 pub(super) fn last_token(tokens: impl ToTokens) -> Span {
     tokens
         .into_token_stream()

@@ -1,4 +1,4 @@
-//! What a value is the `Result` of: a statement, a joined call, a row.
+//! Which call a `Result` comes from: a statement, a joined call, a row.
 
 use syn::{Expr, ExprCall, ExprMethodCall, Ident};
 
@@ -6,8 +6,8 @@ use super::api::{Ended, constructs};
 use super::calls::{callee, is_any, peel, starts_with};
 use super::names::Names;
 
-/// The call whose `Result` this is. That a value is one is only known where the call uses the
-/// session.
+/// Returns the call whose `Result` this value may be; `None` if there is no such call. Only a call
+/// that uses the session certainly returns a `Result`.
 pub(super) fn result_of<'a>(value: &'a Expr, names: &Names) -> Option<Ended<'a>> {
     const KEEP: [&str; 9] = [
         "and_then",
@@ -27,10 +27,10 @@ pub(super) fn result_of<'a>(value: &'a Expr, names: &Names) -> Option<Ended<'a>>
     }
 }
 
-/// Whether this is a statement, or another operation, and not a helper that may return anything.
+/// Returns whether the call is a statement or another operation. A helper may return anything.
 pub(super) fn is_statement(ended: &Ended<'_>, names: &Names) -> bool {
     let Some(name) = ended.name() else {
-        // The `Result` of a row.
+        // The value is the `Result` of a row.
         return true;
     };
     // `users.first(conn)`
@@ -41,9 +41,10 @@ pub(super) fn is_statement(ended: &Ended<'_>, names: &Names) -> bool {
     names.api.certainly_runs(name) || names.api.runs(name) && is_diesels()
 }
 
-/// Whether what has ended used the session. A savepoint may fail: it is undone alone.
+/// Returns whether the call has used the session. A savepoint may fail, because a failed savepoint
+/// is undone alone.
 pub(super) fn uses_session(ended: &Ended<'_>, names: &Names) -> bool {
-    // That of a transaction by hand has a lint of its own.
+    // The end of a transaction has a lint of its own, `manual_transaction`.
     let is_other = |name: &Ident| {
         is_any(name, &["commit", "rollback"]) || name.to_string().contains("savepoint")
     };
@@ -56,13 +57,14 @@ pub(super) fn uses_session(ended: &Ended<'_>, names: &Names) -> bool {
     }
 }
 
-/// Whether this is the `Result` of something that used the session, as far as one sees.
+/// Returns whether the value is the `Result` of a call that has used the session, as far as the
+/// text shows.
 pub(super) fn may_fail(value: &Expr, names: &Names) -> bool {
     result_of(value, names).is_some_and(|ended| call_may_fail(&ended, names))
 }
 
-/// Whether what has ended is a statement on the session, or a call that is given the session, so
-/// that its result is likely a `Result`.
+/// Returns whether the call is a statement on the session, or a call that is given the session, so
+/// that it likely returns a `Result`.
 pub(super) fn call_may_fail(ended: &Ended<'_>, names: &Names) -> bool {
     let returns_result = |call: &ExprMethodCall| {
         names.api.runs(&call.method)
@@ -79,8 +81,8 @@ pub(super) fn call_may_fail(ended: &Ended<'_>, names: &Names) -> bool {
         }
 }
 
-/// The same in a plain function, where most of what has the connection is no statement:
-/// `conn.last_insert_rowid()`, `statement.column_count()`.
+/// Returns whether the call in a plain function has used the connection. Most calls that have the
+/// connection are no statements: `conn.last_insert_rowid()`, `statement.column_count()`.
 fn call_uses_connection(ended: &Ended<'_>, names: &Names) -> bool {
     match ended.call {
         Expr::MethodCall(call) => {
@@ -92,18 +94,20 @@ fn call_uses_connection(ended: &Ended<'_>, names: &Names) -> bool {
     }
 }
 
-/// A closure that uses it is no such argument: what becomes of its results is seen inside.
+/// Returns whether an argument uses the connection. A closure does not count, because the calls
+/// inside are looked at separately.
 fn is_given_connection<'a>(mut arguments: impl Iterator<Item = &'a Expr>, names: &Names) -> bool {
     arguments.any(|argument| !matches!(peel(argument), Expr::Closure(_)) && names.uses(argument))
 }
 
-/// `Repo::new(conn)`, `Some(conn)`, `std::mem::replace(conn, other)`
+/// Returns whether the call makes a value: `Repo::new(conn)`, `Some(conn)`,
+/// `std::mem::replace(conn, other)`.
 fn makes_value(call: &ExprCall) -> bool {
     let is_std = |path| starts_with(path, &["std"]) || starts_with(path, &["mem"]);
     callee(call).is_some_and(|path| constructs(path) || is_std(path))
 }
 
-/// A statement on the session that is not awaited.
+/// Returns a statement on the session that is not awaited; `None` if the value is something else.
 pub(super) fn unawaited<'a>(value: &'a Expr, names: &Names) -> Option<&'a ExprMethodCall> {
     match peel(value) {
         Expr::MethodCall(call) if is_unawaited(call, names) => Some(call),

@@ -49,7 +49,7 @@ async fn pay(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
         let declared = options.read_only.is_some() || options.idempotent.is_some();
         let retry = options.retry.as_ref();
         let key = retry.filter(|retry| retry.value != Retry::Never && !declared)?;
-        // Without a session this is an error already.
+        // `checks` reports `retry` on a function without a session.
         (subject.attribute == Attribute::DbOp && subject.has_session()).then(|| {
             Box::new(RetryWithoutIdempotence {
                 retry: Some(key.key.clone()),
@@ -59,7 +59,7 @@ async fn pay(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 };
 
 struct RetryWithoutIdempotence {
-    /// The option; told once.
+    /// The option `retry`; `None` once the finding was reported.
     retry: Option<Ident>,
 }
 

@@ -63,14 +63,14 @@ async fn report(tx: &mut Tx<'_, Postgres>) -> dbop::Result<i64> {
     pass: |_| Some(Box::new(SessionState)),
 };
 
-/// The same of a session that dbop does not watch.
+/// The message for a session that dbop does not watch.
 const UNWATCHED: &str = "this statement changes the session, and whoever borrows the connection from its pool next meets the change";
 
 struct SessionState;
 
 impl Pass for SessionState {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
-        // A connection of one's own may be kept as it is.
+        // A connection that the application owns may stay changed.
         if site.runs == Runs::Later || sql.on_session == Some(false) {
             return;
         }
@@ -91,7 +91,7 @@ impl Pass for SessionState {
     }
 }
 
-/// What to write in place of a statement with these words.
+/// Returns what to write in place of a statement with these words.
 fn instead_of(words: &str, site: &Site) -> String {
     let help = match words {
         "SET" => "write `SET LOCAL` in a `#[transactional]`: that ends with the transaction",

@@ -1,4 +1,4 @@
-//! What is known about the place that the walk has come to, and the reports made there.
+//! What is known about the place that the walk has reached, and the reports that are made there.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -14,7 +14,7 @@ use crate::function::types;
 use crate::lint_attributes::Level;
 use crate::sql::Dialect;
 
-/// Whether code runs as a part of the body.
+/// When and where a piece of code runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Runs {
     /// In the body, while the session is open.
@@ -29,19 +29,19 @@ pub(super) enum Runs {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repeats {
     Not,
-    /// Once for each of many things.
+    /// Once for each of many values.
     Each,
-    /// Once for each chunk of many things.
+    /// Once for each chunk of many values.
     EachChunk,
-    /// `loop` and `while`: until something is so.
+    /// `loop` and `while`: until a condition holds.
     Until,
 }
 
-/// What becomes of a value.
+/// What the code does with a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Around {
     Awaited,
-    /// It is what this method is called on.
+    /// The value is the receiver of this method.
     Receiver(Ident),
     /// `let Some(..) = value else { .. }`
     LetElse,
@@ -50,22 +50,22 @@ pub(super) enum Around {
 
 pub(super) struct Site {
     pub(super) names: Names,
-    /// That of the texts on the session.
+    /// The dialect of texts that run on the session.
     pub(super) dialect: Dialect,
     pub(super) runs: Runs,
     pub(super) repeats: Repeats,
-    /// What each expression around this one does with it, the innermost last.
+    /// What each expression around this one does with its operand, the innermost last.
     pub(super) around: Vec<Around>,
-    /// `expression;`
+    /// Whether the expression is a statement `expression;`, whose value nobody gets.
     pub(super) is_discarded: bool,
-    /// The name of the session parameter.
+    /// The name of the session parameter; `None` if there is none.
     session: Option<Ident>,
     pub(super) levels: Levels,
     reports: Reports,
 }
 
 impl Site {
-    /// The beginning of the body.
+    /// Returns the site at the beginning of the body.
     pub(super) fn new(subject: &Subject<'_>, levels: Levels) -> Site {
         let mut names = Names::new(Api::of(subject.function));
         names.open();
@@ -94,13 +94,13 @@ impl Site {
         self.around.last() == Some(&Around::Awaited)
     }
 
-    /// By which calls the body runs its statements.
+    /// Returns the library whose calls run the statements of the body.
     pub(super) fn api(&self) -> Api {
         self.names.api
     }
 
-    /// Whether what a call has begun is waited for where it stands: `spawn(f).await`, and in a plain
-    /// function `spawn(f).join()`.
+    /// Returns whether the code waits for the work that a call starts: `spawn(f).await`, or in a
+    /// plain function `spawn(f).join()`.
     pub(super) fn is_waited_for(&self) -> bool {
         let joined = |around: &Around| matches!(around, Around::Receiver(name) if name == "join");
         self.is_awaited() || self.api().is_plain() && self.around.last().is_some_and(joined)
@@ -114,8 +114,8 @@ impl Site {
         self.session.is_some()
     }
 
-    /// In the lint's own words. A warning underlines only the token at `point`. Gives whether it was
-    /// told at all.
+    /// Reports with the words of the lint. An error underlines `place`, a warning only the token at
+    /// `point`. Returns `false` if the level is `allow` or `expect`, so that nothing is reported.
     pub(super) fn report(
         &mut self,
         lint: &'static Lint,
@@ -125,7 +125,7 @@ impl Site {
         self.report_as(lint, place, point, (lint.message, lint.help))
     }
 
-    /// In other words than usual: the message and the help.
+    /// Like [`Site::report`], with other words: the message and the help.
     pub(super) fn report_as(
         &mut self,
         lint: &'static Lint,
@@ -146,7 +146,7 @@ impl Site {
         true
     }
 
-    /// What no level changes, because the code could not be compiled.
+    /// Reports code that could not be compiled, whatever the level is.
     pub(super) fn reject(
         &mut self,
         lint: &'static Lint,
@@ -155,7 +155,7 @@ impl Site {
     ) {
         let mut finding = self.finding(lint, place, Span::call_site(), words);
         if self.levels.of(lint) != Level::Deny {
-            finding.help += "; no level makes it possible";
+            finding.help += "; no lint level can allow this";
         }
         self.reports.error(&finding);
     }
@@ -181,7 +181,7 @@ impl Site {
         }
     }
 
-    /// The end of the body.
+    /// Ends the walk, and reports expectations that were not fulfilled if the body was read.
     pub(super) fn finish(mut self, body_was_read: bool) -> Reports {
         self.reports.errors.extend(self.levels.mistakes());
         if body_was_read {
@@ -193,10 +193,10 @@ impl Site {
     }
 }
 
-/// What a parameter that is not the session stands for, by the name of its type.
+/// Returns what a parameter that is not the session stands for, by the name of its type.
 fn kind_of_parameter(ty: &Type) -> Is {
     let inner = types::reference(ty).map_or_else(|| types::ungrouped(ty), |(inner, _)| inner);
-    // What web frameworks put around it, too.
+    // Wrappers, some of which come from web frameworks.
     let around = ["Arc", "Data", "Extension", "State"];
     let inside = around.iter().find_map(|name| types::wrapped(inner, name));
     let inner = inside.unwrap_or(inner);

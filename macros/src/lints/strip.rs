@@ -1,5 +1,5 @@
-//! Takes what is meant for dbop out of a body, whether it can be parsed or not: rustc knows no
-//! attribute macros on statements.
+//! Removes the attributes of dbop from a body, whether the body can be parsed or not: rustc does
+//! not accept attribute macros on statements.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::Meta;
@@ -7,7 +7,7 @@ use syn::Meta;
 use crate::lint_attributes::Level;
 use crate::tokens::{is_ident, is_punct};
 
-/// Whether the tokens hold a level of dbop.
+/// Returns whether the tokens contain an attribute that sets a level.
 pub(super) fn has_levels(tokens: TokenStream) -> bool {
     let tokens: Vec<_> = tokens.into_iter().collect();
     tokens.iter().enumerate().any(|(at, token)| match token {
@@ -16,10 +16,13 @@ pub(super) fn has_levels(tokens: TokenStream) -> bool {
     })
 }
 
-/// Input: `{ #[dbop::allow(foreign_await)] let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {} }`
+/// Removes the attributes that set levels.
 ///
-/// Output: `{ let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {} }`: a function inside is
-/// another operation's.
+/// Input: `{ #[dbop::allow(foreign_await)] let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {}
+/// }`
+///
+/// Output: `{ let a = b.await; #[dbop::allow(..)] #[db_op] fn f() {} }`. A function inside is an
+/// operation of its own and keeps its attributes.
 pub(super) fn without_levels(block: &Group) -> Group {
     if !has_levels(block.stream()) {
         return block.clone();
@@ -49,7 +52,8 @@ pub(super) fn without_levels(block: &Group) -> Group {
     block_again
 }
 
-/// How many tokens `#[dbop::allow(..)]` or `#![dbop::allow(..)]` takes, if it stands here.
+/// Returns how many tokens `#[dbop::allow(..)]` or `#![dbop::allow(..)]` takes; `None` if no such
+/// attribute stands here.
 fn length_of_level(tokens: &[TokenTree]) -> Option<usize> {
     let (group, length) = match tokens {
         [hash, TokenTree::Group(group), ..] if is_punct(hash, '#') => (group, 2),
@@ -62,7 +66,7 @@ fn length_of_level(tokens: &[TokenTree]) -> Option<usize> {
     Level::of(&meta).map(|_| length)
 }
 
-/// `#[..] #[..] pub(crate) async fn name`
+/// Returns whether a function follows: `#[..] #[..] pub(crate) async fn name`.
 fn stands_at_function(mut tokens: &[TokenTree]) -> bool {
     const BEFORE: [&str; 6] = ["async", "const", "default", "extern", "pub", "unsafe"];
     loop {

@@ -14,7 +14,7 @@ pub(super) static LINT: Lint = Lint {
     name: "swallowed_error",
     level: Level::Deny,
     finds: "an error of a statement or joined call that nobody sees: `let _ = ...await`, `.ok()`, an ignored `Result`",
-    message: "if this fails, nobody sees it, and the caller takes the work for done",
+    message: "if this fails, nobody sees the error, and the caller believes that the work is done",
     help: "end it with `?`{instead}",
     why: r#"
 On PostgreSQL a statement that fails aborts the whole transaction: what follows is refused, and the
@@ -22,17 +22,17 @@ call fails in the end with an error that nobody can place. On SQLite what came b
 half of the work is committed. Either way a deadlock that a replay would have cured is not seen as
 one.
 
-A failure that is a part of the plan is matched on (`Err(error) if ..`), or avoided
-(`INSERT .. ON CONFLICT DO NOTHING`), or kept in a savepoint, which is undone alone:
+For a failure that you expect, match on the error (`Err(error) if ..`), avoid it
+(`INSERT .. ON CONFLICT DO NOTHING`), or keep it in a savepoint, which is undone alone:
 `tx.savepoint(..)` and `#[transactional(nested)]` calls may be ignored, the latter with an `allow`.
 
-A statement that is not awaited at all is found, too: it never runs. The text does not show what a
-helper returns: one that takes the session and cannot fail is written `let () = helper(&mut *tx).await;`,
-and a value that is not needed `let _value = helper(&mut *tx).await;`.
+A statement that is not awaited at all never runs, and is reported as well. The text does not show
+what a helper returns. Write `let () = helper(&mut *tx).await;` for a helper that takes the session
+and cannot fail, and `let _value = helper(&mut *tx).await;` for a value that is not needed.
 
-In a plain `fn` it is the `Result` of the driver's own methods, of functions that are given the
-connection, and of each row: `rows.flatten()` leaves out those that failed. That there may be no row
-is said by `.optional()?`, or `query_opt` of `postgres`.
+In a plain `fn`, the lint looks at the `Result` of the driver's own methods, of functions that are
+given the connection, and of each row: `rows.flatten()` leaves out the rows that failed. If there may
+be no row, write `.optional()?`, or `query_opt` with `postgres`.
 "#,
     bad: r#"
 use dbop::{Tx, transactional};
@@ -62,17 +62,17 @@ async fn close(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
     },
 };
 
-/// A statement that nobody awaits.
+/// The message and the help for a statement that nobody awaits.
 const NEVER_RUN: (&str, &str) = (
     "this statement never runs: a future does nothing until it is awaited",
     "end it with `.await?`",
 );
 
-/// Rows of which those that failed are left out.
+/// The help for rows of which the failed ones are left out.
 const ROWS: &str = "collect them with `collect::<Result<Vec<_>, _>>()?`, or end each row with `?`";
 
 struct SwallowedError {
-    /// What to write instead.
+    /// The advice: what to write instead.
     help: String,
 }
 
@@ -127,7 +127,7 @@ impl SwallowedError {
         site.report_as(&LINT, place, point, (LINT.message, &self.help));
     }
 
-    /// For those who only meant that there may be no row, or no more rows.
+    /// Returns the help for users who only meant that there may be no row, or no more rows.
     fn help_with(&self, lost: &Ended<'_>, api: Api) -> String {
         const ONE_ROW: [&str; 4] = ["first", "get_result", "query_one", "query_row"];
         let name = lost.name();
@@ -142,8 +142,8 @@ impl SwallowedError {
         self.help.clone() + instead
     }
 
-    /// `helper(tx).await;`, of which the text does not show whether it can fail. Of a `Result` that
-    /// is there without an await rustc speaks.
+    /// Reports `helper(tx).await;`, whose text does not show whether the helper can fail. rustc
+    /// reports an unused `Result` that needs no await.
     fn discarded(&self, awaited: &Expr, site: &mut Site) {
         let ended = site.api().ended(awaited).filter(|_| site.is_discarded);
         let Some(ended) = ended.filter(|ended| results::call_may_fail(ended, &site.names)) else {
@@ -156,7 +156,7 @@ impl SwallowedError {
         site.report_as(&LINT, awaited, ended.point(), (LINT.message, &help));
     }
 
-    /// `let _ = value;`
+    /// Reports `let _ = value;`.
     fn ignored(&self, value: &Expr, place: TokenStream, site: &mut Site) {
         if let Some(lost) = results::result_of(value, &site.names)
             && results::call_may_fail(&lost, &site.names)
@@ -167,11 +167,11 @@ impl SwallowedError {
         }
     }
 
-    /// `..await.ok()`, `..await.unwrap_or_default()`
+    /// Reports `..await.ok()`, `..await.unwrap_or_default()` and the like.
     fn method(&self, call: &ExprMethodCall, site: &mut Site) {
         let lost = results::result_of(&call.receiver, &site.names);
         let lost = lost.filter(|_| swallows(call) && !is_converted(site));
-        // A helper may return an `Option`, which has methods of the same name; `ok` it has not.
+        // A helper may return an `Option`, which has methods of the same names, except `ok`.
         let is_lost = |ended: &Ended<'_>| {
             let is_result = call.method == "ok" || results::is_statement(ended, &site.names);
             is_result && results::uses_session(ended, &site.names)
@@ -188,7 +188,8 @@ impl SwallowedError {
         }
     }
 
-    /// `if let Ok(row) = ..await {}` and `while let Ok(Some(row)) = ..`, which end quietly on an error.
+    /// Reports `if let Ok(row) = ..await {}` and `while let Ok(Some(row)) = ..`, which end without
+    /// a word on an error.
     fn only_ok(&self, condition: &Expr, site: &mut Site) {
         if let Expr::Binary(both) = peel(condition) {
             self.only_ok(&both.left, site);
@@ -208,7 +209,7 @@ impl SwallowedError {
         }
     }
 
-    /// `match ..await { Ok(row) => .., Err(_) => {} }`
+    /// Reports `match ..await { Ok(row) => .., Err(_) => {} }`.
     fn arms(&self, arms: &ExprMatch, site: &mut Site) {
         let lost = results::result_of(&arms.expr, &site.names);
         if !lost.is_some_and(|lost| results::uses_session(&lost, &site.names)) {
@@ -232,11 +233,11 @@ impl SwallowedError {
     }
 }
 
-/// Whether the method makes something of a `Result` that does not say why it failed.
+/// Returns whether the method turns a `Result` into a value that does not say why the call failed.
 fn swallows(call: &ExprMethodCall) -> bool {
     match call.method.to_string().as_str() {
         "ok" | "unwrap_or" | "unwrap_or_default" => true,
-        // `unwrap_or_else(|_| 0)`; one that looks at the error may do anything.
+        // `unwrap_or_else(|_| 0)` swallows. A closure that looks at the error may do anything.
         "unwrap_or_else" => match call.args.first().map(peel) {
             Some(Expr::Closure(closure)) => matches!(closure.inputs.first(), Some(Pat::Wild(_))),
             _ => false,
@@ -245,8 +246,8 @@ fn swallows(call: &ExprMethodCall) -> bool {
     }
 }
 
-/// Whether the adapter drops every `Err`: `.flatten()`, `.filter_map(Result::ok)`. A closure is read
-/// by itself.
+/// Returns whether the adapter drops every `Err`: `.flatten()`, `.filter_map(Result::ok)`. Other
+/// closures are looked at separately.
 fn leaves_out(call: &ExprMethodCall) -> bool {
     let is_ok = |value: &Expr| match peel(value) {
         Expr::Path(path) => ends_with(&path.path, &["Result", "ok"]),
@@ -264,7 +265,8 @@ fn leaves_out(call: &ExprMethodCall) -> bool {
     }
 }
 
-/// Whether another error is made of what is here: `.ok().ok_or(NotFound)?`, `.ok() else { .. }`.
+/// Returns whether the code makes another error of the value: `.ok().ok_or(NotFound)?`, `.ok() else
+/// { .. }`.
 fn is_converted(site: &Site) -> bool {
     const ERRORS: [&str; 6] = [
         "context",
@@ -286,7 +288,7 @@ fn is_converted(site: &Site) -> bool {
     false
 }
 
-/// `Ok(..)`
+/// Returns whether the pattern is `Ok(..)`, or another variant of this name.
 fn is_named(pattern: &Pat, name: &str) -> bool {
     match pattern {
         Pat::TupleStruct(pattern) => last(&pattern.path).is_some_and(|last| last == name),
@@ -297,7 +299,7 @@ fn is_named(pattern: &Pat, name: &str) -> bool {
     }
 }
 
-/// `Some(Ok(..))`
+/// Returns whether the pattern is `Some(Ok(..))`.
 fn is_some_ok(pattern: &Pat) -> bool {
     match pattern {
         Pat::TupleStruct(some) => {

@@ -1,4 +1,4 @@
-//! The SQL in a body: string literals that stand where a statement is taken.
+//! Finds the SQL in a body: string literals in the places where a driver takes a statement.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -13,8 +13,8 @@ use super::names::{Names, variable};
 use crate::function::Function;
 use crate::sql::{Dialect, TextForm};
 
-/// Whose SQL the texts in a function are, as far as the type of its session tells, or those of its
-/// arguments if it has none.
+/// Returns the dialect of the texts in a function, as far as the type of the session tells, or the
+/// types of the arguments if there is no session.
 pub(super) fn dialect(of: &Function) -> Dialect {
     const POSTGRES: [&str; 3] = ["PgConnection", "PgPool", "Postgres"];
     const SQLITE: [&str; 3] = ["Sqlite", "SqliteConnection", "SqlitePool"];
@@ -33,7 +33,8 @@ pub(super) fn dialect(of: &Function) -> Dialect {
     }
 }
 
-/// The texts that this expression gives to the driver; those in its parts are their own business.
+/// Returns the texts that this expression itself gives to the driver. Expressions inside are asked
+/// separately.
 pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: bool) -> Vec<Literal> {
     match expression {
         Expr::Call(call) => {
@@ -67,7 +68,8 @@ pub(super) fn given_to_driver(expression: &Expr, names: &Names, has_session: boo
                 .into_iter()
                 .collect()
         }
-        // `tx.execute("..")`; what else has such a method may be no database.
+        // `tx.execute("..")`. A method of this name on another value may have nothing to do with a
+        // database.
         Expr::MethodCall(call)
             if names.api.takes_text(&call.method)
                 && (!has_session || names.uses(&call.receiver)) =>
@@ -97,7 +99,8 @@ fn pragma_set_by(call: &ExprMethodCall) -> Option<Literal> {
     })
 }
 
-/// Input: `query!("..", id)` or `query_as!(User, "..", id)`. sqlx joins literals with `+`.
+/// Returns the text in `query!("..", id)` or `query_as!(User, "..", id)`. sqlx joins literals with
+/// `+`.
 pub(super) fn of_macro(call: &Macro) -> Vec<Literal> {
     if !last(&call.path).is_some_and(is_query) {
         return Vec::new();
@@ -117,7 +120,7 @@ pub(super) fn of_macro(call: &Macro) -> Vec<Literal> {
     text.into_iter().collect()
 }
 
-/// Every text the expression may stand for, each once, as far as the body says.
+/// Returns every text that the expression may stand for, each once, as far as the body tells.
 pub(super) fn texts(expression: &Expr, names: &Names) -> Vec<Literal> {
     let mut found = Vec::new();
     collect(expression, names, &mut found);
@@ -125,7 +128,7 @@ pub(super) fn texts(expression: &Expr, names: &Names) -> Vec<Literal> {
 }
 
 fn collect(expression: &Expr, names: &Names, found: &mut Vec<Literal>) {
-    // With as many, which one it is depends on more than this function.
+    // If there are more texts, the choice depends on more than this function.
     const MOST: usize = 16;
     let mut add = |texts: &[Literal]| {
         for text in texts {
@@ -164,8 +167,8 @@ fn collect(expression: &Expr, names: &Names, found: &mut Vec<Literal>) {
     }
 }
 
-/// The text inside of something that leaves it as it is: `AssertSqlSafe(..)`, `String::from(..)`,
-/// `..to_owned()`.
+/// Returns the text inside of a call that leaves the text as it is: `AssertSqlSafe(..)`,
+/// `String::from(..)`, `..to_owned()`.
 fn converted(expression: &Expr) -> Option<&Expr> {
     const TYPES: [&str; 5] = ["Arc", "Box", "Cow", "SqlStr", "String"];
     const METHODS: [&str; 7] = [
@@ -199,7 +202,7 @@ fn of_block(block: &syn::Block, names: &Names, found: &mut Vec<Literal>) {
     }
 }
 
-/// `format!("..", table)`, `concat!("..", "..")`
+/// Returns the text of `format!("..", table)`, `concat!("..", "..")` or the like.
 fn of_text_macro(call: &Macro) -> Option<Literal> {
     let name = last(&call.path)?;
     let arguments = Punctuated::<LitStr, Token![,]>::parse_terminated;
@@ -223,7 +226,8 @@ fn of_text_macro(call: &Macro) -> Option<Literal> {
     Some(Literal { literal, form })
 }
 
-/// `"SELECT .. " + "FROM .."`; anything else that is added is unknown.
+/// Returns the sum `"SELECT .. " + "FROM .."`. Only the beginning is known if something else is
+/// added.
 fn added(expression: &Expr) -> Option<Literal> {
     fn parts(expression: &Expr, into: &mut Vec<LitStr>) -> bool {
         match peel(expression) {

@@ -13,15 +13,15 @@ pub(super) static LINT: Lint = Lint {
 A forgotten `WHERE` is found in production, by its users. Every row is changed and locked, and on
 PostgreSQL left behind as a dead copy for VACUUM.
 
-Where all rows are meant, `WHERE true` says so. A large table is better changed in batches.
-PostgreSQL's `TRUNCATE` empties one at once, and so does SQLite's `DELETE` without `WHERE`
+If all rows are meant, `WHERE true` says so. A large table is better changed in batches.
+PostgreSQL's `TRUNCATE` empties a table at once, and so does SQLite's `DELETE` without `WHERE`
 ([the truncate optimization](https://www.sqlite.org/lang_delete.html)): allow the lint there.
 
-In a plain `fn` with diesel it is `.filter(..)` that is missing, of a `diesel::update(users)` or
-`diesel::delete(users)` that is executed where it is built.
+In a plain `fn` with diesel, the lint looks for a missing `.filter(..)` on a `diesel::update(users)`
+or `diesel::delete(users)` that is executed where it is built.
 
-A `WHERE` of a subquery is not one of the statement; texts that are put together at run time are let
-through.
+The `WHERE` of a subquery is not the `WHERE` of the statement. Texts that are put together at run
+time are allowed.
 "#,
     bad: r#"
 use dbop::{Conn, db_op};
@@ -46,7 +46,7 @@ async fn expire(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
     pass: |_| Some(Box::new(UnfilteredWrite)),
 };
 
-/// The same in the words of diesel.
+/// The message for a statement that diesel's functions build.
 const BUILT: &str =
     "add a `.filter(..)`; if every row is meant, say so with `.filter(true.into_sql::<Bool>())`";
 

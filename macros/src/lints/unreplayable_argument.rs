@@ -18,12 +18,13 @@ pub(super) static LINT: Lint = Lint {
     why: r#"
 A transaction that was rolled back by a conflict is run again, and every attempt gets the arguments
 as the caller gave them: owned values are cloned, references are lent again. The database forgets
-what the failed attempt did; what is behind a `&mut` does not.
+what the failed attempt did, but the value behind a `&mut` keeps it.
 
 Take the value and return it, or say `retry = never`. Of the three, only a `&mut` argument can be
-allowed: every attempt is then lent the same one, and the body has to cope with what it finds there.
-A consumed `self` is gone after the first attempt, and a returned `&mut` is still lent to it. Into a
-plain `fn` no `&mut` can go but the connection, and a consumed `self` is cloned like any argument.
+allowed: every attempt then borrows the same value, and the body has to cope with what an earlier
+attempt left there. A consumed `self` is gone after the first attempt, and a returned `&mut` is still
+lent to that attempt. A plain `fn` can take no `&mut` except the connection, and clones a consumed
+`self` like any argument.
 "#,
     bad: r#"
 use dbop::{Tx, transactional};
@@ -47,7 +48,7 @@ async fn names(tx: &mut Tx<'_, Sqlite>) -> dbop::Result<Vec<String>> {
 "#,
     pass: |subject| {
         let body_runs = BodyRuns::of(subject.options, subject.has_session());
-        // What a plain function is given crosses to another thread, of which `checks` speaks.
+        // The arguments of a plain function cross to another thread, which `checks` looks at.
         let is_lent_again = body_runs == BodyRuns::OncePerAttempt && !subject.function.is_plain();
         is_lent_again.then(|| Box::new(UnreplayableArgument) as _)
     },
@@ -66,7 +67,7 @@ impl Pass for UnreplayableArgument {
             check.receiver(receiver, function);
         }
         for argument in &function.arguments {
-            // A second `#[session]` was reported.
+            // A second `#[session]` was reported when the session was searched for.
             let marked = function.source.is_marked(argument.index);
             if let (false, Some((_, true))) = (marked, types::reference(&argument.parameter.ty)) {
                 check.argument(&argument.parameter);
@@ -96,8 +97,8 @@ impl Check<'_> {
             ReceiverKind::Value => self.consumed(receiver),
             ReceiverKind::Typed(_, ty) if !is_borrowed(ty) => self.consumed(receiver),
             ReceiverKind::Reference(_, lifetime, Some(_)) => {
-                // With arguments that are references too, elision still ties an unnamed lifetime of
-                // the output to `self`.
+                // Even if arguments are references, too, elision ties an unnamed lifetime of the
+                // output to `self`.
                 let borrows = types::find_reference(&function.output, true);
                 if let Some(output) = borrows.filter(|output| {
                     output.mutability.is_none() && output.lifetime.is_none() && lifetime.is_none()
@@ -127,7 +128,8 @@ impl Check<'_> {
     }
 }
 
-/// `self: &Arc<Self>` and `self: Pin<&mut Self>` can be lent again; `self: Arc<Self>` is consumed.
+/// Returns whether the receiver can be lent again, as `self: &Arc<Self>` and `self: Pin<&mut Self>`
+/// can. `self: Arc<Self>` is consumed.
 fn is_borrowed(ty: &syn::Type) -> bool {
     types::reference(ty).is_some()
         || types::wrapped(ty, "Pin").is_some_and(|pinned| types::reference(pinned).is_some())

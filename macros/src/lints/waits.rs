@@ -11,7 +11,7 @@ pub(super) enum Waits {
     /// A timer, another machine, a process or a user.
     Outside,
     File,
-    /// Another connection, of a driver without async.
+    /// Another connection, through a driver without async.
     Driver,
     /// A future.
     Future,
@@ -19,7 +19,7 @@ pub(super) enum Waits {
     Task,
 }
 
-/// A function that waits wherever it is called.
+/// Recognizes a function that waits wherever it is called.
 pub(super) fn function_anywhere(path: &Path) -> Option<Waits> {
     const OUTSIDE: [&[&str]; 5] = [
         &["reqwest", "blocking"],
@@ -45,8 +45,8 @@ pub(super) fn function_anywhere(path: &Path) -> Option<Waits> {
     }
 }
 
-/// A function that waits unless its result is awaited: tokio or diesel-async has one of the same
-/// name.
+/// Recognizes a function that waits unless its result is awaited: tokio or diesel-async has an
+/// async function of the same name.
 pub(super) fn function_without_await(path: &Path) -> Option<Waits> {
     const FILES: [[&str; 2]; 3] = [["File", "create"], ["File", "create_new"], ["File", "open"]];
     const SOCKETS: [[&str; 2]; 3] = [
@@ -60,7 +60,7 @@ pub(super) fn function_without_await(path: &Path) -> Option<Waits> {
         ["SqliteConnection", "establish"],
     ];
     let is_one_of = |all: &[[&str; 2]]| all.iter().any(|words| ends_with(path, words));
-    // With more words it is that of tokio or of the application, or was told as one of std.
+    // A longer path leads to tokio or to the application, or was recognized as one of std.
     let is_short = path.segments.len() == 2;
     let is_file = || starts_with(path, &["fs"]) && last(path).is_some_and(is_file_function);
     if is_short && (is_file() || is_one_of(&FILES)) {
@@ -72,7 +72,7 @@ pub(super) fn function_without_await(path: &Path) -> Option<Waits> {
     }
 }
 
-/// The functions of `std::fs`, and those of its types that open a file.
+/// Returns whether this is a function of `std::fs`, or a function of its types that opens a file.
 fn is_file_function(name: &Ident) -> bool {
     const NAMES: [&str; 24] = [
         "canonicalize",
@@ -103,7 +103,7 @@ fn is_file_function(name: &Ident) -> bool {
     is_any(name, &NAMES)
 }
 
-/// A method that waits whatever it is called on.
+/// Recognizes a method that waits whatever its receiver is.
 pub(super) fn method_anywhere(call: &ExprMethodCall) -> Option<Waits> {
     let is_process = || {
         let started = first_function(call);
@@ -118,14 +118,16 @@ pub(super) fn method_anywhere(call: &ExprMethodCall) -> Option<Waits> {
     }
 }
 
-/// Where nothing is awaited, a short path can only be the one that waits: `Connection::open(path)`.
+/// Recognizes a function that waits in a plain function. Nothing is awaited there, so a short path
+/// such as `Connection::open(path)` can only mean the function that waits.
 pub(super) fn function_in_plain(path: &Path) -> Option<Waits> {
     const CONNECTIONS: [[&str; 2]; 3] = [
         ["Client", "connect"],
         ["Connection", "open"],
         ["Connection", "open_with_flags"],
     ];
-    // `reqwest::blocking::get`, `ureq::post`; the other functions of the crates only make something.
+    // `reqwest::blocking::get` and `ureq::post` send a request. The other functions of the two
+    // crates only make a value.
     let asks = path.segments.len() < 4 && last(path).is_some_and(is_request);
     let only_makes = is_http_client(path) && !asks;
     let is_in_memory = last(path).is_some_and(|name| name.to_string().contains("in_memory"));
@@ -140,7 +142,8 @@ pub(super) fn function_in_plain(path: &Path) -> Option<Waits> {
     }
 }
 
-/// The same of methods: `receiver.recv()`, `handle.join()`, `client.get(url).send()`.
+/// Recognizes a method that waits in a plain function: `receiver.recv()`, `handle.join()`,
+/// `client.get(url).send()`.
 pub(super) fn method_in_plain(call: &ExprMethodCall, is_remote: bool) -> Option<Waits> {
     let first = first_function(call);
     let is_process = || first.is_some_and(|path| ends_with(path, &["Command", "new"]));
@@ -153,7 +156,7 @@ pub(super) fn method_in_plain(call: &ExprMethodCall, is_remote: bool) -> Option<
     }
 }
 
-/// Whether a request of HTTP is made on the way: `client.post(url).json(&order)`.
+/// Returns whether the chain makes an HTTP request: `client.post(url).json(&order)`.
 fn makes_request(chain: &Expr) -> bool {
     match chain {
         Expr::MethodCall(call) => {
@@ -168,7 +171,7 @@ fn is_request(name: &Ident) -> bool {
     is_any(name, &NAMES)
 }
 
-/// `reqwest::blocking::Client`, `ureq::Agent`
+/// Returns whether the path begins like `reqwest::blocking::Client` or `ureq::Agent`.
 pub(super) fn is_http_client(path: &Path) -> bool {
     starts_with(path, &["reqwest", "blocking"]) || starts_with(path, &["ureq"])
 }

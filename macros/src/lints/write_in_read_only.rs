@@ -11,8 +11,8 @@ pub(super) static LINT: Lint = Lint {
     help: "remove `read_only`, or take the statement out",
     why: r#"
 A `read_only` operation runs on a session that refuses writes: a PostgreSQL transaction that is
-`READ ONLY`, a SQLite connection with `query_only`. The statement fails each time it runs, and it
-would be replayed after any transient error, too, because nothing that only reads does harm twice.
+`READ ONLY`, a SQLite connection with `query_only`. The statement fails each time it runs. It would
+also be replayed after any transient error, because an operation that only reads may run twice.
 
 What a read-only transaction refuses is listed in PostgreSQL's manual under
 [SET TRANSACTION](https://www.postgresql.org/docs/current/sql-set-transaction.html): besides writes
@@ -44,14 +44,15 @@ async fn touch(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<()> {
     },
 };
 
-/// PostgreSQL runs them in a read-only transaction, too: they change how data is stored.
+/// Statements that change only how data is stored, so PostgreSQL runs them in a read-only
+/// transaction as well.
 const RUN_ANYWHERE: [&str; 3] = ["CLUSTER", "REINDEX", "VACUUM"];
 
 struct WriteInReadOnly;
 
 impl Pass for WriteInReadOnly {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
-        // Another session may be one that writes.
+        // Another session may be allowed to write.
         if site.runs == Runs::Later || sql.on_session == Some(false) {
             return;
         }

@@ -5,7 +5,8 @@ use super::tokens::{Cursor, TokenKind};
 
 /// The words that may follow `CREATE`, `ALTER` and `DROP`.
 ///
-/// <https://www.postgresql.org/docs/current/sql-commands.html>. `ALTER SYSTEM` is left out, because no transaction may contain it.
+/// <https://www.postgresql.org/docs/current/sql-commands.html>. `ALTER SYSTEM` is left out, because
+/// no transaction may contain it.
 const OBJECTS: &str = "ACCESS AGGREGATE CAST COLLATION CONSTRAINT CONVERSION DATABASE DEFAULT \
     DOMAIN EVENT EXTENSION FOREIGN FUNCTION GLOBAL GROUP INDEX LANGUAGE LARGE LOCAL MATERIALIZED \
     OPERATOR OR OWNED POLICY PROCEDURAL PROCEDURE PUBLICATION RECURSIVE ROLE ROUTINE RULE SCHEMA \

@@ -1,4 +1,4 @@
-//! Which values are the session, hold it, or came from something that may hold it.
+//! Which values are the session, hold the session, or came from a helper and may hold it.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -9,7 +9,8 @@ use crate::lints::calls::{awaited_name, callee, has_any, is_any, last, peel, run
 use crate::lints::parts::Parts;
 
 impl Names {
-    /// The session itself: `tx`, `&mut *tx`, `tx.conn()`, `tx.begin().await?`.
+    /// Returns whether the value is the session itself: `tx`, `&mut *tx`, `tx.conn()`,
+    /// `tx.begin().await?`.
     pub(in crate::lints) fn is_handle(&self, value: &Expr) -> bool {
         match value {
             Expr::Path(_) => variable(value).is_some_and(|ident| self.is_session(ident)),
@@ -29,7 +30,7 @@ impl Names {
         }
     }
 
-    /// Whether to await the value is to wait for the session, or for nothing at all.
+    /// Returns whether an await of the value waits for the session, or for nothing at all.
     pub(in crate::lints) fn waits_for_session(&self, value: &Expr) -> bool {
         let waits_for_nothing = match peel(value) {
             Expr::Async(block) => !has_await(&block.block),
@@ -39,7 +40,7 @@ impl Names {
         waits_for_nothing || self.uses(value)
     }
 
-    /// Whether the value comes from something that a helper with the session gave:
+    /// Returns whether the value comes from something that a helper with the session returned:
     /// `unit_of_work.users().insert(user)`.
     pub(in crate::lints) fn is_given(&self, value: &Expr) -> bool {
         match peel(value) {
@@ -50,7 +51,7 @@ impl Names {
             Expr::Path(_) => {
                 variable(value).is_some_and(|ident| matches!(self.get(ident), Some(Is::Given)))
             }
-            // Other work, for each thing that was given.
+            // The closure does other work for each value that the helper returned.
             Expr::MethodCall(call) if call.args.iter().any(is_closure) => false,
             // `tx.users()` may hold `tx`, and `tx.depth()` does not.
             Expr::MethodCall(call) => {
@@ -79,7 +80,7 @@ impl Names {
         }
     }
 
-    /// Whether the value holds the session.
+    /// Returns whether the value holds the session.
     pub(in crate::lints) fn uses(&self, value: &Expr) -> bool {
         if let Some(holds) = self.result_holds(value) {
             return holds;
@@ -105,7 +106,7 @@ impl Names {
                     || other.is_some_and(|(_, other)| self.uses(other))
             }
             Expr::Match(arms) => arms.arms.iter().any(|arm| self.uses(&arm.body)),
-            // Of what a helper gave, `&mut guard` is no data.
+            // A `&mut guard` to a value that a helper returned may hold the session.
             Expr::Reference(inner) => {
                 let is_lent = inner.mutability.is_some() && self.is_given(&inner.expr);
                 is_lent || self.uses(&inner.expr)
@@ -134,15 +135,15 @@ impl Names {
             return false;
         }
         match Parts::of(call) {
-            // What they give was awaited inside.
+            // The futures were awaited inside of the macro.
             Parts::Join(_) | Parts::Select(_) => false,
             Parts::Expressions(parts) => parts.iter().any(|part| self.uses(part)),
             Parts::Statements(_) | Parts::Tokens => self.is_mentioned(call.tokens.clone()),
         }
     }
 
-    /// What a block gives. Names bound in it are not known here, so a block that awaits nothing
-    /// counts as a whole.
+    /// Returns whether the value of a block holds the session. Names that are bound in the block
+    /// are unknown here, so all of a block that awaits nothing counts.
     fn block_uses(&self, block: &Block) -> bool {
         match block.stmts.last() {
             Some(Stmt::Expr(last, None)) => {
@@ -153,7 +154,7 @@ impl Names {
         }
     }
 
-    /// Whether a variable that holds the session occurs in the tokens.
+    /// Returns whether a variable that holds the session occurs in the tokens.
     pub(in crate::lints) fn is_mentioned(&self, tokens: TokenStream) -> bool {
         let mut after_dot = false;
         tokens.into_iter().any(|token| {
@@ -170,7 +171,7 @@ impl Names {
     }
 }
 
-/// `tx.conn()`
+/// Returns whether the method returns its receiver, as `tx.conn()` does.
 fn gives_itself(call: &ExprMethodCall) -> bool {
     const NAMES: [&str; 5] = ["as_mut", "borrow_mut", "by_ref", "conn", "deref_mut"];
     call.args.is_empty() && is_any(&call.method, &NAMES)
@@ -180,7 +181,8 @@ fn is_closure(argument: &Expr) -> bool {
     matches!(peel(argument), Expr::Closure(_))
 }
 
-/// `std::future::ready(..)`, `tokio::task::yield_now()`: others get a turn, and that is all.
+/// Returns whether the future does no more than give other tasks a turn: `std::future::ready(..)`,
+/// `tokio::task::yield_now()`.
 fn is_ready(call: &ExprCall) -> bool {
     const NAMES: [(&str, &str); 5] = [
         ("task", "consume_budget"),
@@ -199,7 +201,7 @@ fn is_ready(call: &ExprCall) -> bool {
     })
 }
 
-/// Whether something in the block is awaited.
+/// Returns whether something in the block is awaited.
 fn has_await(block: &Block) -> bool {
     const WORDS: [&str; 4] = ["await", "join", "try_join", "select"];
     has_any(block.to_token_stream(), &WORDS)

@@ -1,9 +1,10 @@
-//! What each variable stands for, at each place of the body.
+//! Tracks what each variable stands for, at each place of the body.
 //!
-//! The session is `tx` and its reborrows. A value that is made of it and not yet awaited holds it: a
-//! stream, a future, a struct. What an await gave is data, and says nothing about the session any
-//! more; unless it came from a helper, which may have given back something that holds it. Without
-//! awaits it is the call that shows which it is ([`plain`]).
+//! The session is `tx` and its reborrows. A value that is made from the session and not yet awaited
+//! holds the session: a stream, a future, a struct. The result of an await is data and no longer
+//! holds the session, unless it comes from a helper, which may have returned something that does
+//! ([`holding`]). Without awaits, the name of a call shows whether its result holds the connection
+//! ([`plain`]).
 
 mod holding;
 mod plain;
@@ -17,13 +18,13 @@ use super::literal::Literal;
 
 #[derive(Clone, PartialEq)]
 pub(super) enum Is {
-    /// Anything that is no concern of a lint.
+    /// A value that no lint asks about.
     Plain,
     /// The session itself.
     Session,
     /// A value that holds the session.
     Holder,
-    /// What a helper gave that had the session; it may hold it.
+    /// The result of a helper that had the session. The result may hold the session.
     Given,
     /// An iterator over the `Result` of each row.
     Rows,
@@ -31,17 +32,17 @@ pub(super) enum Is {
     Outcome,
     /// A pool or `Db`, which has other connections.
     Pool,
-    /// A connection without async.
+    /// A connection of a driver without async.
     Blocking,
     /// A client that waits for other servers.
     Remote,
-    /// Chunks of many things.
+    /// Chunks of many values.
     Chunks,
-    /// A closure or a future, which somebody may run later.
+    /// A closure or a future, which may run later.
     Work,
-    /// A function or a module of the user's own, as the body says.
+    /// A function or a module of the user's own, as an item or an import in the body shows.
     Own,
-    /// A text, where the body says which.
+    /// A text, with every literal that it may be.
     Text(Vec<Literal>),
 }
 
@@ -72,7 +73,7 @@ impl Names {
         self.scopes.pop();
     }
 
-    /// Everything the pattern binds stands for this.
+    /// Binds every name in the pattern to `is`.
     pub(super) fn bind(&mut self, pattern: &Pat, is: &Is) {
         struct Bound<'a>(Vec<&'a Ident>);
         impl<'a> Visit<'a> for Bound<'a> {
@@ -85,7 +86,7 @@ impl Names {
         }
         let mut bound = Bound(Vec::new());
         bound.visit_pat(pattern);
-        // A part of a `Result` is none.
+        // A part of a `Result` is not a `Result`.
         let is_part = *is == Is::Outcome && !plain::binds_whole(pattern);
         let is = if is_part { &Is::Plain } else { is };
         for ident in bound.0 {
@@ -111,14 +112,14 @@ impl Names {
         }
     }
 
-    /// `stream = query.fetch(tx)` and `context.session = Some(tx)`.
+    /// Tracks assignments such as `stream = query.fetch(tx)` and `context.session = Some(tx)`.
     pub(super) fn assign(&mut self, to: &Expr, value: &Expr) {
         let is = self.kind_of(value);
         match is {
             Is::Session if variable(to).is_some() => self.set(to, Is::Session),
             Is::Session | Is::Holder => self.set(to, Is::Holder),
             Is::Given | Is::Rows => self.set(to, is),
-            // Which text it is depends on the way here.
+            // The text of the variable now depends on the way to this place.
             _ => {
                 if variable(to).is_some_and(|ident| matches!(self.get(ident), Some(Is::Text(_)))) {
                     self.set(to, Is::Plain);
@@ -127,10 +128,12 @@ impl Names {
         }
     }
 
-    /// `futures.push(helper(tx));` keeps the session in the variable at the root, `attach(&mut
-    /// context, tx)?;` in the one it may write to.
+    /// Tracks statements that store the session. `futures.push(helper(tx));` stores the session in
+    /// the variable at the root, and `attach(&mut context, tx)?;` in the variable that the call may
+    /// write to.
     pub(super) fn store(&mut self, statement: &Expr) {
-        // Without an await nothing shows that a helper keeps what it is given, and most do not.
+        // Without awaits, nothing shows that a helper stores its arguments, and most helpers do
+        // not.
         if self.api.is_plain() {
             return;
         }
@@ -184,7 +187,8 @@ impl Names {
         matches!(self.get(ident), Some(Is::Session | Is::Holder | Is::Rows))
     }
 
-    /// What the variable stands for, when the expression is no more than one, or a reference to it.
+    /// Returns what the variable stands for, if the expression is only a variable or a reference to
+    /// one.
     pub(super) fn of_variable(&self, expression: &Expr) -> Option<&Is> {
         match peel(expression) {
             Expr::Reference(inner) => self.of_variable(&inner.expr),
@@ -200,7 +204,7 @@ impl Names {
         }
     }
 
-    /// What a variable stands for that is set to this value.
+    /// Returns what a variable stands for that is set to this value.
     pub(super) fn kind_of(&self, value: &Expr) -> Is {
         if self.is_handle(value) {
             Is::Session
@@ -215,7 +219,8 @@ impl Names {
         }
     }
 
-    /// What the variable stands for that the value is, of those that pass it on by name only.
+    /// Returns what the variable in the value stands for, if a plain copy of the variable stands
+    /// for the same.
     fn same_kind(&self, value: &Expr) -> Is {
         match self.of_variable(value) {
             Some(kind @ (Is::Pool | Is::Remote | Is::Work)) => kind.clone(),
@@ -224,15 +229,15 @@ impl Names {
         }
     }
 
-    /// Whether the path certainly leads to something of the user's own: `crate::thread::spawn`, and
-    /// `thread::spawn` behind `use crate::thread;` in the body.
+    /// Returns whether the path certainly leads to an item of the user's own:
+    /// `crate::thread::spawn`, or `thread::spawn` behind `use crate::thread;` in the body.
     pub(super) fn is_own(&self, path: &Path) -> bool {
         let first = path.segments.first().map(|segment| &segment.ident);
         is_of_this_crate(path) || first.is_some_and(|first| self.get(first) == Some(&Is::Own))
     }
 }
 
-/// The variable, when the expression is no more than one.
+/// Returns the variable; `None` if the expression is more than a variable.
 pub(super) fn variable(expression: &Expr) -> Option<&Ident> {
     match peel(expression) {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),

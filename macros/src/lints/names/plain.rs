@@ -1,4 +1,5 @@
-//! What holds the connection where nothing is awaited: the names of the calls tell.
+//! Which values hold the connection of a plain function. Nothing is awaited there, so the names of
+//! the calls tell.
 
 use syn::{Expr, ExprMethodCall, Pat};
 
@@ -7,7 +8,7 @@ use crate::lints::api::{constructs, gives_rows};
 use crate::lints::calls::{callee, is_any, last, peel};
 
 impl Names {
-    /// What a variable of a plain function stands for that is set to this value.
+    /// Returns what a variable of a plain function stands for that is set to this value.
     pub(super) fn kind_in_plain(&self, value: &Expr) -> Is {
         if self.is_rows(value) {
             Is::Rows
@@ -20,18 +21,19 @@ impl Names {
         }
     }
 
-    /// What each turn of a loop over this is given.
+    /// Returns what the variable of a loop over this value stands for.
     pub(in crate::lints) fn kind_of_item(&self, iterated: &Expr) -> Is {
         match self.kind_of(iterated) {
             Is::Rows => Is::Outcome,
-            // Futures that hold the session are iterated over, and a connection is in no list.
+            // A loop may go over futures that hold the session, but a list does not contain
+            // connections.
             Is::Holder if self.api.is_plain() => Is::Plain,
             kind => kind,
         }
     }
 
-    /// An iterator over the `Result` of each row: `statement.query_map(..)?`. Without the `?` it is
-    /// not there yet.
+    /// Returns whether the value is an iterator over the `Result` of each row:
+    /// `statement.query_map(..)?`. Without the `?`, the value is the `Result` of the iterator.
     pub(in crate::lints) fn is_rows(&self, value: &Expr) -> bool {
         self.api.is_plain() && self.are_rows(value)
     }
@@ -44,7 +46,7 @@ impl Names {
             Expr::MethodCall(call) if is_any(&call.method, &["unwrap", "expect"]) => {
                 self.gives_rows(&call.receiver)
             }
-            // Rows of rusqlite become an iterator without a `Result` of their own.
+            // rusqlite's `mapped` turns rows into an iterator without a `Result` around it.
             Expr::MethodCall(call) if call.method == "mapped" => self.uses(&call.receiver),
             Expr::MethodCall(call) => is_any(&call.method, &SAME) && self.are_rows(&call.receiver),
             _ => false,
@@ -64,7 +66,7 @@ impl Names {
         }
     }
 
-    /// The next of such rows, or a variable that is one.
+    /// Returns whether the value is the next of such rows, or a variable that holds one.
     pub(in crate::lints) fn is_outcome(&self, value: &Expr) -> bool {
         match peel(value) {
             Expr::Path(_) => self.of_variable(value) == Some(&Is::Outcome),
@@ -73,8 +75,9 @@ impl Names {
         }
     }
 
-    /// Whether the result of a call in a plain function still holds the connection; `None` if this
-    /// is no such result. Most calls give data, so those that do not are known by their names.
+    /// Returns whether the result of a call in a plain function holds the connection; `None` if the
+    /// value is not the result of a call, or the function is async. Most calls return data, so the
+    /// others are known by their names.
     pub(super) fn result_holds(&self, value: &Expr) -> Option<bool> {
         if !self.api.is_plain() {
             return None;
@@ -91,7 +94,7 @@ impl Names {
     }
 
     fn method_holds(&self, call: &ExprMethodCall) -> bool {
-        // diesel's takes a closure, and gives what that returns.
+        // diesel's `transaction` takes a closure and returns the closure's result.
         let is_run = call.method == "transaction" && !call.args.is_empty();
         let keeps = self.api.keeps(&call.method) && !is_run;
         let mut arguments = call.args.iter();
@@ -99,7 +102,8 @@ impl Names {
     }
 }
 
-/// Whether all of a value gets the name: `row`, and `Some(row)` of the next of many.
+/// Returns whether a name in the pattern gets the whole value: `row`, or the `Some(row)` of an
+/// iterator's next value.
 pub(super) fn binds_whole(pattern: &Pat) -> bool {
     match pattern {
         Pat::Ident(_) => true,

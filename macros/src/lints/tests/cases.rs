@@ -1,4 +1,4 @@
-//! Shapes of code that a lint must find, and those that only look like it.
+//! Code that a lint must find, and code that only looks like it.
 
 use super::{Find, all, found, in_operation, in_transaction, none};
 
@@ -792,7 +792,7 @@ fn the_types_tell_whether_comments_nest() {
         ("conn: &mut Conn<'_, Postgres>", false),
         ("conn: &mut sqlx::PgConnection", false),
         ("conn: &PgPool", false),
-        // Not known.
+        // The dialect is not known.
         ("conn: &mut Conn<'_, DB>", false),
         ("conn: &SqlitePool, other: &PgPool", false),
         ("conn: impl Executor", false),

@@ -1,6 +1,6 @@
 use super::{found, in_transaction};
 
-/// The function with this body, expanded.
+/// Expands the function with this body.
 fn expand(body: &str) -> String {
     let function: syn::ItemFn = syn::parse_str(&format!(
         "async fn f(tx: &mut Tx<'_, Sqlite>) -> R {{ {body} }}"

@@ -1,4 +1,4 @@
-//! What the lints find in code, without a compiler.
+//! Tests what the lints find in code, without a compiler.
 
 mod cases;
 mod levels;
@@ -11,11 +11,11 @@ use syn::{Attribute, File, ImplItem, Item};
 
 use crate::options;
 
-/// How the end of a report begins.
+/// The beginning of the last line of a report.
 const PAGE: &str = "note: `dbop::lint::";
 
-/// The names of the lints that report something in the operations of this code, in the order of the
-/// reports: errors before warnings.
+/// Returns the names of the lints that report something in the operations of this code, in the
+/// order of the reports: errors before warnings.
 fn found(code: &str) -> Vec<String> {
     let file: File = syn::parse_str(code).unwrap_or_else(|error| panic!("{error}: {code}"));
     let mut found = Vec::new();
@@ -64,7 +64,7 @@ fn reported(operation: &Attribute, function: &impl ToTokens) -> Vec<String> {
         .split("compile_error ! {")
         .skip(1)
         .filter_map(|rest| rest.split("\" }").next());
-    // Any other error is a mistake in the test, or what it asks for.
+    // Any other error is a mistake in the test, or the error that the test asks for.
     if let Some(other) = errors.find(|error| !error.contains(PAGE)) {
         return vec![other.to_owned()];
     }
@@ -91,14 +91,14 @@ fn none(find: Find, bodies: &[&str]) {
     }
 }
 
-/// The names found in the body of `async fn f(tx: &mut Tx<'_, Sqlite>, ..)`.
+/// Returns the names found in the body of `async fn f(tx: &mut Tx<'_, Sqlite>, ..)`.
 fn in_transaction(body: &str) -> Vec<String> {
     found(&format!(
         "#[transactional] async fn f(tx: &mut Tx<'_, Sqlite>, pool: &Pool, client: &Client, items: &[i64]) -> R {{ {body} }}"
     ))
 }
 
-/// The names found in the body of `async fn f(conn: &mut Conn<'_, Sqlite>, ..)`.
+/// Returns the names found in the body of `async fn f(conn: &mut Conn<'_, Sqlite>, ..)`.
 fn in_operation(body: &str) -> Vec<String> {
     found(&format!(
         "#[db_op] async fn f(conn: &mut Conn<'_, Sqlite>, pool: &Pool, client: &Client, items: &[i64]) -> R {{ {body} }}"

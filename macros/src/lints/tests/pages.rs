@@ -2,7 +2,7 @@ use super::found;
 use crate::lint_attributes::Level;
 use crate::lints::{LINTS, pages};
 
-/// The code as the compiler gets it.
+/// Returns the example as the compiler gets it, with its hidden lines.
 fn whole(example: &str) -> String {
     let lines = example
         .lines()

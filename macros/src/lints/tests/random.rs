@@ -1,5 +1,5 @@
-//! Random bodies, written down and read again: nothing is found where nothing is, and the one thing
-//! that is put in is found.
+//! Writes random bodies and reads them again. Nothing is found in a correct body, and the one
+//! mistake that is put in is found.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ struct Writer {
     /// Names of the session, the innermost last.
     sessions: Vec<String>,
     names: u32,
-    /// After how many statements the foreign one is written.
+    /// The number of statements before the foreign await is written; `None` if there is none.
     foreign_in: Option<u32>,
 }
 
@@ -32,7 +32,7 @@ impl Writer {
         self.text.push('\n');
     }
 
-    /// `{ .. }`, whose names end with it.
+    /// Writes `{ .. }`. Names that are bound inside end with the block.
     fn block(&mut self, depth: u32) {
         let sessions = self.sessions.len();
         self.put("{");
@@ -172,7 +172,7 @@ fn body(random: fastrand::Rng, foreign_in: Option<u32>) -> String {
     for _ in 0..4 {
         writer.statement(3);
     }
-    // The place may be behind the end.
+    // The place for the foreign await may be behind the end.
     if writer.foreign_in.is_some() {
         writer.sessions.truncate(1);
         writer.foreign();

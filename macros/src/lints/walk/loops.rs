@@ -1,4 +1,4 @@
-//! What a loop does again and again.
+//! What each turn of a loop does, as far as the text shows.
 
 use quote::ToTokens;
 use syn::{Block, Expr, Pat, Stmt};
@@ -7,7 +7,7 @@ use crate::lints::calls::{has_any, peel};
 use crate::lints::names::{Is, Names};
 use crate::lints::site::Repeats;
 
-/// `items.chunks(500)`, and what an iterator adds behind it.
+/// Returns whether the loop goes over `items.chunks(500)`, also with adapters behind `chunks`.
 pub(super) fn is_chunked(iterated: &Expr, names: &Names) -> bool {
     match peel(iterated) {
         Expr::MethodCall(call) => {
@@ -18,13 +18,14 @@ pub(super) fn is_chunked(iterated: &Expr, names: &Names) -> bool {
     }
 }
 
-/// A variable that is called a chunk is one, wherever it comes from.
+/// Returns whether the variable is called a chunk or a batch. Such a variable counts as a chunk
+/// wherever its value comes from.
 pub(super) fn is_chunk(pattern: &Pat) -> bool {
     let tokens = pattern.to_token_stream().to_string();
     tokens.contains("chunk") || tokens.contains("batch")
 }
 
-/// `for attempt in 0..3`, `for _ in 0..3`: the same thing again.
+/// Returns whether each turn does the same thing again: `for attempt in 0..3`, `for _ in 0..3`.
 pub(super) fn is_attempt(pattern: &Pat) -> bool {
     let tokens = pattern.to_token_stream().to_string();
     tokens == "_"
@@ -33,7 +34,8 @@ pub(super) fn is_attempt(pattern: &Pat) -> bool {
             .any(|word| tokens.contains(word))
 }
 
-/// `[a, b]`, and what an iterator adds behind it: a few things, each with a name in the source.
+/// Returns whether the loop goes over `[a, b]`, also with adapters behind the list. The source
+/// names each of the few values.
 pub(super) fn is_listed(iterated: &Expr) -> bool {
     match peel(iterated) {
         Expr::Array(_) => true,
@@ -43,8 +45,9 @@ pub(super) fn is_listed(iterated: &Expr) -> bool {
     }
 }
 
-/// A loop that ends in `break` runs again only after a failure, and one that waits is polling:
-/// neither does the same for many things.
+/// Returns how often the body of `loop` or `while` runs. A loop that ends in `break` runs again
+/// only after a failure, and a loop that waits is polling. Neither repeats the body for many
+/// values.
 pub(super) fn until(body: &Block) -> Repeats {
     const WAITS: [&str; 6] = [
         "changed",

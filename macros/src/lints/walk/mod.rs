@@ -1,4 +1,4 @@
-//! One walk through a body, which tells every lint what is there and where it stands.
+//! Walks through a body once, and tells every lint what stands there and where.
 
 mod loops;
 mod visit;
@@ -44,9 +44,9 @@ pub(super) fn walk(
 struct Walk {
     passes: Vec<Box<dyn Pass>>,
     site: Site,
-    /// What becomes of the next expression.
+    /// What the code does with the next expression; `None` means that nothing is known.
     next: Option<Around>,
-    /// Whether the statement around runs on the session; unknown outside of one.
+    /// Whether the statement around this place runs on the session; `None` outside of a statement.
     on_session: Option<bool>,
 }
 
@@ -81,8 +81,9 @@ impl Walk {
         self.site.repeats = outer;
     }
 
-    /// A future that is not awaited where it is made runs in the body if it holds the session.
-    /// Without a session there is nothing that it could outlive.
+    /// Visits a future that is not awaited where it is made. Such a future runs in the body if it
+    /// holds the session. In a function without a session, the future has nothing that it could
+    /// outlive.
     fn future(&mut self, uses_session: bool, inner: impl FnOnce(&mut Self)) {
         let runs = match self.site.runs {
             Runs::Here if !uses_session && self.site.has_session() => Runs::Later,
@@ -91,14 +92,14 @@ impl Walk {
         self.running(runs, inner);
     }
 
-    /// What becomes of the value that is visited next.
+    /// Visits an expression whose value is used in this way.
     fn around(&mut self, around: Around, inner: impl FnOnce(&mut Self)) {
         let outer = self.next.replace(around);
         inner(self);
         self.next = outer;
     }
 
-    /// A future that is awaited where it is made: the block of `async { .. }.await`.
+    /// Visits a future that is awaited where it is made: the block of `async { .. }.await`.
     fn awaited(&mut self, future: &Expr) {
         match (async_block(future), peel(future)) {
             (Some(block), _) => self.with_levels(|walk| {
@@ -117,7 +118,7 @@ impl Walk {
         }
     }
 
-    /// The arguments of a call, and the receiver if it is one of a method.
+    /// Visits the arguments of a call. `receiver` is `None` for the call of a function.
     fn arguments<'a>(
         &mut self,
         name: Option<&Ident>,
@@ -144,7 +145,7 @@ impl Walk {
                     let inputs = self.inputs_in_plain(&name, closure, gets_rows);
                     self.called_closure(closure, &inputs);
                 }
-                // Called by what has the session, while it is open.
+                // The call has the session and runs the closure while the session is open.
                 (Expr::Closure(closure), _) if gets_session => {
                     self.called_closure(closure, &Is::Session);
                 }
@@ -161,7 +162,8 @@ impl Walk {
         }
     }
 
-    /// A closure that is called, and whose future is awaited, by the call it is given to.
+    /// Visits a closure that is called by the function it is given to. A future that the closure
+    /// returns is awaited.
     fn called_closure(&mut self, closure: &ExprClosure, inputs: &Is) {
         let repeats = self.repeats_in(*inputs == Is::Session);
         self.with_names(|walk| {
@@ -173,8 +175,8 @@ impl Walk {
         });
     }
 
-    /// What a driver's call gives the closure: a row, a `Result`, or in `conn.transaction(|conn| ..)`
-    /// the session again.
+    /// Returns what a driver's call gives the closure: a row, a `Result`, or in
+    /// `conn.transaction(|conn| ..)` the session again.
     fn inputs_in_plain(&self, name: &str, closure: &ExprClosure, gets_rows: bool) -> Is {
         let divides = ["savepoint", "transaction"];
         let is_session_again = |input: &Pat| {
@@ -192,14 +194,15 @@ impl Walk {
         }
     }
 
-    /// Whether what is called by this name runs its closure where it may block. In a plain function
-    /// that is everywhere, so there it is about another thread.
+    /// Returns whether a call of this name runs its closure on a thread that may block. The body of
+    /// a plain function may block anyway, so there only another thread counts.
     fn leaves_thread(&self, name: &str) -> bool {
         let waits_here = ["block", "block_in_place", "call", "install", "interact"];
         may_block(name) && !(self.site.api().is_plain() && waits_here.contains(&name))
     }
 
-    /// What is undone one by one in savepoints cannot be one statement.
+    /// Returns how often the body of a closure runs. Work that savepoints undo one by one cannot be
+    /// a single statement, so the loop around does not count.
     fn repeats_in(&self, is_savepoint: bool) -> Repeats {
         if is_savepoint {
             Repeats::Not
@@ -219,7 +222,7 @@ impl Walk {
         }
     }
 
-    /// `tx: &mut Tx<'_, DB>`
+    /// Returns whether the type of the input is that of a session: `tx: &mut Tx<'_, DB>`.
     fn is_session_type(&self, input: &Pat) -> bool {
         const NAMES: [&str; 4] = ["Tx", "Conn", "PgConnection", "SqliteConnection"];
         const PLAIN: [&str; 4] = ["Connection", "Savepoint", "SqliteConnection", "Transaction"];
@@ -241,7 +244,7 @@ impl Walk {
             Parts::Join(futures) => futures.iter().for_each(|future| self.awaited(future)),
             Parts::Select(branches) => branches.iter().for_each(|branch| self.branch(branch)),
             Parts::Expressions(parts) => parts.iter().for_each(|part| self.visit_expr(part)),
-            // Names that they bind are those of the block around, as with `pin!`.
+            // As with `pin!`, names that the statements bind belong to the block around the macro.
             Parts::Statements(statements) => {
                 statements
                     .iter()
@@ -273,8 +276,9 @@ impl Walk {
         }
     }
 
-    /// Whether a statement runs on the session: `query(..).execute(tx)`, `tx.execute(..)`,
-    /// `Executor::execute(tx, ..)`. None of anything else, and where there is none.
+    /// Returns whether a statement runs on the session: `query(..).execute(tx)`, `tx.execute(..)`,
+    /// `Executor::execute(tx, ..)`. `None` if the expression runs no statement, or there is no
+    /// session.
     fn runs_on_session(&self, expression: &Expr) -> Option<bool> {
         if !self.site.has_session() {
             return None;
@@ -293,7 +297,7 @@ impl Walk {
         }
     }
 
-    /// What a variable stands for that is bound to this value.
+    /// Returns what a variable stands for that is bound to this value.
     fn kind_of(&self, pattern: &Pat, value: &Expr) -> Is {
         let kind = self.site.names.kind_of(value);
         if kind != Is::Plain {
@@ -302,7 +306,7 @@ impl Walk {
         if is_chunked(value, &self.site.names) {
             return Is::Chunks;
         }
-        // A query is known by its text.
+        // A variable that holds a query stands for the query's text.
         let has_session = self.site.has_session();
         let query = text::given_to_driver(root(value), &self.site.names, has_session);
         let texts = if query.is_empty() {
@@ -312,7 +316,7 @@ impl Walk {
         };
         match pattern_name(pattern) {
             Some(name) if !texts.is_empty() => {
-                // A `mut` text gets longer.
+                // The text of a `mut` variable may grow.
                 let grows = name.mutability.is_some();
                 let texts = texts.into_iter();
                 let texts = texts.map(|text| if grows { text.and_more() } else { text });
@@ -322,7 +326,7 @@ impl Walk {
         }
     }
 
-    /// Binds the names of a `let`, each to its own part of a tuple.
+    /// Binds the names of a `let`, each name to its part of a tuple.
     fn bind(&mut self, pattern: &Pat, value: &Expr) {
         let mut bound = Vec::new();
         self.pair(pattern, value, &mut bound);
@@ -345,7 +349,7 @@ impl Walk {
     }
 }
 
-/// What runs when the transaction is over.
+/// Returns whether the method takes a hook that runs when the transaction is over.
 fn is_hook(name: &str) -> bool {
     const NAMES: [&str; 5] = [
         "after_commit",
@@ -357,7 +361,7 @@ fn is_hook(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// What runs its closure on a thread that may block.
+/// Returns whether a call of this name runs its closure on a thread that may block.
 fn may_block(name: &str) -> bool {
     const NAMES: [&str; 8] = [
         "block",
@@ -372,12 +376,12 @@ fn may_block(name: &str) -> bool {
     NAMES.contains(&name) || name.starts_with("spawn_blocking")
 }
 
-/// Whether it returns no future, as far as one sees.
+/// Returns whether the closure returns no future, as far as the text shows.
 fn is_sync(closure: &ExprClosure) -> bool {
     closure.asyncness.is_none() && !matches!(peel(&closure.body), Expr::Async(_))
 }
 
-/// The closure that an argument is, or that its block ends in.
+/// Returns the closure that an argument is, or that its block ends in.
 fn closure_in(argument: &Expr) -> Option<&ExprClosure> {
     match peel(argument) {
         Expr::Closure(closure) => Some(closure),

@@ -1,4 +1,4 @@
-//! What is done at each kind of expression.
+//! What the walk does at each kind of expression.
 
 use quote::ToTokens;
 use syn::visit::{self, Visit};
@@ -16,7 +16,7 @@ use crate::lints::site::{Around, Repeats, Runs};
 use crate::lints::{built, text};
 
 impl Walk {
-    /// Tells every lint of the expression when all that is in it has been told.
+    /// Tells every lint about the expression, after everything inside of the expression.
     fn expression(&mut self, expression: &Expr) {
         let is_discarded = std::mem::take(&mut self.site.is_discarded);
         let around = self.next.take().unwrap_or(Around::Anything);
@@ -36,7 +36,7 @@ impl Walk {
         self.site.around.pop();
     }
 
-    /// Tells every lint of the SQL that this expression gives to the driver, or builds there.
+    /// Tells every lint about the SQL that this expression gives to the driver, or builds.
     fn statements(&mut self, expression: &Expr) {
         let (names, has_session) = (&self.site.names, self.site.has_session());
         let texts = text::given_to_driver(expression, names, has_session);
@@ -50,7 +50,7 @@ impl Walk {
         }
     }
 
-    /// `use crate::workers::{thread, spawn as start};`
+    /// Reads an import in the body: `use crate::workers::{thread, spawn as start};`.
     fn used(&mut self, tree: &UseTree) {
         match tree {
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.used(tree)),
@@ -76,10 +76,10 @@ impl Walk {
         self.site.names.bind_name(name, Is::Own);
     }
 
-    /// The value of a `let`.
+    /// Visits the value of a `let`.
     fn bound(&mut self, value: &Expr, around: Around) {
         let runs = match peel(value) {
-            // Where it is called, nobody knows.
+            // Nothing shows on which thread such a closure is called.
             Expr::Closure(closure) if is_sync(closure) => Runs::OnOtherThread,
             _ => self.site.runs,
         };
@@ -122,7 +122,7 @@ impl<'ast> Visit<'ast> for Walk {
         }
     }
 
-    /// Another function's body is another matter; what is known by its name here is known by that.
+    /// Remembers the name of an item. The body of a function inside belongs to that function.
     fn visit_item(&mut self, item: &'ast Item) {
         let names = &mut self.site.names;
         let mut text = |name, value| {
@@ -156,7 +156,7 @@ impl<'ast> Visit<'ast> for Walk {
         for pass in &mut self.passes {
             pass.binding(local, &mut self.site);
         }
-        // Otherwise it is what is bound that holds the session.
+        // With any other pattern, the variables that are bound hold the session.
         if let Pat::Wild(_) = local.pat {
             self.site.names.store(&init.expr);
         }
@@ -167,7 +167,7 @@ impl<'ast> Visit<'ast> for Walk {
         if !matches!(expression, Expr::Paren(_) | Expr::Group(_)) {
             return self.expression(expression);
         }
-        // A value in parentheses is that value.
+        // A value in parentheses is the value itself.
         self.with_levels(|walk| visit::visit_expr(walk, expression));
     }
 
@@ -240,7 +240,7 @@ impl<'ast> Visit<'ast> for Walk {
 
     fn visit_expr_if(&mut self, branches: &'ast ExprIf) {
         self.attributes(&branches.attrs);
-        // What `if let` binds is there in the first branch only.
+        // Names that `if let` binds exist only in the first branch.
         self.with_names(|walk| {
             walk.visit_expr(&branches.cond);
             walk.visit_block(&branches.then_branch);

@@ -1,4 +1,4 @@
-//! Errors that nobody sees.
+//! Errors that nobody sees, in plain functions.
 
 use super::{
     diesel_operation, diesel_transaction, postgres_operation, postgres_transaction,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::lints::tests::{all, none};
 
-/// Those of rusqlite, in both attributes.
+/// Bodies with rusqlite that lose an error under both attributes.
 const SWALLOWED: [&str; 34] = [
     "let _ = conn.execute(\"SELECT 1\", []); Ok(())",
     "_ = conn.execute(\"SELECT 1\", []); Ok(())",

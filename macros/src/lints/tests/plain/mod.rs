@@ -1,4 +1,4 @@
-//! The same in plain functions: what a lint must find there, and what only looks like it.
+//! Code of plain functions that a lint must find, and code that only looks like it.
 
 mod errors;
 mod statements;

@@ -1,4 +1,4 @@
-//! What the statements say.
+//! What the statements of plain functions say.
 
 use super::{
     diesel_operation, diesel_read_only, diesel_transaction, plain, postgres_operation,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::lints::tests::{all, found, none};
 
-/// Expects `lint` for each statement, with every driver, in a transaction and outside of one.
+/// Expects `lint` for each statement, with every driver, inside and outside of a transaction.
 fn in_every_function(lint: &str, statements: &[&str]) {
     for find in [
         rusqlite_transaction,
