@@ -139,7 +139,7 @@ impl Runtime {
         arg = Arg;
         replay = replay;
         lend = lend;
-        fake = fake;
+        fake_return = fake_return;
         as_scope = AsScope;
         once_key = OnceKey;
         session_param = SessionParam;
@@ -160,7 +160,6 @@ impl Runtime {
         boxed = Box;
         file = core::file;
         line = core::line;
-        column = core::column;
         type_name_of_val = core::any::type_name_of_val;
     }
 }

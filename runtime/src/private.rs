@@ -28,4 +28,4 @@ pub use crate::isolation::Isolation;
 pub use crate::once::OnceKey;
 pub use crate::op::{Cause, DbError, DriverError, Op, OpResult};
 pub use crate::scope::AsScope;
-pub use crate::session::{Lend, SessionParam, fake, lend};
+pub use crate::session::{Lend, SessionParam, fake_return, lend};

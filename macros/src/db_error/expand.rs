@@ -222,10 +222,15 @@ impl Impls<'_> {
 
     /// Returns conversions that are never called.
     fn placeholders(&self, kinds: &[CarriedError]) -> Vec<TokenStream> {
-        let (fake, error) = (self.runtime.fake(), names::error());
+        let (fake_return, error) = (self.runtime.fake_return(), names::error());
         let missing = kinds.iter().filter(|&&kind| !self.has_from(kind));
         missing
-            .map(|&kind| self.conversion(&self.source(kind), &quote!({ let _ = #error; #fake() })))
+            .map(|&kind| {
+                self.conversion(
+                    &self.source(kind),
+                    &quote!({ let _ = #error; #fake_return() }),
+                )
+            })
             .collect()
     }
 

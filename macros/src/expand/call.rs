@@ -82,12 +82,12 @@ impl Expansion<'_> {
     /// ```text
     /// let tx: &mut Tx<'_, DB> = lend(&mut __session);
     /// let mut v = __this_v;
-    /// if false { return fake::<R>(); }
+    /// if false { return fake_return::<R>(); }
     /// match () { () => { .. } }
     /// ```
     ///
     /// The `return` tells the compiler the type of the async block before the compiler sees the
-    /// first `?`. Because `fake` is an ordinary function, no code counts as unreachable. The
+    /// first `?`. Because `fake_return` is an ordinary function, no code counts as unreachable. The
     /// `match` drops temporaries of the block's last expression before the arguments, as a function
     /// does; before edition 2024, a plain block would keep the temporaries longer than `v`.
     pub(super) fn attempt(&self) -> TokenStream {
@@ -112,11 +112,11 @@ impl Expansion<'_> {
         let block = self.block();
         // With these spans, "return type inferred to be .. here" points at the user's return type.
         let (first, last) = spans::ends(&self.function.output);
-        let (fake, output) = (
-            spans::respan(self.runtime.fake(), last),
+        let (fake_return, output) = (
+            spans::respan(self.runtime.fake_return(), last),
             types::without_impl(&self.function.output),
         );
-        let inferred = quote_spanned!(last=> #fake::<#output>());
+        let inferred = quote_spanned!(last=> #fake_return::<#output>());
         let inferred = quote_spanned!(first=> return #inferred;);
         quote_spanned! {spans::generated()=>
             #lent

@@ -53,8 +53,8 @@ pub(crate) fn placeholder(
         return expansion.plain_placeholder();
     }
     let session = function.session.as_ref().map(|session| {
-        let fake = runtime.fake();
-        expansion.session_binding(session, &quote!(#fake()))
+        let fake_return = runtime.fake_return();
+        expansion.session_binding(session, &quote!(#fake_return()))
     });
     let block = &function.block;
     let body = function.form.body(quote!(#session #block));

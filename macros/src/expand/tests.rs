@@ -92,7 +92,7 @@ fn a_replayed_transaction() {
                     let mut v = __this_v;
                     let (a, b) = __this_3;
                     #[cfg(x)] let c = __this_c;
-                    if false { return P::fake::<Result<usize, E>>(); }
+                    if false { return P::fake_return::<Result<usize, E>>(); }
                     match () { () => { v.push(a); g(tx).await } }
                 }).await;
                 __attempt.end(__result).await;
@@ -142,7 +142,7 @@ fn one_attempt_keeps_arguments_where_they_are() {
                 let mut __session = __attempt.conn();
                 let __result = __body.run(async {
                     let mut conn: &'_ mut PgConnection = P::lend(&mut __session);
-                    if false { return P::fake::<Result<_, E>>(); }
+                    if false { return P::fake_return::<Result<_, E>>(); }
                     match () { () => { body } }
                 }).await;
                 __attempt.end(__result).await;
@@ -165,7 +165,7 @@ fn without_a_session_the_signature_stays() {
             if let crate::db::__private::core::option::Option::Some(__attempt) = __call.begin().await {
                 let __body = __attempt.body();
                 let __result = __body.run(async move {
-                    if false { return crate::db::__private::fake::<sqlx::Result<()>>(); }
+                    if false { return crate::db::__private::fake_return::<sqlx::Result<()>>(); }
                     match () { () => { body } }
                 }).await;
                 __attempt.end(__result).await;
@@ -284,7 +284,7 @@ fn a_mistake_leaves_a_function_that_callers_and_editors_can_work_with() {
     );
     let bare = |text: &str| text.split_whitespace().collect::<String>();
     let expected = "async fn f(&self, tx: impl ::dbop::Scope<Sqlite>, (a, b): (u8, u8)) -> R {
-        let mut tx: &'_ mut Tx<'_, Sqlite> = ::dbop::__private::fake();
+        let mut tx: &'_ mut Tx<'_, Sqlite> = ::dbop::__private::fake_return();
         { a. }
     }";
     assert!(bare(&found).ends_with(&bare(expected)), "{found}");

@@ -13,7 +13,7 @@ use crate::lint_attributes::Level;
 pub(super) static LINT: Lint = Lint {
     name: "detached_task",
     level: Level::Deny,
-    finds: "in `#[transactional]`: `tokio::spawn` and its like",
+    finds: "in `#[transactional]`: `tokio::spawn` and similar calls",
     message: "this task is not part of the transaction: it is started again with every attempt, and runs on when the transaction rolls back",
     help: "start it when the transaction has committed, in `{session}.after_commit(async move { .. })`",
     why: r#"

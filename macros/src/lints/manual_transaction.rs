@@ -13,7 +13,7 @@ use crate::lint_attributes::Level;
 pub(super) static LINT: Lint = Lint {
     name: "manual_transaction",
     level: Level::Deny,
-    finds: "`BEGIN`, `COMMIT`, `ROLLBACK` or `SAVEPOINT` as text, and `.begin()`, `.commit()`, `.rollback()`, on a session of dbop",
+    finds: "on a session of dbop: `BEGIN`, `COMMIT`, `ROLLBACK` or `SAVEPOINT` as text, and `.begin()`, `.commit()`, `.rollback()`",
     message: "this begins or ends a transaction past dbop, which then cannot know what was committed: the outcome of the call is unknown, and it is not replayed",
     help: "make the function `#[transactional]`, which commits when it returns `Ok`",
     why: r#"

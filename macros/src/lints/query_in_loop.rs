@@ -12,7 +12,7 @@ use crate::lint_attributes::Level;
 pub(super) static LINT: Lint = Lint {
     name: "query_in_loop",
     level: Level::Warn,
-    finds: "a statement that is awaited inside of a loop, or in a plain `fn` run there by `postgres`: one round trip for each turn",
+    finds: "a statement that is awaited inside of a loop, or, in a plain `fn` over `postgres`, run inside of a loop: one round trip for each turn",
     message: "this statement is awaited once for each turn of the loop, and each time costs a round trip to the database",
     help: "run one statement for all of them: `WHERE id = ANY($1)`, a join, or a multi-row INSERT (`QueryBuilder::push_values`) for each chunk",
     why: r#"

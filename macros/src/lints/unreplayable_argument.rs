@@ -12,7 +12,7 @@ use crate::replay::BodyRuns;
 pub(super) static LINT: Lint = Lint {
     name: "unreplayable_argument",
     level: Level::Deny,
-    finds: "an argument or result that a second attempt could not be given: `&mut T`, a consumed `self`, a returned `&mut`",
+    finds: "an argument that cannot be given to a second attempt, or a result that prevents one: `&mut T`, a consumed `self`, a returned `&mut`",
     message: "a `&mut` argument cannot be replayed: it would still hold what the failed attempt wrote",
     help: "take it by value and return it, or give up retries with {never}",
     why: r#"

@@ -15,7 +15,7 @@ pub struct OperationMetrics {
     pub name: &'static str,
     /// The file the function is in.
     pub file: &'static str,
-    /// The line of the attribute.
+    /// The line of the function's name, also inside a `macro_rules!`.
     pub line: u32,
     /// The number of calls that have ended. Joined calls are not included.
     pub calls: u64,

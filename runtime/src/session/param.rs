@@ -68,6 +68,6 @@ pub fn lend<T, S: Lend<T>>(session: &mut S) -> &mut T {
 
 /// Stands for a value of type `T` in code that never runs, so that the compiler knows the type of a
 /// body's result before it checks the body.
-pub fn fake<T>() -> T {
+pub fn fake_return<T>() -> T {
     unreachable!("generated code only names this behind `if false`")
 }

@@ -49,7 +49,7 @@ fn reported_once(trace: &Trace, operation: &str, line: u32, length: &str, at_lea
     assert!(length >= at_least, "{events:#?}");
 }
 
-const IDLES: u32 = line!() + 1;
+const IDLES: u32 = line!() + 7;
 #[transactional]
 #[dbop::allow(
     foreign_await,
@@ -80,7 +80,7 @@ async fn a_transaction_that_idles_before_its_end_is_reported() {
     reported_once(&trace, "idles", IDLES, "dbop.idle_ms", 119);
 }
 
-const WAITS: u32 = line!() + 1;
+const WAITS: u32 = line!() + 6;
 #[transactional(timeout = "1s")]
 #[dbop::allow(
     foreign_await,
@@ -109,7 +109,7 @@ async fn a_transaction_that_idles_until_it_is_cut_or_dropped_is_reported() {
     reported_once(&trace, "waits_for_ever", WAITS, "dbop.idle_ms", 51);
 }
 
-const OUTER: u32 = line!() + 1;
+const OUTER: u32 = line!() + 3;
 #[transactional]
 #[dbop::allow(foreign_await, reason = "the watchdog has to see it idle")]
 async fn idles_outside_of_a_joined_call(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
@@ -151,7 +151,7 @@ async fn neither_a_busy_transaction_nor_a_session_without_one_is_reported() {
     assert!(trace.events("idles").is_empty() && trace.events("pauses").is_empty());
 }
 
-const BLOCKS: u32 = line!() + 1;
+const BLOCKS: u32 = line!() + 7;
 #[transactional]
 #[dbop::allow(
     blocking_call,

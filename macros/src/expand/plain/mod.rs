@@ -52,10 +52,11 @@ impl Expansion<'_> {
 
     /// Writes both functions while there are mistakes.
     pub(super) fn plain_placeholder(&self) -> TokenStream {
-        let fake = self.runtime.fake();
+        let fake_return = self.runtime.fake_return();
         let body = if self.is_in_trait_impl() {
             let session = self.function.session.as_ref();
-            let session = session.map(|session| self.session_binding(session, &quote!(#fake())));
+            let session =
+                session.map(|session| self.session_binding(session, &quote!(#fake_return())));
             let arguments = self.function.arguments.iter().map(|argument| {
                 let (pattern, name) = (&argument.parameter.pat, &argument.name);
                 let cfgs = cfgs(&argument.parameter);
@@ -64,7 +65,7 @@ impl Expansion<'_> {
             let block = &self.function.block;
             quote!(#session #(#arguments)* #block)
         } else {
-            quote!(#fake())
+            quote!(#fake_return())
         };
         let functions = self.plain_functions(body);
         quote!(#[allow(unused_variables)] #functions)

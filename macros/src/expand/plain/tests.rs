@@ -200,7 +200,7 @@ fn a_mistake_leaves_both_functions() {
     );
     let bare: String = found.split_whitespace().collect();
     for part in [
-        "asyncfnf(c:&::dbop::blocking::BlockingDb<impl::dbop::blocking::Manager>,__1:(u8,u8))->R{::dbop::__private::fake()}",
+        "asyncfnf(c:&::dbop::blocking::BlockingDb<impl::dbop::blocking::Manager>,__1:(u8,u8))->R{::dbop::__private::fake_return()}",
         "fnf_sync(c:&mutC,(a,b):(u8,u8))->R{a.}",
     ] {
         assert!(bare.contains(part), "{found}");
@@ -211,7 +211,7 @@ fn a_mistake_leaves_both_functions() {
         "fn f(c: &mut C, (a, b): (u8, u8)) -> R { a. }",
     );
     let bare: String = found.split_whitespace().collect();
-    let part = "->R{letc:&mutC=::dbop::__private::fake();let(a,b)=__1;{a.}}";
+    let part = "->R{letc:&mutC=::dbop::__private::fake_return();let(a,b)=__1;{a.}}";
     assert!(bare.ends_with(part), "{found}");
 }
 
