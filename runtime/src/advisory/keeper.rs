@@ -94,7 +94,7 @@ impl Request {
     ///
     /// If the future is dropped half-way, the session is closed, and the server takes a statement
     /// that waits for the lock out of the queue.
-    async fn take(&self) -> Result<Option<Session>> {
+    async fn take(&self) -> Result<Option<LockSession>> {
         let begun = Instant::now();
         let pool = PoolOptions::new()
             .max_connections(1)
@@ -184,7 +184,7 @@ impl Fresh {
 
     /// Gives the connection back to its pool, from which a listener takes it again. Returns `None`
     /// if the connection was lost in between, so that the pool has opened another one.
-    async fn settle(mut self, pool: PgPool, pid: i32) -> sqlx::Result<Option<Session>> {
+    async fn settle(mut self, pool: PgPool, pid: i32) -> sqlx::Result<Option<LockSession>> {
         if let Some(mut conn) = self.0.take() {
             conn.return_to_pool().await;
         }
@@ -193,7 +193,7 @@ impl Fresh {
         listener.eager_reconnect(false);
         let asking = sqlx::query_scalar("SELECT pg_backend_pid()");
         let now: i32 = asking.fetch_one(&mut listener).await?;
-        Ok((now == pid).then_some(Session { pool, listener }))
+        Ok((now == pid).then_some(LockSession { pool, listener }))
     }
 }
 
@@ -206,7 +206,7 @@ impl Drop for Fresh {
 }
 
 /// A session that holds a lock, and on which nothing runs.
-struct Session {
+struct LockSession {
     pool: PgPool,
     /// The connection. The listener listens to no channel. It is here because nothing else in sqlx
     /// waits for the server to send something without asking for it, and so notices at once that
@@ -230,7 +230,7 @@ enum Heard {
     Nothing,
 }
 
-impl Session {
+impl LockSession {
     /// Waits until the lock is to be released, and returns who waits for the reply, if anyone.
     /// Returns `None` as the outer option if the connection is lost.
     async fn watch(&mut self, asked: &mut oneshot::Receiver<Reply>) -> Option<Option<Reply>> {

@@ -16,10 +16,10 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, Row};
 /// | `(i32, i32)` | `pg_advisory_lock(key1, key2)`, in a key space of its own |
 /// | `&str`, `String` | `pg_advisory_lock(hashtextextended(key, 0))`, in the key space of `i64` |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AdvisoryKey(Key);
+pub struct AdvisoryKey(ServerKey);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+enum ServerKey {
     Number(i64),
     Pair(i32, i32),
     Text(String),
@@ -27,13 +27,13 @@ enum Key {
 
 impl From<i64> for AdvisoryKey {
     fn from(key: i64) -> Self {
-        Self(Key::Number(key))
+        Self(ServerKey::Number(key))
     }
 }
 
 impl From<(i32, i32)> for AdvisoryKey {
     fn from((first, second): (i32, i32)) -> Self {
-        Self(Key::Pair(first, second))
+        Self(ServerKey::Pair(first, second))
     }
 }
 
@@ -45,16 +45,16 @@ impl From<&str> for AdvisoryKey {
 
 impl From<String> for AdvisoryKey {
     fn from(key: String) -> Self {
-        Self(Key::Text(key))
+        Self(ServerKey::Text(key))
     }
 }
 
 impl fmt::Display for AdvisoryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Key::Number(key) => write!(f, "{key}"),
-            Key::Pair(first, second) => write!(f, "({first}, {second})"),
-            Key::Text(key) => f.write_str(key),
+            ServerKey::Number(key) => write!(f, "{key}"),
+            ServerKey::Pair(first, second) => write!(f, "({first}, {second})"),
+            ServerKey::Text(key) => f.write_str(key),
         }
     }
 }
@@ -63,9 +63,9 @@ impl AdvisoryKey {
     /// Returns the arguments for the server's functions, in SQL.
     fn arguments(&self) -> &'static str {
         match self.0 {
-            Key::Number(_) => "$1",
-            Key::Pair(..) => "$1, $2",
-            Key::Text(_) => "hashtextextended($1, 0)",
+            ServerKey::Number(_) => "$1",
+            ServerKey::Pair(..) => "$1, $2",
+            ServerKey::Text(_) => "hashtextextended($1, 0)",
         }
     }
 
@@ -73,18 +73,18 @@ impl AdvisoryKey {
     /// `objsubid` of its key space.
     pub(super) fn in_pg_locks(&self) -> (&'static str, u8) {
         match self.0 {
-            Key::Number(_) => ("$1", 1),
-            Key::Pair(..) => ("($1::bigint << 32) | ($2::bigint & 4294967295)", 2),
-            Key::Text(_) => ("hashtextextended($1, 0)", 1),
+            ServerKey::Number(_) => ("$1", 1),
+            ServerKey::Pair(..) => ("($1::bigint << 32) | ($2::bigint & 4294967295)", 2),
+            ServerKey::Text(_) => ("hashtextextended($1, 0)", 1),
         }
     }
 
     pub(super) fn bind(&self, sql: String) -> Query<'static, Postgres, PgArguments> {
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         match &self.0 {
-            Key::Number(key) => query.bind(*key),
-            Key::Pair(first, second) => query.bind(*first).bind(*second),
-            Key::Text(key) => query.bind(key.clone()),
+            ServerKey::Number(key) => query.bind(*key),
+            ServerKey::Pair(first, second) => query.bind(*first).bind(*second),
+            ServerKey::Text(key) => query.bind(key.clone()),
         }
     }
 

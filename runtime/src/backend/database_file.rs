@@ -12,10 +12,10 @@ use crate::error::{Error, Kind, Result};
 /// A file is identified by its device and its inode, which no other file can have for as long as
 /// any connection has this one open. On systems without such numbers nothing is checked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DatabaseFile(Option<Arc<Found>>);
+pub(crate) struct DatabaseFile(Option<Arc<KnownFile>>);
 
 #[derive(Debug)]
-struct Found {
+struct KnownFile {
     path: PathBuf,
     /// The file at `path` when the first connection was opened. An inner `None` means that the file
     /// could not be identified, for example because a VFS of the application's own keeps the
@@ -32,7 +32,7 @@ impl DatabaseFile {
     #[cfg(feature = "sqlite")]
     pub(crate) fn file(path: PathBuf) -> Self {
         let first = OnceLock::new();
-        Self(Some(Arc::new(Found { path, first })))
+        Self(Some(Arc::new(KnownFile { path, first })))
     }
 
     /// Notes that a connection has just been opened.

@@ -29,7 +29,7 @@ pub trait Lent {
 #[diagnostic::do_not_recommend]
 impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Lent for T {
     fn own(&self) -> OwnedArg<T> {
-        OwnedArg(Box::new(Copied::<T>(self.to_owned())))
+        OwnedArg(Box::new(OwnedCopy::<T>(self.to_owned())))
     }
 }
 
@@ -48,9 +48,9 @@ trait Held<T: ?Sized>: Send {
     fn again(&self) -> OwnedArg<T>;
 }
 
-struct Copied<T: ToOwned + ?Sized>(T::Owned);
+struct OwnedCopy<T: ToOwned + ?Sized>(T::Owned);
 
-impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Held<T> for Copied<T> {
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized + 'static> Held<T> for OwnedCopy<T> {
     fn lend(&self) -> &T {
         self.0.borrow()
     }

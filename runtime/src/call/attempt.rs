@@ -16,12 +16,12 @@ use crate::session::{Conn, FailedJoin, Tx, View};
 #[derive(Debug)]
 pub struct Attempt<'a, DB: Backend, R> {
     pub(super) call: &'a mut CallLoop<R>,
-    pub(super) session: Session<'a, DB>,
+    pub(super) session: AttemptSession<'a, DB>,
 }
 
 /// Whose session an attempt has.
 #[derive(Debug)]
-pub(super) enum Session<'a, DB: Backend> {
+pub(super) enum AttemptSession<'a, DB: Backend> {
     /// The call has opened the session for this attempt, and ends it.
     Own {
         own: Box<OwnSession<DB>>,
@@ -54,9 +54,9 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
 
     fn view(&mut self) -> View<'_, DB> {
         match &mut self.session {
-            Session::Own { own, .. } => own.view(),
-            Session::Joined(join) => join.view(),
-            Session::Callers(session) => session.view(),
+            AttemptSession::Own { own, .. } => own.view(),
+            AttemptSession::Joined(join) => join.view(),
+            AttemptSession::Callers(session) => session.view(),
         }
     }
 
@@ -84,16 +84,16 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         let failure = (call.of.failure)(&result).map(|failure| failure.class);
         let state = &mut call.state;
         let following = match session {
-            Session::Own { own, defaults } if state.op.transaction => {
+            AttemptSession::Own { own, defaults } if state.op.transaction => {
                 end::end_transaction(own, state, defaults, failure, late, kept).await
             }
-            Session::Own { own, defaults } => {
+            AttemptSession::Own { own, defaults } => {
                 end::end_operation(own, state, defaults, failure, late).await
             }
-            Session::Joined(join) if join.is_nested() => {
+            AttemptSession::Joined(join) if join.is_nested() => {
                 join.close(state, failure.is_some(), late, kept).await
             }
-            Session::Joined(join) => {
+            AttemptSession::Joined(join) => {
                 let failed = (call.of.failure)(&result).map(|failure| FailedJoin {
                     operation: state.op.name,
                     class: failure.class,
@@ -101,7 +101,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 });
                 join.end(state, failed, late)
             }
-            Session::Callers(session) => session.end(state, failure, late).await,
+            AttemptSession::Callers(session) => session.end(state, failure, late).await,
         };
         match following {
             Following::Attempt => {}

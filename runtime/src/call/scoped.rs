@@ -1,6 +1,6 @@
 //! [`Call`]: a call that gets its session from what its caller passes.
 
-use super::attempt::{Attempt, Session};
+use super::attempt::{Attempt, AttemptSession};
 use super::begin::OwnSessions;
 use super::call_loop::CallLoop;
 use super::on_connection::CallersConnection;
@@ -83,13 +83,13 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
                 Ok(join) if join.is_nested() => state.nest(join).await,
                 joined => joined.map(Claim::Won),
             }
-            .map(|claim| claim.map(Session::Joined)),
+            .map(|claim| claim.map(AttemptSession::Joined)),
             Source::Raw(conn) => {
                 let defaults = defaults_without_db();
                 let timeout = defaults.timeout_without_session;
                 let mut opening = CallersConnection::new(conn);
                 let opened = Box::pin(state.open(defaults, timeout, &mut opening)).await;
-                opened.map(|session| Claim::Won(Session::Callers(session)))
+                opened.map(|session| Claim::Won(AttemptSession::Callers(session)))
             }
             source => {
                 let (source, defaults) = match source {
@@ -104,7 +104,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
                 let opened = state
                     .open(defaults, Some(defaults.timeout), &mut opening)
                     .await;
-                opened.map(|claim| claim.map(|own| Session::Own { own, defaults }))
+                opened.map(|claim| claim.map(|own| AttemptSession::Own { own, defaults }))
             }
         };
         let over = match opened {

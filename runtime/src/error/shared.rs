@@ -12,10 +12,10 @@ use super::class::Class;
 /// The first error of a transaction, kept so that every later statement can be refused with it. It
 /// is a copy, because `sqlx::Error` cannot be cloned, and the original has gone to the body.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedError(Arc<Copied>);
+pub(crate) struct SharedError(Arc<SharedDetails>);
 
 #[derive(Debug)]
-struct Copied {
+struct SharedDetails {
     class: Class,
     message: String,
     code: Option<String>,
@@ -30,7 +30,7 @@ impl SharedError {
     /// Copies what can be copied of `error`, whose class and message are given.
     pub(crate) fn new(class: Class, message: String, error: &sqlx::Error) -> Self {
         let database = error.as_database_error();
-        Self(Arc::new(Copied {
+        Self(Arc::new(SharedDetails {
             class,
             message,
             code: database.and_then(|e| e.code()).map(Cow::into_owned),

@@ -82,7 +82,7 @@ impl Returns {
         });
         if !state.is_watched {
             state.is_watched = true;
-            let watch = Watch(Arc::clone(self));
+            let watch = ReturnsWatch(Arc::clone(self));
             drop(runtime.spawn(async move { watch.run().await }));
         }
     }
@@ -151,9 +151,9 @@ impl Drop for Done {
 }
 
 /// The task that looks. It may end with its runtime; the next return then starts another.
-struct Watch(Arc<Returns>);
+struct ReturnsWatch(Arc<Returns>);
 
-impl Watch {
+impl ReturnsWatch {
     async fn run(self) {
         loop {
             sleep(self.0.pause).await;
@@ -164,7 +164,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ReturnsWatch {
     fn drop(&mut self) {
         self.0.state().is_watched = false;
     }

@@ -68,7 +68,7 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
         if facts.writes {
             return first_row_of_all(Watched::<DB>::send(conn, state, statement, facts, now)).await;
         }
-        let mut watch = Watch::<DB>::start(state, &statement.sql, facts, now);
+        let mut watch = StatementWatch::<DB>::start(state, &statement.sql, facts, now);
         let row = DB::fetch_optional(conn, statement).await;
         watch.end(row.as_ref().err());
         row
@@ -99,7 +99,7 @@ pub(crate) fn prepare_with<'e, DB: Backend>(
         before_statement::<DB>(conn, state, now).await?;
         // Some pragmas of SQLite take effect as soon as they are prepared.
         state.note(Facts::of(sql.as_str(), DB::COMMENTS));
-        let mut watch = Watch::<DB>::asking(state, now);
+        let mut watch = StatementWatch::<DB>::asking(state, now);
         let prepared = DB::prepare_with(conn, sql, parameters).await;
         watch.end(prepared.as_ref().err());
         prepared
@@ -115,7 +115,7 @@ pub(crate) fn describe<DB: Backend>(
         let now = Instant::now();
         before_statement::<DB>(conn, state, now).await?;
         state.note(Facts::of(sql.as_str(), DB::COMMENTS));
-        let mut watch = Watch::<DB>::asking(state, now);
+        let mut watch = StatementWatch::<DB>::asking(state, now);
         let description = DB::describe(conn, sql).await;
         watch.end(description.as_ref().err());
         description
@@ -130,7 +130,7 @@ pub(crate) async fn run<DB: Backend>(
 ) -> sqlx::Result<()> {
     let now = Instant::now();
     before_statement::<DB>(conn, state, now).await?;
-    let mut watch = Watch::<DB>::asking(state, now);
+    let mut watch = StatementWatch::<DB>::asking(state, now);
     let done = DB::run(conn, sql).await;
     watch.end(done.as_ref().err());
     done.map(drop)
@@ -145,7 +145,7 @@ pub(crate) async fn run_again<DB: Backend>(
     now: Instant,
 ) -> sqlx::Result<()> {
     before_statement::<DB>(conn, state, now).await?;
-    let mut watch = Watch::<DB>::asking(state, now);
+    let mut watch = StatementWatch::<DB>::asking(state, now);
     let done = DB::run_again(conn, sql).await;
     watch.end(done.as_ref().err());
     done.map(drop)
@@ -168,7 +168,7 @@ pub(crate) async fn ask<DB: Backend>(
         persistent: true,
     };
     first_row_of_all(Watched::<DB> {
-        watch: Watch::<DB>::asking(state, now),
+        watch: StatementWatch::<DB>::asking(state, now),
         rows: DB::fetch_many(conn, statement),
     })
     .await
@@ -322,7 +322,7 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
 }
 
 /// Records in the [`State`] how one statement ends, also when the statement is dropped.
-struct Watch<'e, DB: Backend> {
+struct StatementWatch<'e, DB: Backend> {
     state: &'e mut State,
     facts: Facts,
     /// The statement's text if it is the first of a session without a transaction; otherwise
@@ -335,7 +335,7 @@ struct Watch<'e, DB: Backend> {
     _database: PhantomData<fn() -> DB>,
 }
 
-impl<'e, DB: Backend> Watch<'e, DB> {
+impl<'e, DB: Backend> StatementWatch<'e, DB> {
     /// Starts watching a statement of the body.
     fn start(state: &'e mut State, text: &SqlStr, facts: Facts, now: Instant) -> Self {
         let first = state.sending(text, facts, now);
@@ -373,7 +373,7 @@ impl<'e, DB: Backend> Watch<'e, DB> {
     }
 }
 
-impl<DB: Backend> Drop for Watch<'_, DB> {
+impl<DB: Backend> Drop for StatementWatch<'_, DB> {
     fn drop(&mut self) {
         if !self.over {
             self.state
@@ -382,10 +382,10 @@ impl<DB: Backend> Drop for Watch<'_, DB> {
     }
 }
 
-/// The driver's stream of results, and the [`Watch`] over it.
+/// The driver's stream of results, and the [`StatementWatch`] over it.
 struct Watched<'e, DB: Backend> {
     rows: Rows<'e, DB>,
-    watch: Watch<'e, DB>,
+    watch: StatementWatch<'e, DB>,
 }
 
 impl<'e, DB: Backend> Watched<'e, DB> {
@@ -397,7 +397,7 @@ impl<'e, DB: Backend> Watched<'e, DB> {
         now: Instant,
     ) -> Self {
         Self {
-            watch: Watch::start(state, &statement.sql, facts, now),
+            watch: StatementWatch::start(state, &statement.sql, facts, now),
             rows: DB::fetch_many(conn, statement),
         }
     }

@@ -125,6 +125,46 @@ async fn a_call_cut_or_dropped_is_traced_too() {
     );
 }
 
+/// Fails in every run, and waits for hours between two of them.
+#[db_op(
+    name = "traced.patient",
+    read_only,
+    timeout = "10h",
+    retry(attempts = 3, base = "5h", cap = "5h")
+)]
+async fn patient(conn: &mut Conn<'_, Database>) -> Result<(), Failure> {
+    sqlx::query("SELECT 1").execute(&mut *conn).await?;
+    Err(Failure::Stumbled(1))
+}
+
+/// Waits until the operation has reported that it will be tried again.
+async fn is_tried_again(trace: &Trace, operation: &str) {
+    while trace.events(operation).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_dropped_while_it_waits_to_try_again_has_the_outcome_of_its_attempts() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    let waiting = async {
+        tokio::select! {
+            biased;
+            _ = patient(&*db) => panic!("a wait of hours has come to its end"),
+            () = is_tried_again(&trace, "traced.patient") => {}
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    seen.expect("the first attempt has failed");
+    let spans = trace.spans("traced.patient");
+    assert_eq!(spans.len(), 1, "{spans:#?}");
+    holds(
+        &spans[0],
+        &[("dbop.outcome", "rolled_back"), ("dbop.attempts", "1")],
+    );
+}
+
 #[db_op(name = "traced.inner")]
 async fn inner(conn: &mut Conn<'_, Database>) -> Result<(), Failure> {
     sqlx::query("SELECT 1").execute(&mut *conn).await?;

@@ -92,6 +92,28 @@ async fn a_statement_whose_caller_went_away_stops_and_the_next_one_runs_to_its_e
     assert_eq!(count(&fresh).await, 60);
 }
 
+/// The signals of a connection are its pool's own, whatever the pool is told about later connections.
+#[tokio::test]
+async fn a_statement_stops_also_after_the_options_of_its_pool_were_replaced() {
+    let fresh = notes::open_narrow().await;
+    let pool = fresh.db.pool();
+    let runs = Runs::default();
+    for round in 0..3 {
+        pool.set_connect_options(sqlx::sqlite::SqliteConnectOptions::clone(
+            &pool.connect_options(),
+        ));
+        let next = soon("a call on the pool", some_work(pool, round)).await;
+        next.expect("the writer is free");
+        let cut = tokio::time::timeout(Duration::from_millis(5), never_done(&*fresh, &runs)).await;
+        cut.expect_err("the statement never ends by itself");
+        let cut = tokio::time::timeout(Duration::from_millis(5), never_done(pool, &runs)).await;
+        cut.expect_err("the statement never ends by itself");
+    }
+    let next = soon("the next writer", some_work(&*fresh, 3)).await;
+    next.expect("nothing runs any more");
+    assert_eq!(count(&fresh).await, 4);
+}
+
 #[db_op(read_only)]
 async fn never_read(conn: &mut Conn<'_, Database>, begun: &Notify) -> Result<(), Trouble> {
     let mut rows = sqlx::query(ENDLESS_READ).fetch(&mut *conn);

@@ -10,7 +10,7 @@ use crate::backend::recovery::Recovery;
 use crate::classify;
 use crate::error::{Category, Class, Kind, Outcome, Retry};
 
-type Manager = <Postgres as sqlx::Database>::TransactionManager;
+type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
 impl Recovery for Postgres {
     // Two and a half times `client_connection_check_interval`.
@@ -68,7 +68,8 @@ impl Recovery for Postgres {
     /// Sends one message that ends an open transaction, and causes no warning if none is open. In
     /// an aborted transaction the message fails.
     async fn leave_transaction(conn: &mut PgConnection) -> bool {
-        Manager::get_transaction_depth(conn) == 0 && conn.execute("BEGIN; ROLLBACK").await.is_ok()
+        Transactions::get_transaction_depth(conn) == 0
+            && conn.execute("BEGIN; ROLLBACK").await.is_ok()
     }
 
     /// Sends one message. `RESET ALL` restores the settings with which the session was opened.
@@ -77,6 +78,6 @@ impl Recovery for Postgres {
     async fn reset_session(conn: &mut PgConnection, _: bool) -> bool {
         const RESET: &str = "BEGIN; ROLLBACK; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
             CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
-        Manager::get_transaction_depth(conn) == 0 && conn.execute(RESET).await.is_ok()
+        Transactions::get_transaction_depth(conn) == 0 && conn.execute(RESET).await.is_ok()
     }
 }

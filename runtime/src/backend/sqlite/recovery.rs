@@ -11,7 +11,7 @@ use crate::backend::session_control::{Liveness, SessionControl};
 use crate::classify;
 use crate::error::{Kind, Outcome};
 
-type Manager = <Sqlite as sqlx::Database>::TransactionManager;
+type Transactions = <Sqlite as sqlx::Database>::TransactionManager;
 
 impl Recovery for Sqlite {
     const UNTIL_ENDED: Duration = Duration::ZERO;
@@ -65,8 +65,8 @@ impl Recovery for Sqlite {
 
     async fn leave_transaction(conn: &mut SqliteConnection) -> bool {
         // More than one level is open if a body used the raw connection's own `begin`.
-        while Manager::get_transaction_depth(conn) > 0 {
-            if Manager::rollback(conn).await.is_err()
+        while Transactions::get_transaction_depth(conn) > 0 {
+            if Transactions::rollback(conn).await.is_err()
                 && !matches!(Self::liveness(conn).await, Liveness::Ended)
             {
                 return false;
@@ -75,7 +75,7 @@ impl Recovery for Sqlite {
         // The driver remembers a COMMIT or ROLLBACK whose answer nobody waited for, and skips the
         // next rollback of a dropped transaction because of it. This rollback is there to be
         // skipped.
-        Manager::start_rollback(conn);
+        Transactions::start_rollback(conn);
         // The driver does not count a transaction that was begun by a statement's text.
         match Self::liveness(conn).await {
             Liveness::Ended => true,

@@ -12,7 +12,7 @@ use super::marks::{mark, marked};
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::backend::signals::Signals;
 
-type Manager = <Sqlite as sqlx::Database>::TransactionManager;
+type Transactions = <Sqlite as sqlx::Database>::TransactionManager;
 
 /// The number of steps of SQLite's virtual machine between two checks for the order to stop. They
 /// take some ten microseconds.
@@ -44,9 +44,9 @@ impl SessionControl for Sqlite {
             }
             Err(error) => Liveness::Failed(error),
             Ok(_) => {
-                let rolled_back = match Manager::get_transaction_depth(conn) {
+                let rolled_back = match Transactions::get_transaction_depth(conn) {
                     0 => conn.execute("ROLLBACK").await.map(drop),
-                    _ => Manager::rollback(conn).await,
+                    _ => Transactions::rollback(conn).await,
                 };
                 rolled_back.map_or_else(Liveness::Failed, |()| Liveness::Ended)
             }

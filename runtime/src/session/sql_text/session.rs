@@ -56,7 +56,7 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
 }
 
 /// What the statements of a text do.
-pub(super) struct Found {
+pub(super) struct SessionFacts {
     /// Whether a statement ends the transaction.
     pub(super) ends_transaction: bool,
     /// Whether a statement may change what the session or its transaction is allowed to do.
@@ -66,9 +66,9 @@ pub(super) struct Found {
 }
 
 /// Reads any text, which may have several statements.
-pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> Found {
+pub(super) fn of_statements(sql: &str, comments: CommentSyntax) -> SessionFacts {
     let traces = of_expression(sql, true);
-    let mut found = Found {
+    let mut found = SessionFacts {
         ends_transaction: false,
         changes_settings: traces > Traces::None,
         traces,
