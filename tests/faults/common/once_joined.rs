@@ -132,7 +132,10 @@ const UNANSWERED: &str = "UPDATE dbop_once SET result = NULL";
 
 fn is_not_known(error: &dbop::Error) {
     let text = error.to_string();
-    assert!(text.contains("committed past dbop"), "{text}");
+    assert!(
+        text.contains("committed by something other than dbop"),
+        "{text}"
+    );
     assert!(!text.contains("inside itself"), "{text}");
     assert_eq!(error.category(), Category::Ambiguous, "{text}");
     assert_eq!(error.kind(), Kind::CompletionUnknown, "{text}");
