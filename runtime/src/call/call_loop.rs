@@ -121,7 +121,12 @@ impl CallState {
             }
             self.attempts.made += 1;
             let NotOpened { error, failed } = match opening.open(self).await {
-                Ok(session) => return Ok(session),
+                Ok(session) => {
+                    // The next attempt has a queue of its own.
+                    self.attempts.queued = 0;
+                    self.attempts.queued_for = None;
+                    return Ok(session);
+                }
                 Err(not_opened) => not_opened,
             };
             if !self.follow(defaults, &failed).await {
@@ -143,5 +148,68 @@ impl CallState {
         let queued_for = self.attempts.queued_for.take();
         let exhausted = error.kind() == Kind::PoolExhausted;
         queued_for.filter(|_| exhausted).unwrap_or(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::error::{Category, Class, Retry};
+    use crate::policy::CallSettings;
+
+    static PLAIN: Op = Op::transaction("plain", "here", 1);
+
+    /// Fails with these errors one after the other, and then opens.
+    struct Fails(VecDeque<Error>);
+
+    impl Opening for Fails {
+        type Session = ();
+
+        async fn open(&mut self, _: &mut CallState) -> Result<(), NotOpened> {
+            match self.0.pop_front() {
+                Some(error) => Err(error.into()),
+                None => Ok(()),
+            }
+        }
+    }
+
+    fn error(category: Category, kind: Kind) -> Error {
+        let class = Class {
+            category,
+            kind,
+            retry: Retry::Always,
+        };
+        Error::new(class, "a test")
+    }
+
+    async fn open(call: &mut CallState, errors: impl Into<VecDeque<Error>>) -> Result<(), Kind> {
+        let settings = CallSettings::default();
+        let defaults = Defaults::new(&settings, Duration::ZERO, None);
+        let mut fails = Fails(errors.into());
+        let opened = call.open(&defaults, Some(settings.timeout), &mut fails);
+        opened.await.map_err(|error| error.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_ends_with_the_attempt_that_waited_in_it() {
+        let lock = || error(Category::Transient, Kind::Lock);
+        let exhausted = || error(Category::Resource, Kind::PoolExhausted);
+        let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
+        assert_eq!(open(&mut call, [lock(), lock()]).await, Ok(()));
+        assert_eq!((call.attempts.made, call.attempts.queued), (1, 0));
+        assert_eq!(
+            open(&mut call, [exhausted()]).await,
+            Err(Kind::PoolExhausted)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waited_for_a_lock_is_told_of_that_and_not_of_others_who_wait_as_well() {
+        let lock = error(Category::Transient, Kind::Lock);
+        let exhausted = error(Category::Resource, Kind::PoolExhausted);
+        let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
+        assert_eq!(open(&mut call, [lock, exhausted]).await, Err(Kind::Lock));
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum CommitAnswer {
     Committed,
     /// The database says that the transaction was rolled back.
     RolledBack(Error),
+    /// The driver says that the transaction was committed all the same.
+    CommittedAllTheSame(Error),
     /// The database has not said what became of the transaction.
     Lost(Error),
 }
@@ -47,17 +49,18 @@ impl CommitAnswer {
             Ok(Ok(())) => Self::Committed,
             Ok(Err(error)) => match outcome_of(&error) {
                 Outcome::RolledBack => Self::RolledBack(error.into()),
-                Outcome::Committed | Outcome::Unknown => Self::Lost(error.into()),
+                Outcome::Committed => Self::CommittedAllTheSame(error.into()),
+                Outcome::Unknown => Self::Lost(error.into()),
             },
             Err(Late) => Self::Lost(Error::deadline("the answer to COMMIT")),
         }
     }
 
-    /// The error and the outcome of a call whose transaction was not committed, as far as that is
-    /// known. `writes`: the transaction could write; otherwise there was nothing to commit.
+    /// The error and the outcome of a call whose COMMIT has failed. `writes`: the transaction could write; otherwise there was nothing to commit.
     pub(crate) fn failure(self, writes: bool) -> Option<(Error, Outcome)> {
         match self {
             Self::Committed => None,
+            Self::CommittedAllTheSame(error) => Some((error, Outcome::Committed)),
             Self::Lost(error) if writes => Some((error.commit_unanswered(), Outcome::Unknown)),
             Self::RolledBack(error) | Self::Lost(error) => Some((error, Outcome::RolledBack)),
         }
@@ -109,7 +112,7 @@ pub(super) fn commit<DB: Backend>(
                 lease.release().await;
             }
             CommitAnswer::RolledBack(_) => lease.release().await,
-            CommitAnswer::Lost(_) => {
+            CommitAnswer::CommittedAllTheSame(_) | CommitAnswer::Lost(_) => {
                 lease.was_lost();
                 drop(lease);
             }
@@ -128,4 +131,37 @@ pub(super) fn commit<DB: Backend>(
             permit,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn failure(outcome: Outcome, writes: bool) -> (Kind, Outcome) {
+        let error = Error::programming(Kind::Syntax, "a test");
+        let answer = CommitAnswer::judge(Ok(Err(error)), |_| outcome);
+        let (error, outcome) = answer.failure(writes).expect("an error");
+        (error.kind(), outcome)
+    }
+
+    #[test]
+    fn an_error_of_commit_means_what_the_driver_says() {
+        use Outcome::{Committed, RolledBack, Unknown};
+        assert_eq!(failure(RolledBack, true), (Kind::Syntax, RolledBack));
+        assert_eq!(failure(Committed, true), (Kind::Syntax, Committed));
+        assert_eq!(failure(Unknown, true), (Kind::CompletionUnknown, Unknown));
+        assert_eq!(failure(Unknown, false), (Kind::Syntax, RolledBack));
+    }
+
+    #[test]
+    fn no_answer_leaves_the_outcome_open_unless_there_was_nothing_to_commit() {
+        let failure = |writes| {
+            let answer = CommitAnswer::judge::<Error>(Err(Late), |_| unreachable!("no error"));
+            let (error, outcome) = answer.failure(writes).expect("an error");
+            (error.kind(), outcome)
+        };
+        assert_eq!(failure(true), (Kind::CompletionUnknown, Outcome::Unknown));
+        assert_eq!(failure(false), (Kind::Timeout, Outcome::RolledBack));
+    }
 }

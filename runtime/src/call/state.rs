@@ -80,9 +80,9 @@ pub(super) struct Attempts {
     pub(super) most: u32,
     /// Connections that were found dead and replaced at once.
     pub(super) replaced: u32,
-    /// How often the call has waited for a lock of another's.
+    /// How often the attempt to come has waited for a lock of another's.
     pub(super) queued: u32,
-    /// The last error for which the call waited in such a queue.
+    /// The last error for which the attempt to come waited in such a queue.
     pub(super) queued_for: Option<Error>,
     /// An earlier attempt may have had an effect.
     pub(super) may_have_effect: bool,

@@ -3,7 +3,7 @@
 use sqlx::Pool;
 use tokio::time::{Instant, timeout_at};
 
-use super::hooks::watch_acquire;
+use super::hooks::{PoolId, watch_acquire};
 use super::lease::Lease;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
@@ -62,7 +62,7 @@ async fn acquire_from<DB: Backend>(
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut acquiring = std::pin::pin!(pool.acquire());
     let mut waiting = std::pin::pin!(async {
-        let (acquired, _, signals) = watch_acquire(acquiring.as_mut()).await;
+        let (acquired, _, signals) = watch_acquire(PoolId::of(pool), acquiring.as_mut()).await;
         acquired.map(|conn| (conn, signals))
     });
     match timer.until(patience, &mut waiting).await {

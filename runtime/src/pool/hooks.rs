@@ -5,7 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use sqlx::{Database, Pool};
 
 use crate::backend::Signals;
 
@@ -18,9 +20,23 @@ pub(crate) enum Origin {
     New,
 }
 
+/// One pool, together with all its clones. A pool that an application makes from a copy of the
+/// options is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PoolId(usize);
+
+impl PoolId {
+    /// The options are a part of the pool: nothing replaces them, and they live as long as it does.
+    pub(super) fn of<DB: Database>(pool: &Pool<DB>) -> Self {
+        Self(std::ptr::from_ref(pool.options()).addr())
+    }
+}
+
 /// What the hooks have reported while one connection was acquired.
 #[derive(Debug)]
 pub(super) struct Acquired {
+    /// The pool that is asked. Its hooks may use other pools, whose hooks are not heard.
+    pool: PoolId,
     origin: Cell<Origin>,
     signals: RefCell<Option<Arc<Signals>>>,
 }
@@ -34,9 +50,11 @@ tokio::task_local! {
 ///
 /// `acquiring` is borrowed and not moved, because the future of a connection is large.
 pub(super) async fn watch_acquire<F: Future>(
+    pool: PoolId,
     acquiring: Pin<&mut F>,
 ) -> (F::Output, Origin, Option<Arc<Signals>>) {
     let nothing = Acquired {
+        pool,
         origin: Cell::new(Origin::Idle),
         signals: RefCell::new(None),
     };
@@ -51,8 +69,11 @@ pub(super) async fn watch_acquire<F: Future>(
 /// Tells the call that the pool has opened a connection with these signals, or hands out an idle
 /// one. No call is waiting when the pool opens a connection on its own, for example to keep
 /// `min_connections`.
-pub(super) fn tell(origin: Origin, signals: Option<&Arc<Signals>>) {
+pub(super) fn tell(pool: &OnceLock<PoolId>, origin: Origin, signals: Option<&Arc<Signals>>) {
     let _ = ACQUIRED.try_with(|said| {
+        if pool.get() != Some(&said.pool) {
+            return;
+        }
         said.origin.set(origin);
         *said.signals.borrow_mut() = signals.cloned();
     });

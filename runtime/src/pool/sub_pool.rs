@@ -1,7 +1,7 @@
 //! [`SubPool`]: how a connection is taken from one pool, and the reason when there is none.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::holders::Holders;
-use super::hooks::{Origin, tell, watch_acquire};
+use super::hooks::{Origin, PoolId, tell, watch_acquire};
 use super::lease::Lease;
 use super::recency::Recency;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, taken, unopened};
@@ -96,11 +96,13 @@ impl<DB: Backend> SubPool<DB> {
     ) -> Arc<Self> {
         let signals = (size == 1 && DB::HAS_SIGNALS).then(Arc::<Signals>::default);
         let patience = DB::REMOTE.then_some(settings.validation_timeout);
-        let on_connect = (signals.clone(), plan.file.clone());
+        // Known once the pool is made.
+        let id = Arc::<OnceLock<PoolId>>::default();
+        let on_connect = (Arc::clone(&id), signals.clone(), plan.file.clone());
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
-                let (signals, file) = on_connect.clone();
-                tell(Origin::New, signals.as_ref());
+                let (id, signals, file) = on_connect.clone();
+                tell(&id, Origin::New, signals.as_ref());
                 Box::pin(async move {
                     file.opened()?;
                     match signals {
@@ -119,8 +121,10 @@ impl<DB: Backend> SubPool<DB> {
             true => options.idle_timeout(None).max_lifetime(None),
             false => options.max_lifetime(settings.max_lifetime),
         };
-        let pool = try_idle(options, recency.clone(), signals.clone(), patience)
-            .connect_lazy_with(plan.options.clone());
+        let told = (Arc::clone(&id), signals.clone());
+        let options = try_idle(options, recency.clone(), told, patience);
+        let pool = options.connect_lazy_with(plan.options.clone());
+        id.get_or_init(|| PoolId::of(&pool));
         Arc::new(Self {
             pool,
             holders: Arc::default(),
@@ -188,7 +192,8 @@ impl<DB: Backend> SubPool<DB> {
     ) -> Result<(PoolConnection<DB>, Origin)> {
         let mut acquiring = std::pin::pin!(self.pool.acquire());
         let mut waiting = std::pin::pin!(async {
-            let (acquired, origin, _) = watch_acquire(acquiring.as_mut()).await;
+            let (acquired, origin, _) =
+                watch_acquire(PoolId::of(&self.pool), acquiring.as_mut()).await;
             acquired.map(|conn| (conn, origin))
         });
         let answered = AtomicBool::new(false);
@@ -279,11 +284,11 @@ impl<DB: Backend> SubPool<DB> {
 fn try_idle<DB: Backend>(
     options: PoolOptions<DB>,
     recency: Option<Arc<Recency>>,
-    signals: Option<Arc<Signals>>,
+    (id, signals): (Arc<OnceLock<PoolId>>, Option<Arc<Signals>>),
     patience: Option<Duration>,
 ) -> PoolOptions<DB> {
     options.before_acquire(move |conn, meta| {
-        tell(Origin::Idle, signals.as_ref());
+        tell(&id, Origin::Idle, signals.as_ref());
         let recency = recency.clone();
         Box::pin(async move {
             if let Some(recency) = recency

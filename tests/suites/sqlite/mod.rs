@@ -8,6 +8,7 @@ mod cancelled;
 #[path = "../common/mod.rs"]
 mod common;
 mod deadlines;
+mod foreign_pools;
 mod guard;
 mod late_failures;
 mod locks;
