@@ -178,7 +178,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// - An `Err` is not kept: the transaction rolls back, and the next call with the key runs the
 ///   body.
 /// - The arguments belong to the identity of a call: a second call with the same key and other
-///   arguments is an error (`Kind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]`
+///   arguments is an error (`ErrorKind::KeyReused`). Arguments implement `Serialize`; `#[once(skip)]`
 ///   leaves out an argument that does not say what is to be done, such as a client or a counter. A
 ///   `HashSet` has no order that could be compared, so it is refused.
 /// - Markers are kept for 7 days in the table `dbop_once`, under the operation's `name`. Without a

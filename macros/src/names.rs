@@ -1,7 +1,7 @@
 //! Every identifier and path that generated code contains.
 //!
 //! Locals carry the span [`generated`], so a body can neither see nor shadow them. Paths are absolute
-//! and go through `__private`, so a user's own `Result`, `Ok` or `Box` does not matter.
+//! and go through `__private0`, so a user's own `Result`, `Ok` or `Box` does not matter.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -84,10 +84,17 @@ pub(crate) struct Runtime {
 macro_rules! private {
     ($($function:ident = $($segment:ident)::+;)*) => {
         $(pub(crate) fn $function(&self) -> TokenStream {
-            let krate = &self.krate;
-            quote!(#krate::__private::$($segment)::+)
+            let (krate, private) = (&self.krate, private());
+            quote!(#krate::#private::$($segment)::+)
         })*
     };
+}
+
+/// The module of the runtime that generated code uses. Its name has the patch version, so that the two
+/// crates are always of one version.
+fn private() -> Ident {
+    let name = concat!("__private", env!("CARGO_PKG_VERSION_PATCH"));
+    Ident::new(name, generated())
 }
 
 impl Runtime {

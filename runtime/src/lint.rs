@@ -24,8 +24,8 @@
 //! The lints read only the text of the function: they do not know types, do not look into the
 //! functions that it calls, and also read statements that a `#[cfg(..)]` switches off. Two mistakes
 //! that the text may not show are reported at run time: a poll that blocks the executor
-//! ([`Builder::blocking_poll_warning`](crate::Builder::blocking_poll_warning)) and a transaction
+//! ([`DbBuilder::blocking_poll_warning`](crate::DbBuilder::blocking_poll_warning)) and a transaction
 //! that is idle between statements
-//! ([`Builder::idle_transaction_warning`](crate::Builder::idle_transaction_warning)).
+//! ([`DbBuilder::idle_transaction_warning`](crate::DbBuilder::idle_transaction_warning)).
 
 dbop_macros::lint_pages! {}

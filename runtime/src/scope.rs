@@ -25,15 +25,7 @@ use crate::session::{Conn, Tx, View};
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>` or `&mut Tx<'_, {DB}>`",
     note = "pass `&db` or `&pool` for a session of its own, or `&mut *tx` to join the caller's transaction"
 )]
-pub trait Scope<DB: Backend>: Debug + Send + sealed::Sealed {
-    /// Whether a transaction can begin on this scope, or be joined.
-    #[doc(hidden)]
-    const TAKES_TRANSACTION: bool;
-
-    /// Returns where the session comes from.
-    #[doc(hidden)]
-    fn source(&mut self) -> Source<'_, DB>;
-}
+pub trait Scope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 
 /// What a [`Scope`] is, as one type for all kinds.
 #[derive(Debug)]
@@ -50,14 +42,22 @@ pub enum Source<'a, DB: Backend> {
 }
 
 pub(crate) mod sealed {
-    pub trait Sealed {}
+    use super::{Backend, Source};
+
+    pub trait HasSource<DB: Backend> {
+        /// Whether a transaction can begin on this scope, or be joined.
+        const TAKES_TRANSACTION: bool;
+
+        /// Returns where the session comes from.
+        fn source(&mut self) -> Source<'_, DB>;
+    }
 }
 
 macro_rules! scope {
     ([$($generic:tt)*] $type:ty, $db:ty, $takes_transaction:literal, $this:ident => $source:expr) => {
-        impl<$($generic)*> sealed::Sealed for $type {}
+        impl<$($generic)*> Scope<$db> for $type {}
 
-        impl<$($generic)*> Scope<$db> for $type {
+        impl<$($generic)*> sealed::HasSource<$db> for $type {
             const TAKES_TRANSACTION: bool = $takes_transaction;
 
             fn source(&mut self) -> Source<'_, $db> {

@@ -23,7 +23,7 @@ type SqliteDb = BlockingDb<SqliteConnectionManager>;
 
 fn open() -> SqliteDb {
     let manager = SqliteConnectionManager::memory();
-    BlockingDb::builder(manager).pool_size(1).build()
+    BlockingDb::builder(manager).max_connections(1).build()
 }
 
 fn echo(conn: &Connection, value: i64) -> rusqlite::Result<i64> {

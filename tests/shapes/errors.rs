@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Display};
 
-use dbop::{Category, DbError, Kind, Tx, transactional};
+use dbop::{Category, DbError, ErrorKind, Tx, transactional};
 use sqlx::Sqlite;
 
 use crate::common::{echo, open};
@@ -26,7 +26,7 @@ macro_rules! runs {
         let db = open().await;
         assert_eq!(with_dbop(&db).await.unwrap(), 1);
         let error = with_sqlx(&db).await.unwrap_err();
-        assert_eq!(error.class().kind, Kind::NoRows);
+        assert_eq!(error.class().kind, ErrorKind::NoRows);
         error
     }};
 }
@@ -150,7 +150,7 @@ async fn a_second_carrier_that_is_not_converted_into() {
         id: 1,
         source: sqlx::Error::RowNotFound,
     };
-    assert_eq!(at.class().kind, Kind::NoRows);
+    assert_eq!(at.class().kind, ErrorKind::NoRows);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_function_that_converts() {
         )]
         fn from_database(error: dbop::Error) -> Self {
             match error.kind() {
-                Kind::NoRows => Self::NotFound,
+                ErrorKind::NoRows => Self::NotFound,
                 _ => Self::Other(error.to_string()),
             }
         }

@@ -147,7 +147,7 @@ mod shadowed {
     pub(super) mod sqlx {}
     pub(super) mod dbop {}
     pub(super) mod tracing {}
-    pub(super) mod __private {}
+    pub(super) mod __private0 {}
 
     #[::dbop::transactional(timeout = "5s", isolation = serializable, retry(attempts = 3))]
     pub(super) async fn transaction(

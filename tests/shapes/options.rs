@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Tx, db_op, transactional};
 use sqlx::Sqlite;
 use tokio::sync::Notify;
 
@@ -108,7 +108,7 @@ async fn timeout() {
     }
     let db = open().await;
     let error = database(f(&db).await.unwrap_err());
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn timeout_of_none_outlives_the_default_deadline() {
     let (waited, late) = tokio::join!(waits(&db, &started, &goes_on), late);
     assert_eq!(waited.unwrap(), 1);
     assert!(
-        matches!(late, Kind::Timeout | Kind::PoolExhausted),
+        matches!(late, ErrorKind::Timeout | ErrorKind::PoolExhausted),
         "{late:?}"
     );
 }
@@ -157,7 +157,7 @@ async fn timeout_of_none_has_the_deadline_of_the_call_it_joins() {
         inner(&mut *tx).await
     }
     let error = database(outer(&open().await).await.unwrap_err());
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]

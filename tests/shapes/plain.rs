@@ -55,7 +55,7 @@ fn echo(conn: &Connection, value: i64) -> rusqlite::Result<i64> {
 /// Opens a database that lives as long as its only connection.
 async fn open() -> SqliteDb {
     let db = BlockingDb::builder(SqliteConnectionManager::memory())
-        .pool_size(1)
+        .max_connections(1)
         .build();
     schema(&db).await.unwrap();
     db

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::task::Poll;
 use std::time::Duration;
 
-use dbop::{Backend, Builder, Db};
+use dbop::{Backend, Db, DbBuilder};
 
 pub mod blocking;
 pub mod cluster;
@@ -35,11 +35,11 @@ impl<DB: Backend> Deref for Fresh<DB> {
 }
 
 /// How a suite configures its handle.
-pub type Configure<DB> = fn(Builder<DB>) -> Builder<DB>;
+pub type Configure<DB> = fn(DbBuilder<DB>) -> DbBuilder<DB>;
 
 /// Configures a handle whose network will fall silent: it soon gives up a connection that is not
 /// answered.
-pub fn impatient<DB: Backend>(builder: Builder<DB>) -> Builder<DB> {
+pub fn impatient<DB: Backend>(builder: DbBuilder<DB>) -> DbBuilder<DB> {
     builder
         .validation_timeout(Duration::from_secs(1))
         .close_timeout(Duration::from_secs(10))

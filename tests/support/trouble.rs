@@ -1,6 +1,6 @@
 //! [`Trouble`]: an error type for suites in which only the sort of an error matters.
 
-use dbop::{DbError, Kind};
+use dbop::{DbError, ErrorKind};
 
 #[derive(Debug, thiserror::Error, DbError)]
 pub enum Trouble {
@@ -37,7 +37,7 @@ impl Trouble {
     /// If the error is the application's own.
     #[must_use]
     #[track_caller]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.database().kind()
     }
 }

@@ -37,7 +37,7 @@ impl Database {
             .await?;
         let manager = SqliteConnectionManager::file(file)
             .with_init(|conn| conn.execute_batch("PRAGMA foreign_keys = ON"));
-        let blocking = BlockingDb::builder(manager).pool_size(4).build();
+        let blocking = BlockingDb::builder(manager).max_connections(4).build();
         Ok(Self { db, blocking })
     }
 

@@ -45,7 +45,7 @@ pub(crate) async fn naively(rows: i64) {
 /// Runs the queries through dbop. They call the same function, and await it.
 pub(crate) async fn through_dbop(rows: i64) {
     let db = BlockingDb::builder(SqliteConnectionManager::memory())
-        .pool_size(CONNECTIONS)
+        .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(300))
         .build();
     let mut queries = JoinSet::new();

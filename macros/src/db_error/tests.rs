@@ -5,7 +5,7 @@ fn derived(input: &str) -> String {
 }
 
 fn bare(text: &str) -> String {
-    text.replace("P::", "::dbop::__private::")
+    text.replace("P::", "::dbop::__private0::")
         .split_whitespace()
         .collect()
 }
@@ -184,7 +184,7 @@ fn generics_are_kept() {
 fn the_crate_may_have_another_name() {
     let found = derived("#[db_error(crate = ::other)] enum E { A(dbop::Error) }");
     assert!(
-        bare(&found).contains("impl::other::__private::DbErrorforE"),
+        bare(&found).contains("impl::other::__private0::DbErrorforE"),
         "{found}"
     );
 }

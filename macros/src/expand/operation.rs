@@ -48,11 +48,16 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
         flag(options.idempotent.is_some(), quote!(idempotent())),
         options.retry.as_ref().map(|retry| match retry.value {
             Retry::Never => quote!(retry_never()),
-            Retry::Policy {
+            Retry::Parts {
                 attempts,
                 base_ms,
                 cap_ms,
-            } => quote!(retry(#attempts, #base_ms, #cap_ms)),
+            } => {
+                let attempts = attempts.map(|attempts| quote!(.retry_attempts(#attempts)));
+                let base = base_ms.map(|ms| quote!(.retry_base_ms(#ms)));
+                let cap = cap_ms.map(|ms| quote!(.retry_cap_ms(#ms)));
+                quote!(retry() #attempts #base #cap)
+            }
         }),
         options.timeout.as_ref().map(|timeout| match timeout.value {
             Timeout::Millis(millis) => quote!(timeout_ms(#millis)),

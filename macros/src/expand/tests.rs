@@ -22,7 +22,7 @@ pub(super) fn assert_expands(attribute: Attribute, options: &str, function: &str
     let found = expanded(attribute, options, function);
     assert_eq!(
         bare(&found),
-        bare(&expected.replace("P::", "::dbop::__private::")),
+        bare(&expected.replace("P::", "::dbop::__private0::")),
         "{found}"
     );
 }
@@ -116,7 +116,7 @@ fn a_transaction_that_takes_effect_once_for_each_key() {
         "async fn f(&self, tx: &mut Tx<'_, Sqlite>, o: O, #[cfg(x)] _n: u8, #[once(skip)] clock: &Clock) -> R { g(tx).await }",
     );
     let bare = |text: &str| text.split_whitespace().collect::<String>();
-    let body = bare(&body.replace("P::", "::dbop::__private::"));
+    let body = bare(&body.replace("P::", "::dbop::__private0::"));
     assert!(bare(&found).contains(&body), "{found}");
     assert!(!found.contains("once (skip)"), "{found}");
     let named = expanded(
@@ -159,13 +159,13 @@ fn without_a_session_the_signature_stays() {
         "name = \"pool.f\", crate = crate::db",
         "async fn f(pool: &PgPool, buffer: &mut Vec<u8>) -> sqlx::Result<()> { body }",
         "async fn f(pool: &PgPool, buffer: &mut Vec<u8>) -> sqlx::Result<()> {
-            static __DBOP_OP: crate::db::__private::Op =
-                crate::db::__private::Op::operation(\"pool.f\", crate::db::__private::core::file!(), crate::db::__private::core::line!());
-            let mut __call = crate::db::__private::Unscoped::<sqlx::Result<()>>::new(&__DBOP_OP);
-            if let crate::db::__private::core::option::Option::Some(__attempt) = __call.begin().await {
+            static __DBOP_OP: crate::db::__private0::Op =
+                crate::db::__private0::Op::operation(\"pool.f\", crate::db::__private0::core::file!(), crate::db::__private0::core::line!());
+            let mut __call = crate::db::__private0::Unscoped::<sqlx::Result<()>>::new(&__DBOP_OP);
+            if let crate::db::__private0::core::option::Option::Some(__attempt) = __call.begin().await {
                 let __body = __attempt.body();
                 let __result = __body.run(async move {
-                    if false { return crate::db::__private::fake_return::<sqlx::Result<()>>(); }
+                    if false { return crate::db::__private0::fake_return::<sqlx::Result<()>>(); }
                     match () { () => { body } }
                 }).await;
                 __attempt.end(__result).await;
@@ -208,7 +208,7 @@ fn every_option_reaches_the_operation() {
     );
     let bare: String = found.split_whitespace().collect();
     assert!(bare.contains("transaction(\"type\","), "{found}");
-    assert!(bare.contains(".read_only().retry(3u32,5u64,1000u64).max_concurrency(8,true).isolation(::dbop::__private::Isolation::Serializable).deferrable().nested();"), "{found}");
+    assert!(bare.contains(".read_only().retry().retry_attempts(3u32).retry_base_ms(5u64).max_concurrency(8,true).isolation(::dbop::__private0::Isolation::Serializable).deferrable().nested();"), "{found}");
     assert!(bare.contains("r#type(__scope:impl"), "{found}");
 }
 
@@ -284,7 +284,7 @@ fn a_mistake_leaves_a_function_that_callers_and_editors_can_work_with() {
     );
     let bare = |text: &str| text.split_whitespace().collect::<String>();
     let expected = "async fn f(&self, tx: impl ::dbop::Scope<Sqlite>, (a, b): (u8, u8)) -> R {
-        let mut tx: &'_ mut Tx<'_, Sqlite> = ::dbop::__private::fake_return();
+        let mut tx: &'_ mut Tx<'_, Sqlite> = ::dbop::__private0::fake_return();
         { a. }
     }";
     assert!(bare(&found).ends_with(&bare(expected)), "{found}");

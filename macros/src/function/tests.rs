@@ -69,11 +69,11 @@ fn the_database_comes_from_the_type() {
     );
     assert_eq!(
         of(DbOp, "async fn f(c: &mut sqlx::PgConnection) -> R {}"),
-        "::dbop::__private::Postgres"
+        "::dbop::__private0::Postgres"
     );
     assert_eq!(
         of(DbOp, "async fn f(c: (&mut SqliteConnection)) -> R {}"),
-        "::dbop::__private::Sqlite"
+        "::dbop::__private0::Sqlite"
     );
     assert_eq!(
         of(
@@ -87,14 +87,14 @@ fn the_database_comes_from_the_type() {
             Transactional,
             "async fn f(#[session] tx: AppTx<'_, 'a>) -> R {}"
         ),
-        "<AppTx<'static,'static>as::dbop::__private::SessionParam>::Database"
+        "<AppTx<'static,'static>as::dbop::__private0::SessionParam>::Database"
     );
     assert_eq!(
         of(
             Transactional,
             "async fn f(#[session] tx: &mut Tx<'_>) -> R {}"
         ),
-        "<&'staticmutTx<'static>as::dbop::__private::SessionParam>::Database"
+        "<&'staticmutTx<'static>as::dbop::__private0::SessionParam>::Database"
     );
 }
 

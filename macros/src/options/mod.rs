@@ -45,14 +45,15 @@ const ISOLATIONS: [(&str, Isolation); 3] = [
     ("read_committed", Isolation::ReadCommitted),
 ];
 
-/// `retry = never` or `retry(..)`, with the defaults for the parts that were not written.
+/// `retry = never` or `retry(..)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Retry {
     Never,
-    Policy {
-        attempts: u32,
-        base_ms: u64,
-        cap_ms: u64,
+    /// The parts that were written. The database's policy says the others.
+    Parts {
+        attempts: Option<u32>,
+        base_ms: Option<u64>,
+        cap_ms: Option<u64>,
     },
 }
 
@@ -253,34 +254,25 @@ static RETRY_TABLE: [Row<Policy>; 3] = [
     }),
 ];
 
-/// The attempts, and the first and the longest wait in milliseconds, that `retry(..)` has if it
-/// leaves them out.
-const DEFAULT_RETRY: (u32, u64, u64) = (5, 10, 1_000);
-
 fn read_retry(value: &mut Value<'_>) -> Written<Retry> {
     if !value.has_list() {
         return value.word(&[("never", Retry::Never)]);
     }
     let mut policy = Policy::default();
     value.list(&RETRY_TABLE, &mut policy)?;
-    let written = |given: &Option<Given<u64>>| given.as_ref().map(|given| given.value);
-    let base_ms = written(&policy.base_ms).unwrap_or_else(|| {
-        DEFAULT_RETRY
-            .1
-            .min(written(&policy.cap_ms).unwrap_or(u64::MAX))
-    });
-    let cap_ms = written(&policy.cap_ms).unwrap_or_else(|| DEFAULT_RETRY.2.max(base_ms));
-    if let Some(base) = policy.base_ms.filter(|base| base.value > cap_ms) {
+    if let (Some(base), Some(cap)) = (&policy.base_ms, &policy.cap_ms)
+        && base.value > cap.value
+    {
         let message = format!(
-            "`{base}` ({base_ms} ms) is longer than `cap` ({cap_ms} ms): no wait may exceed the cap; lower the one or raise the other"
+            "`{base}` ({} ms) is longer than `cap` ({} ms): no wait may exceed the cap; lower the one or raise the other",
+            base.value, cap.value
         );
         return Err(syn::Error::new(base.key.span(), message));
     }
-    let attempts = policy.attempts.map_or(DEFAULT_RETRY.0, |given| given.value);
-    Ok(value.given(Retry::Policy {
-        attempts,
-        base_ms,
-        cap_ms,
+    Ok(value.given(Retry::Parts {
+        attempts: policy.attempts.map(|given| given.value),
+        base_ms: policy.base_ms.map(|given| given.value),
+        cap_ms: policy.cap_ms.map(|given| given.value),
     }))
 }
 

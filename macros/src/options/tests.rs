@@ -40,10 +40,10 @@ fn every_option_is_read() {
     );
     assert_eq!(
         options.retry.unwrap().value,
-        Retry::Policy {
-            attempts: 3,
-            base_ms: 5,
-            cap_ms: 2_000
+        Retry::Parts {
+            attempts: Some(3),
+            base_ms: Some(5),
+            cap_ms: Some(2_000)
         }
     );
     assert_eq!(options.timeout.unwrap().value, Timeout::Millis(1_500));
@@ -89,26 +89,26 @@ fn retry_fills_in_what_is_left_out() {
     assert_eq!(policy("retry = never"), Retry::Never);
     assert_eq!(
         policy("retry(attempts = 2)"),
-        Retry::Policy {
-            attempts: 2,
-            base_ms: 10,
-            cap_ms: 1_000
+        Retry::Parts {
+            attempts: Some(2),
+            base_ms: None,
+            cap_ms: None
         }
     );
     assert_eq!(
         policy("retry(base = \"2s\")"),
-        Retry::Policy {
-            attempts: 5,
-            base_ms: 2_000,
-            cap_ms: 2_000
+        Retry::Parts {
+            attempts: None,
+            base_ms: Some(2_000),
+            cap_ms: None
         }
     );
     assert_eq!(
         policy("retry(cap = \"4ms\")"),
-        Retry::Policy {
-            attempts: 5,
-            base_ms: 4,
-            cap_ms: 4
+        Retry::Parts {
+            attempts: None,
+            base_ms: None,
+            cap_ms: Some(4)
         }
     );
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::key::{AdvisoryKey, Function};
 use crate::backend::PoolPlan;
-use crate::error::{Category, Class, Error, Kind, Result, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::pool::unopened;
 use crate::rt::milliseconds;
 
@@ -147,7 +147,7 @@ impl Request {
     /// Returns the error of a lock that was not granted. If the lock was not free in time, the
     /// error names the session that holds it, if the server tells.
     async fn refused(&self, error: Error, conn: &mut PgConnection) -> Error {
-        if error.kind() != Kind::Lock {
+        if error.kind() != ErrorKind::Lock {
             return error;
         }
         let (number, space) = self.key.in_pg_locks();
@@ -277,7 +277,7 @@ pub(super) fn held_by_another(
 ) -> Error {
     let class = Class {
         category: Category::Transient,
-        kind: Kind::Lock,
+        kind: ErrorKind::Lock,
         retry: Retry::Always,
     };
     let holder = match holder {
@@ -299,7 +299,7 @@ pub(super) fn held_by_another(
 pub(super) fn not_there(what: &'static str) -> Error {
     let class = Class {
         category: Category::Transient,
-        kind: Kind::Connection,
+        kind: ErrorKind::Connection,
         retry: Retry::Always,
     };
     Error::new(class, what)

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::keeper::{Grip, Request, held_by_another, keep, not_there};
 use super::key::{AdvisoryKey, Function};
 use crate::db::Db;
-use crate::error::{Category, Class, Ended, Error, Kind, Outcome, Result, Retry};
+use crate::error::{Category, Class, Ended, Error, ErrorKind, Outcome, Result, Retry};
 use crate::rt::{FOREVER, background};
 
 impl Db<Postgres> {
@@ -49,8 +49,8 @@ impl Db<Postgres> {
     ///
     /// # Errors
     ///
-    /// Returns an error of [`Kind::Lock`] if the lock was not free within the
-    /// [`timeout`](crate::Builder::timeout) of the handle. The message names the session that holds
+    /// Returns an error of [`ErrorKind::Lock`] if the lock was not free within the
+    /// [`timeout`](crate::DbBuilder::timeout) of the handle. The message names the session that holds
     /// the lock, if the server tells. Returns another error if the connection could not be opened,
     /// or was lost. After an error, the lock is not held.
     pub async fn advisory_lock(&self, key: impl Into<AdvisoryKey>) -> Result<AdvisoryLock> {
@@ -172,7 +172,7 @@ impl AdvisoryLock {
     ///
     /// # Errors
     ///
-    /// Returns an error of [`Kind::Connection`] if the lock was lost before, so that another
+    /// Returns an error of [`ErrorKind::Connection`] if the lock was lost before, so that another
     /// session may have held it since, or if the server has not confirmed the release within five
     /// seconds.
     pub async fn release(self) -> Result<()> {
@@ -202,7 +202,7 @@ impl fmt::Debug for AdvisoryLock {
 fn lost(key: &AdvisoryKey) -> Error {
     let class = Class {
         category: Category::Transient,
-        kind: Kind::Connection,
+        kind: ErrorKind::Connection,
         retry: Retry::IfIdempotent,
     };
     let mut error = Error::new(

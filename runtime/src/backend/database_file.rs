@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file that the first connection of a handle opened. If a different file took its place later,
 /// a new connection would see different data from the others, and neither would say so.
@@ -67,7 +67,7 @@ impl DatabaseFile {
             Err(_) => return Ok(()),
         };
         Err(Error::programming(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             format!(
                 "`{}` {what} after this handle was opened, and a new connection would not see what \
                  the others see; {else_}close this handle and open a new handle",

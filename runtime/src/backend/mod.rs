@@ -13,7 +13,7 @@ mod dialect;
 mod driver;
 mod leftover;
 mod pool_plan;
-#[cfg(any(feature = "postgres", feature = "postgres-client"))]
+#[cfg(any(feature = "postgres", feature = "postgres-sync"))]
 mod postgres;
 mod recovery;
 mod session_control;
@@ -32,7 +32,7 @@ pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};
 pub(crate) use pool_plan::{Options, Plan, PoolPlan, SessionSettings};
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 pub(crate) use postgres::begin_sql;
 pub(crate) use recovery::Recovery;
 pub(crate) use session_control::{Liveness, SessionControl};

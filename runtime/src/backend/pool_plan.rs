@@ -6,7 +6,7 @@ use log::LevelFilter;
 use sqlx::{Connection, Database};
 
 use super::database_file::DatabaseFile;
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 
 /// The options with which a connection is opened.
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
@@ -93,5 +93,5 @@ pub trait PoolPlan: Database {
 
     /// Returns what to do about a connection that was refused. The text names the place that the
     /// connection was to lead to, but never the password.
-    fn advice(kind: Kind, options: &Options<Self>) -> String;
+    fn advice(kind: ErrorKind, options: &Options<Self>) -> String;
 }

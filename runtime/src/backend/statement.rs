@@ -3,7 +3,7 @@
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Execute, SqlStr};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// A query taken apart, so that its text can be read before the driver gets it.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl<DB: Database> Statement<DB> {
             // With a NUL character, one driver would never finish, and the other would lose its
             // place in the protocol.
             Some(_) => Err(Error::programming(
-                Kind::Syntax,
+                ErrorKind::Syntax,
                 "the text of a statement contains a NUL character; bind the value that contains it",
             )
             .into()),

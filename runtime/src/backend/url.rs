@@ -1,6 +1,6 @@
 //! The part of a database's URL that may be shown.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// Returns the scheme of a URL. `None` if there is none; the text before the `:` may then be
 /// anything, even a password.
@@ -17,5 +17,5 @@ pub(super) fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
         Some(scheme) => format!("the URL begins with `{scheme}:`, but this is a `Db<{database}>`"),
         None => "the URL has no scheme".to_owned(),
     };
-    Error::programming(Kind::Configuration, format!("{begins}; {form}"))
+    Error::programming(ErrorKind::Configuration, format!("{begins}; {form}"))
 }

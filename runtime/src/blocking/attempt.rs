@@ -37,7 +37,7 @@ use super::handshake::Progress;
 use super::manager::Slot;
 use super::pool::{Checkout, Manager};
 use crate::call::{CommitAnswer, Permit};
-use crate::error::{Error, Kind, Outcome};
+use crate::error::{Error, ErrorKind, Outcome};
 use crate::op::Op;
 
 /// How an attempt ended.
@@ -255,7 +255,7 @@ fn undo<C: SyncConnection>(conn: &mut C) -> (Option<TransactionStatus>, bool) {
 /// COMMIT with ROLLBACK, and the driver would say `Ok`.
 fn swallowed() -> Error {
     Error::programming(
-        Kind::TransactionAborted,
+        ErrorKind::TransactionAborted,
         "an error that the body let pass has aborted the transaction, and nothing of it was \
          committed; return that error, or run the statement that may fail in a savepoint",
     )
@@ -263,7 +263,7 @@ fn swallowed() -> Error {
 
 fn ended_by_body() -> Error {
     Error::programming(
-        Kind::TransactionState,
+        ErrorKind::TransactionState,
         "the transaction was ended before the body was, by a statement of its own or by the \
          database, and what came after was not part of it; commit and roll back nothing in the \
          body of a `#[transactional]`",
@@ -272,7 +272,7 @@ fn ended_by_body() -> Error {
 
 fn left_open_by_body() -> Error {
     Error::programming(
-        Kind::TransactionState,
+        ErrorKind::TransactionState,
         "the body began a transaction and left it open; it was rolled back. Let `#[transactional]` \
          begin and commit it",
     )

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 use crate::op::OpResult;
 use crate::rt::background;
 
@@ -15,7 +15,7 @@ use crate::rt::background;
 /// therefore stay usable from one call to the next.
 ///
 /// ```
-/// use dbop::blocking::{Db, block_on};
+/// use dbop::blocking::{BlockOnDb, block_on};
 /// use dbop::{Conn, db_op};
 /// use sqlx::Sqlite;
 ///
@@ -25,7 +25,7 @@ use crate::rt::background;
 /// }
 ///
 /// fn main() -> dbop::Result<()> {
-///     let db = Db::<Sqlite>::connect("sqlite::memory:")?;
+///     let db = BlockOnDb::<Sqlite>::connect("sqlite::memory:")?;
 ///     assert_eq!(block_on(answer(&db))?, 42);
 ///     Ok(())
 /// }
@@ -35,7 +35,7 @@ use crate::rt::background;
 ///
 /// Returns the errors of the operation. Inside an async runtime, waiting would block one of the
 /// runtime's threads and may never end, so the operation does not run and the error is of
-/// [`Kind::Configuration`]. Inside the body of a plain `fn` under `#[db_op]` or `#[transactional]`,
+/// [`ErrorKind::Configuration`]. Inside the body of a plain `fn` under `#[db_op]` or `#[transactional]`,
 /// `block_on` is allowed: that body runs on a thread that may wait.
 pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
     match Handle::try_current() {
@@ -43,7 +43,7 @@ pub fn block_on<F: Future<Output: OpResult>>(operation: F) -> F::Output {
         // The operation itself is async code, in which `block_on` is not allowed.
         Ok(current) if MAY_WAIT.get() => with_may_wait(false, || current.block_on(operation)),
         Ok(_) => F::Output::refused(Error::programming(
-            Kind::Configuration,
+            ErrorKind::Configuration,
             "`dbop::blocking::block_on` was called inside an async runtime, one of whose threads it \
              would block; `.await` the operation, or wait for it on a thread of your own",
         )),

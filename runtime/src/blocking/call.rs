@@ -32,7 +32,7 @@ use crate::call::{
     AtOnce, Attempted, BodyRan, CallLoop, CallState, CommitAnswer, FailedAttempt, GRACE, NotOpened,
     Opening,
 };
-use crate::error::{Class, Effect, Error, Kind, Outcome, Result};
+use crate::error::{Class, Effect, Error, ErrorKind, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::pool::Origin;
 use crate::rt::Late;
@@ -115,7 +115,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     async fn connect(&mut self) -> Result<Checkout<M>> {
         if Handle::try_current().is_err() {
             return Err(Error::programming(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "a plain function under dbop runs on tokio's blocking pool, and there is no runtime \
                  here; await it inside one, or call the `_sync` function",
             ));
@@ -197,7 +197,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     fn report(&mut self, failure: Option<Class>) {
         match failure.map(|class| class.kind) {
             None => self.call.state.report_success(),
-            Some(kind) if kind.ends_session() || kind == Kind::CompletionUnknown => {
+            Some(kind) if kind.ends_session() || kind == ErrorKind::CompletionUnknown => {
                 self.db.doubt_idle();
             }
             // The error of a body may have nothing to do with the database.
@@ -323,7 +323,7 @@ impl<M: Manager, R> Drop for Blocking<'_, M, R> {
 
 fn shut_down() -> Error {
     Error::programming(
-        Kind::Interrupted,
+        ErrorKind::Interrupted,
         "the runtime was shut down before the body could run",
     )
 }

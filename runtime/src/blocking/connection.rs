@@ -4,21 +4,21 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Category, Class, Kind, Outcome, Result};
+use crate::error::{Category, Class, ErrorKind, Outcome, Result};
 use crate::isolation::Isolation;
 
 /// A connection of a synchronous driver, for the pool of a [`BlockingDb`](super::BlockingDb).
 ///
 /// The trait is implemented for `rusqlite::Connection`, diesel's `SqliteConnection` and
 /// `postgres::Client`, each behind a feature of dbop: `rusqlite`, `diesel-sqlite`,
-/// `postgres-client`. For another driver, implement the trait for a type of your own around the
+/// `postgres-sync`. For another driver, implement the trait for a type of your own around the
 /// driver's connection, and implement `r2d2::ManageConnection` for the type that opens connections.
 ///
 /// All methods of a connection are called on a thread that may block.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a connection that dbop can hand to a plain `fn`",
     label = "does not implement `dbop::blocking::SyncConnection`",
-    note = "take `&mut rusqlite::Connection`, diesel's `&mut SqliteConnection` or `&mut postgres::Client`, and enable dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-client`",
+    note = "take `&mut rusqlite::Connection`, diesel's `&mut SqliteConnection` or `&mut postgres::Client`, and enable dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-sync`",
     note = "for another driver, implement `SyncConnection` for a type of your own around its connection"
 )]
 pub trait SyncConnection: Send + 'static {
@@ -93,7 +93,7 @@ pub trait SyncConnection: Send + 'static {
         let lost = class.kind.ends_session() && !class.ended_while_idle();
         let torn = matches!(
             class.kind,
-            Kind::Io | Kind::Corrupt | Kind::TransactionState
+            ErrorKind::Io | ErrorKind::Corrupt | ErrorKind::TransactionState
         );
         let unsaid = matches!(class.category, Category::Ambiguous | Category::Internal);
         if lost || torn || unsaid {

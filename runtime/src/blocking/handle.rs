@@ -1,4 +1,4 @@
-//! [`Db`]: the database of a program that is not async.
+//! [`BlockOnDb`]: the database of a program that is not async.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 
 use super::bridge::block_on;
 use crate::backend::Backend;
-use crate::db::{self, Builder};
+use crate::db::{self, DbBuilder};
 use crate::error::Result;
 use crate::scope::{Scope, Source, sealed};
 
@@ -14,7 +14,7 @@ use crate::scope::{Scope, Source, sealed};
 /// operations take `&db` and run under [`block_on`].
 ///
 /// ```
-/// use dbop::blocking::{Db, block_on};
+/// use dbop::blocking::{BlockOnDb, block_on};
 /// use dbop::{Tx, transactional};
 /// use sqlx::Sqlite;
 ///
@@ -25,17 +25,17 @@ use crate::scope::{Scope, Source, sealed};
 /// }
 ///
 /// fn main() -> dbop::Result<()> {
-///     let db = Db::<Sqlite>::connect("sqlite::memory:")?;
+///     let db = BlockOnDb::<Sqlite>::connect("sqlite::memory:")?;
 ///     db.run_script("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")?;
 ///     assert_eq!(block_on(add(&db, "Ada"))?, 1);
 ///     Ok(())
 /// }
 /// ```
-pub struct Db<DB: Backend> {
+pub struct BlockOnDb<DB: Backend> {
     db: db::Db<DB>,
 }
 
-impl<DB: Backend> Db<DB> {
+impl<DB: Backend> BlockOnDb<DB> {
     /// Opens the database at `url`; see [`Db::connect`](crate::Db::connect).
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl<DB: Backend> Db<DB> {
     /// # Errors
     ///
     /// Returns the same errors as [`connect`](Self::connect).
-    pub fn open(builder: Builder<DB>) -> Result<Self> {
+    pub fn open(builder: DbBuilder<DB>) -> Result<Self> {
         let db = block_on(builder.connect())?;
         Ok(Self { db })
     }
@@ -102,7 +102,7 @@ impl<DB: Backend> Db<DB> {
     }
 }
 
-impl<DB: Backend> Clone for Db<DB> {
+impl<DB: Backend> Clone for BlockOnDb<DB> {
     fn clone(&self) -> Self {
         Self {
             db: self.db.clone(),
@@ -110,15 +110,15 @@ impl<DB: Backend> Clone for Db<DB> {
     }
 }
 
-impl<DB: Backend> fmt::Debug for Db<DB> {
+impl<DB: Backend> fmt::Debug for BlockOnDb<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.db, f)
     }
 }
 
-impl<DB: Backend> sealed::Sealed for &Db<DB> {}
+impl<DB: Backend> Scope<DB> for &BlockOnDb<DB> {}
 
-impl<DB: Backend> Scope<DB> for &Db<DB> {
+impl<DB: Backend> sealed::HasSource<DB> for &BlockOnDb<DB> {
     const TAKES_TRANSACTION: bool = true;
 
     fn source(&mut self) -> Source<'_, DB> {

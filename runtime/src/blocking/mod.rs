@@ -4,7 +4,7 @@
 //! * [`BlockingDb`] is what callers pass to a plain `fn` under [`#[db_op]`](macro@crate::db_op) or
 //!   [`#[transactional]`](macro@crate::transactional): a pool of connections of `rusqlite`, diesel
 //!   or `postgres`.
-//! * [`block_on`] runs an async operation in a script or a test, and [`Db`] opens a database there.
+//! * [`block_on`] runs an async operation in a script or a test, and [`BlockOnDb`] opens a database there.
 //!
 //! # Plain functions
 //!
@@ -88,7 +88,6 @@ pub(crate) mod thread;
 pub use bridge::block_on;
 #[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
-pub use handle::Db;
-pub use owned_arg::{Crosses, Lent};
+pub use handle::BlockOnDb;
 #[cfg(feature = "blocking")]
-pub use pool::{BlockingBuilder, BlockingDb, Manager};
+pub use pool::{BlockingDb, BlockingDbBuilder, Manager};

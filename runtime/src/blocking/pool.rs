@@ -18,9 +18,9 @@ use super::bridge;
 use super::connection::SyncConnection;
 use super::manager::{Slot, Trusting};
 use crate::db::Settings;
-use crate::error::{Category, Class, Error, Kind, Result, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::op::Op;
-use crate::policy::{Breaker, Defaults, Policy};
+use crate::policy::{CircuitBreaker, Defaults, RetryPolicy};
 use crate::pool::{Holders, Holding, Origin, exhausted, unopened};
 use crate::rt::{FOREVER, Timer, Uninterrupted};
 
@@ -95,16 +95,16 @@ impl<M: Manager> BlockingDb<M> {
         Self::builder(manager).build()
     }
 
-    /// Starts with the default settings; change them, then call [`build`](BlockingBuilder::build).
-    pub fn builder(manager: M) -> BlockingBuilder<M> {
-        BlockingBuilder {
+    /// Starts with the default settings; change them, then call [`build`](BlockingDbBuilder::build).
+    pub fn builder(manager: M) -> BlockingDbBuilder<M> {
+        BlockingDbBuilder {
             manager,
             settings: Settings::default(),
         }
     }
 
     /// Closes the pool. Calls that have a connection finish. Later calls, and calls that still wait
-    /// for a connection, fail with [`Kind::PoolClosed`].
+    /// for a connection, fail with [`ErrorKind::PoolClosed`].
     pub fn close(&self) {
         self.inner.places.close();
         bridge::closing(|| self.inner.pool().close());
@@ -195,7 +195,7 @@ fn unavailable<M: Manager>(error: PoolError<M::Error>) -> Error {
         PoolError::Backend(error) => {
             let class = M::Connection::classify(&error).unwrap_or(Class {
                 category: Category::Internal,
-                kind: Kind::Connection,
+                kind: ErrorKind::Connection,
                 retry: Retry::Never,
             });
             Error::of_driver(class, error)
@@ -203,7 +203,7 @@ fn unavailable<M: Manager>(error: PoolError<M::Error>) -> Error {
         }
         PoolError::Closed => closed(),
         // The pool has no timeouts and no hooks, so no other error is expected.
-        other => Error::programming(Kind::Configuration, other.to_string()),
+        other => Error::programming(ErrorKind::Configuration, other.to_string()),
     }
 }
 
@@ -211,7 +211,7 @@ fn closed() -> Error {
     Error::new(
         Class {
             category: Category::Resource,
-            kind: Kind::PoolClosed,
+            kind: ErrorKind::PoolClosed,
             retry: Retry::Never,
         },
         "the pool has been closed; close a handle only when no call can follow",
@@ -318,16 +318,16 @@ impl<M: Manager> fmt::Debug for Checkout<M> {
 
 /// The settings with which a [`BlockingDb`] is built. Each method names its default.
 #[must_use = "a builder does nothing until `build`"]
-pub struct BlockingBuilder<M: Manager> {
+pub struct BlockingDbBuilder<M: Manager> {
     manager: M,
     settings: Settings,
 }
 
-impl<M: Manager> BlockingBuilder<M> {
+impl<M: Manager> BlockingDbBuilder<M> {
     /// Sets how many connections the pool may have, and so how many bodies can run at the same
     /// time. At least 1; the default is 10.
-    pub fn pool_size(mut self, connections: u32) -> Self {
-        self.settings.pool.size = connections.max(1);
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.settings.pool.max_connections = connections.max(1);
         self
     }
 
@@ -354,14 +354,14 @@ impl<M: Manager> BlockingBuilder<M> {
     }
 
     /// Sets how calls are retried if the operation has no option `retry`. The default is
-    /// [`Policy::DEFAULT`].
-    pub fn retry(mut self, policy: Policy) -> Self {
+    /// [`RetryPolicy::DEFAULT`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.calls.retry = policy;
         self
     }
 
     /// Sets how many retries an outage may cause: `per_call` for each call and `per_second` for
-    /// each second; see [`Builder::retry_budget`](crate::Builder::retry_budget). The defaults are
+    /// each second; see [`DbBuilder::retry_budget`](crate::DbBuilder::retry_budget). The defaults are
     /// 0.2 and 10.
     pub fn retry_budget(mut self, per_call: f64, per_second: f64) -> Self {
         self.settings.calls.retry_budget = (per_call.max(0.0), per_second.max(0.0));
@@ -369,15 +369,15 @@ impl<M: Manager> BlockingBuilder<M> {
     }
 
     /// Sets when calls are refused at once because the database cannot be reached; `None` for
-    /// never. The default is [`Breaker::DEFAULT`].
-    pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
+    /// never. The default is [`CircuitBreaker::DEFAULT`].
+    pub fn circuit_breaker(mut self, breaker: impl Into<Option<CircuitBreaker>>) -> Self {
         self.settings.calls.breaker = breaker.into();
         self
     }
 
     /// Builds the pool. No connection is opened yet.
     pub fn build(self) -> BlockingDb<M> {
-        let size = self.settings.pool.size;
+        let size = self.settings.pool.max_connections;
         let most = usize::try_from(size).unwrap_or(usize::MAX);
         // A database that is a file asks nobody over a network, so its answer needs no time limit.
         let patience = self.settings.pool.validation_timeout;
@@ -403,9 +403,9 @@ impl<M: Manager> BlockingBuilder<M> {
     }
 }
 
-impl<M: Manager> fmt::Debug for BlockingBuilder<M> {
+impl<M: Manager> fmt::Debug for BlockingDbBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlockingBuilder")
+        f.debug_struct("BlockingDbBuilder")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::result::ResultOf;
 use super::retry::FailedAttempt;
 use super::state::CallState;
-use crate::error::{Error, Kind, Outcome, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::policy::Defaults;
 
@@ -146,7 +146,7 @@ impl CallState {
 
     fn why_not_opened(&mut self, error: Error) -> Error {
         let queued_for = self.attempts.queued_for.take();
-        let exhausted = error.kind() == Kind::PoolExhausted;
+        let exhausted = error.kind() == ErrorKind::PoolExhausted;
         queued_for.filter(|_| exhausted).unwrap_or(error)
     }
 }
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    fn error(category: Category, kind: Kind) -> Error {
+    fn error(category: Category, kind: ErrorKind) -> Error {
         let class = Class {
             category,
             kind,
@@ -184,7 +184,10 @@ mod tests {
         Error::new(class, "a test")
     }
 
-    async fn open(call: &mut CallState, errors: impl Into<VecDeque<Error>>) -> Result<(), Kind> {
+    async fn open(
+        call: &mut CallState,
+        errors: impl Into<VecDeque<Error>>,
+    ) -> Result<(), ErrorKind> {
         let settings = CallSettings::default();
         let defaults = Defaults::new(&settings, Duration::ZERO, None);
         let mut fails = Fails(errors.into());
@@ -194,22 +197,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_queue_ends_with_the_attempt_that_waited_in_it() {
-        let lock = || error(Category::Transient, Kind::Lock);
-        let exhausted = || error(Category::Resource, Kind::PoolExhausted);
+        let lock = || error(Category::Transient, ErrorKind::Lock);
+        let exhausted = || error(Category::Resource, ErrorKind::PoolExhausted);
         let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
         assert_eq!(open(&mut call, [lock(), lock()]).await, Ok(()));
         assert_eq!((call.attempts.made, call.attempts.queued), (1, 0));
         assert_eq!(
             open(&mut call, [exhausted()]).await,
-            Err(Kind::PoolExhausted)
+            Err(ErrorKind::PoolExhausted)
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waited_for_a_lock_is_told_of_that_and_not_of_others_who_wait_as_well() {
-        let lock = error(Category::Transient, Kind::Lock);
-        let exhausted = error(Category::Resource, Kind::PoolExhausted);
+        let lock = error(Category::Transient, ErrorKind::Lock);
+        let exhausted = error(Category::Resource, ErrorKind::PoolExhausted);
         let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
-        assert_eq!(open(&mut call, [lock, exhausted]).await, Err(Kind::Lock));
+        assert_eq!(
+            open(&mut call, [lock, exhausted]).await,
+            Err(ErrorKind::Lock)
+        );
     }
 }

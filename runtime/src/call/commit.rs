@@ -136,10 +136,10 @@ pub(super) fn commit<DB: Backend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::error::ErrorKind;
 
-    fn failure(outcome: Outcome, writes: bool) -> (Kind, Outcome) {
-        let error = Error::programming(Kind::Syntax, "a test");
+    fn failure(outcome: Outcome, writes: bool) -> (ErrorKind, Outcome) {
+        let error = Error::programming(ErrorKind::Syntax, "a test");
         let answer = CommitAnswer::judge(Ok(Err(error)), |_| outcome);
         let (error, outcome) = answer.failure(writes).expect("an error");
         (error.kind(), outcome)
@@ -148,10 +148,13 @@ mod tests {
     #[test]
     fn an_error_of_commit_means_what_the_driver_says() {
         use Outcome::{Committed, RolledBack, Unknown};
-        assert_eq!(failure(RolledBack, true), (Kind::Syntax, RolledBack));
-        assert_eq!(failure(Committed, true), (Kind::Syntax, Committed));
-        assert_eq!(failure(Unknown, true), (Kind::CompletionUnknown, Unknown));
-        assert_eq!(failure(Unknown, false), (Kind::Syntax, RolledBack));
+        assert_eq!(failure(RolledBack, true), (ErrorKind::Syntax, RolledBack));
+        assert_eq!(failure(Committed, true), (ErrorKind::Syntax, Committed));
+        assert_eq!(
+            failure(Unknown, true),
+            (ErrorKind::CompletionUnknown, Unknown)
+        );
+        assert_eq!(failure(Unknown, false), (ErrorKind::Syntax, RolledBack));
     }
 
     #[test]
@@ -161,7 +164,10 @@ mod tests {
             let (error, outcome) = answer.failure(writes).expect("an error");
             (error.kind(), outcome)
         };
-        assert_eq!(failure(true), (Kind::CompletionUnknown, Outcome::Unknown));
-        assert_eq!(failure(false), (Kind::Timeout, Outcome::RolledBack));
+        assert_eq!(
+            failure(true),
+            (ErrorKind::CompletionUnknown, Outcome::Unknown)
+        );
+        assert_eq!(failure(false), (ErrorKind::Timeout, Outcome::RolledBack));
     }
 }

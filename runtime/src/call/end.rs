@@ -9,7 +9,7 @@ use super::own::OwnSession;
 use super::retry::{AtOnce, BodyRan, FailedAttempt};
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
-use crate::error::{Category, Class, Effect, Error, Kind, Outcome};
+use crate::error::{Category, Class, Effect, Error, ErrorKind, Outcome};
 use crate::policy::Defaults;
 use crate::pool::{Lease, Origin};
 use crate::rt::Timer;
@@ -26,7 +26,7 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     let View { conn, state } = view;
     let effect = state.effect(class);
     let certain = state.untouched() || state.read_only;
-    let constraint = class.category == Category::Integrity || class.kind == Kind::Raised;
+    let constraint = class.category == Category::Integrity || class.kind == ErrorKind::Raised;
     if effect == Effect::Possible || certain || !constraint {
         return effect;
     }
@@ -108,8 +108,8 @@ pub(super) async fn end_operation<DB: Backend>(
 /// Whether another attempt needs another connection: the statements of this connection are prepared
 /// for a schema that is gone, or its server is a standby now.
 fn is_spoiled(class: Class) -> bool {
-    class.kind == Kind::StalePlan
-        || (class.kind == Kind::ReadOnly && class.category == Category::Transient)
+    class.kind == ErrorKind::StalePlan
+        || (class.kind == ErrorKind::ReadOnly && class.category == Category::Transient)
 }
 
 /// Ends a transaction: commits it, or rolls it back. `kept`: the result that a `once` call stores.

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::state::{CallState, Clock, Permit};
-use crate::error::{Category, Class, Error, Kind, Result, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::op::{Limit, Retries};
 use crate::policy::{Defaults, Pass};
 use crate::rt::{FOREVER, Millis, Timer};
@@ -92,7 +92,7 @@ async fn permit(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> 
         Error::new(
             Class {
                 category: Category::Resource,
-                kind: Kind::Overloaded,
+                kind: ErrorKind::Overloaded,
                 retry: Retry::Always,
             },
             format!("as many calls of it as its `max_concurrency` allows were running{until}"),

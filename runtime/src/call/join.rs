@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::call_loop::Following;
 use super::state::{CallState, Clock};
 use crate::backend::Backend;
-use crate::error::{Category, Class, Error, Kind, Outcome, Result, Retry, SharedError};
+use crate::error::{Category, Class, Error, ErrorKind, Outcome, Result, Retry, SharedError};
 use crate::once::{self, Claim, Marker};
 use crate::op::Op;
 use crate::rt::FOREVER;
@@ -279,7 +279,7 @@ impl<DB: Backend> Drop for Join<'_, DB> {
                 operation,
                 class: Class {
                     category: Category::Cancelled,
-                    kind: Kind::Interrupted,
+                    kind: ErrorKind::Interrupted,
                     retry: Retry::Never,
                 },
                 message: "it was dropped before its end".to_owned(),
@@ -302,13 +302,13 @@ fn fits(op: &Op, state: &State) -> Result<()> {
     let outer = state.op.name;
     if op.transaction && state.tx.is_none() {
         return Err(Error::programming(
-            Kind::TransactionState,
+            ErrorKind::TransactionState,
             format!("`{outer}` has no transaction to join; pass `&db`, `&pool` or `&mut *tx`"),
         ));
     }
     if state.read_only && !op.read_only {
         return Err(Error::programming(
-            Kind::ReadOnly,
+            ErrorKind::ReadOnly,
             format!(
                 "it may write, but `{outer}`, which it joins, is `read_only`; declare it \
                  `read_only` too, or remove that from `{outer}`"
@@ -317,7 +317,7 @@ fn fits(op: &Op, state: &State) -> Result<()> {
     }
     match (op.isolation, &state.tx) {
         (Some(asked), Some(tx)) if asked > tx.isolation => Err(Error::programming(
-            Kind::Isolation,
+            ErrorKind::Isolation,
             format!(
                 "it asks for {asked}, but `{outer}`, which it joins, runs at {}; give `{outer}` \
                  that isolation, because an open transaction cannot change it",

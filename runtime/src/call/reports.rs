@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::state::CallState;
-use crate::error::{Class, Error, Kind};
+use crate::error::{Class, Error, ErrorKind};
 use crate::policy::Fault;
 use crate::pool::Origin;
 use crate::session::State;
@@ -16,9 +16,11 @@ impl CallState {
         let Some(pass) = &mut self.pass else { return };
         match error.kind() {
             // The server has said nothing.
-            Kind::Timeout => pass.unanswered_for(asked.elapsed()),
+            ErrorKind::Timeout => pass.unanswered_for(asked.elapsed()),
             // A server that has no connection left works, for those that have one.
-            Kind::Connection | Kind::ShuttingDown | Kind::StartingUp => pass.failed(Fault::Refused),
+            ErrorKind::Connection | ErrorKind::ShuttingDown | ErrorKind::StartingUp => {
+                pass.failed(Fault::Refused)
+            }
             _ => {}
         }
     }
@@ -64,7 +66,7 @@ impl CallState {
     ) {
         if state.broken {
             // A server that has said that it ends the session is there.
-            let unsaid = failure.is_some_and(|class| class.kind == Kind::Connection);
+            let unsaid = failure.is_some_and(|class| class.kind == ErrorKind::Connection);
             if unsaid && state.first_answer_is_missing() {
                 self.report_lost_at_begin(origin);
             }

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Span;
 
 use super::state::{CallState, Phase};
-use crate::error::{Category, Class, Effect, Error, Kind, Retry};
+use crate::error::{Category, Class, Effect, Error, ErrorKind, Retry};
 use crate::op::Op;
 use crate::policy::{Circuit, Defaults};
 
@@ -91,8 +91,11 @@ impl FailedAttempt {
     /// statement's own timeout may be shorter than the time for which another call has the marker.
     pub(crate) fn waits_for_lock(&self, op: &Op) -> bool {
         let kind = self.class.kind;
-        let is_lock = matches!(kind, Kind::Lock | Kind::Serialization | Kind::Deadlock);
-        self.body.is_none() && (is_lock || (op.once && kind == Kind::Timeout))
+        let is_lock = matches!(
+            kind,
+            ErrorKind::Lock | ErrorKind::Serialization | ErrorKind::Deadlock
+        );
+        self.body.is_none() && (is_lock || (op.once && kind == ErrorKind::Timeout))
     }
 
     /// Whether a second run could do something a second time.
@@ -112,7 +115,7 @@ impl FailedAttempt {
     fn may_run_on(&self, op: &Op) -> bool {
         let kind = self.class.kind;
         let left_running = self.body.is_some_and(|body| body.left_running);
-        !op.once && (is_outage(kind) || kind == Kind::Timeout || left_running)
+        !op.once && (is_outage(kind) || kind == ErrorKind::Timeout || left_running)
     }
 }
 
@@ -207,7 +210,7 @@ impl CallState {
             }
             Next::Attempt(wait) => {
                 self.attempts.may_have_effect |= failed.may_repeat() && !self.op.read_only;
-                self.attempts.stale_plans = failed.class.kind == Kind::StalePlan;
+                self.attempts.stale_plans = failed.class.kind == ErrorKind::StalePlan;
                 self.pause(failed.class, wait).await;
                 self.ask_breaker(defaults).is_ok()
             }
@@ -232,15 +235,22 @@ impl CallState {
 /// would meet as well. A deadline of dbop's differs from these by what it leaves open: whether what
 /// was cut off had an effect.
 const fn is_own_limit(class: Class) -> bool {
-    matches!((class.kind, class.retry), (Kind::Timeout, Retry::Always))
+    matches!(
+        (class.kind, class.retry),
+        (ErrorKind::Timeout, Retry::Always)
+    )
 }
 
 /// Whether the fault is one of the server or of the way to it. Every other transient fault is a
 /// conflict between sessions, which another attempt resolves without a burden on an ailing server.
-fn is_outage(kind: Kind) -> bool {
+fn is_outage(kind: ErrorKind) -> bool {
     !matches!(
         kind,
-        Kind::Serialization | Kind::Deadlock | Kind::Lock | Kind::StalePlan | Kind::Timeout
+        ErrorKind::Serialization
+            | ErrorKind::Deadlock
+            | ErrorKind::Lock
+            | ErrorKind::StalePlan
+            | ErrorKind::Timeout
     )
 }
 
@@ -249,18 +259,18 @@ mod tests {
     use super::*;
     use crate::call::state::Clock;
     use crate::op::Retries;
-    use crate::policy::{CallSettings, Policy};
+    use crate::policy::{CallSettings, RetryPolicy};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();
     static NEVER: Op = Op::operation("never", "here", 1).retry_never();
 
-    const CONFLICT: Class = class(Category::Transient, Kind::Serialization);
-    const OUTAGE: Class = class(Category::Transient, Kind::Connection);
-    const AMBIGUOUS: Class = class(Category::Ambiguous, Kind::CompletionUnknown);
-    const APPLICATION: Class = class(Category::Application, Kind::Application);
+    const CONFLICT: Class = class(Category::Transient, ErrorKind::Serialization);
+    const OUTAGE: Class = class(Category::Transient, ErrorKind::Connection);
+    const AMBIGUOUS: Class = class(Category::Ambiguous, ErrorKind::CompletionUnknown);
+    const APPLICATION: Class = class(Category::Application, ErrorKind::Application);
 
-    const fn class(category: Category, kind: Kind) -> Class {
+    const fn class(category: Category, kind: ErrorKind) -> Class {
         Class {
             category,
             kind,
@@ -285,7 +295,7 @@ mod tests {
         call
     }
 
-    fn defaults(retry: Policy, retry_budget: (f64, f64)) -> Defaults {
+    fn defaults(retry: RetryPolicy, retry_budget: (f64, f64)) -> Defaults {
         let settings = CallSettings {
             retry,
             retry_budget,
@@ -300,7 +310,7 @@ mod tests {
     }
 
     fn retried(op: &'static Op, class: Class, effect: Effect, attempts: u32) -> bool {
-        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.2, 10.0));
         let call = call(op, attempts, Duration::from_secs(60));
         next_after(&call, class, effect, &defaults) != Next::Error
     }
@@ -344,10 +354,10 @@ mod tests {
 
     #[test]
     fn no_wait_goes_past_the_deadline() {
-        let policy = Policy {
+        let policy = RetryPolicy {
             base: Duration::from_secs(3600),
             cap: Duration::from_secs(3600),
-            ..Policy::DEFAULT
+            ..RetryPolicy::DEFAULT
         };
         let call = call(&PLAIN, 1, Duration::from_millis(1));
         let defaults = defaults(policy, (0.2, 10.0));
@@ -363,7 +373,7 @@ mod tests {
     #[test]
     fn conflicts_do_not_draw_on_the_outage_budget() {
         let call = call(&PLAIN, 1, Duration::from_secs(60));
-        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.0, 0.0));
         let next = |class| next_after(&call, class, Effect::None, &defaults);
         assert_ne!(next(CONFLICT), Next::Error);
         assert_eq!(next(OUTAGE), Next::Error);
@@ -371,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_dead_connection_is_replaced_as_often_as_its_pool_may_have_connections() {
-        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.0, 0.0));
         let dead = FailedAttempt {
             at_once: Some(AtOnce::DeadConnection { of: 2 }),
             ..FailedAttempt::of_body(OUTAGE, Effect::None, BodyRan::default())
@@ -384,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_dead_connection_is_not_replaced_once_something_may_have_been_applied_or_arguments_moved() {
-        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.0, 0.0));
         let dead = |effect, body| FailedAttempt {
             class: OUTAGE,
             effect,
@@ -407,8 +417,8 @@ mod tests {
 
     #[test]
     fn a_lock_is_queued_for_without_an_attempt_only_before_a_body_has_run() {
-        let defaults = defaults(Policy::DEFAULT, (0.0, 0.0));
-        let lock = class(Category::Transient, Kind::Lock);
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.0, 0.0));
+        let lock = class(Category::Transient, ErrorKind::Lock);
         let call = call(&PLAIN, 5, Duration::from_secs(60));
         let before = FailedAttempt {
             body: None,
@@ -425,7 +435,7 @@ mod tests {
     fn a_body_that_may_have_written_without_its_guard_or_past_its_marker_is_not_run_again() {
         static READS: Op = Op::operation("reads", "here", 1).read_only();
         static ONCE: Op = Op::transaction("once", "here", 1).once();
-        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.2, 10.0));
         let far = Duration::from_secs(60);
         let after = |op, body| {
             let failed = FailedAttempt::of_body(CONFLICT, Effect::Possible, body);
@@ -447,7 +457,7 @@ mod tests {
 
     #[test]
     fn what_may_be_running_still_is_waited_for_before_the_next_attempt() {
-        let defaults = defaults(Policy::DEFAULT, (0.2, 10.0));
+        let defaults = defaults(RetryPolicy::DEFAULT, (0.2, 10.0));
         let second = Duration::from_secs(1);
         let mut call = call(&IDEMPOTENT, 1, 60 * second);
         call.until_ended = crate::rt::Millis::new(second);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{Span, field};
 
 use super::run::Body;
-use crate::error::{Ended, Error, Kind, Outcome};
+use crate::error::{Ended, Error, ErrorKind, Outcome};
 use crate::once::Marker;
 use crate::op::Op;
 use crate::policy::Pass;
@@ -257,7 +257,7 @@ impl CallState {
         error
     }
 
-    pub(super) fn failed_with(&self, kind: Kind) {
+    pub(super) fn failed_with(&self, kind: ErrorKind) {
         if let Some(span) = &self.span {
             span.record("error.type", kind.as_str());
         }

@@ -1,13 +1,13 @@
 //! Constructors of a [`Class`], which keep each line of a table of codes short.
 
-pub(super) use crate::error::{Category, Class, Kind, Retry};
+pub(super) use crate::error::{Category, Class, ErrorKind, Retry};
 
 /// Defines one constructor for each category, so that a table can say `data(TooLong)`.
 macro_rules! never {
     ($( $name:ident => $Category:ident, )*) => {
         $(
             #[doc = concat!("[`Category::", stringify!($Category), "`], never retried.")]
-            pub(super) const fn $name(kind: Kind) -> Class {
+            pub(super) const fn $name(kind: ErrorKind) -> Class {
                 Class { category: Category::$Category, kind, retry: Retry::Never }
             }
         )*
@@ -27,7 +27,7 @@ never! {
 }
 
 /// [`Category::Transient`], for a failed statement that had no effect.
-pub(super) const fn no_effect(kind: Kind) -> Class {
+pub(super) const fn no_effect(kind: ErrorKind) -> Class {
     Class {
         category: Category::Transient,
         kind,
@@ -36,7 +36,7 @@ pub(super) const fn no_effect(kind: Kind) -> Class {
 }
 
 /// [`Category::Transient`], for a failed statement that may have had its effect.
-pub(super) const fn maybe_applied(kind: Kind) -> Class {
+pub(super) const fn maybe_applied(kind: ErrorKind) -> Class {
     Class {
         category: Category::Transient,
         kind,
@@ -48,10 +48,10 @@ pub(super) const fn maybe_applied(kind: Kind) -> Class {
 pub(super) const fn outcome_unknown() -> Class {
     Class {
         category: Category::Ambiguous,
-        kind: Kind::CompletionUnknown,
+        kind: ErrorKind::CompletionUnknown,
         retry: Retry::IfIdempotent,
     }
 }
 
 /// The class of a code that is not an error at all, or that this crate does not know.
-pub(super) const UNKNOWN: Class = internal(Kind::Other);
+pub(super) const UNKNOWN: Class = internal(ErrorKind::Other);

@@ -3,7 +3,8 @@
 use ::diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 
 use super::class::{
-    Class, Kind::*, UNKNOWN, data, integrity, internal, no_effect, permission, programming, query,
+    Class, ErrorKind::*, UNKNOWN, data, integrity, internal, no_effect, permission, programming,
+    query,
 };
 use super::sqlite;
 
@@ -11,10 +12,10 @@ use super::sqlite;
 /// for a violated constraint, and only the message for any other error.
 ///
 /// ```
-/// use dbop::{Category, Kind, classify};
+/// use dbop::{Category, ErrorKind, classify};
 ///
 /// let class = classify::diesel(&diesel::result::Error::NotFound);
-/// assert_eq!((class.category, class.kind), (Category::Query, Kind::NoRows));
+/// assert_eq!((class.category, class.kind), (Category::Query, ErrorKind::NoRows));
 /// ```
 #[must_use]
 pub fn diesel(error: &Error) -> Class {

@@ -14,12 +14,12 @@
 //!   Whether a call may run again also depends on what it did before.
 //!
 //! ```
-//! use dbop::{classify, Category, Kind, Retry};
+//! use dbop::{classify, Category, ErrorKind, Retry};
 //!
 //! // Two transactions conflict, and the one that failed had no effect.
 //! let class = classify::postgres("40001", "could not serialize access due to concurrent update");
 //! assert_eq!(class.category, Category::Transient);
-//! assert_eq!(class.kind, Kind::Serialization);
+//! assert_eq!(class.kind, ErrorKind::Serialization);
 //! assert_eq!(class.retry, Retry::Always);
 //!
 //! // This code is of the class of transient failures, but the server does not know the outcome.
@@ -42,16 +42,16 @@ mod postgres;
 mod rusqlite;
 mod sqlite;
 mod sqlx;
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 mod tokio_postgres;
 
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 use self::sqlx::io;
 pub use self::sqlx::sqlx;
-pub use crate::error::{Category, Class, Kind, Retry};
+pub use crate::error::{Category, Class, ErrorKind, Retry};
 #[cfg(feature = "diesel-sqlite")]
 pub use diesel::{diesel, diesel_connection};
 pub use mysql::mysql;
@@ -59,5 +59,5 @@ pub use postgres::postgres;
 #[cfg(feature = "rusqlite")]
 pub use rusqlite::rusqlite;
 pub use sqlite::sqlite;
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 pub use tokio_postgres::tokio_postgres;

@@ -14,7 +14,7 @@
 //! number, and agree about it, the number has the same category here.
 
 use super::class::{
-    Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
+    Class, ErrorKind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
     no_effect, outcome_unknown, permission, programming, query, resource,
 };
 
@@ -30,10 +30,10 @@ use super::class::{
 /// A number that is not listed gets the category of its SQLSTATE's class and is never retried.
 ///
 /// ```
-/// use dbop::{classify, Category, Kind, Retry};
+/// use dbop::{classify, Category, ErrorKind, Retry};
 ///
 /// let class = classify::mysql(1213, "40001", "Deadlock found when trying to get lock");
-/// assert_eq!((class.category, class.kind), (Category::Transient, Kind::Deadlock));
+/// assert_eq!((class.category, class.kind), (Category::Transient, ErrorKind::Deadlock));
 /// assert_eq!(class.retry, Retry::Always);
 ///
 /// // SIGNAL SQLSTATE '45000' is an error of the application, whatever number it has chosen.

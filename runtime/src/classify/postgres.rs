@@ -6,7 +6,7 @@
 //! is never retried, except for 40001.
 
 use super::class::{
-    Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
+    Class, ErrorKind::*, UNKNOWN, application, cancelled, data, integrity, internal, maybe_applied,
     no_effect, outcome_unknown, permission, programming, query, resource,
 };
 
@@ -17,18 +17,18 @@ use super::class::{
 /// characters), and is never retried.
 ///
 /// ```
-/// use dbop::{classify, Category, Kind, Retry};
+/// use dbop::{classify, Category, ErrorKind, Retry};
 ///
 /// let class = classify::postgres("40P01", "deadlock detected");
 /// assert_eq!(class.category, Category::Transient);
-/// assert_eq!(class.kind, Kind::Deadlock);
+/// assert_eq!(class.kind, ErrorKind::Deadlock);
 /// assert_eq!(class.retry, Retry::Always);
 ///
 /// // One code, two meanings.
 /// let slow = classify::postgres("57014", "canceling statement due to statement timeout");
 /// let stop = classify::postgres("57014", "canceling statement due to user request");
-/// assert_eq!((slow.kind, slow.retry), (Kind::Timeout, Retry::Always));
-/// assert_eq!((stop.kind, stop.retry), (Kind::QueryCanceled, Retry::Never));
+/// assert_eq!((slow.kind, slow.retry), (ErrorKind::Timeout, Retry::Always));
+/// assert_eq!((stop.kind, stop.retry), (ErrorKind::QueryCanceled, Retry::Never));
 /// ```
 #[must_use]
 pub fn postgres(sqlstate: &str, message: &str) -> Class {

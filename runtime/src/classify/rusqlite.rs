@@ -2,17 +2,17 @@
 
 use ::rusqlite::Error;
 
-use super::class::{Class, Kind::*, UNKNOWN, data, internal, programming, query};
+use super::class::{Class, ErrorKind::*, UNKNOWN, data, internal, programming, query};
 use super::sqlite;
 
 /// Classifies an error of rusqlite: an error of SQLite by its extended code, and any other error by
 /// its variant.
 ///
 /// ```
-/// use dbop::{Category, Kind, classify};
+/// use dbop::{Category, ErrorKind, classify};
 ///
 /// let class = classify::rusqlite(&rusqlite::Error::QueryReturnedNoRows);
-/// assert_eq!((class.category, class.kind), (Category::Query, Kind::NoRows));
+/// assert_eq!((class.category, class.kind), (Category::Query, ErrorKind::NoRows));
 /// ```
 #[must_use]
 pub fn rusqlite(error: &Error) -> Class {

@@ -2,7 +2,7 @@
 //! (<https://www.sqlite.org/rescode.html>).
 
 use super::class::{
-    Class, Kind::*, UNKNOWN, application, cancelled, data, integrity, internal, no_effect,
+    Class, ErrorKind::*, UNKNOWN, application, cancelled, data, integrity, internal, no_effect,
     permission, programming, resource,
 };
 
@@ -14,14 +14,14 @@ use super::class::{
 /// retried.
 ///
 /// ```
-/// use dbop::{classify, Category, Kind, Retry};
+/// use dbop::{classify, Category, ErrorKind, Retry};
 ///
 /// let busy = classify::sqlite(5, "database is locked");
-/// assert_eq!((busy.category, busy.kind), (Category::Transient, Kind::Lock));
+/// assert_eq!((busy.category, busy.kind), (Category::Transient, ErrorKind::Lock));
 /// assert_eq!(busy.retry, Retry::Always);
 ///
-/// assert_eq!(classify::sqlite(1, "no such table: account").kind, Kind::UndefinedTable);
-/// assert_eq!(classify::sqlite(1, "integer overflow").kind, Kind::OutOfRange);
+/// assert_eq!(classify::sqlite(1, "no such table: account").kind, ErrorKind::UndefinedTable);
+/// assert_eq!(classify::sqlite(1, "integer overflow").kind, ErrorKind::OutOfRange);
 /// ```
 #[must_use]
 pub fn sqlite(extended_code: i32, message: &str) -> Class {

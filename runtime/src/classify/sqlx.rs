@@ -3,13 +3,13 @@
 use std::io;
 
 use ::sqlx::Error;
-use ::sqlx::error::{DatabaseError, ErrorKind};
+use ::sqlx::error::{DatabaseError, ErrorKind as SqlxErrorKind};
 
 use crate::error::SharedError;
 
 use super::class::{
-    Category, Class, Kind::*, Retry, UNKNOWN, data, integrity, internal, maybe_applied, no_effect,
-    permission, programming, query, resource,
+    Category, Class, ErrorKind::*, Retry, UNKNOWN, data, integrity, internal, maybe_applied,
+    no_effect, permission, programming, query, resource,
 };
 use super::postgres::postgres;
 
@@ -17,14 +17,14 @@ use super::postgres::postgres;
 /// variant.
 ///
 /// ```
-/// use dbop::{classify, Category, Kind, Retry};
+/// use dbop::{classify, Category, ErrorKind, Retry};
 ///
 /// let class = classify::sqlx(&sqlx::Error::RowNotFound);
-/// assert_eq!((class.category, class.kind), (Category::Query, Kind::NoRows));
+/// assert_eq!((class.category, class.kind), (Category::Query, ErrorKind::NoRows));
 /// assert_eq!(class.retry, Retry::Never);
 ///
 /// let class = classify::sqlx(&sqlx::Error::PoolTimedOut);
-/// assert_eq!((class.category, class.kind), (Category::Resource, Kind::PoolExhausted));
+/// assert_eq!((class.category, class.kind), (Category::Resource, ErrorKind::PoolExhausted));
 /// ```
 #[must_use]
 pub fn sqlx(error: &Error) -> Class {
@@ -89,11 +89,11 @@ fn database(error: &(dyn DatabaseError + 'static)) -> Class {
         return code.map_or(UNKNOWN, |code| super::sqlite(code, error.message()));
     }
     match error.kind() {
-        ErrorKind::UniqueViolation => integrity(Unique),
-        ErrorKind::ForeignKeyViolation => integrity(ForeignKey),
-        ErrorKind::NotNullViolation => integrity(NotNull),
-        ErrorKind::CheckViolation => integrity(Check),
-        ErrorKind::ExclusionViolation => integrity(Exclusion),
+        SqlxErrorKind::UniqueViolation => integrity(Unique),
+        SqlxErrorKind::ForeignKeyViolation => integrity(ForeignKey),
+        SqlxErrorKind::NotNullViolation => integrity(NotNull),
+        SqlxErrorKind::CheckViolation => integrity(Check),
+        SqlxErrorKind::ExclusionViolation => integrity(Exclusion),
         _ => match error.code() {
             Some(state) if state.len() == 5 => postgres(&state, error.message()),
             _ => UNKNOWN,
@@ -128,8 +128,8 @@ pub(super) fn io(error: &io::Error) -> Class {
     }
 }
 
-/// Classifies an error whose `ErrorKind` says nothing. A host name that cannot be resolved has no
-/// `ErrorKind` of its own, only the messages of std and of the C library (`EAI_AGAIN` in glibc and
+/// Classifies an error whose `SqlxErrorKind` says nothing. A host name that cannot be resolved has no
+/// `SqlxErrorKind` of its own, only the messages of std and of the C library (`EAI_AGAIN` in glibc and
 /// musl). Any other failure is not known here.
 fn lookup_failure(error: &io::Error) -> Class {
     let message = error.to_string();

@@ -6,7 +6,7 @@ use std::io;
 use postgres_client::Error;
 
 use super::class::{
-    Class, Kind::*, UNKNOWN, data, internal, maybe_applied, permission, programming, query,
+    Class, ErrorKind::*, UNKNOWN, data, internal, maybe_applied, permission, programming, query,
 };
 use super::postgres;
 
@@ -14,7 +14,7 @@ use super::postgres;
 /// error of the server by its SQLSTATE, and any other error by its message.
 ///
 /// `query_one` has the same error for no rows and for too many rows, which is
-/// [`Kind::Other`](Other). Use `query_opt` if the row may be missing.
+/// [`ErrorKind::Other`](Other). Use `query_opt` if the row may be missing.
 #[must_use]
 pub fn tokio_postgres(error: &Error) -> Class {
     if let Some(error) = error.as_db_error() {

@@ -1,4 +1,4 @@
-//! [`Builder`]: the settings of a [`Db`], and how it is opened.
+//! [`DbBuilder`]: the settings of a [`Db`], and how it is opened.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout_at};
 use super::handle::Db;
 use super::settings::Settings;
 use crate::backend::{Backend, Options, scheme};
-use crate::error::{Ended, Error, Kind, Outcome, Result};
+use crate::error::{Ended, Error, ErrorKind, Outcome, Result};
 use crate::op::Op;
-use crate::policy::{Breaker, Policy};
+use crate::policy::{CircuitBreaker, RetryPolicy};
 use crate::pool::{PoolSet, unopened};
 use crate::rt::{FOREVER, Timer};
 
@@ -30,7 +30,7 @@ impl<DB: Backend> Db<DB> {
     /// Opens the database that the environment describes.
     ///
     /// `DATABASE_URL` is required. `DATABASE_POOL_SIZE`, `DATABASE_MAX_OVERFLOW`,
-    /// `DATABASE_POOL_TIMEOUT` (for [`acquire_timeout`](Builder::acquire_timeout)),
+    /// `DATABASE_POOL_TIMEOUT` (for [`acquire_timeout`](DbBuilder::acquire_timeout)),
     /// `DATABASE_POOL_RECYCLE`, `DATABASE_STATEMENT_TIMEOUT` (all three in seconds, such as `30` or
     /// `0.5`) and `DATABASE_ECHO` (`true` or `false`) are optional.
     ///
@@ -43,9 +43,9 @@ impl<DB: Backend> Db<DB> {
     }
 
     /// Returns a builder that takes settings before it opens the database with
-    /// [`connect`](Builder::connect).
-    pub fn builder() -> Builder<DB> {
-        Builder {
+    /// [`connect`](DbBuilder::connect).
+    pub fn builder() -> DbBuilder<DB> {
+        DbBuilder {
             url: None,
             settings: Settings::default(),
             _database: std::marker::PhantomData,
@@ -61,7 +61,7 @@ impl<DB: Backend> Db<DB> {
 ///
 /// let db = dbop::Db::<sqlx::Sqlite>::builder()
 ///     .url("sqlite:bank.db?mode=rwc")
-///     .pool_size(4)
+///     .max_connections(4)
 ///     .timeout(Duration::from_secs(5))
 ///     .connect()
 ///     .await?;
@@ -71,7 +71,7 @@ impl<DB: Backend> Db<DB> {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `connect`"]
-pub struct Builder<DB: Backend> {
+pub struct DbBuilder<DB: Backend> {
     url: Option<Url>,
     settings: Settings,
     _database: std::marker::PhantomData<fn() -> DB>,
@@ -87,7 +87,7 @@ impl fmt::Debug for Url {
     }
 }
 
-impl<DB: Backend> Builder<DB> {
+impl<DB: Backend> DbBuilder<DB> {
     /// Sets where the database is: `sqlite:path` or `postgres://user:password@host/database`. There
     /// is no default.
     ///
@@ -95,7 +95,7 @@ impl<DB: Backend> Builder<DB> {
     /// handle stays with its file when the process changes its folder. With `?mode=rwc`, `connect`
     /// creates the file if it is not there; a file that goes missing later is not created again. If
     /// the file is removed, or another file is moved to its place, calls that need a new connection
-    /// fail with [`Kind::Configuration`] from then on. This is not noticed on systems without
+    /// fail with [`ErrorKind::Configuration`] from then on. This is not noticed on systems without
     /// inodes, such as Windows.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(Url(url.into()));
@@ -107,7 +107,7 @@ impl<DB: Backend> Builder<DB> {
     ///
     /// # Errors
     ///
-    /// [`Kind::Configuration`] if variables have bad values. The error names all of them, with
+    /// [`ErrorKind::Configuration`] if variables have bad values. The error names all of them, with
     /// their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
         let get = |name: &str| std::env::var(name).ok();
@@ -118,18 +118,26 @@ impl<DB: Backend> Builder<DB> {
         Ok(self)
     }
 
-    /// Sets the number of connections of each pool. 10 by default, and at least 1. (SQLite always
-    /// has one connection that writes, and this is the number of those that read. Together with
-    /// `max_overflow` there are at most 256 of them.)
-    pub fn pool_size(mut self, connections: u32) -> Self {
-        self.settings.pool.size = connections.max(1);
+    /// Sets how many connections each pool may have at once. The default is 10, and 0 means 1.
+    /// (SQLite always has one connection that writes. This is the number of those that read, of
+    /// which there are at most 256.)
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.settings.pool.max_connections = connections.max(1);
         self
     }
 
-    /// Sets how many connections each pool may open beyond `pool_size` when all are in use. 0 by
-    /// default.
-    pub fn max_overflow(mut self, connections: u32) -> Self {
-        self.settings.pool.max_overflow = connections;
+    /// Sets the number of connections that each pool keeps once they are open, however long they are
+    /// idle. 0 by default. No connection is opened ahead of need, so a pool has fewer until calls
+    /// have needed so many at once.
+    pub fn min_connections(mut self, connections: u32) -> Self {
+        self.settings.pool.min_connections = connections;
+        self
+    }
+
+    /// Sets how long a connection beyond [`min_connections`](Self::min_connections) stays open
+    /// without being needed. 10 min by default. (A SQLite database in memory keeps its connection.)
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.pool.idle_timeout = timeout.min(FOREVER);
         self
     }
 
@@ -141,7 +149,7 @@ impl<DB: Backend> Builder<DB> {
 
     /// Sets the age at which a connection is replaced by a new one. 30 min by default. (The
     /// connection of a SQLite database in memory is never replaced.)
-    pub fn recycle(mut self, age: Duration) -> Self {
+    pub fn max_lifetime(mut self, age: Duration) -> Self {
         self.settings.pool.max_lifetime = age;
         self
     }
@@ -190,9 +198,9 @@ impl<DB: Backend> Builder<DB> {
         self
     }
 
-    /// Sets how calls are retried if their operation has no option `retry`. [`Policy::DEFAULT`] by
+    /// Sets how calls are retried if their operation has no option `retry`. [`RetryPolicy::DEFAULT`] by
     /// default.
-    pub fn retry(mut self, policy: Policy) -> Self {
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.calls.retry = policy;
         self
     }
@@ -206,8 +214,8 @@ impl<DB: Backend> Builder<DB> {
     }
 
     /// Sets when calls are refused at once because the database cannot be reached. `None` means
-    /// never. [`Breaker::DEFAULT`] by default.
-    pub fn breaker(mut self, breaker: impl Into<Option<Breaker>>) -> Self {
+    /// never. [`CircuitBreaker::DEFAULT`] by default.
+    pub fn circuit_breaker(mut self, breaker: impl Into<Option<CircuitBreaker>>) -> Self {
         self.settings.calls.breaker = breaker.into();
         self
     }
@@ -232,7 +240,7 @@ impl<DB: Backend> Builder<DB> {
 
     /// Sets whether every statement is logged at level info. Off by default; statements are then
     /// logged at level trace.
-    pub fn echo(mut self, on: bool) -> Self {
+    pub fn log_statements(mut self, on: bool) -> Self {
         self.settings.session.log_statements = on;
         self
     }
@@ -249,12 +257,12 @@ impl<DB: Backend> Builder<DB> {
     async fn open(self) -> Result<Db<DB>> {
         let Some(Url(url)) = &self.url else {
             return Err(Error::programming(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "no URL was given; set DATABASE_URL, or call `url(..)` on the builder",
             ));
         };
         let settings = &self.settings;
-        let plans = DB::plans(url, settings.pool.connections(), &settings.session)?;
+        let plans = DB::plans(url, settings.pool.max_connections, &settings.session)?;
         let now = Instant::now();
         let until = now + settings.pool.acquire_timeout;
         if let Some(options) = &plans.create {

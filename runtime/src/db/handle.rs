@@ -12,7 +12,7 @@ use crate::pool::PoolSet;
 /// A handle to a database, with its pools and the defaults of calls on it. A clone is another
 /// handle to the same pools.
 ///
-/// On SQLite a handle has one connection that writes and `pool_size` connections that read, in WAL
+/// On SQLite a handle has one connection that writes and `max_connections` connections that read, in WAL
 /// mode; a database in memory has only the one that writes. On Postgres a handle has a pool of
 /// sessions that write and a pool of sessions opened read-only. Connections are opened when they
 /// are first needed. Which pool a call uses depends on the option `read_only` of its operation.
@@ -70,9 +70,9 @@ impl<DB: Backend> Db<DB> {
     }
 
     /// Closes all connections and waits until they are gone. Running calls finish first. Later
-    /// calls fail with [`Kind::PoolClosed`](crate::Kind::PoolClosed).
+    /// calls fail with [`ErrorKind::PoolClosed`](crate::ErrorKind::PoolClosed).
     ///
-    /// Returns after [`close_timeout`](crate::Builder::close_timeout) at the latest. The
+    /// Returns after [`close_timeout`](crate::DbBuilder::close_timeout) at the latest. The
     /// connections of calls that are still running then are closed when those calls end.
     pub async fn close(&self) {
         let write = self.inner.write.close();

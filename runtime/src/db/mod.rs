@@ -4,7 +4,7 @@ mod builder;
 mod handle;
 mod settings;
 
-pub use builder::Builder;
+pub use builder::DbBuilder;
 pub use handle::Db;
 #[cfg(feature = "blocking")]
 pub(crate) use settings::Settings;

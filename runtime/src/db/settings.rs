@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::SessionSettings;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{CallSettings, Defaults};
 use crate::pool::PoolSettings;
 
@@ -49,16 +49,17 @@ impl Settings {
         };
         let seconds = "seconds, above 0 and up to 2147483, like `30` or `0.5`";
         let count = "a whole number";
+        let (mut kept, mut additional) = (None, None);
         read(
             "DATABASE_POOL_SIZE",
             "a whole number, at least 1",
             &mut |v| {
-                self.pool.size = v.parse().ok().filter(|n| *n >= 1)?;
+                kept = Some(v.parse().ok().filter(|n| *n >= 1)?);
                 Some(())
             },
         );
         read("DATABASE_MAX_OVERFLOW", count, &mut |v| {
-            self.pool.max_overflow = v.parse().ok()?;
+            additional = Some(v.parse().ok()?);
             Some(())
         });
         read("DATABASE_POOL_TIMEOUT", seconds, &mut |v| {
@@ -81,10 +82,14 @@ impl Settings {
             };
             Some(())
         });
+        self.pool.keep_and_add(kept, additional);
         if faults.is_empty() {
             return Ok(());
         }
-        Err(Error::programming(Kind::Configuration, faults.join("; ")))
+        Err(Error::programming(
+            ErrorKind::Configuration,
+            faults.join("; "),
+        ))
     }
 }
 
@@ -120,6 +125,6 @@ mod tests {
         ] {
             assert!(error.contains(part), "{error}");
         }
-        assert_eq!(settings.pool.max_overflow, 5);
+        assert_eq!(settings.pool.max_connections, 15);
     }
 }

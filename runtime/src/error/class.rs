@@ -1,4 +1,4 @@
-//! The class of a failure: [`Category`], [`Kind`] and [`Retry`], and the three together, [`Class`].
+//! The class of a failure: [`Category`], [`ErrorKind`] and [`Retry`], and the three together, [`Class`].
 
 use std::fmt;
 
@@ -73,7 +73,7 @@ names! {
     /// The precise name of a failure within its [`Category`].
     #[non_exhaustive]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub enum Kind {
+    pub enum ErrorKind {
         /// The transaction conflicts with a concurrent one, and no order of the two would do.
         Serialization = "serialization",
         /// The transaction was chosen as the victim of a deadlock.
@@ -176,8 +176,6 @@ names! {
         TransactionAborted = "transaction_aborted",
         /// The open transaction does not give the isolation asked for.
         Isolation = "isolation",
-        /// The transaction was marked to be rolled back.
-        RollbackOnly = "rollback_only",
         /// It is not known whether the statement or the commit completed.
         CompletionUnknown = "completion_unknown",
         /// The statement was cancelled on request.
@@ -205,7 +203,7 @@ names! {
     }
 }
 
-impl Kind {
+impl ErrorKind {
     /// Whether a session that reports this is over, so that nothing more can be sent on its
     /// connection.
     ///
@@ -213,10 +211,10 @@ impl Kind {
     /// error.
     ///
     /// ```
-    /// use dbop::{classify, Kind};
+    /// use dbop::{classify, ErrorKind};
     ///
     /// assert!(classify::postgres("57P01", "").kind.ends_session());
-    /// assert!(!Kind::Deadlock.ends_session());
+    /// assert!(!ErrorKind::Deadlock.ends_session());
     /// ```
     #[must_use]
     pub const fn ends_session(self) -> bool {
@@ -253,7 +251,7 @@ pub struct Class {
     /// The family of the failure, which tells who has to act.
     pub category: Category,
     /// The precise name of the failure.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// Whether the failed statement may be run again.
     pub retry: Retry,
 }
@@ -265,6 +263,6 @@ impl Class {
     /// The kind alone does not tell. A transaction that lasted too long has the same kind, but may
     /// end in the middle of a statement, which is why its error is [`Retry::IfIdempotent`].
     pub(crate) const fn ended_while_idle(self) -> bool {
-        matches!(self.kind, Kind::SessionTimeout) && !matches!(self.retry, Retry::IfIdempotent)
+        matches!(self.kind, ErrorKind::SessionTimeout) && !matches!(self.retry, Retry::IfIdempotent)
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn describe(
     if let Some(error) = error.downcast_ref() {
         return describe_rusqlite(error, f);
     }
-    #[cfg(feature = "postgres-client")]
+    #[cfg(feature = "postgres-sync")]
     if let Some(error) = error.downcast_ref() {
         return describe_postgres(error, f);
     }
@@ -34,7 +34,7 @@ fn describe_rusqlite(error: &rusqlite::Error, f: &mut fmt::Formatter<'_>) -> fmt
 }
 
 /// Writes an error of `postgres` with the server's message, which the driver's own `Display` omits.
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 fn describe_postgres(error: &postgres_client::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (error.as_db_error(), error.source()) {
         (Some(error), _) => write!(f, "{} ({})", error.message(), error.code().code()),

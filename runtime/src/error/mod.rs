@@ -13,7 +13,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use class::{Category, Class, Kind, Retry};
+pub use class::{Category, Class, ErrorKind, Retry};
 pub(crate) use ended::Ended;
 pub(crate) use outcome::Effect;
 pub use outcome::Outcome;
@@ -32,7 +32,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 /// let error = dbop::Error::from(sqlx::Error::RowNotFound);
 /// assert_eq!(error.category(), dbop::Category::Query);
-/// assert_eq!(error.kind(), dbop::Kind::NoRows);
+/// assert_eq!(error.kind(), dbop::ErrorKind::NoRows);
 /// assert_eq!(error.http_status(), 404);
 /// ```
 pub struct Error(Box<Details>);
@@ -91,7 +91,7 @@ impl Error {
     ///         Self::of_driver(class, error)
     ///     }
     /// }
-    /// # assert_eq!(dbop::Error::from(MyError).kind(), dbop::Kind::Deadlock);
+    /// # assert_eq!(dbop::Error::from(MyError).kind(), dbop::ErrorKind::Deadlock);
     /// ```
     #[cfg(feature = "blocking")]
     pub fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
@@ -151,7 +151,7 @@ impl Error {
     }
 
     /// Creates the error for a use of dbop that cannot work.
-    pub(crate) fn programming(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn programming(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let class = Class {
             category: Category::Programming,
             kind,
@@ -165,7 +165,7 @@ impl Error {
         Self::new(
             Class {
                 category: Category::Transient,
-                kind: Kind::Timeout,
+                kind: ErrorKind::Timeout,
                 retry: Retry::IfIdempotent,
             },
             format!("the deadline passed while waiting for {waiting_for}; {RAISE_TIMEOUT}"),
@@ -175,7 +175,7 @@ impl Error {
     /// Whether the database has ended a statement at a limit of its own.
     fn is_own_limit(&self) -> bool {
         let Class { kind, retry, .. } = self.class();
-        (kind, retry) == (Kind::Timeout, Retry::Always)
+        (kind, retry) == (ErrorKind::Timeout, Retry::Always)
     }
 
     /// Changes the class of this error, for a call that knows more than the error itself.
@@ -189,7 +189,7 @@ impl Error {
     pub(crate) fn commit_unanswered(self) -> Self {
         let class = Class {
             category: Category::Ambiguous,
-            kind: Kind::CompletionUnknown,
+            kind: ErrorKind::CompletionUnknown,
             retry: Retry::IfIdempotent,
         };
         self.reclassify(class).advise(
@@ -217,7 +217,7 @@ impl Error {
 
     /// Returns the precise name of this failure.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.0.class.kind
     }
 
@@ -234,16 +234,11 @@ impl Error {
         self.0.class
     }
 
-    /// Returns what is known about the effect of the call.
-    ///
-    /// This is [`Outcome::Unknown`] until the call has ended: an error that has not left the body
-    /// yet has no outcome.
+    /// Returns what is known about the effect of the call. `None` until the call has ended: an
+    /// error that has not left the body yet has no outcome.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.0
-            .call
-            .as_ref()
-            .map_or(Outcome::Unknown, |call| call.outcome)
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.call.as_ref().map(|call| call.outcome)
     }
 
     /// Returns the operation that failed: the name of its function, or the value of its option
@@ -273,10 +268,12 @@ impl Error {
     #[must_use]
     pub fn user_message(&self) -> &'static str {
         match (self.category(), self.kind()) {
-            (_, Kind::NoRows) => "Not found.",
-            (_, Kind::Unique) => "This already exists.",
-            (_, Kind::ForeignKey) => "This is linked to something that is missing or still in use.",
-            (_, Kind::Timeout) => "This took too long. Please try again.",
+            (_, ErrorKind::NoRows) => "Not found.",
+            (_, ErrorKind::Unique) => "This already exists.",
+            (_, ErrorKind::ForeignKey) => {
+                "This is linked to something that is missing or still in use."
+            }
+            (_, ErrorKind::Timeout) => "This took too long. Please try again.",
             (Category::Integrity | Category::Data, _) => "Some of the data given is not valid.",
             (Category::Transient | Category::Resource, _) => {
                 "The service is busy at the moment. Please try again shortly."
@@ -300,9 +297,11 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match (self.category(), self.kind()) {
-            (_, Kind::NoRows) => 404,
-            (_, Kind::Timeout) => 504,
-            (Category::Integrity, Kind::NotNull | Kind::Check) | (Category::Data, _) => 422,
+            (_, ErrorKind::NoRows) => 404,
+            (_, ErrorKind::Timeout) => 504,
+            (Category::Integrity, ErrorKind::NotNull | ErrorKind::Check) | (Category::Data, _) => {
+                422
+            }
             (Category::Integrity, _) => 409,
             (Category::Application, _) => 400,
             (Category::Transient | Category::Resource | Category::Cancelled, _) => 503,
@@ -364,7 +363,7 @@ impl From<Error> for sqlx::Error {
             Reason::Sqlx(inner) => inner,
             _ => {
                 let kind = match error.kind() {
-                    Kind::Timeout => std::io::ErrorKind::TimedOut,
+                    ErrorKind::Timeout => std::io::ErrorKind::TimedOut,
                     _ => std::io::ErrorKind::Other,
                 };
                 Self::Io(std::io::Error::new(kind, error))
@@ -429,12 +428,22 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
+    /// Returns what is below the driver's error and says something that `Display` has not said. The
+    /// driver's error itself is a part of what `Display` says; [`as_sqlx`](Error::as_sqlx) returns
+    /// it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.reason {
-            Reason::Sqlx(error) => Some(error),
+        let said = self.0.reason.to_string();
+        let mut source = match &self.0.reason {
+            Reason::Sqlx(error) => error.source(),
             #[cfg(feature = "blocking")]
-            Reason::Driver(error) => Some(&**error),
+            Reason::Driver(error) => error.source(),
             Reason::Message(_) => None,
+        };
+        while let Some(error) = source
+            && said.contains(&error.to_string())
+        {
+            source = error.source();
         }
+        source
     }
 }

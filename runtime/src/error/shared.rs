@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::error::{DatabaseError, ErrorKind as SqlxErrorKind};
 
 use super::class::Class;
 
@@ -101,12 +101,12 @@ impl DatabaseError for SharedError {
         self.0.table.as_deref()
     }
 
-    fn kind(&self) -> ErrorKind {
+    fn kind(&self) -> SqlxErrorKind {
         match &*self.0 {
-            said if said.is_unique => ErrorKind::UniqueViolation,
-            said if said.is_foreign_key => ErrorKind::ForeignKeyViolation,
-            said if said.is_check => ErrorKind::CheckViolation,
-            _ => ErrorKind::Other,
+            said if said.is_unique => SqlxErrorKind::UniqueViolation,
+            said if said.is_foreign_key => SqlxErrorKind::ForeignKeyViolation,
+            said if said.is_check => SqlxErrorKind::CheckViolation,
+            _ => SqlxErrorKind::Other,
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::classify;
 
-fn of(category: Category, kind: Kind) -> Error {
+fn of(category: Category, kind: ErrorKind) -> Error {
     let class = Class {
         category,
         kind,
@@ -32,7 +32,7 @@ fn what_a_user_is_shown_holds_nothing_of_the_cause() {
         Category::Internal,
         Category::Application,
     ] {
-        let message = of(category, Kind::Other).user_message();
+        let message = of(category, ErrorKind::Other).user_message();
         assert!(message.ends_with('.'), "{message}");
         assert!(!message.contains("accounts") && !message.contains("4711"));
     }
@@ -41,18 +41,18 @@ fn what_a_user_is_shown_holds_nothing_of_the_cause() {
 #[test]
 fn http_status_says_who_has_to_act() {
     for (category, kind, status) in [
-        (Category::Query, Kind::NoRows, 404),
-        (Category::Integrity, Kind::Unique, 409),
-        (Category::Integrity, Kind::ForeignKey, 409),
-        (Category::Integrity, Kind::NotNull, 422),
-        (Category::Data, Kind::InvalidText, 422),
-        (Category::Application, Kind::Application, 400),
-        (Category::Transient, Kind::Serialization, 503),
-        (Category::Transient, Kind::Timeout, 504),
-        (Category::Resource, Kind::PoolExhausted, 503),
-        (Category::Permission, Kind::Privilege, 500),
-        (Category::Programming, Kind::Syntax, 500),
-        (Category::Ambiguous, Kind::CompletionUnknown, 500),
+        (Category::Query, ErrorKind::NoRows, 404),
+        (Category::Integrity, ErrorKind::Unique, 409),
+        (Category::Integrity, ErrorKind::ForeignKey, 409),
+        (Category::Integrity, ErrorKind::NotNull, 422),
+        (Category::Data, ErrorKind::InvalidText, 422),
+        (Category::Application, ErrorKind::Application, 400),
+        (Category::Transient, ErrorKind::Serialization, 503),
+        (Category::Transient, ErrorKind::Timeout, 504),
+        (Category::Resource, ErrorKind::PoolExhausted, 503),
+        (Category::Permission, ErrorKind::Privilege, 500),
+        (Category::Programming, ErrorKind::Syntax, 500),
+        (Category::Ambiguous, ErrorKind::CompletionUnknown, 500),
     ] {
         assert_eq!(
             of(category, kind).http_status(),
@@ -73,37 +73,37 @@ fn an_error_of_ours_survives_the_way_through_sqlx() {
     let mut error = Error::deadline("a test");
     error.finish(ended("op", 3, Outcome::RolledBack, false));
     let through = sqlx::Error::from(error);
-    assert_eq!(classify::sqlx(&through).kind, Kind::Timeout);
+    assert_eq!(classify::sqlx(&through).kind, ErrorKind::Timeout);
     let back = Error::from(through);
-    assert_eq!(back.kind(), Kind::Timeout);
+    assert_eq!(back.kind(), ErrorKind::Timeout);
     assert_eq!((back.operation(), back.attempts()), (Some("op"), 3));
-    assert_eq!(back.outcome(), Outcome::RolledBack);
+    assert_eq!(back.outcome().unwrap(), Outcome::RolledBack);
 }
 
 #[test]
 fn the_nearest_operation_keeps_its_name_and_an_unknown_effect_stays_unknown() {
-    let mut error = of(Category::Ambiguous, Kind::CompletionUnknown);
+    let mut error = of(Category::Ambiguous, ErrorKind::CompletionUnknown);
     error.finish(ended("inner", 2, Outcome::Unknown, false));
     error.finish(ended("outer", 1, Outcome::RolledBack, false));
     assert_eq!(error.operation(), Some("inner"));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 #[test]
 fn an_unknown_effect_stays_unknown_through_a_call_that_joined_another() {
-    let mut error = of(Category::Ambiguous, Kind::CompletionUnknown);
+    let mut error = of(Category::Ambiguous, ErrorKind::CompletionUnknown);
     error.finish(ended("inner", 2, Outcome::Unknown, false));
     error.finish(ended("joined", 1, Outcome::RolledBack, true));
     error.finish(ended("outer", 1, Outcome::RolledBack, false));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 #[test]
 fn what_a_joined_call_did_is_for_the_outer_one_to_say() {
-    let mut error = of(Category::Application, Kind::Application);
+    let mut error = of(Category::Application, ErrorKind::Application);
     error.finish(ended("inner", 1, Outcome::Unknown, true));
     error.finish(ended("outer", 1, Outcome::RolledBack, false));
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
 }
 
 #[test]
@@ -111,4 +111,37 @@ fn errors_can_be_sent_anywhere() {
     fn anywhere<T: Send + Sync + 'static>() {}
     anywhere::<Error>();
     anywhere::<crate::session::State>();
+}
+
+#[test]
+fn an_error_has_no_outcome_until_its_call_has_ended() {
+    let mut error = of(Category::Application, ErrorKind::Application);
+    assert_eq!(error.outcome(), None);
+    error.finish(ended("f", 1, Outcome::RolledBack, false));
+    assert_eq!(error.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_chain_of_errors_says_each_thing_once() {
+    let io = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the line was cut");
+    let inner: Box<dyn StdError + Send + Sync> = "the inner cause".into();
+    for error in [
+        Error::from(sqlx::Error::Io(io())),
+        Error::from(sqlx::Error::Tls(Box::new(io()))),
+        Error::from(sqlx::Error::Configuration(inner)),
+        Error::from(sqlx::Error::PoolClosed),
+        Error::deadline("a test"),
+    ] {
+        let mut said = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            assert!(
+                !said.iter().any(|said| said.contains(&text)),
+                "{said:?}, {text}"
+            );
+            said.push(text);
+            source = error.source();
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Category, Class, Error, Kind, Result, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 
 /// The key of one call, and the fingerprint of its arguments.
 ///
@@ -129,7 +129,7 @@ fn unwritable(name: &str, error: &serde_json::Error) -> Error {
     Error::new(
         Class {
             category: Category::Data,
-            kind: Kind::Encode,
+            kind: ErrorKind::Encode,
             retry: Retry::Never,
         },
         format!(
@@ -209,7 +209,7 @@ mod tests {
         let map = HashMap::from([((4711, 0), 1)]);
         let key = OnceKey::named(&7).with("shares", &map);
         let error = key.finish().unwrap_err();
-        assert_eq!(error.kind(), Kind::Encode);
+        assert_eq!(error.kind(), ErrorKind::Encode);
         let text = error.to_string();
         assert!(
             text.contains("`shares`") && text.contains("#[once(skip)]"),

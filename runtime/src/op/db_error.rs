@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::classify;
-use crate::error::{Category, Class, Error, Kind, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Retry};
 
 /// The error type of an operation. It can carry a failure of the database, and can say which
 /// failure it carries.
@@ -52,8 +52,8 @@ pub trait DbError: From<Error> + Display {
             Cause::Category(category) => Class {
                 category,
                 kind: match category {
-                    Category::Application => Kind::Application,
-                    _ => Kind::Other,
+                    Category::Application => ErrorKind::Application,
+                    _ => ErrorKind::Other,
                 },
                 retry: match category {
                     Category::Transient => Retry::IfIdempotent,
@@ -83,7 +83,7 @@ pub enum Cause<'a> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the error of a driver that dbop knows",
     label = "not the error of a driver",
-    note = "those are `rusqlite::Error`, `diesel::result::Error` and `postgres::Error`, each with dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-client`; an error of something else needs no `#[db_error(driver)]`, and a variant `Database(#[from] dbop::Error)` beside it"
+    note = "those are `rusqlite::Error`, `diesel::result::Error` and `postgres::Error`, each with dbop's feature `rusqlite`, `diesel-sqlite` or `postgres-sync`; an error of something else needs no `#[db_error(driver)]`, and a variant `Database(#[from] dbop::Error)` beside it"
 )]
 pub trait DriverError {
     #[doc(hidden)]

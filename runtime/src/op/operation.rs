@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::metrics::Counters;
 use crate::isolation::Isolation;
-use crate::policy::Policy;
+use crate::policy::RetryPolicy;
 use crate::rt::FOREVER;
 
 /// An annotated function: its name, its place in the source, its options, and the counts of its
@@ -47,7 +47,36 @@ pub(crate) struct Limit {
 pub(crate) enum Retries {
     Default,
     Never,
-    Custom(Policy),
+    Parts(RetryParts),
+}
+
+/// The parts of a retry policy that an operation says itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryParts {
+    attempts: Option<u32>,
+    base: Option<Duration>,
+    cap: Option<Duration>,
+}
+
+impl RetryParts {
+    /// Returns the policy with these parts, and the other parts of `default`. A first wait is never
+    /// longer than the longest, so a part of the operation's own moves one of the default's.
+    fn over(self, default: RetryPolicy) -> RetryPolicy {
+        let base = self.base.unwrap_or(default.base);
+        let cap = default.cap;
+        RetryPolicy {
+            attempts: self.attempts.unwrap_or(default.attempts),
+            outage_attempts: self.attempts.unwrap_or(default.outage_attempts),
+            base: match self.cap {
+                Some(cap) => base.min(cap),
+                None => base,
+            },
+            cap: match self.cap {
+                Some(cap) => cap,
+                None => cap.max(base),
+            },
+        }
+    }
 }
 
 impl Op {
@@ -139,15 +168,41 @@ impl Op {
         self
     }
 
-    /// Sets the option `retry(attempts = .., base = "..", cap = "..")`.
+    /// Sets the option `retry(..)`, none of whose parts is set yet.
     #[must_use]
-    pub const fn retry(mut self, attempts: u32, base_ms: u64, cap_ms: u64) -> Self {
-        self.retry = Retries::Custom(Policy {
-            attempts,
-            outage_attempts: attempts,
-            base: Duration::from_millis(base_ms),
-            cap: Duration::from_millis(cap_ms),
+    pub const fn retry(mut self) -> Self {
+        self.retry = Retries::Parts(RetryParts {
+            attempts: None,
+            base: None,
+            cap: None,
         });
+        self
+    }
+
+    /// Sets the part `attempts = ..` of the option `retry(..)`, for conflicts and outages alike.
+    #[must_use]
+    pub const fn retry_attempts(mut self, attempts: u32) -> Self {
+        if let Retries::Parts(parts) = &mut self.retry {
+            parts.attempts = Some(attempts);
+        }
+        self
+    }
+
+    /// Sets the part `base = ".."` of the option `retry(..)`.
+    #[must_use]
+    pub const fn retry_base_ms(mut self, ms: u64) -> Self {
+        if let Retries::Parts(parts) = &mut self.retry {
+            parts.base = Some(Duration::from_millis(ms));
+        }
+        self
+    }
+
+    /// Sets the part `cap = ".."` of the option `retry(..)`.
+    #[must_use]
+    pub const fn retry_cap_ms(mut self, ms: u64) -> Self {
+        if let Retries::Parts(parts) = &mut self.retry {
+            parts.cap = Some(Duration::from_millis(ms));
+        }
         self
     }
 
@@ -193,15 +248,53 @@ impl Op {
         self.nested || self.once
     }
 
-    pub(crate) fn policy(&self, default: Policy) -> Policy {
+    pub(crate) fn policy(&self, default: RetryPolicy) -> RetryPolicy {
         match self.retry {
             Retries::Default => default,
-            Retries::Custom(policy) => policy,
-            Retries::Never => Policy {
+            Retries::Parts(parts) => parts.over(default),
+            Retries::Never => RetryPolicy {
                 attempts: 1,
                 outage_attempts: 1,
                 ..default
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn an_option_that_names_one_part_of_the_policy_inherits_the_rest() {
+        let default = RetryPolicy {
+            attempts: 9,
+            outage_attempts: 7,
+            base: SECOND,
+            cap: 8 * SECOND,
+        };
+        let base = Op::operation("f", "here", 1).retry().retry_base_ms(5);
+        let expected = default.base(Duration::from_millis(5));
+        assert_eq!(base.policy(default), expected);
+        let attempts = Op::operation("f", "here", 1).retry().retry_attempts(2);
+        let expected = default.attempts(2).outage_attempts(2);
+        assert_eq!(attempts.policy(default), expected);
+        let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4_000);
+        assert_eq!(cap.policy(default), default.cap(4 * SECOND));
+    }
+
+    #[test]
+    fn the_first_wait_is_never_longer_than_the_longest() {
+        let default = RetryPolicy::DEFAULT;
+        let base = Op::operation("f", "here", 1).retry().retry_base_ms(2_000);
+        assert_eq!(
+            base.policy(default),
+            default.base(2 * SECOND).cap(2 * SECOND)
+        );
+        let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4);
+        let least = Duration::from_millis(4);
+        assert_eq!(cap.policy(default), default.base(least).cap(least));
     }
 }

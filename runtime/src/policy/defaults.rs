@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::breaker::{Breaker, Circuit};
+use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
-use super::retry::Policy;
+use super::retry::RetryPolicy;
 use crate::rt::Periodic;
 
 /// How often old markers of `once` operations are deleted.
@@ -15,11 +15,11 @@ const MARKER_CLEAN_UP: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallSettings {
     pub(crate) timeout: Duration,
-    pub(crate) retry: Policy,
+    pub(crate) retry: RetryPolicy,
     /// How many retries of an outage each call, and each second, adds to the budget.
     pub(crate) retry_budget: (f64, f64),
     /// `None` if the circuit breaker is switched off.
-    pub(crate) breaker: Option<Breaker>,
+    pub(crate) breaker: Option<CircuitBreaker>,
     pub(crate) limits: Limits,
 }
 
@@ -27,9 +27,9 @@ impl Default for CallSettings {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
-            retry: Policy::DEFAULT,
+            retry: RetryPolicy::DEFAULT,
             retry_budget: (0.2, 10.0),
-            breaker: Some(Breaker::DEFAULT),
+            breaker: Some(CircuitBreaker::DEFAULT),
             limits: Limits {
                 idle: Duration::from_secs(1),
                 poll: Duration::from_millis(100),
@@ -58,7 +58,7 @@ pub(crate) struct Defaults {
     /// The statement timeout with which dbop has opened the sessions. `None` if dbop has not opened
     /// them.
     pub(crate) statement_timeout: Option<Duration>,
-    pub(crate) retry: Policy,
+    pub(crate) retry: RetryPolicy,
     pub(crate) budget: Budget,
     /// Tells which call deletes old markers of `once` operations.
     pub(crate) marker_clean_up: Periodic,

@@ -7,10 +7,10 @@ mod defaults;
 mod process;
 mod retry;
 
-pub use breaker::Breaker;
+pub use breaker::CircuitBreaker;
 pub(crate) use breaker::{Circuit, Fault, Pass};
 
 pub(crate) use defaults::{CallSettings, Defaults};
 pub(crate) use process::defaults_without_db;
 pub use process::{ProcessDefaults, defaults};
-pub use retry::Policy;
+pub use retry::RetryPolicy;

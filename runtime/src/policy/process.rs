@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::defaults::{CallSettings, Defaults};
-use super::retry::Policy;
-use crate::error::{Error, Kind, Result};
+use super::retry::RetryPolicy;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long a call on a `sqlx::Pool` of the application's own waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub fn defaults() -> ProcessDefaults {
 #[must_use = "nothing changes until `set`"]
 pub struct ProcessDefaults {
     timeout: Option<Duration>,
-    retry: Option<Policy>,
+    retry: Option<RetryPolicy>,
 }
 
 impl ProcessDefaults {
@@ -56,9 +56,9 @@ impl ProcessDefaults {
         self
     }
 
-    /// Sets how calls are retried if their operation has no option `retry`. [`Policy::DEFAULT`] if
+    /// Sets how calls are retried if their operation has no option `retry`. [`RetryPolicy::DEFAULT`] if
     /// this is not set.
-    pub fn retry(mut self, policy: Policy) -> Self {
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
     }
@@ -67,12 +67,12 @@ impl ProcessDefaults {
     ///
     /// # Errors
     ///
-    /// [`Kind::Configuration`] if the defaults were set before, or if a call has already used them:
+    /// [`ErrorKind::Configuration`] if the defaults were set before, or if a call has already used them:
     /// the calls of one process would otherwise have different defaults.
     pub fn set(self) -> Result<()> {
         WITHOUT_DB.set(self.into_defaults()).map_err(|_| {
             Error::programming(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "the defaults of the process were set before, or a call has already used them; set \
                  them once, at the beginning of `main`",
             )
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(defaults_without_db().timeout, minute);
         assert_eq!(defaults_without_db().timeout_without_session, Some(minute));
         let error = defaults().set().unwrap_err();
-        assert_eq!(error.kind(), Kind::Configuration);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.to_string().contains("`main`"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! [`Policy`]: how often a call is tried again, and after which waits.
+//! [`RetryPolicy`]: how often a call is tried again, and after which waits.
 
 use std::time::Duration;
 
@@ -7,8 +7,18 @@ use std::time::Duration;
 /// The wait before attempt `n + 1` is drawn at random from `0 .. min(cap, base * 2^(n-1))`, which
 /// is called full jitter
 /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use dbop::RetryPolicy;
+///
+/// let patient = RetryPolicy::DEFAULT.attempts(10).cap(Duration::from_secs(5));
+/// assert_eq!((patient.attempts, patient.outage_attempts), (10, 3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+#[non_exhaustive]
+pub struct RetryPolicy {
     /// The number of attempts, the first included, when the failure is a conflict with another
     /// session or a timeout. 0 means 1. 5 by default.
     pub attempts: u32,
@@ -22,7 +32,7 @@ pub struct Policy {
     pub cap: Duration,
 }
 
-impl Policy {
+impl RetryPolicy {
     /// Allows 5 attempts for conflicts and 3 for outages. The first wait is at most 10 ms, and no
     /// wait is longer than 1 s.
     pub const DEFAULT: Self = Self {
@@ -32,6 +42,34 @@ impl Policy {
         cap: Duration::from_secs(1),
     };
 
+    /// Changes [`attempts`](Self::attempts).
+    #[must_use]
+    pub const fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Changes [`outage_attempts`](Self::outage_attempts).
+    #[must_use]
+    pub const fn outage_attempts(mut self, attempts: u32) -> Self {
+        self.outage_attempts = attempts;
+        self
+    }
+
+    /// Changes [`base`](Self::base).
+    #[must_use]
+    pub const fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Changes [`cap`](Self::cap).
+    #[must_use]
+    pub const fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
     /// Returns a wait, drawn with full jitter, for a call that has made `attempts` attempts.
     pub(crate) fn backoff(&self, attempts: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1).min(31));
@@ -40,7 +78,7 @@ impl Policy {
     }
 }
 
-impl Default for Policy {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self::DEFAULT
     }
@@ -52,7 +90,7 @@ mod tests {
 
     #[test]
     fn waits_stay_between_zero_and_the_doubling_bound() {
-        let policy = Policy::DEFAULT;
+        let policy = RetryPolicy::DEFAULT;
         for attempts in 1..40 {
             let bound = policy
                 .base

@@ -191,11 +191,12 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// Whether closing the session is the only way to undo what was left in it.
+    /// Whether the connection is to be closed: because that is the only way to undo what was left in
+    /// its session, or because the pool has more connections than it needs.
     fn has_to_close(&self) -> bool {
         match &self.owner {
             Owner::Ours { sub_pool, .. } => {
-                self.traces == Traces::Lasting && !sub_pool.keep_forever
+                (self.traces == Traces::Lasting && !sub_pool.keep_forever) || sub_pool.has_surplus()
             }
             Owner::Callers(options) => self.traces >= Traces::State && !DB::is_in_memory(options),
             Owner::Nowhere => false,

@@ -10,6 +10,7 @@ mod refusal;
 mod returns;
 mod set;
 mod sub_pool;
+mod surplus;
 
 pub(crate) use acquire::ConnectionSource;
 #[cfg(feature = "blocking")]

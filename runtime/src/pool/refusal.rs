@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::holders::Holders;
 use crate::backend::Backend;
-use crate::error::{Category, Class, Error, Kind, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Retry};
 
 /// How long a call waits for the server's answer to a connection outside the pool. A refusal then
 /// holds for as long again, for all calls that wait.
@@ -15,7 +15,7 @@ pub(super) const ANSWER_HOLDS: Duration = Duration::from_secs(1);
 
 const EXHAUSTED: Class = Class {
     category: Category::Resource,
-    kind: Kind::PoolExhausted,
+    kind: ErrorKind::PoolExhausted,
     retry: Retry::Always,
 };
 
@@ -40,7 +40,7 @@ pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
     Error::new(
         Class {
             category: Category::Transient,
-            kind: Kind::Timeout,
+            kind: ErrorKind::Timeout,
             retry: Retry::Always,
         },
         format!(
@@ -64,7 +64,7 @@ pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) 
         format!(
             "all connections of the pool were in use{by} ({size} of {size}) for as long as this \
              call could wait; shorten the transactions, call nothing from inside one that needs a \
-             second connection, or raise `pool_size`"
+             second connection, or raise `max_connections`"
         )
     };
     Error::new(EXHAUSTED, message)
@@ -82,7 +82,7 @@ pub(super) fn taken(size: u32) -> Error {
 
 /// Adds to `error` what can be done about a connection that could not be opened.
 pub(super) fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
-    if error.kind() == Kind::PoolClosed {
+    if error.kind() == ErrorKind::PoolClosed {
         return error.advise("close a handle or pool only when no call can follow");
     }
     let advice = DB::advice(error.kind(), &pool.connect_options());

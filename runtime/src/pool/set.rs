@@ -29,11 +29,18 @@ pub(crate) struct PoolSet<DB: Backend> {
 
 impl<DB: Backend> PoolSet<DB> {
     pub(crate) fn open(plan: &Plan<DB>, settings: &PoolSettings, read_only: bool) -> Self {
+        let keep = settings.min_connections.min(plan.size);
         let (sub_pools, size) = match plan.apart {
             true => (plan.size, 1),
             false => (1, plan.size),
         };
-        let sub_pool = |_| SubPool::open(plan, size, settings, read_only);
+        let sub_pool = |index: u32| {
+            let keep = match plan.apart {
+                true => u32::from(index < keep),
+                false => keep,
+            };
+            SubPool::open(plan, (size, keep), settings, read_only)
+        };
         let count = usize::try_from(sub_pools).unwrap_or(usize::MAX);
         Self {
             each: (0..sub_pools).map(sub_pool).collect(),

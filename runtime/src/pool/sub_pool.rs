@@ -16,6 +16,7 @@ use super::lease::Lease;
 use super::recency::Recency;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, taken, unopened};
 use super::returns::Returns;
+use super::surplus::Surplus;
 use crate::backend::{Backend, DatabaseFile, Plan, Signals};
 use crate::classify;
 use crate::error::{Class, Error, Result};
@@ -29,8 +30,12 @@ pub(super) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The settings of the pools of a database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSettings {
-    pub(crate) size: u32,
-    pub(crate) max_overflow: u32,
+    /// The number of connections that a pool may have at once.
+    pub(crate) max_connections: u32,
+    /// The number of connections that are kept once they are open.
+    pub(crate) min_connections: u32,
+    /// How long a connection beyond those may be idle.
+    pub(crate) idle_timeout: Duration,
     pub(crate) acquire_timeout: Duration,
     pub(crate) max_lifetime: Duration,
     /// How long the server may take over each thing that dbop asks of a connection on its own
@@ -41,8 +46,9 @@ pub(crate) struct PoolSettings {
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
-            size: 10,
-            max_overflow: 0,
+            max_connections: 10,
+            min_connections: 0,
+            idle_timeout: Duration::from_secs(10 * 60),
             acquire_timeout: Duration::from_secs(10),
             max_lifetime: Duration::from_secs(30 * 60),
             validation_timeout: VALIDATION_TIMEOUT,
@@ -51,9 +57,18 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
-    /// The number of connections that a pool may have at once.
-    pub(crate) fn connections(&self) -> u32 {
-        self.size.saturating_add(self.max_overflow)
+    /// Takes the numbers of the environment: the connections that are kept, and those that may be
+    /// opened in addition when all of them are in use. A number that is not given stays.
+    pub(crate) fn keep_and_add(&mut self, kept: Option<u32>, additional: Option<u32>) {
+        if kept.is_none() && additional.is_none() {
+            return;
+        }
+        let kept = kept.unwrap_or(match self.min_connections {
+            0 => self.max_connections,
+            kept => kept,
+        });
+        self.min_connections = kept;
+        self.max_connections = kept.saturating_add(additional.unwrap_or(0));
     }
 }
 
@@ -67,6 +82,8 @@ pub(crate) struct SubPool<DB: Backend> {
     /// The operations that hold connections of the pool; a connection that is being cleaned still
     /// counts. The pool's own count includes connections that are still being opened.
     pub(crate) holders: Arc<Holders>,
+    /// `None` where sqlx closes connections for being idle, or nobody does.
+    surplus: Option<Surplus>,
     /// When the server last refused a connection, and with what error. `None` if it last accepted
     /// one, gave no answer, or has not been asked.
     refusal: Mutex<Option<(Instant, Class, String)>>,
@@ -90,7 +107,7 @@ pub(crate) struct SubPool<DB: Backend> {
 impl<DB: Backend> SubPool<DB> {
     pub(crate) fn open(
         plan: &Plan<DB>,
-        size: u32,
+        (size, keep): (u32, u32),
         settings: &PoolSettings,
         read_only: bool,
     ) -> Arc<Self> {
@@ -117,10 +134,14 @@ impl<DB: Backend> SubPool<DB> {
         // A connection that holds the database is never tried: a caller that goes away meanwhile
         // would take the connection along.
         let recency = (!plan.keep_forever).then(|| Arc::new(Recency::new(size)));
+        let idle_timeout = (keep == 0).then_some(settings.idle_timeout);
         let options = match plan.keep_forever {
             true => options.idle_timeout(None).max_lifetime(None),
-            false => options.max_lifetime(settings.max_lifetime),
+            false => options
+                .idle_timeout(idle_timeout)
+                .max_lifetime(settings.max_lifetime),
         };
+        let has_surplus = !plan.keep_forever && (1..size).contains(&keep);
         let told = (Arc::clone(&id), signals.clone());
         let options = try_idle(options, recency.clone(), told, patience);
         let pool = options.connect_lazy_with(plan.options.clone());
@@ -128,6 +149,7 @@ impl<DB: Backend> SubPool<DB> {
         Arc::new(Self {
             pool,
             holders: Arc::default(),
+            surplus: has_surplus.then(|| Surplus::new(keep, settings.idle_timeout)),
             refusal: Mutex::new(None),
             recency,
             signals,
@@ -155,7 +177,18 @@ impl<DB: Backend> SubPool<DB> {
         if let Some(recency) = &self.recency {
             recency.acquired(now);
         }
-        Ok(Lease::of_sub_pool(conn, self, origin, op))
+        let lease = Lease::of_sub_pool(conn, self, origin, op);
+        if let Some(surplus) = &self.surplus {
+            surplus.held(self.holders.count(), now);
+        }
+        Ok(lease)
+    }
+
+    /// Whether a connection that is given back is more than the pool keeps and calls need.
+    pub(super) fn has_surplus(&self) -> bool {
+        self.surplus
+            .as_ref()
+            .is_some_and(|surplus| surplus.is_one(self.pool.size(), Instant::now()))
     }
 
     /// Notes that a connection was found dead, so that those that are idle now are tried before

@@ -8,7 +8,7 @@ mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
 pub(crate) use periodic::Periodic;
-#[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
+#[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) use time::milliseconds;
 pub(crate) use time::{FOREVER, Millis, within};
 pub(crate) use timer::{Late, Timer};

@@ -27,7 +27,7 @@ impl Millis {
 
 /// Returns whole milliseconds as databases take them, from 1 to 2147483647, rounded up. A 0 would
 /// mean to a database that there is no limit, and databases cut off fractions.
-#[cfg(any(test, feature = "postgres", feature = "postgres-client"))]
+#[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     let ms = duration.as_nanos().div_ceil(1_000_000);
     u64::try_from(ms)

@@ -14,7 +14,7 @@ use crate::rt::Uninterrupted;
 
 /// What a hook may return: `()`, or a `Result` whose error is reported as a `tracing` event.
 pub trait HookResult: Send {
-    #[doc(hidden)]
+    /// Returns what is reported of a hook that has failed. `None` if it has not.
     fn failure(&self) -> Option<String>;
 }
 

@@ -13,7 +13,7 @@ use super::executor;
 use super::state::{State, View};
 use super::tx_state::{TxState, Undo};
 use crate::backend::Backend;
-use crate::error::{Error, Kind, SharedError};
+use crate::error::{Error, ErrorKind, SharedError};
 
 /// A savepoint, open until [`close`](Self::close) has finished. If it is dropped before that, the
 /// whole transaction is aborted, because it is not known which work inside the savepoint stands.
@@ -128,7 +128,7 @@ impl<DB: Backend> Drop for Savepoint<'_, DB> {
     fn drop(&mut self) {
         if !self.over {
             let error = Error::programming(
-                Kind::TransactionAborted,
+                ErrorKind::TransactionAborted,
                 "a savepoint was dropped before its end, so the transaction was rolled back",
             );
             self.view.state.poison(0, SharedError::of(&error.into()));

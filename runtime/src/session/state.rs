@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::sql_text::{self, Facts};
 use super::tx_state::{FailedJoin, RollbackOnly, TxState, ended_unseen};
 use crate::backend::{Backend, Leftover, Liveness, Traces};
-use crate::error::{Category, Class, Effect, Error, Kind, Retry, SharedError};
+use crate::error::{Category, Class, Effect, Error, ErrorKind, Retry, SharedError};
 use crate::op::Op;
 use crate::rt::Millis;
 
@@ -171,9 +171,9 @@ impl State {
             Liveness::Failed(error) => {
                 let echo = SharedError::of(&error);
                 match echo.class().kind {
-                    Kind::TransactionState => tx.found_ended(),
+                    ErrorKind::TransactionState => tx.found_ended(),
                     // The server has aborted the transaction, so it was not committed.
-                    Kind::TransactionAborted => {}
+                    ErrorKind::TransactionAborted => {}
                     _ => tx.is_not_answered(),
                 }
                 tx.poison = None;
@@ -257,7 +257,7 @@ impl State {
                 match &mut self.tx {
                     Some(tx) if !tx.error_aborts => tx.suspect = Some(echo()),
                     // After a serialization failure the snapshot is stale, savepoint or not.
-                    Some(_) if class.kind == Kind::Serialization => self.poison(0, echo()),
+                    Some(_) if class.kind == ErrorKind::Serialization => self.poison(0, echo()),
                     Some(_) => self.poison(self.depth(), echo()),
                     None => {}
                 }
@@ -367,12 +367,12 @@ impl State {
         let (category, kind, retry) = match self.tx {
             Some(_) => (
                 Category::Programming,
-                Kind::TransactionAborted,
+                ErrorKind::TransactionAborted,
                 Retry::Never,
             ),
             None => (
                 Category::Ambiguous,
-                Kind::CompletionUnknown,
+                ErrorKind::CompletionUnknown,
                 Retry::IfIdempotent,
             ),
         };
@@ -481,12 +481,12 @@ fn refuses_all_of<DB: Backend>(text: &SqlStr, class: Class) -> bool {
 /// after which the server itself does not know, or after which some work may not have been undone.
 fn is_certain(class: Class) -> bool {
     !matches!(class.category, Category::Ambiguous | Category::Internal)
-        && !matches!(class.kind, Kind::Io | Kind::Corrupt)
+        && !matches!(class.kind, ErrorKind::Io | ErrorKind::Corrupt)
 }
 
 #[cfg(all(test, feature = "postgres"))]
 mod tests {
-    use std::io::{Error as Io, ErrorKind};
+    use std::io::{Error as Io, ErrorKind as IoErrorKind};
 
     use sqlx::{Postgres, SqlSafeStr};
 
@@ -495,7 +495,7 @@ mod tests {
     static OP: Op = Op::operation("plain", "here", 1);
 
     /// Returns the effect of a session whose first statement has failed with this I/O error.
-    fn effect_after(error: ErrorKind) -> Effect {
+    fn effect_after(error: IoErrorKind) -> Effect {
         let now = Instant::now();
         let mut state = State::new(&OP, now, Millis::MAX, None);
         let text = "INSERT INTO t VALUES (1)".into_sql_str();
@@ -511,8 +511,8 @@ mod tests {
 
     #[test]
     fn a_first_statement_that_could_not_be_sent_has_had_no_effect() {
-        assert_eq!(effect_after(ErrorKind::BrokenPipe), Effect::None);
-        for received in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+        assert_eq!(effect_after(IoErrorKind::BrokenPipe), Effect::None);
+        for received in [IoErrorKind::ConnectionReset, IoErrorKind::UnexpectedEof] {
             assert_eq!(effect_after(received), Effect::Possible, "{received}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::hooks::Hooks;
 use super::idle::Idle;
 use crate::backend::{Ends, Signals};
-use crate::error::{Class, Error, Kind, SharedError};
+use crate::error::{Class, Error, ErrorKind, SharedError};
 use crate::isolation::Isolation;
 
 /// The part of [`State`] that only a transaction has.
@@ -244,7 +244,7 @@ pub(crate) enum Undo {
 /// has seen had failed.
 pub(crate) fn ended_unseen() -> SharedError {
     let error = Error::programming(
-        Kind::TransactionAborted,
+        ErrorKind::TransactionAborted,
         "the transaction was ended by something other than dbop: over the raw connection, or by a \
          statement of the body such as COMMIT (or the body ran `RESET ALL` or `DISCARD ALL`, after \
          which dbop does not recognize the transaction)",

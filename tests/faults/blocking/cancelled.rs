@@ -84,13 +84,13 @@ macro_rules! cancelled {
 
             #[tokio::test]
             async fn a_transaction_dropped_at_any_moment_is_all_there_or_not_at_all() {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 drops(&world, async |world, n| two_rows(world, n).await).await;
             }
 
             #[tokio::test]
             async fn an_operation_of_one_statement_dropped_at_any_moment_is_all_there_or_not_at_all() {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 drops(&world, async |world, n| one_statement(world, n).await).await;
             }
         }

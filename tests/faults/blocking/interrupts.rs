@@ -12,7 +12,7 @@ const SOON: Duration = Duration::from_secs(10);
 macro_rules! interrupts {
     ($driver:ident, $of_rows:literal) => {
         mod $driver {
-            use dbop::{Kind, Outcome, db_op, transactional};
+            use dbop::{ErrorKind, Outcome, db_op, transactional};
             use dbop_tests::blocking::$driver::{ENDLESS, Session, World, exec, number, open};
 
             use super::*;
@@ -54,7 +54,7 @@ macro_rules! interrupts {
             }
 
             async fn narrow() -> World {
-                open(|builder| builder.pool_size(1)).await
+                open(|builder| builder.max_connections(1)).await
             }
 
             async fn is_free_soon(world: &World, n: i64) {
@@ -109,8 +109,8 @@ macro_rules! interrupts {
             async fn a_statement_is_stopped_at_the_deadline() {
                 let world = narrow().await;
                 let error = hurried(&world, 1).await.unwrap_err();
-                assert_eq!(error.outcome(), Outcome::RolledBack);
-                assert_eq!(error.kind(), Kind::Timeout, "{error}");
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
+                assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
                 is_free_soon(&world, 2).await;
             }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Category, Isolation, Kind, Outcome, db_op, transactional};
+use dbop::{Category, ErrorKind, Isolation, Outcome, db_op, transactional};
 use dbop_tests::blocking::postgres::{Session, World, exec, number, open, open_at};
 use dbop_tests::blocking::{Configure, Gate, postgres::Manager};
 use dbop_tests::cluster::Cluster;
@@ -11,7 +11,7 @@ use dbop_tests::{GIVEN_UP, Trouble, eventually};
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
 
-const NARROW: Configure<Manager> = |builder| builder.pool_size(1).retry_budget(1.0, 1000.0);
+const NARROW: Configure<Manager> = |builder| builder.max_connections(1).retry_budget(1.0, 1000.0);
 
 #[transactional]
 fn transaction(conn: &mut Session, n: i64, runs: &Gate) -> dbop::Result<()> {
@@ -86,7 +86,7 @@ async fn with_dead_idle_sessions(world: &World) {
 
 #[tokio::test]
 async fn after_idle_sessions_were_terminated_no_call_fails() {
-    let world = open(|builder| builder.pool_size(4)).await;
+    let world = open(|builder| builder.max_connections(4)).await;
     let (mut n, runs) = (0, Gate::opened());
     for together in [1, 4, 12, 1, 4, 12] {
         with_dead_idle_sessions(&world).await;
@@ -132,7 +132,7 @@ async fn an_operation_whose_session_is_terminated_is_unknown_and_not_replayed() 
     let (ended, ()) = tokio::join!(two_statements(&world, 1, &runs), killer);
     let error = ended.unwrap_err();
     assert_eq!(
-        (error.outcome(), error.attempts()),
+        (error.outcome().unwrap(), error.attempts()),
         (Outcome::Unknown, 1),
         "{error}"
     );
@@ -163,10 +163,10 @@ async fn a_lost_answer_to_commit_is_unknown_and_replayed_only_if_idempotent() {
     let runs = Gate::opened();
     let error = transaction(&world, 2, &runs).await.unwrap_err();
     assert_eq!(
-        (error.category(), error.kind(), error.outcome()),
+        (error.category(), error.kind(), error.outcome().unwrap()),
         (
             Category::Ambiguous,
-            Kind::CompletionUnknown,
+            ErrorKind::CompletionUnknown,
             Outcome::Unknown
         ),
         "{error}"
@@ -201,7 +201,11 @@ async fn a_cut_transaction_is_applied_once_or_says_that_its_commit_is_unknown() 
             match ended {
                 Ok(()) => assert_eq!(rows, 2, "{context}"),
                 Err(error) => {
-                    assert_eq!(error.outcome(), Outcome::Unknown, "{context}: {error}");
+                    assert_eq!(
+                        error.outcome().unwrap(),
+                        Outcome::Unknown,
+                        "{context}: {error}"
+                    );
                     assert!(rows == 0 || rows == 2, "{context}: {rows}");
                     unknown += 1;
                 }
@@ -225,10 +229,10 @@ async fn a_body_that_swallows_the_error_which_aborted_its_transaction_is_not_bel
     let before = pid(&world).await.unwrap();
     let error = swallows(&world, 1).await.unwrap_err();
     assert_eq!(
-        (error.category(), error.kind(), error.outcome()),
+        (error.category(), error.kind(), error.outcome().unwrap()),
         (
             Category::Programming,
-            Kind::TransactionAborted,
+            ErrorKind::TransactionAborted,
             Outcome::RolledBack
         ),
         "{error}"
@@ -256,8 +260,8 @@ async fn a_transaction_of_the_drivers_inside_one_ends_it_and_is_not_believed() {
         let error = begins_again(&world, 1 + i64::from(commit), commit)
             .await
             .unwrap_err();
-        assert_eq!(error.kind(), Kind::TransactionState, "{error}");
-        assert_eq!(error.outcome(), Outcome::Unknown);
+        assert_eq!(error.kind(), ErrorKind::TransactionState, "{error}");
+        assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
     }
     transaction(&world, 9, &Gate::opened()).await.unwrap();
 }
@@ -286,7 +290,7 @@ async fn together<T>(gate: &Gate, both: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn the_victim_of_a_deadlock_is_replayed() {
-    let world = open(|builder| builder.pool_size(2)).await;
+    let world = open(|builder| builder.max_connections(2)).await;
     world.run("INSERT INTO notes VALUES (1, 0), (2, 0)").await;
     let gate = Gate::default();
     let both = async {
@@ -312,7 +316,7 @@ fn counts_and_adds(conn: &mut Session, id: i64, gate: &Gate) -> dbop::Result<i64
 
 #[tokio::test]
 async fn serializable_is_what_it_says_and_its_conflicts_are_replayed() {
-    let world = open(|builder| builder.pool_size(2)).await;
+    let world = open(|builder| builder.max_connections(2)).await;
     let gate = Gate::default();
     let both = async {
         tokio::join!(
@@ -376,7 +380,7 @@ async fn a_session_has_what_the_operation_asks_for_and_afterwards_what_it_had() 
         world.fresh.url
     );
     let readers = dbop::BlockingDb::builder(dbop_tests::blocking::postgres::manager(&url));
-    let readers = readers.pool_size(1).build();
+    let readers = readers.max_connections(1).build();
     for _ in 0..2 {
         assert_eq!(reading(&readers).await.unwrap()[1], "on");
         assert_eq!(usual(&readers).await.unwrap()[1], "on");
@@ -431,8 +435,8 @@ async fn a_constraint_that_fails_at_commit_rolls_back() {
         .await;
     let error = breaks_a_deferred_key(&world, 1).await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.outcome(), error.attempts()),
-        (Kind::ForeignKey, Outcome::RolledBack, 1),
+        (error.kind(), error.outcome().unwrap(), error.attempts()),
+        (ErrorKind::ForeignKey, Outcome::RolledBack, 1),
         "{error}"
     );
     assert_eq!(world.rows(1).await, 0);
@@ -447,7 +451,9 @@ fn fine(conn: &mut Session) -> Result<i64, Trouble> {
 async fn calls_that_succeed_leave_no_errors_in_the_servers_log() {
     let cluster = Cluster::start(&[]).await;
     let manager = dbop_tests::blocking::postgres::manager(&cluster.url);
-    let db = dbop::BlockingDb::builder(manager).pool_size(1).build();
+    let db = dbop::BlockingDb::builder(manager)
+        .max_connections(1)
+        .build();
     for _ in 0..3 {
         assert_eq!(fine(&db).await.unwrap(), 1);
         usual(&db).await.unwrap();
@@ -463,7 +469,7 @@ async fn calls_that_succeed_leave_no_errors_in_the_servers_log() {
 #[tokio::test]
 async fn no_message_holds_the_password() {
     let mut url = String::from("postgres://dbop:very-secret@127.0.0.1:1/dbop");
-    for kind in [Kind::Connection, Kind::Authentication] {
+    for kind in [ErrorKind::Connection, ErrorKind::Authentication] {
         let db = dbop::BlockingDb::builder(dbop_tests::blocking::postgres::manager(&url)).build();
         let error = fine(&db).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");

@@ -32,7 +32,7 @@ macro_rules! races {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn told_rolled_back_it_is_not_there_and_told_ok_it_is() {
-                let world = open(|builder| builder.pool_size(2)).await;
+                let world = open(|builder| builder.max_connections(2)).await;
                 world.run("INSERT INTO notes VALUES (0, -1)").await;
                 settles(&world).await.unwrap();
                 let mut random = fastrand::Rng::with_seed(seed());
@@ -44,7 +44,7 @@ macro_rules! races {
                     let ended = until(&world, n, Instant::now() + before).await;
                     let (index, allowed): (usize, &[i64]) = match &ended {
                         Ok(()) => (0, &[1]),
-                        Err(error) if error.outcome() == Outcome::RolledBack => (1, &[0]),
+                        Err(error) if error.outcome().unwrap() == Outcome::RolledBack => (1, &[0]),
                         Err(_) => (2, &[0, 1]),
                     };
                     told[index] += 1;

@@ -1,6 +1,6 @@
 //! Savepoints of the drivers on SQLite, and how diesel counts its transactions.
 
-use dbop::{Kind, transactional};
+use dbop::{ErrorKind, transactional};
 use dbop_tests::blocking::{Gate, diesel as by_diesel, rusqlite as by_rusqlite};
 use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
@@ -36,7 +36,7 @@ fn of_diesel(conn: &mut by_diesel::Session, n: i64, refuse: bool) -> Result<(), 
 
 #[tokio::test]
 async fn a_transaction_of_diesels_in_a_transaction_is_a_savepoint() {
-    let world = by_diesel::open(|builder| builder.pool_size(1)).await;
+    let world = by_diesel::open(|builder| builder.max_connections(1)).await;
     of_diesel(&world, 1, true).await.unwrap_err().to_string();
     of_diesel(&world, 2, false).await.unwrap();
     for (n, rows) in [(1, 0), (101, 0), (201, 0), (2, 1), (102, 0), (202, 1)] {
@@ -75,7 +75,7 @@ fn sees_the_mark(conn: &mut by_diesel::Session) -> dbop::Result<i64> {
 
 #[tokio::test]
 async fn what_diesel_counts_wrong_is_set_right_before_the_next_borrower() {
-    let world = by_diesel::open(|builder| builder.pool_size(1)).await;
+    let world = by_diesel::open(|builder| builder.max_connections(1)).await;
     marks(&world).await.unwrap();
     let panic = std::panic::AssertUnwindSafe(panics_in_diesels(&world, 1));
     futures_util::FutureExt::catch_unwind(panic)
@@ -83,8 +83,8 @@ async fn what_diesel_counts_wrong_is_set_right_before_the_next_borrower() {
         .expect_err("the body panics");
     assert_eq!(sees_the_mark(&world).await.unwrap(), 0);
     for (end, kind) in [
-        (false, Kind::TransactionAborted),
-        (true, Kind::TransactionState),
+        (false, ErrorKind::TransactionAborted),
+        (true, ErrorKind::TransactionState),
     ] {
         let error = leaves_diesels_open(&world, 2, end).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
@@ -117,7 +117,7 @@ fn of_rusqlite(conn: &mut by_rusqlite::Session, n: i64, gate: &Gate) -> dbop::Re
 
 #[tokio::test]
 async fn a_savepoint_of_rusqlites_is_part_of_the_transaction() {
-    let world = by_rusqlite::open(|builder| builder.pool_size(1)).await;
+    let world = by_rusqlite::open(|builder| builder.max_connections(1)).await;
     of_rusqlite(&world, 1, &Gate::opened()).await.unwrap();
     for (n, rows) in [(1, 1), (101, 0), (201, 1)] {
         assert_eq!(world.rows(n).await, rows, "{n}");

@@ -50,7 +50,7 @@ macro_rules! shut_down {
 
             use super::*;
 
-            const NARROW: Configure<Manager> = |builder| builder.pool_size(1);
+            const NARROW: Configure<Manager> = |builder| builder.max_connections(1);
 
             #[transactional]
             fn waits(conn: &mut Session, n: i64, gate: &Gate) -> dbop::Result<()> {
@@ -139,7 +139,7 @@ macro_rules! shut_down {
                     let rows = next.block_on(rows_once_it_has_ended(&world));
                     let possible: &[i64] = match &told {
                         Some(Ok(())) => &[2],
-                        Some(Err(error)) if error.outcome() == Outcome::RolledBack => &[0],
+                        Some(Err(error)) if error.outcome().unwrap() == Outcome::RolledBack => &[0],
                         Some(Err(_)) | None => &[0, 2],
                     };
                     assert!(possible.contains(&rows), "{rows} rows, and {told:?}");

@@ -8,7 +8,7 @@ use dbop_tests::blocking::Gate;
 macro_rules! locked {
     ($driver:ident) => {
         mod $driver {
-            use dbop::{Kind, Outcome, transactional};
+            use dbop::{ErrorKind, Outcome, transactional};
             use dbop_tests::blocking::$driver::{Session, World, exec, open};
             use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -40,7 +40,7 @@ macro_rules! locked {
             /// Waiting for another process's lock does not count as a retry.
             #[tokio::test]
             async fn every_call_waits_for_anothers_lock_also_one_that_is_never_retried() {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 add(&world, 1).await.unwrap();
                 let mut other = lock(&world).await;
                 let waiting = async { (never_retried(&world, 2).await, add(&world, 3).await) };
@@ -57,15 +57,15 @@ macro_rules! locked {
 
             #[tokio::test]
             async fn a_lock_that_stays_ends_the_call_at_its_deadline_and_the_body_never_runs() {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 let mut other = lock(&world).await;
                 let runs = Gate::opened();
                 let error = hurried(&world, 1, runs.clone()).await.unwrap_err();
                 assert!(
-                    matches!(error.kind(), Kind::Lock | Kind::Timeout),
+                    matches!(error.kind(), ErrorKind::Lock | ErrorKind::Timeout),
                     "{error}"
                 );
-                assert_eq!(error.outcome(), Outcome::RolledBack);
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
                 other.execute("COMMIT").await.unwrap();
                 never_retried(&world, 2).await.unwrap();
                 assert_eq!((runs.arrived(), world.rows(1).await), (0, 0));
@@ -73,7 +73,7 @@ macro_rules! locked {
 
             #[tokio::test]
             async fn callers_that_write_take_turns_and_say_so_when_theirs_does_not_come() {
-                let world = open(|builder| builder.pool_size(3)).await;
+                let world = open(|builder| builder.max_connections(3)).await;
                 let gate = Gate::default();
                 #[transactional]
                 fn holds(conn: &mut Session, n: i64, gate: &Gate) -> dbop::Result<()> {
@@ -90,7 +90,7 @@ macro_rules! locked {
                     reads(&world).await.unwrap();
                     let error = hurried(&world, 1, Gate::opened()).await.unwrap_err();
                     gate.open();
-                    assert_eq!(error.kind(), Kind::PoolExhausted, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::PoolExhausted, "{error}");
                     assert!(error.to_string().contains("the one connection that writes"));
                 };
                 let (held, ()) = tokio::join!(holds(&world, 2, &gate), waiter);
@@ -101,7 +101,7 @@ macro_rules! locked {
             /// Without a write-ahead log, a reader keeps others from committing.
             #[tokio::test]
             async fn a_commit_that_is_refused_for_a_reader_is_replayed() {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 let pool = world.fresh.pool().clone();
                 pool.execute("PRAGMA journal_mode = DELETE").await.unwrap();
                 add(&world, 1).await.unwrap();

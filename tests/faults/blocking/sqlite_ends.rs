@@ -5,13 +5,13 @@ use dbop_tests::Trouble;
 macro_rules! ends {
     ($driver:ident) => {
         mod $driver {
-            use dbop::{Category, Kind, Outcome, db_op, transactional};
+            use dbop::{Category, ErrorKind, Outcome, db_op, transactional};
             use dbop_tests::blocking::$driver::{Session, World, exec, number, open};
 
             use super::*;
 
             async fn narrow() -> World {
-                let world = open(|builder| builder.pool_size(1)).await;
+                let world = open(|builder| builder.max_connections(1)).await;
                 marks(&world).await.unwrap();
                 world
             }
@@ -60,12 +60,12 @@ macro_rules! ends {
                     // it.
                     let error = runs(&world, n, sql, true).await.unwrap_err();
                     assert_eq!(error.category(), Category::Programming, "{sql}: {error}");
-                    assert_eq!(error.kind(), Kind::TransactionState, "{sql}: {error}");
-                    assert_eq!(error.outcome(), Outcome::Unknown, "{sql}");
+                    assert_eq!(error.kind(), ErrorKind::TransactionState, "{sql}: {error}");
+                    assert_eq!(error.outcome().unwrap(), Outcome::Unknown, "{sql}");
                     assert_eq!((world.rows(n).await, world.rows(n + 1000).await), (0, 1));
                     goes_on(&world, 100 + n).await;
                     let error = runs(&world, n + 1, sql, false).await.unwrap_err();
-                    assert_eq!(error.outcome(), Outcome::Unknown, "{sql}: {error}");
+                    assert_eq!(error.outcome().unwrap(), Outcome::Unknown, "{sql}: {error}");
                     assert_eq!(world.rows(n + 1).await, 0);
                     goes_on(&world, 200 + n).await;
                 }
@@ -94,8 +94,11 @@ macro_rules! ends {
                         Err(error) => {
                             assert_eq!(rows, 0, "{error}");
                             let kind = error.kind();
-                            assert!(matches!(kind, Kind::DiskFull | Kind::Unique), "{error}");
-                            assert_ne!(error.outcome(), Outcome::Committed);
+                            assert!(
+                                matches!(kind, ErrorKind::DiskFull | ErrorKind::Unique),
+                                "{error}"
+                            );
+                            assert_ne!(error.outcome().unwrap(), Outcome::Committed);
                         }
                     }
                     seen[usize::from(rows == 1)] += 1;
@@ -128,8 +131,8 @@ macro_rules! ends {
                 enforces(&world).await.unwrap();
                 let error = breaks_a_deferred_key(&world, 1).await.unwrap_err();
                 assert_eq!(
-                    (error.kind(), error.outcome(), error.attempts()),
-                    (Kind::ForeignKey, Outcome::RolledBack, 1),
+                    (error.kind(), error.outcome().unwrap(), error.attempts()),
+                    (ErrorKind::ForeignKey, Outcome::RolledBack, 1),
                     "{error}"
                 );
                 assert_eq!(world.rows(1).await, 0);

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use dbop::{Kind, Outcome, db_op, transactional};
+use dbop::{ErrorKind, Outcome, db_op, transactional};
 use dbop_tests::Trouble;
 use dbop_tests::blocking::Gate;
 use dbop_tests::blocking::staged::{Act, Script, Session, Stage, UNTRUSTED, World, exec, open};
@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::time::timeout;
 
 async fn narrow() -> (World, Script) {
-    open(|builder| builder.pool_size(1)).await
+    open(|builder| builder.max_connections(1)).await
 }
 
 fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
@@ -159,8 +159,8 @@ async fn a_commit_whose_answer_is_lost_is_unknown_and_not_replayed() {
     script.at(Stage::Commit, Act::Lose);
     let error = transaction(&world, 1).await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.outcome(), error.attempts()),
-        (Kind::CompletionUnknown, Outcome::Unknown, 1),
+        (error.kind(), error.outcome().unwrap(), error.attempts()),
+        (ErrorKind::CompletionUnknown, Outcome::Unknown, 1),
         "{error}"
     );
     is_usable(&world, "after a lost answer").await;
@@ -221,13 +221,13 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
         script.at(stage, Act::Wait(gate.clone()));
         let error = hurried(&world, 1).await.unwrap_err();
         assert_eq!(
-            (error.kind(), error.outcome()),
-            (Kind::Timeout, Outcome::RolledBack),
+            (error.kind(), error.outcome().unwrap()),
+            (ErrorKind::Timeout, Outcome::RolledBack),
             "{stage:?}: {error}"
         );
         // The first connection is still being opened, and the pool has no room for another one.
         let error = hurried(&world, 2).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::PoolExhausted, "{stage:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::PoolExhausted, "{stage:?}: {error}");
         gate.open();
         is_usable(&world, &format!("{stage:?}")).await;
         assert_eq!(script.count(Stage::Connect), 1, "{stage:?}");
@@ -239,7 +239,7 @@ async fn a_connection_that_takes_too_long_to_open_or_try_is_there_for_a_later_ca
 async fn a_connection_that_does_not_answer_when_it_is_tried_gives_way_to_another() {
     let (world, script) = open(|builder| {
         builder
-            .pool_size(1)
+            .max_connections(1)
             .validation_timeout(Duration::from_millis(100))
     })
     .await;
@@ -269,8 +269,8 @@ async fn a_deadline_in_begin_is_told_and_the_body_does_not_run_any_more() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::RolledBack),
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::RolledBack),
         "{error}"
     );
     assert!(error.to_string().contains("begin"), "{error}");
@@ -295,8 +295,8 @@ async fn a_deadline_in_rollback_does_not_say_more_than_is_known() {
     let gate = Gate::default();
     script.at(Stage::Rollback, Act::Wait(gate.clone()));
     let error = refuses_soon(&world, 1).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(world.rows(1).await, 0);
     gate.open();
     is_usable(&world, "late in ROLLBACK").await;
@@ -329,8 +329,8 @@ async fn a_commit_that_is_never_answered_is_unknown_soon_after_the_deadline() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::CompletionUnknown, Outcome::Unknown)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::CompletionUnknown, Outcome::Unknown)
     );
     assert!(begun.elapsed() < Duration::from_secs(10));
     // The first call still has its connection, and the next caller waits for it.
@@ -369,9 +369,9 @@ async fn a_call_that_waits_in_line_until_its_deadline_says_what_for() {
     let error = hurried_transaction(&world, 1, Gate::opened())
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Serialization, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Serialization, "{error}");
     assert_eq!(
-        (error.outcome(), error.attempts()),
+        (error.outcome().unwrap(), error.attempts()),
         (Outcome::RolledBack, 1)
     );
 }
@@ -420,6 +420,6 @@ async fn a_body_that_swaps_its_connection_is_told_that_it_ended_its_transaction(
     }
     let (world, _script) = narrow().await;
     let error = swaps(&world, -1).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::TransactionState);
+    assert_eq!(error.kind(), ErrorKind::TransactionState);
     assert_eq!(world.rows(-1).await, 0);
 }

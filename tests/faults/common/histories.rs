@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop::{Db, ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::seed;
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
@@ -144,8 +144,12 @@ impl Worker {
 
 /// Returns whether this is an error of calls that only conflict with each other.
 pub(crate) fn is_conflict(error: &dbop::Error) -> bool {
-    let conflicts = [Kind::Serialization, Kind::Deadlock, Kind::Lock];
-    conflicts.contains(&error.kind()) && error.outcome() == Outcome::RolledBack
+    let conflicts = [
+        ErrorKind::Serialization,
+        ErrorKind::Deadlock,
+        ErrorKind::Lock,
+    ];
+    conflicts.contains(&error.kind()) && error.outcome().unwrap() == Outcome::RolledBack
 }
 
 impl Worker {
@@ -157,7 +161,7 @@ impl Worker {
             Err(Trouble::Refused | Trouble::NotNow) => return End::RolledBack,
         };
         assert!((self.expected)(&error), "no other fault: {error:?}");
-        match error.outcome() {
+        match error.outcome().unwrap() {
             Outcome::Committed => End::Committed,
             Outcome::RolledBack => End::RolledBack,
             Outcome::Unknown => End::Unknown,

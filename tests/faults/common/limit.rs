@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Notify;
@@ -32,10 +32,10 @@ async fn a_call_beyond_the_limit_is_refused_at_once_where_that_is_asked_for() {
         let error = error.database();
         assert_eq!(
             (error.category(), error.kind()),
-            (Category::Resource, Kind::Overloaded)
+            (Category::Resource, ErrorKind::Overloaded)
         );
         assert_eq!(
-            (error.outcome(), error.attempts()),
+            (error.outcome().unwrap(), error.attempts()),
             (Outcome::RolledBack, 0)
         );
         assert!(error.to_string().contains("max_concurrency"), "{error}");

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Category, Db, Kind, Outcome, Tx, transactional};
+use dbop::{Category, Db, ErrorKind, Outcome, Tx, transactional};
 pub(crate) use dbop_tests::Trouble;
 use dbop_tests::{Fresh, poll_at_most};
 use futures_util::future::join_all;
@@ -36,7 +36,7 @@ impl Runs {
 }
 
 pub(crate) async fn open() -> Fresh<Database> {
-    let fresh = fresh_with(|builder| builder.pool_size(40)).await;
+    let fresh = fresh_with(|builder| builder.max_connections(40)).await;
     let schema = "CREATE TABLE payments (id BIGINT NOT NULL, cents DOUBLE PRECISION NOT NULL)";
     fresh.pool().execute(schema).await.expect("the schema");
     fresh
@@ -158,7 +158,7 @@ async fn a_call_dropped_at_any_poll_is_settled_by_the_next() {
     let (url, _between) = between(&fresh.url).await;
     let db = Db::builder()
         .url(&url)
-        .pool_size(1)
+        .max_connections(1)
         .connect()
         .await
         .unwrap();
@@ -202,10 +202,10 @@ async fn a_key_used_with_other_arguments_is_an_error_and_has_no_effect() {
     let error = error.database();
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Integrity, Kind::KeyReused)
+        (Category::Integrity, ErrorKind::KeyReused)
     );
     assert_eq!(
-        (error.outcome(), error.operation()),
+        (error.outcome().unwrap(), error.operation()),
         (Outcome::RolledBack, Some("pay"))
     );
     assert!(
@@ -239,7 +239,7 @@ async fn two_functions_of_one_name_are_never_taken_for_each_other() {
     let (db, runs) = (open().await, Runs::default());
     pay(&*db, 1, 5.0, &runs).await.unwrap();
     let error = elsewhere::pay(&*db, 1, 5.0, &runs).await.unwrap_err();
-    assert_eq!(error.database().kind(), Kind::KeyReused);
+    assert_eq!(error.database().kind(), ErrorKind::KeyReused);
 }
 
 struct Shop;
@@ -263,7 +263,7 @@ async fn two_methods_of_one_name_are_never_taken_for_each_other() {
     Shop.book(&*db, 1).await.unwrap();
     Shop.book(&*db, 1).await.unwrap();
     let error = Bank.book(&*db, 1).await.unwrap_err();
-    assert_eq!(error.database().kind(), Kind::KeyReused);
+    assert_eq!(error.database().kind(), ErrorKind::KeyReused);
 }
 
 #[transactional(once = id)]
@@ -323,8 +323,8 @@ async fn a_stored_result_that_cannot_be_read_is_an_error_of_a_committed_call() {
         let error = pay(&*db, 1, 5.0, &runs).await.unwrap_err();
         let error = error.database();
         assert_eq!(
-            (error.kind(), error.outcome()),
-            (Kind::Decode, Outcome::Committed)
+            (error.kind(), error.outcome().unwrap()),
+            (ErrorKind::Decode, Outcome::Committed)
         );
         assert!(!error.to_string().contains("secret"), "{error}");
     }
@@ -343,8 +343,8 @@ async fn a_result_that_could_not_be_read_back_is_refused_before_it_commits() {
     let error = pay_without_a_number(&*db, 1).await.unwrap_err();
     let error = error.database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Encode, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Encode, Outcome::RolledBack)
     );
     assert_eq!(rows(&db, "payments").await, 0);
     assert_eq!(rows(&db, "dbop_once").await, 0);
@@ -367,7 +367,11 @@ async fn a_marker_without_an_answer_is_unknown_and_never_run_again() {
     let db = open().await;
     for _ in 0..2 {
         let error = pay_and_commit(&*db, 1).await.unwrap_err();
-        assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
+        assert_eq!(
+            error.database().outcome().unwrap(),
+            Outcome::Unknown,
+            "{error}"
+        );
         assert_eq!(rows(&db, "payments").await, 1);
     }
 }

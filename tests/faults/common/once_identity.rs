@@ -1,6 +1,6 @@
 //! `once = key`: what makes two calls the same call, and what does not.
 
-use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop::{Db, ErrorKind, Outcome, Tx, transactional};
 use sqlx::Executor;
 
 use super::Database;
@@ -20,7 +20,7 @@ async fn are_two(
 ) {
     first.await.unwrap();
     let error = second.await.expect_err("the second call has done nothing");
-    assert_eq!(error.kind(), Kind::KeyReused);
+    assert_eq!(error.kind(), ErrorKind::KeyReused);
     assert_eq!(rows(db, "payments").await, 1);
 }
 
@@ -169,8 +169,8 @@ async fn a_result_that_json_would_change_is_refused_before_it_commits() {
         find_number(&*db, 1).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.kind(), Kind::Encode);
-        assert_eq!(error.database().outcome(), Outcome::RolledBack);
+        assert_eq!(error.kind(), ErrorKind::Encode);
+        assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     }
     assert_eq!(rows(&db, "payments").await, 0);
 }
@@ -233,7 +233,7 @@ async fn a_joined_call_dropped_at_any_poll_leaves_all_or_nothing() {
                 Ok(true) => (2, 1),
                 Ok(false) => (2, 0),
                 Err(error) => {
-                    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+                    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
                     (0, 0)
                 }
             };

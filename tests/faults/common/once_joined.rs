@@ -1,6 +1,6 @@
 //! `once = key` inside a transaction: the marker and the body share a savepoint.
 
-use dbop::{Category, Kind, Outcome, Tx, transactional};
+use dbop::{Category, ErrorKind, Outcome, Tx, transactional};
 use sqlx::Executor;
 
 use super::Database;
@@ -45,7 +45,7 @@ async fn pay_although_one_fails(tx: &mut Tx<'_, Database>, runs: &Runs) -> Resul
     assert!(matches!(failed, Err(Trouble::Refused)), "{failed:?}");
     pay(&mut *tx, 1, 5.0, runs).await?;
     let reused = pay(&mut *tx, 1, 6.0, runs).await.unwrap_err();
-    assert_eq!(reused.database().kind(), Kind::KeyReused);
+    assert_eq!(reused.database().kind(), ErrorKind::KeyReused);
     Ok(())
 }
 
@@ -75,8 +75,8 @@ fn is_a_mistake_that_did_nothing(error: &dbop::Error) {
     assert!(text.contains("called inside itself"), "{text}");
     assert!(text.contains("a key of its own"), "{text}");
     assert_eq!(error.category(), Category::Programming, "{text}");
-    assert_eq!(error.kind(), Kind::TransactionState, "{text}");
-    assert_eq!(error.outcome(), Outcome::RolledBack, "{text}");
+    assert_eq!(error.kind(), ErrorKind::TransactionState, "{text}");
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{text}");
 }
 
 #[tokio::test]
@@ -138,8 +138,8 @@ fn is_not_known(error: &dbop::Error) {
     );
     assert!(!text.contains("inside itself"), "{text}");
     assert_eq!(error.category(), Category::Ambiguous, "{text}");
-    assert_eq!(error.kind(), Kind::CompletionUnknown, "{text}");
-    assert_eq!(error.outcome(), Outcome::Unknown, "{text}");
+    assert_eq!(error.kind(), ErrorKind::CompletionUnknown, "{text}");
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown, "{text}");
 }
 
 #[tokio::test]

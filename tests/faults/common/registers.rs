@@ -16,7 +16,7 @@ use crate::checker::{Attempt, End, History, Key, Step, Value};
 pub(crate) const LISTS: Key = 4_000;
 
 pub(crate) async fn open() -> Fresh<Database> {
-    let fresh = fresh_with(|builder| builder.pool_size(8)).await;
+    let fresh = fresh_with(|builder| builder.max_connections(8)).await;
     let schema = "CREATE TABLE registers (k BIGINT PRIMARY KEY, list TEXT NOT NULL)";
     fresh.pool().execute(schema).await.expect("the schema");
     let fill = "INSERT INTO registers WITH RECURSIVE n(k) AS

@@ -34,11 +34,11 @@ impl Deref for Notes {
 
 /// Opens a database with a table of numbers, and one connection that writes.
 pub(crate) async fn open() -> Notes {
-    let mut fresh = fresh_with(|builder| builder.pool_size(1)).await;
+    let mut fresh = fresh_with(|builder| builder.max_connections(1)).await;
     let schema = "CREATE TABLE notes (id BIGINT PRIMARY KEY)";
     fresh.pool().execute(schema).await.expect("the schema");
     let (url, between) = between(&fresh.url).await;
-    let db = Db::builder().url(&url).pool_size(1).connect().await;
+    let db = Db::builder().url(&url).max_connections(1).connect().await;
     fresh.db.close().await;
     fresh.db = db.expect("the same database");
     fresh.url = url;
@@ -143,7 +143,7 @@ async fn a_savepoint_dropped_at_any_poll_loses_nothing_in_silence() {
         match result {
             Ok(()) => assert_eq!(stored, ids, "{polls} polls"),
             Err(error) => {
-                assert_eq!(error.database().outcome(), Outcome::RolledBack);
+                assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
                 assert!(stored.is_empty(), "{polls} polls: {stored:?}");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{AdvisoryLock, Db, Kind, Outcome};
+use dbop::{AdvisoryLock, Db, ErrorKind, Outcome};
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{Fresh, eventually};
 use sqlx::PgPool;
@@ -33,8 +33,8 @@ async fn is_lost(lock: AdvisoryLock) {
     timeout(SOON, lock.lost()).await.expect("and again");
     let error = timeout(SOON, lock.release()).await.expect("an answer");
     let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Connection);
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
     let text = error.to_string();
     assert!(text.contains("`it`") && text.contains("was lost"), "{text}");
 }
@@ -89,8 +89,8 @@ async fn a_wait_whose_connection_is_cut_is_an_error() {
     eventually("somebody waits", waits).await;
     proxy.cut();
     let error = timeout(SOON, call).await.unwrap().unwrap().unwrap_err();
-    assert_eq!(error.kind(), Kind::Connection, "{error}");
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     eventually("nobody waits", || async { !waits().await }).await;
     holder.release().await.unwrap();
 }
@@ -110,9 +110,9 @@ async fn a_server_that_cannot_be_reached_is_named() {
     proxy.cut();
     let call = timeout(SOON, db.advisory_lock("it")).await.unwrap();
     let error = call.unwrap_err();
-    assert_eq!(error.kind(), Kind::Connection, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
     assert!(error.to_string().contains(&address), "{error}");
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
 }
 
 /// Opens a way to the server on which nothing passes any more from a certain moment on. Neither

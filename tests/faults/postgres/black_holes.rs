@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::proxy::{Failure, Place, Proxy};
 use dbop_tests::{Fresh, GIVEN_UP, Trouble, eventually, impatient};
 use futures_util::future::join_all;
@@ -23,7 +23,7 @@ async fn open(size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let notes = "CREATE TABLE notes (id BIGINT PRIMARY KEY); GRANT ALL ON notes TO hasty";
     fresh.pool().execute(notes).await.expect("the table");
     let proxy = Proxy::before(&url).await;
-    let db = impatient(Db::builder().url(&proxy.url).pool_size(size)).connect();
+    let db = impatient(Db::builder().url(&proxy.url).max_connections(size)).connect();
     let db = db.await.expect("the proxy's database");
     (fresh, proxy, db)
 }
@@ -97,11 +97,15 @@ async fn no_slot_is_lost_when_the_network_stops_under_all_calls_and_comes_back()
         for (id, told) in (1..).zip(told) {
             let error = told.expect_err("nobody answers");
             let expected = match id % 2 {
-                0 => (Kind::Timeout, Outcome::RolledBack),
-                _ => (Kind::CompletionUnknown, Outcome::Unknown),
+                0 => (ErrorKind::Timeout, Outcome::RolledBack),
+                _ => (ErrorKind::CompletionUnknown, Outcome::Unknown),
             };
             let error = error.database();
-            assert_eq!((error.kind(), error.outcome()), expected, "{error}");
+            assert_eq!(
+                (error.kind(), error.outcome().unwrap()),
+                expected,
+                "{error}"
+            );
         }
         proxy.restore();
         all_can_be_used(&db, size).await;
@@ -160,7 +164,7 @@ async fn closing_returns_within_its_limit_when_nobody_answers() {
     }
     let late = timeout(GIVEN_UP, note(&db, 1)).await;
     let late = late.expect("the call is refused").unwrap_err();
-    assert_eq!(late.kind(), Kind::PoolClosed);
+    assert_eq!(late.kind(), ErrorKind::PoolClosed);
 }
 
 /// Makes one attempt only.

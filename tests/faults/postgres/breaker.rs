@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use dbop::{Breaker, Builder, Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{
+    Category, CircuitBreaker, Conn, Db, DbBuilder, ErrorKind, Outcome, Tx, db_op, transactional,
+};
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{Fresh, eventually};
 use futures_util::future::join_all;
@@ -13,18 +15,19 @@ use tokio::time::{sleep, timeout};
 use super::common::once::{Trouble, open};
 
 /// A breaker that stays open for a moment only.
-pub(super) const SHORT: Breaker = Breaker {
-    open: Duration::from_millis(400),
-    open_cap: Duration::from_millis(400),
-    ..Breaker::DEFAULT
-};
+pub(super) const SHORT: CircuitBreaker = CircuitBreaker::DEFAULT
+    .open(Duration::from_millis(400))
+    .open_cap(Duration::from_millis(400));
 
-async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
-    through_a_proxy_with(|builder| builder.breaker(breaker).pool_size(size)).await
+async fn through_a_proxy(
+    breaker: CircuitBreaker,
+    size: u32,
+) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
+    through_a_proxy_with(|builder| builder.circuit_breaker(breaker).max_connections(size)).await
 }
 
 pub(super) async fn through_a_proxy_with(
-    configure: impl FnOnce(Builder<Postgres>) -> Builder<Postgres>,
+    configure: impl FnOnce(DbBuilder<Postgres>) -> DbBuilder<Postgres>,
 ) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let fresh = open().await;
     let proxy = Proxy::before(&fresh.url).await;
@@ -38,7 +41,7 @@ pub(super) async fn ping(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
     Ok(())
 }
 
-pub(super) async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> Option<Kind> {
+pub(super) async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> Option<ErrorKind> {
     let ended = timeout(Duration::from_secs(20), call)
         .await
         .expect("an end");
@@ -50,7 +53,7 @@ pub(super) async fn go_down(proxy: &Proxy, db: &Db<Postgres>) {
     proxy.close_next(u32::MAX);
     proxy.cut();
     for _ in 0..20 {
-        if kind(ping(db)).await == Some(Kind::CircuitOpen) {
+        if kind(ping(db)).await == Some(ErrorKind::CircuitOpen) {
             return;
         }
     }
@@ -69,7 +72,7 @@ pub(super) async fn back(db: &Db<Postgres>, within: Duration) -> bool {
 
 #[tokio::test]
 async fn a_server_that_refuses_opens_it_and_then_no_connection_is_tried() {
-    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    let (_fresh, proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 4).await;
     go_down(&proxy, &db).await;
     let before = proxy.accepted();
     let begun = Instant::now();
@@ -78,10 +81,10 @@ async fn a_server_that_refuses_opens_it_and_then_no_connection_is_tried() {
         let error = error.database();
         assert_eq!(
             (error.category(), error.kind()),
-            (Category::Resource, Kind::CircuitOpen)
+            (Category::Resource, ErrorKind::CircuitOpen)
         );
         assert_eq!(
-            (error.outcome(), error.attempts()),
+            (error.outcome().unwrap(), error.attempts()),
             (Outcome::RolledBack, 0)
         );
         assert!(
@@ -113,7 +116,7 @@ async fn it_closes_again_when_the_server_is_back() {
 
 #[tokio::test]
 async fn a_loop_of_refused_calls_lets_other_tasks_run() {
-    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    let (_fresh, proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 4).await;
     go_down(&proxy, &db).await;
     let other = tokio::spawn(async {});
     for _ in 0..100 {
@@ -163,12 +166,15 @@ async fn hasty(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
 
 #[tokio::test]
 async fn a_pool_held_by_our_own_callers_does_not_open_it() {
-    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 1).await;
+    let (_fresh, _proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 1).await;
     let inside = Notify::new();
     let crowd = async {
         inside.notified().await;
         for result in join_all((0..40).map(|_| hasty(&db))).await {
-            assert_eq!(result.unwrap_err().database().kind(), Kind::PoolExhausted);
+            assert_eq!(
+                result.unwrap_err().database().kind(),
+                ErrorKind::PoolExhausted
+            );
         }
     };
     tokio::select! {
@@ -191,7 +197,7 @@ async fn fails_as_told(
 
 #[tokio::test]
 async fn what_a_working_server_says_does_not_open_it() {
-    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 4).await;
+    let (_fresh, _proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 4).await;
     for sql in [
         None,
         Some("INSERT INTO payments VALUES (NULL, 1)"),
@@ -223,7 +229,7 @@ async fn joins_late(
 
 #[tokio::test]
 async fn a_joined_call_is_never_refused_by_it() {
-    let (_fresh, proxy, db) = through_a_proxy(Breaker::DEFAULT, 2).await;
+    let (_fresh, proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 2).await;
     // The transaction is to take the only open connection.
     let idle = async || db.pool().num_idle() == 1;
     eventually("the first connection is given back", idle).await;
@@ -232,11 +238,11 @@ async fn a_joined_call_is_never_refused_by_it() {
         inside.notified().await;
         proxy.close_next(u32::MAX);
         for _ in 0..20 {
-            if kind(ping(&db)).await == Some(Kind::CircuitOpen) {
+            if kind(ping(&db)).await == Some(ErrorKind::CircuitOpen) {
                 break;
             }
         }
-        assert_eq!(kind(ping(&db)).await, Some(Kind::CircuitOpen));
+        assert_eq!(kind(ping(&db)).await, Some(ErrorKind::CircuitOpen));
         go_on.notify_one();
     });
     joined.expect("the joined call has a connection");
@@ -246,11 +252,13 @@ async fn a_joined_call_is_never_refused_by_it() {
 async fn it_can_be_switched_off() {
     let fresh = open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::<Postgres>::builder().url(&proxy.url).breaker(None);
+    let db = Db::<Postgres>::builder()
+        .url(&proxy.url)
+        .circuit_breaker(None);
     let db = db.connect().await.unwrap();
     proxy.close_next(u32::MAX);
     proxy.cut();
     for _ in 0..12 {
-        assert_eq!(kind(ping(&db)).await, Some(Kind::Connection));
+        assert_eq!(kind(ping(&db)).await, Some(ErrorKind::Connection));
     }
 }

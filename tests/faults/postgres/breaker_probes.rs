@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Breaker, Conn, Db, Kind, db_op};
+use dbop::{CircuitBreaker, Conn, Db, ErrorKind, db_op};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use futures_util::future::join_all;
@@ -15,18 +15,21 @@ use super::common::once::Trouble;
 
 const A_WHILE: Duration = Duration::from_secs(8);
 
-async fn through_a_proxy(breaker: Breaker, size: u32) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
+async fn through_a_proxy(
+    breaker: CircuitBreaker,
+    size: u32,
+) -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let hasty = Duration::from_millis(600);
     through_a_proxy_with(|builder| {
-        let builder = builder.pool_size(size).acquire_timeout(hasty);
-        builder.breaker(breaker)
+        let builder = builder.max_connections(size).acquire_timeout(hasty);
+        builder.circuit_breaker(breaker)
     })
     .await
 }
 
 #[tokio::test]
 async fn the_applications_own_use_of_the_pool_does_not_open_it() {
-    let (_fresh, _proxy, db) = through_a_proxy(Breaker::DEFAULT, 1).await;
+    let (_fresh, _proxy, db) = through_a_proxy(CircuitBreaker::DEFAULT, 1).await;
     let own = db.pool().acquire().await.unwrap();
     let mut kinds = Vec::new();
     for _ in 0..6 {
@@ -43,7 +46,7 @@ async fn the_applications_own_use_of_the_pool_does_not_open_it() {
 
 #[tokio::test]
 async fn probes_0_lets_it_close_again() {
-    let breaker = Breaker { probes: 0, ..SHORT };
+    let breaker = SHORT.probes(0);
     let (_fresh, proxy, db) = through_a_proxy(breaker, 4).await;
     go_down(&proxy, &db).await;
     proxy.close_next(0);
@@ -56,11 +59,7 @@ async fn probes_0_lets_it_close_again() {
 
 #[tokio::test]
 async fn open_for_ever_does_not_panic() {
-    let breaker = Breaker {
-        open: Duration::MAX,
-        open_cap: Duration::MAX,
-        ..SHORT
-    };
+    let breaker = SHORT.open(Duration::MAX).open_cap(Duration::MAX);
     for _ in 0..6 {
         let (_fresh, proxy, db) = through_a_proxy(breaker, 4).await;
         go_down(&proxy, &db).await;
@@ -152,7 +151,7 @@ async fn a_raw_operation_that_loses_its_connection_says_nothing_about_the_server
     let (_fresh, proxy, db) = through_a_proxy(SHORT, 4).await;
     for _ in 0..60 {
         let ended = kind(raw(&db, &proxy)).await;
-        assert!(ended.is_some_and(Kind::ends_session), "{ended:?}");
+        assert!(ended.is_some_and(ErrorKind::ends_session), "{ended:?}");
     }
     go_down(&proxy, &db).await;
     proxy.close_next(0);
@@ -163,6 +162,6 @@ async fn a_raw_operation_that_loses_its_connection_says_nothing_about_the_server
     proxy.close_next(u32::MAX);
     proxy.cut();
     // The circuit is still half open, so a single refusal opens it at once.
-    assert_eq!(kind(ping(&db)).await, Some(Kind::Connection));
-    assert_eq!(kind(ping(&db)).await, Some(Kind::CircuitOpen));
+    assert_eq!(kind(ping(&db)).await, Some(ErrorKind::Connection));
+    assert_eq!(kind(ping(&db)).await, Some(ErrorKind::CircuitOpen));
 }

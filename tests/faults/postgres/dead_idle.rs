@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, metrics, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, metrics, transactional};
 use dbop_tests::cluster::Cluster;
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{Fresh, GIVEN_UP, Trouble, eventually, seed};
@@ -132,7 +132,7 @@ fn nothing_was_retried() {
 
 async fn wide(url: &str) -> Db<Postgres> {
     let size = u32::try_from(SIZE).expect("small");
-    let db = Db::builder().url(url).pool_size(size).connect().await;
+    let db = Db::builder().url(url).max_connections(size).connect().await;
     db.expect("the database")
 }
 
@@ -264,11 +264,11 @@ impl Told {
             return;
         };
         let error = error.database();
-        if error.outcome() == Outcome::RolledBack {
+        if error.outcome().unwrap() == Outcome::RolledBack {
             self.rolled_back.lock().unwrap().insert(note.id);
         }
         self.failed.fetch_add(1, SeqCst);
-        if error.kind() == Kind::CircuitOpen || !note.begun.load(SeqCst) {
+        if error.kind() == ErrorKind::CircuitOpen || !note.begun.load(SeqCst) {
             self.wrong.lock().unwrap().push(error.to_string());
         }
     }

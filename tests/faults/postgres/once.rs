@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use std::time::Duration;
 
-use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop::{Db, ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use sqlx::{Executor, Postgres};
@@ -17,7 +17,7 @@ type Diary = Arc<Mutex<Vec<&'static str>>>;
 async fn through_a_proxy() -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let fresh = open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let db = Db::builder().url(&proxy.url).pool_size(1);
+    let db = Db::builder().url(&proxy.url).max_connections(1);
     let db = db.connect().await.expect("the proxy's database");
     (fresh, proxy, db)
 }
@@ -86,7 +86,7 @@ async fn without_retries_the_next_call_with_the_key_settles_it() {
     pay_without_retry(&db, 1, &runs).await.unwrap();
     proxy.lose_answer_to("COMMIT");
     let error = pay_without_retry(&db, 2, &runs).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::Unknown);
     let receipt = pay_without_retry(&db, 2, &runs).await.unwrap();
     assert_eq!(receipt, Receipt { run: 2, cents: 1.0 });
     assert_eq!((runs.count(), rows(&fresh, "payments").await), (2, 2));
@@ -261,5 +261,5 @@ async fn a_joined_call_that_is_late_for_its_marker_rolls_all_back_as_a_timeout()
     let outer = goes_on(&*fresh).await;
     other.rollback().await.unwrap();
     assert_eq!(rows(&fresh, "payments").await, 0);
-    assert_eq!(outer.unwrap_err().database().kind(), Kind::Timeout);
+    assert_eq!(outer.unwrap_err().database().kind(), ErrorKind::Timeout);
 }

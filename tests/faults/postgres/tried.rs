@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::{eventually, poll_at_most};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, Executor, PgConnection, Postgres};
@@ -87,7 +87,7 @@ async fn note_soon(tx: &mut Tx<'_, Postgres>, id: i64) -> Result<(), Trouble> {
 async fn a_begin_that_failed_takes_its_connection_along() {
     let fresh = open().await;
     let way = Meddler::before(&fresh.url).await;
-    let builder = Db::<Postgres>::builder().url(&way.url).pool_size(1);
+    let builder = Db::<Postgres>::builder().url(&way.url).max_connections(1);
     let db = builder.connect().await.unwrap();
     let pool = PgPoolOptions::new().max_connections(1);
     let pool = pool.connect(&way.url).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_begin_that_failed_takes_its_connection_along() {
         };
         let error = error.database();
         assert_eq!(
-            (error.attempts(), error.outcome()),
+            (error.attempts(), error.outcome().unwrap()),
             (1, Outcome::RolledBack)
         );
         let next = match id {
@@ -176,7 +176,7 @@ async fn an_answer_to_commit_that_comes_after_the_deadline_is_still_the_answer()
 async fn an_answer_to_commit_that_never_comes_is_unknown_soon_after_the_deadline() {
     let fresh = open().await;
     let way = Meddler::before(&fresh.url).await;
-    let builder = Db::<Postgres>::builder().url(&way.url).pool_size(1);
+    let builder = Db::<Postgres>::builder().url(&way.url).max_connections(1);
     let db = builder.connect().await.unwrap();
     let committed = Arc::default();
     way.hold_answer_to("COMMIT");
@@ -185,8 +185,8 @@ async fn an_answer_to_commit_that_never_comes_is_unknown_soon_after_the_deadline
     let error = ended.unwrap_err();
     let error = error.database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::CompletionUnknown, Outcome::Unknown)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::CompletionUnknown, Outcome::Unknown)
     );
     assert_eq!(
         committed.load(SeqCst),
@@ -203,7 +203,7 @@ async fn an_answer_to_commit_that_never_comes_is_unknown_soon_after_the_deadline
 async fn a_caller_that_goes_away_while_commit_is_not_answered_frees_its_connection_in_the_end() {
     let fresh = open().await;
     let way = Meddler::before(&fresh.url).await;
-    let builder = Db::<Postgres>::builder().url(&way.url).pool_size(1);
+    let builder = Db::<Postgres>::builder().url(&way.url).max_connections(1);
     let db = builder.connect().await.unwrap();
     let committed = Arc::default();
     way.hold_answer_to("COMMIT");

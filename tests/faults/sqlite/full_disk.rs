@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use dbop::{Category, Conn, Db, DbError, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, DbError, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::{AssertSqlSafe, Connection, Executor, Sqlite, SqliteConnection};
 
 use super::fresh_with;
@@ -81,8 +81,8 @@ async fn store_often(db: Db<Sqlite>, first: i64) -> (Told, u32) {
             Err(Trouble::Database(error)) => {
                 refused += 1;
                 assert_eq!(error.category(), Category::Resource, "{error:?}");
-                assert_eq!(error.kind(), Kind::DiskFull, "{error:?}");
-                assert_eq!(error.outcome(), Outcome::RolledBack, "{error:?}");
+                assert_eq!(error.kind(), ErrorKind::DiskFull, "{error:?}");
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{error:?}");
                 assert_eq!(error.attempts(), 1, "nobody makes room by waiting");
             }
         }
@@ -172,7 +172,7 @@ async fn a_transaction_that_meets_the_limit_half_way_leaves_nothing_of_itself() 
                 stored_all += 1;
             }
             Err(Trouble::Database(error)) => {
-                assert_eq!(error.outcome(), Outcome::RolledBack, "{error:?}");
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{error:?}");
                 assert_eq!(rows, 0, "room for {more} pages");
                 refused += 1;
             }

@@ -45,9 +45,9 @@ async fn kept(schema: &'static str, sql: &'static str) {
         .await
         .unwrap();
     assert!(
-        rows == 0 || error.outcome() == Outcome::Unknown,
+        rows == 0 || error.outcome().unwrap() == Outcome::Unknown,
         "{rows} rows stay of what is {:?}",
-        error.outcome()
+        error.outcome().unwrap()
     );
 }
 
@@ -123,7 +123,7 @@ async fn a_call_on_the_dbs_own_pool_disarms_its_lane() {
 
 #[tokio::test]
 async fn close_refuses_later_calls_while_one_is_out() {
-    let db = fresh_with(|b| b.pool_size(4)).await;
+    let db = fresh_with(|b| b.max_connections(4)).await;
     let inside = Notify::new();
     let closing = async {
         inside.notified().await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, db_op};
+use dbop::{Conn, Db, ErrorKind, Outcome, db_op};
 use dbop_tests::eventually;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
 use tempfile::TempDir;
@@ -72,7 +72,7 @@ async fn open() -> (TempDir, PathBuf, Db<Sqlite>) {
     let file = folder.path().join("test.db");
     let db = Db::builder()
         .url(format!("sqlite:{}?mode=rwc", file.display()))
-        .recycle(Duration::from_nanos(1))
+        .max_lifetime(Duration::from_nanos(1))
         .acquire_timeout(ACQUIRE)
         .timeout(ACQUIRE)
         .connect()
@@ -98,8 +98,8 @@ async fn refuses(db: &Db<Sqlite>, file: &Path, words: &str) {
         assert!(text.contains(words), "{text}");
         assert!(text.contains("open a new handle"), "{text}");
         assert!(!text.contains("mode=rwc"), "{text}");
-        assert_eq!(error.kind(), Kind::Configuration);
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     }
 }
 

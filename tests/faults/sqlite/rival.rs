@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::{Fresh, poll_at_most, seed, setting};
 use futures_util::future::join_all;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
@@ -136,7 +136,7 @@ async fn enter(conn: &mut Conn<'_, Sqlite>, order: Order) -> Result<(), Trouble>
 }
 
 /// Checks that the call ends at its deadline, not before, and has done nothing.
-async fn assert_gives_up(call: impl Future<Output = Result<(), Trouble>>) -> Kind {
+async fn assert_gives_up(call: impl Future<Output = Result<(), Trouble>>) -> ErrorKind {
     let begun = Instant::now();
     let ended = timeout(NEVER, call)
         .await
@@ -146,7 +146,7 @@ async fn assert_gives_up(call: impl Future<Output = Result<(), Trouble>>) -> Kin
     assert!(soon.contains(&took), "{took:?} of 700 ms: {ended:?}");
     let error = ended.unwrap_err();
     let error = error.database();
-    assert_eq!(error.outcome(), Outcome::RolledBack, "{error}");
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{error}");
     error.kind()
 }
 
@@ -156,7 +156,10 @@ async fn a_lock_of_another_process_that_stays_ends_a_call_at_its_deadline() {
     let mut holder = holder(&db).await;
     let runs = AtomicU32::new(0);
     let kind = assert_gives_up(pay_soon(&*db, order(1), &runs)).await;
-    assert!(matches!(kind, Kind::Lock | Kind::Timeout), "{kind}");
+    assert!(
+        matches!(kind, ErrorKind::Lock | ErrorKind::Timeout),
+        "{kind}"
+    );
     assert_eq!(runs.load(SeqCst), 0, "a body ran without the lock");
     holder.go_on();
     holder.end().await;
@@ -172,8 +175,12 @@ async fn a_lock_of_another_process_that_stays_refuses_an_operation_without_effec
     let mut holder = holder(&db).await;
     let error = enter(&*db, order(1)).await.unwrap_err();
     let error = error.database();
-    assert_eq!((error.kind(), error.attempts()), (Kind::Lock, 5), "{error}");
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Lock, 5),
+        "{error}"
+    );
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     holder.go_on();
     holder.end().await;
     assert_eq!(money::audit(&db.url).await, HashSet::from([-1]));
@@ -188,7 +195,7 @@ async fn calls_in_the_line_for_a_lock_of_another_process_do_not_say_that_the_fil
     let runs = AtomicU32::new(0);
     let calls = (1..=12).map(|id| assert_gives_up(pay_soon(&*db, order(id), &runs)));
     let kinds = join_all(calls).await;
-    let unusable = kinds.iter().filter(|kind| **kind == Kind::Connection);
+    let unusable = kinds.iter().filter(|kind| **kind == ErrorKind::Connection);
     assert_eq!(unusable.count(), 0, "{kinds:?}");
     assert_eq!(runs.load(SeqCst), 0, "a body ran without the lock");
     holder.go_on();

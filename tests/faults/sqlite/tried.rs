@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 use sqlx::{Connection, Executor, Sqlite};
@@ -51,8 +51,8 @@ async fn a_delete_that_is_restricted_is_a_foreign_key_although_sqlite_says_trigg
     let error = delete(&db.db).await.unwrap_err();
     let error = error.database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::ForeignKey, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::ForeignKey, Outcome::RolledBack)
     );
     let raw = db.pool().execute("DELETE FROM notes").await.unwrap_err();
     let code = raw.as_database_error().and_then(|error| error.code());

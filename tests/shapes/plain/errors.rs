@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use dbop::{Category, DbError, Kind, Outcome, db_op, transactional};
+use dbop::{Category, DbError, ErrorKind, Outcome, db_op, transactional};
 use rusqlite::Connection;
 
 use super::{Flaky, echo, open};
@@ -40,7 +40,7 @@ async fn results_of_other_crates() {
     assert_eq!(of_anyhow(&db).await.unwrap(), 7);
     assert_eq!(of_eyre(&db).await.unwrap(), 8);
     let error = of_dbop(&db).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Syntax);
+    assert_eq!(error.kind(), ErrorKind::Syntax);
     assert_eq!(error.operation(), Some("of_dbop"));
     assert_eq!(in_full(&db).await.unwrap(), 9);
 }
@@ -190,7 +190,7 @@ macro_rules! question_marks {
         assert_carries(&of_dbop(&db).await.unwrap_err(), Category::Query);
         db.close();
         let closed = of_driver(&db).await.unwrap_err();
-        assert_eq!(closed.class().kind, Kind::PoolClosed, "{closed:?}");
+        assert_eq!(closed.class().kind, ErrorKind::PoolClosed, "{closed:?}");
     })*};
 }
 
@@ -240,9 +240,9 @@ async fn a_call_that_fails_writes_into_the_error_inside() {
     let error = f(&db).await.unwrap_err();
     assert_carries(&error, Category::Resource);
     let inside = dbop::Error::from(error);
-    assert_eq!(inside.kind(), Kind::PoolClosed);
+    assert_eq!(inside.kind(), ErrorKind::PoolClosed);
     assert_eq!(inside.operation(), Some("notes.lost"));
-    assert_eq!(inside.outcome(), Outcome::RolledBack);
+    assert_eq!(inside.outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(inside.attempts(), 1);
     let OneDriver::Sqlite(error) = g(&db).await.unwrap_err() else {
         panic!("the error is of neither of the other variants");
@@ -260,7 +260,7 @@ fn there_and_back_changes_nothing() {
         conn.execute("INSERT INTO t VALUES (1)", ()).unwrap_err()
     };
     let wrapped = dbop::Error::from(constraint());
-    assert_eq!(wrapped.kind(), Kind::Unique);
+    assert_eq!(wrapped.kind(), ErrorKind::Unique);
     assert!(wrapped.source().unwrap().is::<rusqlite::Error>());
     assert_eq!(rusqlite::Error::from(wrapped), constraint());
 

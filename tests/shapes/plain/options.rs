@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Kind, Outcome, db_op, transactional};
+use dbop::{ErrorKind, Outcome, db_op, transactional};
 use rusqlite::Connection;
 
 use super::{Answer, AppError, Flaky, echo, open};
@@ -76,8 +76,8 @@ async fn the_name_and_the_deadline_are_in_the_error() {
         Ok(())
     }
     let error = slow(&open().await).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(error.operation(), Some("notes.slow"));
     assert_eq!(error.attempts(), 1);
 }

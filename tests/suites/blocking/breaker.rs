@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dbop::blocking::BlockingBuilder;
-use dbop::{Breaker, Kind, Outcome, db_op, transactional};
+use dbop::blocking::BlockingDbBuilder;
+use dbop::{CircuitBreaker, ErrorKind, Outcome, db_op, transactional};
 use dbop_tests::Trouble;
 use dbop_tests::blocking::Gate;
 use dbop_tests::blocking::postgres::{Manager, Session, World, exec, open_at};
@@ -11,16 +11,14 @@ use dbop_tests::blocking::staged::{self, Act, Script, Stage};
 use dbop_tests::proxy::Proxy;
 
 /// A breaker that stays open for a moment only.
-const SHORT: Breaker = Breaker {
-    open: Duration::from_millis(300),
-    open_cap: Duration::from_millis(300),
-    min_outcomes: 4,
-    probes: 1,
-    ..Breaker::DEFAULT
-};
+const SHORT: CircuitBreaker = CircuitBreaker::DEFAULT
+    .open(Duration::from_millis(300))
+    .open_cap(Duration::from_millis(300))
+    .min_outcomes(4)
+    .probes(1);
 
-fn short(builder: BlockingBuilder<Manager>) -> BlockingBuilder<Manager> {
-    builder.pool_size(1).breaker(SHORT)
+fn short(builder: BlockingDbBuilder<Manager>) -> BlockingDbBuilder<Manager> {
+    builder.max_connections(1).circuit_breaker(SHORT)
 }
 
 async fn behind_a_proxy() -> (World, Proxy) {
@@ -53,15 +51,15 @@ async fn refused_connections_open_it_and_then_none_is_tried_until_the_server_is_
     proxy.close_next(u32::MAX);
     proxy.cut();
     let mut kinds = Vec::new();
-    while kinds.last() != Some(&Kind::CircuitOpen) {
+    while kinds.last() != Some(&ErrorKind::CircuitOpen) {
         assert!(kinds.len() < 20, "{kinds:?}");
         kinds.push(ping(&world).await.unwrap_err().kind());
     }
     let before = proxy.accepted();
     let error = ping(&world).await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.outcome(), error.attempts()),
-        (Kind::CircuitOpen, Outcome::RolledBack, 0)
+        (error.kind(), error.outcome().unwrap(), error.attempts()),
+        (ErrorKind::CircuitOpen, Outcome::RolledBack, 0)
     );
     assert_eq!(proxy.accepted(), before, "no connection is tried");
     proxy.close_next(0);
@@ -113,18 +111,23 @@ fn loses_every_begin(script: &Script) {
 
 #[tokio::test]
 async fn new_connections_that_are_lost_at_begin_open_it() {
-    let (world, script) = staged::open(|builder| builder.pool_size(1).breaker(SHORT)).await;
+    let (world, script) =
+        staged::open(|builder| builder.max_connections(1).circuit_breaker(SHORT)).await;
     for _ in 0..4 {
         loses_every_begin(&script);
         let error = begins(&world).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Connection, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
     }
-    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+    assert_eq!(
+        begins(&world).await.unwrap_err().kind(),
+        ErrorKind::CircuitOpen
+    );
 }
 
 #[tokio::test]
 async fn idle_connections_that_are_lost_at_begin_cost_no_attempt_and_do_not_open_it() {
-    let (world, script) = staged::open(|builder| builder.pool_size(1).breaker(SHORT)).await;
+    let (world, script) =
+        staged::open(|builder| builder.max_connections(1).circuit_breaker(SHORT)).await;
     for _ in 0..20 {
         begins(&world).await.unwrap();
         script.at(Stage::Begin, Act::Lose);
@@ -139,22 +142,32 @@ async fn idle_connections_that_are_lost_at_begin_cost_no_attempt_and_do_not_open
 /// A deadline says nothing about the server, so it is no sign that the server is back.
 #[tokio::test]
 async fn a_probe_that_is_late_does_not_close_it() {
-    let (world, script) = staged::open(|builder| builder.pool_size(2).breaker(SHORT)).await;
+    let (world, script) =
+        staged::open(|builder| builder.max_connections(2).circuit_breaker(SHORT)).await;
     for _ in 0..4 {
         loses_every_begin(&script);
         begins(&world).await.unwrap_err().to_string();
     }
-    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+    assert_eq!(
+        begins(&world).await.unwrap_err().kind(),
+        ErrorKind::CircuitOpen
+    );
     let gate = Gate::default();
     let mut kinds = Vec::new();
-    while kinds.last() != Some(&Kind::Timeout) {
+    while kinds.last() != Some(&ErrorKind::Timeout) {
         assert!(kinds.len() < 1000, "{kinds:?}");
         kinds.push(late(&world, gate.clone()).await.unwrap_err().kind());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // The circuit is still half open, so a single failure opens it at once.
     loses_every_begin(&script);
-    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::Connection);
-    assert_eq!(begins(&world).await.unwrap_err().kind(), Kind::CircuitOpen);
+    assert_eq!(
+        begins(&world).await.unwrap_err().kind(),
+        ErrorKind::Connection
+    );
+    assert_eq!(
+        begins(&world).await.unwrap_err().kind(),
+        ErrorKind::CircuitOpen
+    );
     gate.open();
 }

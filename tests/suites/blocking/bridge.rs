@@ -1,7 +1,7 @@
 //! Async operations from sync code.
 
-use dbop::blocking::{Db, block_on};
-use dbop::{Category, Conn, Kind, Tx, db_op, transactional};
+use dbop::blocking::{BlockOnDb, block_on};
+use dbop::{Category, Conn, ErrorKind, Tx, db_op, transactional};
 use dbop_tests::Trouble;
 use dbop_tests::blocking::rusqlite;
 use sqlx::Sqlite;
@@ -20,8 +20,8 @@ async fn count(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<i64> {
     Ok(count.fetch_one(&mut *conn).await?)
 }
 
-fn open() -> Db<Sqlite> {
-    let db = Db::connect(MEMORY).expect("a database in memory");
+fn open() -> BlockOnDb<Sqlite> {
+    let db = BlockOnDb::connect(MEMORY).expect("a database in memory");
     db.run_script("CREATE TABLE notes (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)")
         .expect("the schema");
     db
@@ -35,9 +35,12 @@ fn a_program_without_a_runtime_runs_operations_one_after_the_other() {
     }
     assert_eq!(block_on(count(&db)).unwrap(), 3);
     let error = db.run_script("SELECT * FROM nowhere").unwrap_err();
-    assert_eq!(error.kind(), Kind::UndefinedTable);
+    assert_eq!(error.kind(), ErrorKind::UndefinedTable);
     db.close().unwrap();
-    assert_eq!(block_on(count(&db)).unwrap_err().kind(), Kind::PoolClosed);
+    assert_eq!(
+        block_on(count(&db)).unwrap_err().kind(),
+        ErrorKind::PoolClosed
+    );
 }
 
 #[test]
@@ -56,16 +59,16 @@ fn refuses<T: std::fmt::Debug>(result: dbop::Result<T>) {
     let error = result.expect_err("waiting would block a thread of the runtime");
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Programming, Kind::Configuration)
+        (Category::Programming, ErrorKind::Configuration)
     );
     assert!(error.to_string().contains("block_on"), "{error}");
 }
 
-fn everything_refuses(db: &Db<Sqlite>) {
+fn everything_refuses(db: &BlockOnDb<Sqlite>) {
     refuses(block_on(count(db)));
     refuses(db.run_script("SELECT 1"));
     refuses(db.close());
-    refuses(Db::<Sqlite>::connect(MEMORY));
+    refuses(BlockOnDb::<Sqlite>::connect(MEMORY));
 }
 
 #[test]
@@ -94,19 +97,19 @@ fn inside_a_runtime_it_refuses_instead_of_blocking() {
     foreign_await,
     reason = "that it may wait for another database is what is tested"
 )]
-fn asks_another(conn: &mut rusqlite::Session, db: &Db<Sqlite>) -> dbop::Result<i64> {
+fn asks_another(conn: &mut rusqlite::Session, db: &BlockOnDb<Sqlite>) -> dbop::Result<i64> {
     rusqlite::exec(conn, "INSERT INTO notes VALUES (1, 1)")?;
     block_on(add(db, 7))?;
     block_on(count(db))
 }
 
 #[db_op(retry = never)]
-fn asks_without_a_connection(db: Db<Sqlite>) -> dbop::Result<i64> {
+fn asks_without_a_connection(db: BlockOnDb<Sqlite>) -> dbop::Result<i64> {
     block_on(count(&db))
 }
 
 async fn asks_from_a_body() {
-    let world = rusqlite::open(|builder| builder.pool_size(1)).await;
+    let world = rusqlite::open(|builder| builder.max_connections(1)).await;
     let db = tokio::task::spawn_blocking(|| std::thread::spawn(open).join());
     let db = db.await.unwrap().unwrap();
     assert_eq!(asks_another(&world, &db).await.unwrap(), 1);
@@ -125,18 +128,21 @@ async fn the_body_of_a_plain_function_may_wait_in_a_runtime_of_several() {
 }
 
 #[db_op]
-async fn waits_in_async_code(conn: &mut Conn<'_, Sqlite>, db: &Db<Sqlite>) -> dbop::Result<i64> {
+async fn waits_in_async_code(
+    conn: &mut Conn<'_, Sqlite>,
+    db: &BlockOnDb<Sqlite>,
+) -> dbop::Result<i64> {
     sqlx::query("SELECT 1").execute(&mut *conn).await?;
     waits(db)
 }
 
 /// Waits inside a function of its own, because the lint does not look into functions.
-fn waits(db: &Db<Sqlite>) -> dbop::Result<i64> {
+fn waits(db: &BlockOnDb<Sqlite>) -> dbop::Result<i64> {
     block_on(count(db))
 }
 
 #[db_op(retry = never)]
-fn waits_for_what_waits(db: Db<Sqlite>) -> Result<i64, Trouble> {
+fn waits_for_what_waits(db: BlockOnDb<Sqlite>) -> Result<i64, Trouble> {
     Ok(block_on(waits_in_async_code(&db, &db))?)
 }
 

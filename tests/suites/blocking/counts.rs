@@ -22,7 +22,7 @@ fn outcomes(name: &str, expected: [u64; 3]) {
     assert_eq!(counted.calls, expected.iter().sum::<u64>());
 }
 
-const NARROW: Configure<Manager> = |builder| builder.pool_size(1);
+const NARROW: Configure<Manager> = |builder| builder.max_connections(1);
 
 /// Drops `call` when its body or its driver has come to the gate.
 async fn drop_at(gate: &Gate, call: impl Future<Output = dbop::Result<()>>) {
@@ -147,7 +147,7 @@ async fn attempts_of_every_call_are_counted_also_those_that_conflict_at_commit()
     }
     let error = conflicting(&world, 2).await.unwrap_err();
     assert_eq!(
-        (error.outcome(), error.attempts()),
+        (error.outcome().unwrap(), error.attempts()),
         (Outcome::RolledBack, 5)
     );
     outcomes("conflicting", [1, 1, 0]);

@@ -1,6 +1,6 @@
 //! The pool: runtimes that come and go, and how a pool ends.
 
-use dbop::{Kind, db_op, transactional};
+use dbop::{ErrorKind, db_op, transactional};
 use dbop_tests::blocking::postgres;
 use dbop_tests::blocking::rusqlite::{self, Session};
 use dbop_tests::blocking::staged::{self, Act, Stage};
@@ -20,8 +20,8 @@ fn multi_thread() -> Runtime {
     runtime.expect("a runtime")
 }
 
-const NARROW: Configure<rusqlite::Manager> = |builder| builder.pool_size(1);
-const NARROW_POSTGRES: Configure<postgres::Manager> = |builder| builder.pool_size(1);
+const NARROW: Configure<rusqlite::Manager> = |builder| builder.max_connections(1);
+const NARROW_POSTGRES: Configure<postgres::Manager> = |builder| builder.max_connections(1);
 
 #[transactional]
 fn add(conn: &mut Session, n: i64) -> dbop::Result<()> {
@@ -120,7 +120,7 @@ fn it_is_dropped_by_a_task_that_its_runtime_drops() {
 fn a_call_is_dropped_anywhere_outside_of_its_runtime() {
     for stage in [Stage::Connect, Stage::IsValid, Stage::Begin] {
         let runtime = multi_thread();
-        let (world, script) = runtime.block_on(staged::open(|builder| builder.pool_size(1)));
+        let (world, script) = runtime.block_on(staged::open(|builder| builder.max_connections(1)));
         if stage == Stage::IsValid {
             runtime.block_on(add_staged(&world, 1)).unwrap();
             std::thread::sleep(staged::UNTRUSTED);
@@ -165,7 +165,10 @@ fn without_a_runtime_a_call_says_what_it_needs() {
     let error = futures_util::FutureExt::now_or_never(add(&world, 1))
         .expect("the call does not wait")
         .unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (Kind::Configuration, 0));
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Configuration, 0)
+    );
     assert!(error.to_string().contains("_sync"), "{error}");
 }
 
@@ -180,12 +183,12 @@ async fn a_closed_pool_refuses_calls_and_lets_those_finish_that_run() {
         world.db.close();
         gate.open();
         let error = waiting.await.unwrap_err();
-        assert_eq!(error.kind(), Kind::PoolClosed, "{error}");
+        assert_eq!(error.kind(), ErrorKind::PoolClosed, "{error}");
     };
     let (held, ()) = tokio::join!(waits(&world, &gate), closer);
     held.unwrap();
     let error = add(&world, 1).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (Kind::PoolClosed, 1));
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::PoolClosed, 1));
     assert_eq!(world.rows(1).await, 0);
 }
 
@@ -216,7 +219,7 @@ fn a_body_that_has_no_thread_yet_when_its_caller_goes_away_does_not_run() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let world = runtime.block_on(rusqlite::open(|builder| builder.pool_size(3)));
+    let world = runtime.block_on(rusqlite::open(|builder| builder.max_connections(3)));
     runtime.block_on(async {
         add(&world, 1).await.unwrap();
         let (busy, idle) = (Gate::default(), Gate::opened());
@@ -229,7 +232,11 @@ fn a_body_that_has_no_thread_yet_when_its_caller_goes_away_does_not_run() {
         assert!(dbop_tests::poll_at_most(1, &mut calls).await.is_none());
         drop(calls);
         let error = hurried(&world, idle.clone()).await.unwrap_err();
-        assert_eq!(error.outcome(), dbop::Outcome::RolledBack, "{error}");
+        assert_eq!(
+            error.outcome().unwrap(),
+            dbop::Outcome::RolledBack,
+            "{error}"
+        );
         busy.open();
         holder.await.unwrap().unwrap();
         add(&world, 2).await.unwrap();

@@ -1,6 +1,6 @@
 //! The operations that most suites use: accounts, and transfers between them.
 
-use dbop::{Builder, Conn, DbError, Tx, db_op, transactional};
+use dbop::{Conn, DbBuilder, DbError, Tx, db_op, transactional};
 use dbop_tests::Fresh;
 use sqlx::Executor;
 
@@ -20,7 +20,7 @@ pub(crate) async fn open() -> Fresh<Database> {
 
 /// Opens a database with four accounts of 100 each.
 pub(crate) async fn open_with(
-    configure: fn(Builder<Database>) -> Builder<Database>,
+    configure: fn(DbBuilder<Database>) -> DbBuilder<Database>,
 ) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     let schema = "CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);

@@ -1,6 +1,6 @@
 //! Transactions that COMMIT refuses.
 
-use dbop::{Builder, Category, Kind, Outcome, Tx, transactional};
+use dbop::{Category, DbBuilder, ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
 use sqlx::Executor;
 
@@ -8,7 +8,7 @@ use super::replay::{Failure, Runs};
 use super::{Database, fresh_with};
 
 /// Opens a database with a foreign key that is checked at COMMIT.
-async fn open(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Database> {
+async fn open(configure: fn(DbBuilder<Database>) -> DbBuilder<Database>) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     let schema = "CREATE TABLE parents (id BIGINT PRIMARY KEY);
         CREATE TABLE children (id BIGINT PRIMARY KEY, parent BIGINT NOT NULL
@@ -28,22 +28,22 @@ async fn adopt(tx: &mut Tx<'_, Database>, completed: &Runs) -> Result<(), Failur
 
 #[tokio::test]
 async fn a_deferred_constraint_that_fails_at_commit_rolls_back_and_is_not_replayed() {
-    let db = open(|builder| builder.pool_size(1)).await;
+    let db = open(|builder| builder.max_connections(1)).await;
     let completed = Runs::default();
     let error = adopt(&*db, &completed).await.unwrap_err().database();
     assert_eq!(completed.count(), 1, "the body itself succeeded, once");
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Integrity, Kind::ForeignKey)
+        (Category::Integrity, ErrorKind::ForeignKey)
     );
     assert_eq!(
-        (error.outcome(), error.attempts()),
+        (error.outcome().unwrap(), error.attempts()),
         (Outcome::RolledBack, 1)
     );
     // This call gets the same connection, because there is no other. Nothing of the first call is
     // left open on it.
     let again = adopt(&*db, &completed).await.unwrap_err().database();
-    assert_eq!(again.kind(), Kind::ForeignKey);
+    assert_eq!(again.kind(), ErrorKind::ForeignKey);
     let children = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM children");
     assert_eq!(children.fetch_one(db.pool()).await.unwrap(), 0);
 }

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use tokio::time::timeout;
 
 use super::Database;
@@ -33,7 +33,7 @@ async fn deposit_and_wait_elsewhere(tx: &mut Tx<'_, Database>, runs: &Runs) -> R
 
 #[tokio::test]
 async fn a_body_that_waits_on_something_else_is_cut_at_the_deadline() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     let begun = Instant::now();
     let error = timeout(NEVER, wait_elsewhere(&*db))
         .await
@@ -46,10 +46,10 @@ async fn a_body_that_waits_on_something_else_is_cut_at_the_deadline() {
     );
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Transient, Kind::Timeout)
+        (Category::Transient, ErrorKind::Timeout)
     );
     assert_eq!(
-        (error.outcome(), error.attempts()),
+        (error.outcome().unwrap(), error.attempts()),
         (Outcome::RolledBack, 1)
     );
     let text = error.to_string();
@@ -61,8 +61,8 @@ async fn a_body_that_waits_on_something_else_is_cut_at_the_deadline() {
     let cut = timeout(NEVER, note_and_wait_elsewhere(&*db)).await.unwrap();
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::Unknown)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::Unknown)
     );
     assert_eq!(notes(&db).await, 1, "a completed statement stands");
 
@@ -72,15 +72,18 @@ async fn a_body_that_waits_on_something_else_is_cut_at_the_deadline() {
         .unwrap();
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::RolledBack)
     );
     assert_eq!((runs.count(), error.attempts()), (1, 1));
     assert_eq!(balance(&*db, 1).await.unwrap(), 100);
 }
 
 #[transactional(retry = never)]
-async fn outer(tx: &mut Tx<'_, Database>, inner_kind: &mut Option<Kind>) -> Result<(), Failure> {
+async fn outer(
+    tx: &mut Tx<'_, Database>,
+    inner_kind: &mut Option<ErrorKind>,
+) -> Result<(), Failure> {
     let cut = deposit_and_wait_elsewhere(&mut *tx, &Runs::default()).await;
     let error = cut.unwrap_err().database();
     *inner_kind = Some(error.kind());
@@ -112,10 +115,10 @@ async fn a_joined_call_can_shorten_the_deadline_and_not_lengthen_it() {
     let db = bank::open().await;
     let mut inner = None;
     let cut = timeout(NEVER, outer(&*db, &mut inner)).await.unwrap();
-    assert_eq!(cut.unwrap_err().database().kind(), Kind::Timeout);
+    assert_eq!(cut.unwrap_err().database().kind(), ErrorKind::Timeout);
     assert_eq!(
         inner,
-        Some(Kind::Timeout),
+        Some(ErrorKind::Timeout),
         "the joined call's own time was over"
     );
     let mut returned = false;
@@ -124,8 +127,8 @@ async fn a_joined_call_can_shorten_the_deadline_and_not_lengthen_it() {
         .unwrap();
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::RolledBack)
     );
     assert_eq!(balance(&*db, 1).await.unwrap(), 100);
 }
@@ -145,7 +148,7 @@ async fn the_handles_timeout_holds_where_the_operation_names_none() {
         .unwrap()
         .unwrap_err()
         .database();
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
@@ -169,10 +172,10 @@ async fn no_time_at_all_is_a_timeout_and_not_no_limit() {
         let error = ended.database();
         let expected = matches!(
             error.kind(),
-            Kind::Timeout | Kind::PoolExhausted | Kind::Connection
+            ErrorKind::Timeout | ErrorKind::PoolExhausted | ErrorKind::Connection
         );
         assert!(expected, "{error:?}");
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     }
     let forever = Db::builder()
         .url(&db.url)

@@ -76,7 +76,7 @@ async fn says_the_truth(db: &Fresh<Database>, way: Way, ids: [i64; 2], go_on: bo
     let case = format!("{way:?}, go on {go_on}: said {result:?} with {there:?} stored");
     match result {
         Ok(()) => assert_eq!(there.len(), wanted.len(), "{case}"),
-        Err(error) if error.database().outcome() == Outcome::RolledBack => {
+        Err(error) if error.database().outcome().unwrap() == Outcome::RolledBack => {
             assert!(there.is_empty(), "{case}");
         }
         // A statement that would commit by itself is refused before it is sent.

@@ -124,7 +124,7 @@ async fn rollback_only_returns_the_value_and_stores_nothing() {
 
 #[tokio::test]
 async fn a_transfer_dropped_at_any_poll_is_all_there_or_not_at_all() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     for polls in 1..=500 {
         let before = balance(&*db, 1).await.unwrap();
         let call = poll_at_most(polls, transfer(&*db, 1, 2, 1));

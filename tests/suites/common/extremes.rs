@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Builder, Conn, Db, Policy, db_op};
+use dbop::{Conn, Db, DbBuilder, RetryPolicy, db_op};
 
 use super::Database;
 use super::notes::{self, Runs, Trouble, note, soon, stored};
@@ -14,13 +14,13 @@ const EXTREMES: [Duration; 4] = [
     Duration::ZERO,
 ];
 
-type Setting = fn(Builder<Database>, Duration) -> Builder<Database>;
+type Setting = fn(DbBuilder<Database>, Duration) -> DbBuilder<Database>;
 
 const SETTINGS: [(&str, Setting); 5] = [
     ("acquire_timeout", |builder, value| {
         builder.acquire_timeout(value)
     }),
-    ("recycle", |builder, value| builder.recycle(value)),
+    ("recycle", |builder, value| builder.max_lifetime(value)),
     ("statement_timeout", |builder, value| {
         builder.statement_timeout(value)
     }),
@@ -38,7 +38,7 @@ async fn no_duration_makes_a_handle_panic() {
     let mut id = 0;
     for (name, set) in SETTINGS {
         for value in EXTREMES {
-            let builder = set(Db::builder().url(&fresh.url).pool_size(1), value);
+            let builder = set(Db::builder().url(&fresh.url).max_connections(1), value);
             let Ok(db) = soon(name, builder.connect()).await else {
                 assert!(value < Duration::from_secs(1), "{name} = {value:?}");
                 continue;
@@ -69,13 +69,12 @@ async fn no_retry_policy_panics_or_waits_past_the_deadline() {
     for base in EXTREMES {
         for cap in EXTREMES {
             for attempts in [0, 1, 5, u32::MAX] {
-                let policy = Policy {
-                    attempts,
-                    outage_attempts: attempts,
-                    base,
-                    cap,
-                };
-                let builder = Db::builder().url(&fresh.url).pool_size(1);
+                let policy = RetryPolicy::DEFAULT
+                    .attempts(attempts)
+                    .outage_attempts(attempts)
+                    .base(base)
+                    .cap(cap);
+                let builder = Db::builder().url(&fresh.url).max_connections(1);
                 let builder = builder.timeout(Duration::from_secs(2)).retry(policy);
                 let db = builder.connect().await.unwrap();
                 let runs = Runs::default();

@@ -1,6 +1,6 @@
 //! `read_only` on a pool that may write: a guard that lasts as long as the call.
 
-use dbop::{Conn, Kind, Scope, Tx, db_op, transactional};
+use dbop::{Conn, ErrorKind, Scope, Tx, db_op, transactional};
 use sqlx::Pool;
 use tokio::sync::Notify;
 
@@ -62,7 +62,7 @@ async fn ended(call: impl Future<Output = Result<(), Trouble>>, end: End, begun:
     let result = soon("the reader", call).await;
     match (end, result) {
         (End::Ok, result) => result.unwrap(),
-        (End::Write, result) => assert_eq!(result.unwrap_err().kind(), Kind::ReadOnly),
+        (End::Write, result) => assert_eq!(result.unwrap_err().kind(), ErrorKind::ReadOnly),
         (_, result) => drop(result.unwrap_err()),
     }
 }

@@ -1,7 +1,7 @@
 //! The rollback hooks of a failed attempt wait for the next attempt to begin, and run when there is
 //! none.
 
-use dbop::{Kind, Tx, transactional};
+use dbop::{ErrorKind, Tx, transactional};
 use dbop_tests::eventually;
 use dbop_tests::trace::Trace;
 
@@ -59,7 +59,7 @@ async fn rollback_hooks_run_once_when_the_next_attempt_cannot_begin() {
     let (runs, diary) = (Runs::default(), Diary::default());
     let call = closes_the_handle(&*db, &db, &runs, &diary);
     let error = soon("the call", call).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::PoolClosed);
+    assert_eq!(error.kind(), ErrorKind::PoolClosed);
     assert_eq!(runs.count(), 1);
     assert_eq!(diary.lines(), ["rolled back"]);
 }

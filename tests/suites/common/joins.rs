@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 
 use super::notes::{self, Runs, Trouble, insert, note, note_op, notes, soon, stored};
 use super::{Database, outside};
@@ -148,7 +148,7 @@ async fn short_outer(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
 async fn a_joined_call_is_limited_by_its_own_shorter_timeout() {
     let db = notes::open().await;
     let error = soon("the joined call", long_outer(&*db)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(error.database().operation(), Some("endless_within_50ms"));
 }
 
@@ -156,8 +156,8 @@ async fn a_joined_call_is_limited_by_its_own_shorter_timeout() {
 async fn a_joined_call_cannot_lengthen_the_outer_deadline() {
     let db = notes::open().await;
     let error = soon("the outer call", short_outer(&*db)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
 }
 
 /// Runs no statement, so that the body is done in its first poll, however busy the machine is.
@@ -215,7 +215,7 @@ async fn a_writer_is_refused_by_a_read_only_transaction_before_it_runs() {
         let runs = Runs::default();
         let call = reader_that_calls_a_writer(&*db, &runs, swallow);
         let error = call.await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ReadOnly);
+        assert_eq!(error.kind(), ErrorKind::ReadOnly);
         let message = error.to_string();
         for part in ["`writes`", "`reader_that_calls_a_writer`", "read_only"] {
             assert!(message.contains(part), "{message}");

@@ -1,6 +1,6 @@
 //! Savepoints: `nested` operations and `Tx::savepoint`.
 
-use dbop::{Kind, Outcome, Tx, transactional};
+use dbop::{ErrorKind, Outcome, Tx, transactional};
 use tokio::sync::Notify;
 
 use super::Database;
@@ -65,8 +65,8 @@ async fn a_nested_operation_called_outermost_is_a_plain_transaction() {
     assert_eq!(nested_note(&*db, 1, End::Well).await.unwrap(), 1);
     nested_note(&*db, 2, End::Refused).await.unwrap_err();
     let error = nested_note(&*db, 3, End::Duplicate).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unique);
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Unique);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(stored(&db).await, [1]);
 }
 
@@ -134,7 +134,7 @@ async fn endless(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
 }
 
 #[transactional]
-async fn around_an_endless_call(tx: &mut Tx<'_, Database>) -> Result<Kind, Trouble> {
+async fn around_an_endless_call(tx: &mut Tx<'_, Database>) -> Result<ErrorKind, Trouble> {
     insert(&mut *tx, 1).await?;
     let error = endless(&mut *tx).await.unwrap_err();
     insert(&mut *tx, 3).await?;
@@ -145,7 +145,7 @@ async fn around_an_endless_call(tx: &mut Tx<'_, Database>) -> Result<Kind, Troub
 async fn a_nested_call_past_its_own_deadline_is_undone_alone() {
     let db = notes::open_narrow().await;
     let kind = soon("the outer call", around_an_endless_call(&*db)).await;
-    assert_eq!(kind.unwrap(), Kind::Timeout);
+    assert_eq!(kind.unwrap(), ErrorKind::Timeout);
     assert_eq!(stored(&db).await, [1, 3]);
 }
 
@@ -194,7 +194,9 @@ async fn a_transaction_with_a_savepoint_can_be_spawned() {
 
 /// Uses a closure with every error type it may have: dbop's, sqlx's, and the application's.
 #[transactional]
-async fn savepoints_with_many_errors(tx: &mut Tx<'_, Database>) -> Result<(Kind, bool), Trouble> {
+async fn savepoints_with_many_errors(
+    tx: &mut Tx<'_, Database>,
+) -> Result<(ErrorKind, bool), Trouble> {
     insert(&mut *tx, 1).await?;
     let of_dbop = tx
         .savepoint(
@@ -221,7 +223,7 @@ async fn savepoints_with_many_errors(tx: &mut Tx<'_, Database>) -> Result<(Kind,
 async fn a_savepoint_returns_its_closures_own_error() {
     let db = notes::open_narrow().await;
     let kinds = savepoints_with_many_errors(&*db).await.unwrap();
-    assert_eq!(kinds, (Kind::Unique, true));
+    assert_eq!(kinds, (ErrorKind::Unique, true));
     assert_eq!(stored(&db).await, [1]);
 }
 
@@ -315,8 +317,12 @@ async fn a_savepoint_dropped_half_way_aborts_the_transaction() {
     for left in [Left::Savepoint, Left::NestedCall] {
         let call = soon("the outer call", leaves_a_savepoint(&*db, left));
         let error = call.await.unwrap_err();
-        assert_eq!(error.kind(), Kind::TransactionAborted, "{left:?}");
-        assert_eq!(error.database().outcome(), Outcome::RolledBack, "{left:?}");
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted, "{left:?}");
+        assert_eq!(
+            error.database().outcome().unwrap(),
+            Outcome::RolledBack,
+            "{left:?}"
+        );
         assert!(stored(&db).await.is_empty(), "{left:?}");
     }
     note(&*db, 1).await.unwrap();

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dbop::{Builder, Conn, Tx, db_op, transactional};
+use dbop::{Conn, DbBuilder, Tx, db_op, transactional};
 use dbop_tests::Fresh;
 pub(crate) use dbop_tests::Trouble;
 use sqlx::Executor;
@@ -36,11 +36,11 @@ pub(crate) async fn open() -> Fresh<Database> {
 /// Opens a database with one connection that writes, so that a connection that is not given back is
 /// missed.
 pub(crate) async fn open_narrow() -> Fresh<Database> {
-    open_with(|builder| builder.pool_size(1)).await
+    open_with(|builder| builder.max_connections(1)).await
 }
 
 pub(crate) async fn open_with(
-    configure: fn(Builder<Database>) -> Builder<Database>,
+    configure: fn(DbBuilder<Database>) -> DbBuilder<Database>,
 ) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     fresh.pool().execute(SCHEMA).await.expect("the schema");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Category, Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, ErrorKind, Outcome, Tx, db_op, transactional};
 use futures_util::future::join_all;
 use sqlx::Executor;
 
@@ -23,7 +23,7 @@ async fn reads_in_no_time(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> 
 
 #[tokio::test]
 async fn a_call_without_time_says_what_it_waited_for_and_blames_nobody() {
-    let db = notes::open_with(|builder| builder.pool_size(4)).await;
+    let db = notes::open_with(|builder| builder.max_connections(4)).await;
     let mut late = 0;
     let mut next = 0;
     for _ in 0..40 {
@@ -40,11 +40,11 @@ async fn a_call_without_time_says_what_it_waited_for_and_blames_nobody() {
             assert!(
                 matches!(
                     (error.category(), error.kind()),
-                    (Category::Transient, Kind::Timeout)
-                        | (Category::Resource, Kind::PoolExhausted)
-                        | (Category::Ambiguous, Kind::CompletionUnknown)
-                        | (Category::Cancelled, Kind::QueryCanceled)
-                        | (Category::Transient, Kind::Lock)
+                    (Category::Transient, ErrorKind::Timeout)
+                        | (Category::Resource, ErrorKind::PoolExhausted)
+                        | (Category::Ambiguous, ErrorKind::CompletionUnknown)
+                        | (Category::Cancelled, ErrorKind::QueryCanceled)
+                        | (Category::Transient, ErrorKind::Lock)
                 ),
                 "{text}"
             );
@@ -54,14 +54,14 @@ async fn a_call_without_time_says_what_it_waited_for_and_blames_nobody() {
                 "does not exist",
             ];
             assert!(!blames.iter().any(|words| text.contains(words)), "{text}");
-            if error.kind() == Kind::Timeout {
+            if error.kind() == ErrorKind::Timeout {
                 assert!(
                     text.contains("waiting for") || text.contains("timeout"),
                     "{text}"
                 );
             }
-            if error.kind() != Kind::CompletionUnknown {
-                assert_eq!(error.outcome(), Outcome::RolledBack, "{text}");
+            if error.kind() != ErrorKind::CompletionUnknown {
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{text}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::timeout;
 
@@ -38,9 +38,9 @@ async fn pass_soon(_conn: &mut Conn<'_, Database>) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn an_exhausted_pool_says_so_and_how_large_it_is() {
-    let configure = |builder: dbop::Builder<Database>| {
+    let configure = |builder: dbop::DbBuilder<Database>| {
         builder
-            .pool_size(1)
+            .max_connections(1)
             .acquire_timeout(Duration::from_millis(400))
     };
     let db = bank::open_with(configure).await;
@@ -54,9 +54,9 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
         };
         assert_eq!(
             (error.category(), error.kind()),
-            (Category::Resource, Kind::PoolExhausted)
+            (Category::Resource, ErrorKind::PoolExhausted)
         );
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
         let text = error.to_string();
         assert!(text.starts_with("`transfer`"), "{text}");
         for part in super::super::EXHAUSTED {
@@ -66,7 +66,10 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
         let refused = timeout(NEVER, pass_soon(&*db))
             .await
             .expect("the call ends at its deadline");
-        assert_eq!(refused.unwrap_err().database().kind(), Kind::PoolExhausted);
+        assert_eq!(
+            refused.unwrap_err().database().kind(),
+            ErrorKind::PoolExhausted
+        );
         gate.open.notify_one();
     });
     held.unwrap();
@@ -75,7 +78,7 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
 
 #[tokio::test]
 async fn a_callers_own_exhausted_pool_says_so_too() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     let gate = Gate::default();
     let pool = db.pool();
     let (held, ()) = tokio::join!(hold(pool, &gate), async {
@@ -84,7 +87,7 @@ async fn a_callers_own_exhausted_pool_says_so_too() {
             .await
             .expect("the call ends at its deadline");
         let error = refused.unwrap_err().database();
-        assert_eq!(error.kind(), Kind::PoolExhausted);
+        assert_eq!(error.kind(), ErrorKind::PoolExhausted);
         assert!(error.to_string().contains("1 of 1"), "{error}");
         gate.open.notify_one();
     });
@@ -151,10 +154,10 @@ async fn a_call_that_is_not_let_in_by_its_deadline_says_that_it_was_the_limit() 
         let error = refused.unwrap_err().database();
         assert_eq!(
             (error.category(), error.kind()),
-            (Category::Resource, Kind::Overloaded)
+            (Category::Resource, ErrorKind::Overloaded)
         );
         assert_eq!(
-            (error.outcome(), error.attempts()),
+            (error.outcome().unwrap(), error.attempts()),
             (Outcome::RolledBack, 0)
         );
         let text = error.to_string();

@@ -1,6 +1,6 @@
 //! Preparing a statement is not the same as running it.
 
-use dbop::{Conn, Kind, Outcome, db_op};
+use dbop::{Conn, ErrorKind, Outcome, db_op};
 use sqlx::{Executor, SqlSafeStr, SqlStr};
 
 use super::Database;
@@ -46,6 +46,6 @@ async fn prepares_nonsense(conn: &mut Conn<'_, Database>) -> Result<(), Trouble>
 async fn a_statement_that_cannot_be_prepared_has_had_no_effect() {
     let db = notes::open_narrow().await;
     let error = prepares_nonsense(&*db).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::UndefinedTable);
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::UndefinedTable);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
 }

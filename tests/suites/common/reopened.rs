@@ -94,7 +94,7 @@ async fn a_text_that_ends_the_transaction_and_begins_another_gets_no_wrong_outco
                 assert!(is_true(outcome, &stored), "{context}");
                 assert!(ended.is_err(), "{context}");
                 if let Err(Trouble::Database(error)) = &ended {
-                    assert_eq!(error.outcome(), outcome, "{context}");
+                    assert_eq!(error.outcome().unwrap(), outcome, "{context}");
                 }
                 note(&*db, 9).await.expect("the next call");
             }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use dbop::{Category, Conn, DbError, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, DbError, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::Executor;
 
 use super::super::{HURRY, LOCK_CODE};
@@ -104,10 +104,10 @@ async fn the_same_refusal_after_a_completed_statement_is_not_replayed() {
     assert_eq!(error.attempts(), 1);
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Transient, Kind::Lock)
+        (Category::Transient, ErrorKind::Lock)
     );
     assert_eq!(
-        error.outcome(),
+        error.outcome().unwrap(),
         Outcome::Unknown,
         "the first statement stands"
     );
@@ -186,8 +186,8 @@ async fn several_statements_in_one_text_are_not_replayed() {
     let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
     let failed = deposit_twice_in_one_text(&db, &runs).await;
     let error = failed.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 #[db_op]
@@ -201,8 +201,8 @@ async fn what_went_through_the_raw_connection_is_not_replayed() {
     let (fresh, db) = open_impatient().await;
     let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
     let error = deposit_unseen(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 #[db_op(idempotent)]
@@ -241,7 +241,7 @@ async fn an_error_that_would_come_again_is_not_replayed() {
         .database();
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Integrity, Kind::Unique)
+        (Category::Integrity, ErrorKind::Unique)
     );
     assert_eq!(runs.count(), 3);
 }
@@ -311,7 +311,7 @@ async fn when_attempts_run_out_the_error_says_so_and_is_the_databases_own() {
     assert_eq!(runs.count(), 3);
     assert_eq!(error.attempts(), 3);
     assert_eq!(error.operation(), Some("bank.deposit"));
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     let driver = error.as_sqlx().and_then(|error| error.as_database_error());
     assert_eq!(driver.and_then(|e| e.code()).as_deref(), Some(LOCK_CODE));
     let text = error.to_string();
@@ -329,7 +329,7 @@ async fn on_a_callers_own_connection_nothing_is_replayed() {
         .unwrap_err()
         .database();
     assert_eq!((runs.count(), error.attempts()), (1, 1));
-    assert_eq!(error.kind(), Kind::Lock);
+    assert_eq!(error.kind(), ErrorKind::Lock);
     let failed = stumble_idempotent(&mut own, &Runs::default()).await;
     assert!(matches!(failed, Err(Failure::Stumbled(1))));
 }

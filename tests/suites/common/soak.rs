@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use dbop::{Builder, DbError, Kind, Outcome, Tx, transactional};
+use dbop::{DbBuilder, DbError, ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::{Fresh, seed, setting};
 use sqlx::Executor;
 use tokio::time::timeout;
@@ -80,7 +80,7 @@ async fn total_one_by_one(tx: &mut Tx<'_, Database>) -> Result<i64, TransferErro
     Ok(sum)
 }
 
-async fn open(configure: fn(Builder<Database>) -> Builder<Database>) -> Fresh<Database> {
+async fn open(configure: fn(DbBuilder<Database>) -> DbBuilder<Database>) -> Fresh<Database> {
     let fresh = fresh_with(configure).await;
     let schema = "CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);
         CREATE TABLE ledger (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL);
@@ -129,10 +129,10 @@ async fn work(db: dbop::Db<Database>, task: u64, seed: u64, until: Instant) -> T
             Err(TransferError::Database(error)) => {
                 let conflict = matches!(
                     error.kind(),
-                    Kind::Serialization | Kind::Deadlock | Kind::Lock
+                    ErrorKind::Serialization | ErrorKind::Deadlock | ErrorKind::Lock
                 );
                 assert!(conflict, "no call fails for another reason: {error}");
-                assert_eq!(error.outcome(), Outcome::RolledBack, "{error}");
+                assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{error}");
                 assert_eq!(error.attempts(), 5, "the call gave up early: {error}");
                 told.gave_up += 1;
             }
@@ -145,7 +145,7 @@ async fn work(db: dbop::Db<Database>, task: u64, seed: u64, until: Instant) -> T
 async fn under_load_the_sum_never_changes_and_every_answer_is_true() {
     let seed = seed();
     let time = Duration::from_secs(setting("DBOP_TEST_SOAK_SECONDS").unwrap_or(8));
-    let db = open(|builder| builder.pool_size(8)).await;
+    let db = open(|builder| builder.max_connections(8)).await;
     let until = Instant::now() + time;
     let workers: Vec<_> = (1..=TASKS)
         .map(|task| tokio::spawn(work(db.db.clone(), task, seed, until)))

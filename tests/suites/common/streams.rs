@@ -34,7 +34,7 @@ async fn a_transaction_that_lets_go_of_a_write_half_way_is_rolled_back() {
     for go_on in [false, true] {
         let call = soon("the call", half_read_in_a_transaction(&*db, go_on)).await;
         let error = call.unwrap_err();
-        assert_eq!(error.database().outcome(), Outcome::RolledBack);
+        assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
         assert!(stored(&db).await.is_empty());
     }
     soon("the next call", note_op(&*db, 9)).await.unwrap();

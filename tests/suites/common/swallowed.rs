@@ -1,6 +1,6 @@
 //! An error that a body does not return is not forgotten.
 
-use dbop::{Category, Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, ErrorKind, Outcome, Tx, db_op, transactional};
 use futures_util::FutureExt;
 use sqlx::Executor;
 
@@ -46,7 +46,7 @@ async fn a_swallowed_error_of_a_joined_call_rolls_the_transaction_back() {
     let error = drops_the_error_of_a_joined_call(&*db).await.unwrap_err();
     let error = error.database();
     assert_eq!(error.category(), Category::Application);
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     let message = error.to_string();
     assert!(message.contains("`note_and_refuse`"), "{message}");
     assert!(message.contains("as a matter of policy"), "{message}");
@@ -160,7 +160,7 @@ async fn a_joined_call_that_is_dropped_unfinished_rolls_the_transaction_back() {
         let call = notes::soon("the outer call", leaves_a_joined_call(&*db, how));
         let error = call.await.unwrap_err();
         let error = error.database();
-        assert_eq!(error.outcome(), Outcome::RolledBack, "{how:?}");
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{how:?}");
         let message = error.to_string();
         assert!(message.contains(named), "{how:?}: {message}");
         assert!(stored(&db).await.is_empty(), "{how:?}");
@@ -180,6 +180,6 @@ async fn a_dropped_joined_call_is_not_reported_as_the_applications_no() {
     let db = notes::open_narrow().await;
     let call = leaves_a_joined_call(&*db, Leave::NowOrNever);
     let error = call.await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Interrupted);
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(error.database().category(), Category::Cancelled);
 }

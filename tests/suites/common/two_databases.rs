@@ -41,13 +41,13 @@ async fn what_is_unknown_on_another_database_stays_so_when_ours_is_rolled_back()
         [2],
         "the call on the other database was not rolled back"
     );
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::Unknown);
 }
 
 #[tokio::test]
 async fn what_was_done_in_our_own_transaction_is_rolled_back_with_it() {
     let db = notes::open_narrow().await;
     let error = around_the_same_transaction(&*db).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert!(stored(&db).await.is_empty());
 }

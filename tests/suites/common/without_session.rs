@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Kind, db_op};
+use dbop::{Conn, ErrorKind, db_op};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,7 +26,10 @@ async fn is_in_a_hurry(answer: u32) -> Result<u32, Trouble> {
 async fn an_operation_without_a_session_has_no_deadline_unless_it_names_one() {
     assert_eq!(takes_its_time(7).await.unwrap(), 7);
     let begun = Instant::now();
-    assert_eq!(is_in_a_hurry(7).await.unwrap_err().kind(), Kind::Timeout);
+    assert_eq!(
+        is_in_a_hurry(7).await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
     assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
@@ -44,7 +47,7 @@ async fn a_deadline_on_a_callers_connection_stops_the_statement_and_leaves_the_s
     for n in 0..2 {
         let late = says_in_a_hurry(&mut own, super::super::ENDLESS);
         let error = soon("the call", late).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         let insert = notes::insert(&mut own, n);
         let next = timeout(Duration::from_secs(10), insert).await;
         next.expect("the statement before still runs").unwrap();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use dbop::{AdvisoryKey, AdvisoryLock, Builder, Category, Db, Kind, Outcome};
+use dbop::{AdvisoryKey, AdvisoryLock, Category, Db, DbBuilder, ErrorKind, Outcome};
 use dbop_tests::{Fresh, eventually};
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
@@ -40,7 +40,7 @@ async fn open_pool(fresh: &Fresh<Database>) -> PgPool {
 /// Opens another handle on the same database.
 async fn another(
     fresh: &Fresh<Database>,
-    set: fn(Builder<Database>) -> Builder<Database>,
+    set: fn(DbBuilder<Database>) -> DbBuilder<Database>,
 ) -> Db<Database> {
     let builder = set(Db::builder().url(&fresh.url));
     builder.connect().await.expect("the database")
@@ -121,8 +121,8 @@ async fn a_wait_ends_with_the_handles_timeout_and_says_who_holds_the_lock() {
     for (key, taken) in soon("the calls", join_all(calls)).await {
         let error = taken.unwrap_err();
         assert_eq!(
-            (error.category(), error.kind(), error.outcome()),
-            (Category::Transient, Kind::Lock, Outcome::RolledBack)
+            (error.category(), error.kind(), error.outcome().unwrap()),
+            (Category::Transient, ErrorKind::Lock, Outcome::RolledBack)
         );
         assert_eq!(error.operation(), Some("advisory_lock"));
         let text = error.to_string();
@@ -226,7 +226,7 @@ async fn a_lock_stays_beside_the_calls_of_a_pool_of_one_and_when_that_is_closed(
     assert!(lock.is_held() && second.is_held());
     assert_eq!(locks(&pool, true).await, 2);
     let error = db.advisory_lock("a third").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::PoolClosed);
+    assert_eq!(error.kind(), ErrorKind::PoolClosed);
     lock.release().await.unwrap();
     second.release().await.unwrap();
 }
@@ -308,7 +308,7 @@ fn a_guard_dropped_outside_of_any_runtime_releases_its_lock() {
 fn code_that_is_not_async_can_hold_a_lock() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let fresh = runtime.block_on(open());
-    let db = dbop::blocking::Db::<Database>::connect(&fresh.url).unwrap();
+    let db = dbop::blocking::BlockOnDb::<Database>::connect(&fresh.url).unwrap();
     let lock = dbop::blocking::block_on(db.as_async().advisory_lock("it")).unwrap();
     assert!(lock.is_held());
     let other = dbop::blocking::block_on(db.as_async().try_advisory_lock("it"));
@@ -323,7 +323,7 @@ async fn a_key_that_is_no_text_of_the_server_is_refused() {
     let db = open().await;
     let error = db.advisory_lock("a\0b").await.unwrap_err();
     assert_eq!(error.category(), Category::Data, "{error}");
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
 }
 
 #[tokio::test]

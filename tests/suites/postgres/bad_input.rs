@@ -1,6 +1,6 @@
 //! URLs that lead nowhere, and passwords that no message may show.
 
-use dbop::Kind;
+use dbop::ErrorKind;
 use dbop_tests::postgres::cluster;
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -29,7 +29,7 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
     let parts = ["refused user", &role, "password", "(28P01)", &server()];
     refuses(
         &url,
-        Kind::Authentication,
+        ErrorKind::Authentication,
         &parts,
         &[plain, encoded, "h0rse"],
     )
@@ -51,7 +51,7 @@ async fn a_missing_database_is_named() {
         .1;
     let url = format!("{front}/no_such_database");
     let parts = ["no database `no_such_database`", "create it", &server()];
-    refuses(&url, Kind::UndefinedObject, &parts, &[password]).await;
+    refuses(&url, ErrorKind::UndefinedObject, &parts, &[password]).await;
 }
 
 #[tokio::test]
@@ -65,16 +65,16 @@ async fn an_address_where_nobody_is_is_named() {
     let place = format!("127.0.0.1:{port}");
     refuses(
         &url,
-        Kind::Connection,
+        ErrorKind::Connection,
         &["refused", &place, "running"],
         &secrets,
     )
     .await;
     let url = format!("postgresql://me:{encoded}@127.0.0.1:{port}/db");
-    refuses(&url, Kind::Connection, &[&place], &secrets).await;
+    refuses(&url, ErrorKind::Connection, &[&place], &secrets).await;
     // This address is reserved for documentation (RFC 5737): it is unreachable, or never answers.
     let url = format!("postgres://me:{encoded}@192.0.2.1:5432/db");
-    refuses(&url, Kind::Connection, &["192.0.2.1:5432"], &secrets).await;
+    refuses(&url, ErrorKind::Connection, &["192.0.2.1:5432"], &secrets).await;
     // This name is reserved and never exists (RFC 6761).
     let url = format!("postgres://me:{encoded}@nowhere.invalid:5432/db");
     let error = dbop::Db::<sqlx::Postgres>::connect(&url).await.unwrap_err();
@@ -100,6 +100,6 @@ async fn a_malformed_url_shows_the_form_of_a_good_one_and_no_password() {
         format!("me:{encoded}@host/db"),
     ] {
         let form = ["postgres://user:password@host:5432/database"];
-        refuses(&url, Kind::Configuration, &form, &secrets).await;
+        refuses(&url, ErrorKind::Configuration, &form, &secrets).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Transactions that get in each other's way.
 
-use dbop::{Kind, Outcome, Tx, db_op, transactional};
+use dbop::{ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::{Executor, PgConnection, Postgres};
 use tokio::sync::{Barrier, Mutex};
 
@@ -195,8 +195,8 @@ async fn a_conflict_that_stays_ends_with_the_last_error_after_five_attempts() {
     let error = read_slowly(&db, &runs).await.unwrap_err().database();
     assert_eq!((runs.count(), error.attempts()), (5, 5));
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Lock, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Lock, Outcome::RolledBack)
     );
     blocker.unlock().await;
     assert_eq!(total(&db).await.unwrap(), 400);

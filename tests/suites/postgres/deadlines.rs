@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use dbop_tests::proxy::{Message, Proxy};
 use sqlx::{PgConnection, Postgres};
@@ -55,7 +55,7 @@ async fn still_sleeps(watch: &Mutex<PgConnection>, pid: i32) -> bool {
 
 #[tokio::test]
 async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_it() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     let watch = Mutex::new(outside(&db).await);
     let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep(&*db, &pid))
@@ -63,8 +63,8 @@ async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_
         .expect("the call ends at its deadline");
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::Unknown)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::Unknown)
     );
     let pid = pid.into_inner();
     let next = timeout(BEFORE_SQLX, whoami(&*db))
@@ -88,7 +88,7 @@ async fn a_slow_statement_is_stopped_on_the_server_and_its_connection_goes_with_
 
 #[tokio::test]
 async fn a_slow_statement_in_a_transaction_is_stopped_and_all_of_it_rolled_back() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     let watch = Mutex::new(outside(&db).await);
     let pid = AtomicI32::new(0);
     let cut = timeout(NEVER, sleep_in_tx(&*db, &pid))
@@ -96,8 +96,8 @@ async fn a_slow_statement_in_a_transaction_is_stopped_and_all_of_it_rolled_back(
         .expect("the call ends at its deadline");
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::RolledBack)
     );
     let pid = pid.into_inner();
     eventually("the statement has ended", async || {
@@ -140,7 +140,7 @@ async fn timeouts_of_session(conn: &mut Conn<'_, Postgres>) -> Result<(i64, i64,
 
 #[tokio::test]
 async fn the_time_left_travels_with_begin_and_is_gone_after_the_transaction() {
-    let db = bank::open_with(|builder| builder.pool_size(1)).await;
+    let db = bank::open_with(|builder| builder.max_connections(1)).await;
     let (statement, lock, pid) = timeouts_in_tx(&*db).await.unwrap();
     assert!((1..=8000).contains(&statement), "{statement}");
     assert_eq!(lock, statement * 4 / 5);
@@ -169,8 +169,8 @@ async fn a_lock_that_takes_the_calls_time_is_reported_as_a_lock() {
         .unwrap_err()
         .database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Lock, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Lock, Outcome::RolledBack)
     );
 }
 
@@ -228,7 +228,7 @@ async fn options_of_a_transaction_cost_no_round_trip() {
     // With two connections, the second call might get another connection than the first.
     let db = Db::<Postgres>::builder()
         .url(&proxy.url)
-        .pool_size(1)
+        .max_connections(1)
         .connect()
         .await
         .unwrap();

@@ -1,7 +1,7 @@
 //! Sessions that the server ends, and errors by which the server says that it does not know an
 //! outcome.
 
-use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::{Fresh, eventually};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool};
 
@@ -67,7 +67,7 @@ async fn a_session_ended_in_its_first_statement_leaves_its_effect_unknown() {
     let both = async { tokio::join!(gated(&*db, &runs), gate.end_who_waits()) };
     let (result, ()) = soon("the call", both).await;
     let error = result.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::Unknown);
     assert_eq!(runs.count(), 1);
     soon("the next call", note_op(&*db, 2)).await.unwrap();
 }
@@ -90,7 +90,7 @@ async fn a_transaction_whose_session_was_ended_has_rolled_back() {
     let both = async { tokio::join!(gated_once_in_tx(&*db, &runs), gate.end_who_waits()) };
     let (result, ()) = soon("the call", both).await;
     let error = result.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert!(stored(&db).await.is_empty());
     soon("the next call", note_op(&*db, 2)).await.unwrap();
 }
@@ -119,14 +119,18 @@ async fn an_error_that_says_it_is_not_known_leaves_the_effect_unknown() {
         fails_with(&db, code).await;
         let runs = Runs::default();
         let error = call_it(&*db, &runs).await.unwrap_err();
-        assert_eq!(error.database().outcome(), Outcome::Unknown, "{code}");
+        assert_eq!(
+            error.database().outcome().unwrap(),
+            Outcome::Unknown,
+            "{code}"
+        );
         assert_eq!(runs.count(), 1, "{code}");
     }
     // For comparison, this code leaves no doubt.
     fails_with(&db, "40001").await;
     let runs = Runs::default();
     let error = call_it(&*db, &runs).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(runs.count(), 5);
 }
 
@@ -167,8 +171,8 @@ async fn a_commit_that_comes_after_its_idle_session_was_ended_has_not_run() {
     let error = soon("the call", call).await.unwrap_err();
     let error = error.database();
     assert_eq!(error.category(), Category::Programming);
-    assert_eq!(error.kind(), Kind::SessionTimeout);
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::SessionTimeout);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(runs.count(), 1);
     assert!(stored(&db).await.is_empty());
     soon("the next call", note_op(&*db, 2)).await.unwrap();
@@ -183,7 +187,12 @@ async fn which(conn: &mut Conn<'_, Database>) -> Result<i32, Trouble> {
 async fn a_first_statement_on_a_session_that_was_ended_for_idling_runs_on_another() {
     let fresh = notes::open_narrow().await;
     let url = format!("{}?options=-c%20idle_session_timeout%3D50", fresh.url);
-    let db = Db::builder().url(url).pool_size(1).connect().await.unwrap();
+    let db = Db::builder()
+        .url(url)
+        .max_connections(1)
+        .connect()
+        .await
+        .unwrap();
     let session = which(&db).await.unwrap();
     gone(&fresh, session).await;
     soon("the call", note_op(&db, 1)).await.unwrap();

@@ -1,6 +1,6 @@
 //! A transaction's isolation is fixed at its BEGIN.
 
-use dbop::{Category, Kind, Tx, transactional};
+use dbop::{Category, ErrorKind, Tx, transactional};
 
 use super::Database;
 use super::common::notes::{self, Runs, Trouble, insert, stored};
@@ -43,7 +43,7 @@ async fn a_joined_call_that_asks_for_more_isolation_is_refused_before_it_runs() 
     let db = notes::open().await;
     let runs = Runs::default();
     let error = repeatable(&*db, &runs).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Isolation);
+    assert_eq!(error.kind(), ErrorKind::Isolation);
     assert_eq!(error.database().category(), Category::Programming);
     let message = error.to_string();
     for part in [
@@ -63,7 +63,7 @@ async fn a_swallowed_refusal_rolls_the_transaction_back() {
     let db = notes::open().await;
     let runs = Runs::default();
     let error = plain_that_goes_on(&*db, &runs).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Isolation);
+    assert_eq!(error.kind(), ErrorKind::Isolation);
     assert_eq!(runs.count(), 0);
     assert!(stored(&db).await.is_empty());
 }
@@ -82,7 +82,7 @@ async fn strict_nested(tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
 }
 
 #[transactional]
-async fn goes_on_without_it(tx: &mut Tx<'_, Database>) -> Result<Kind, Trouble> {
+async fn goes_on_without_it(tx: &mut Tx<'_, Database>) -> Result<ErrorKind, Trouble> {
     let refusal = strict_nested(&mut *tx).await.unwrap_err();
     insert(&mut *tx, 1).await?;
     Ok(refusal.kind())
@@ -91,6 +91,9 @@ async fn goes_on_without_it(tx: &mut Tx<'_, Database>) -> Result<Kind, Trouble> 
 #[tokio::test]
 async fn a_nested_call_that_is_refused_leaves_the_transaction_as_it_was() {
     let db = notes::open().await;
-    assert_eq!(goes_on_without_it(&*db).await.unwrap(), Kind::Isolation);
+    assert_eq!(
+        goes_on_without_it(&*db).await.unwrap(),
+        ErrorKind::Isolation
+    );
     assert_eq!(stored(&db).await, [1]);
 }

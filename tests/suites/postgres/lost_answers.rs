@@ -1,6 +1,6 @@
 //! COMMIT is sent, and its answer never arrives.
 
-use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop::{Db, ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use sqlx::Executor;
@@ -13,7 +13,7 @@ use super::common::notes::{self, Runs, Trouble, insert, note, soon, stored};
 async fn open() -> (Fresh<Database>, Proxy, Db<Database>) {
     let fresh = notes::open_narrow().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let builder = Db::builder().url(&proxy.url).pool_size(1);
+    let builder = Db::builder().url(&proxy.url).max_connections(1);
     let db = builder.connect().await.expect("the proxy's database");
     (fresh, proxy, db)
 }
@@ -33,8 +33,8 @@ async fn a_lost_answer_to_commit_is_unknown_and_only_its_hooks_run() {
     let error = soon("the call", writes(&db, &runs, &diary))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::CompletionUnknown);
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(error.kind(), ErrorKind::CompletionUnknown);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::Unknown);
     assert_eq!(diary.lines(), ["unknown"]);
     assert_eq!(
         runs.count(),
@@ -93,7 +93,7 @@ async fn a_lost_answer_stays_unknown_when_no_other_attempt_can_begin() {
     let (runs, diary) = (Runs::default(), Diary::default());
     let call = loses_its_server(&db, &proxy, &runs, &diary);
     let error = soon("the call", call).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::Unknown);
     assert_eq!(runs.count(), 1);
     assert_eq!(diary.lines(), ["unknown"]);
     assert_eq!(stored(&fresh).await, [1]);
@@ -120,7 +120,7 @@ async fn rollback_hooks_run_once_when_the_server_stays_away() {
     let diary = Diary::default();
     let call = loses_its_server_early(&db, &proxy, &diary);
     let error = soon("the call", call).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(diary.lines(), ["rolled back"]);
     assert!(stored(&fresh).await.is_empty());
 }

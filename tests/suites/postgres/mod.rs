@@ -17,6 +17,7 @@ mod nesting;
 mod opaque;
 mod outage;
 mod plans;
+mod pool_size;
 mod repair;
 mod replay;
 mod rival;
@@ -68,4 +69,4 @@ pub(crate) async fn statement_limit(conn: &mut sqlx::PgConnection) -> String {
 pub(crate) const SYSTEM: &str = "postgresql";
 
 /// What the error says when the only connection of a pool is in use.
-pub(crate) const EXHAUSTED: [&str; 2] = ["1 of 1", "pool_size"];
+pub(crate) const EXHAUSTED: [&str; 2] = ["1 of 1", "max_connections"];

@@ -1,6 +1,6 @@
 //! A transaction cannot survive a serialization failure by going back to a savepoint.
 
-use dbop::{Kind, Tx, transactional};
+use dbop::{ErrorKind, Tx, transactional};
 use sqlx::Executor;
 
 use super::Database;
@@ -20,7 +20,10 @@ async fn races_in_a_savepoint(
         })
         .await;
     if run == 1 {
-        assert_eq!(inside.as_ref().unwrap_err().kind(), Kind::Serialization);
+        assert_eq!(
+            inside.as_ref().unwrap_err().kind(),
+            ErrorKind::Serialization
+        );
         insert(&mut *tx, 5).await.unwrap_err();
     }
     Ok(inside.is_ok())
@@ -48,7 +51,10 @@ async fn too_slow(tx: &mut Tx<'_, Database>, sql: &'static str) -> Result<(), Tr
 }
 
 #[transactional(retry = never)]
-async fn goes_on_without_it(tx: &mut Tx<'_, Database>, sql: &'static str) -> Result<Kind, Trouble> {
+async fn goes_on_without_it(
+    tx: &mut Tx<'_, Database>,
+    sql: &'static str,
+) -> Result<ErrorKind, Trouble> {
     insert(&mut *tx, 1).await?;
     let error = too_slow(&mut *tx, sql).await.unwrap_err();
     insert(&mut *tx, 3).await?;
@@ -63,7 +69,7 @@ async fn a_nested_call_cut_off_in_a_statement_ends_the_transaction_and_waits_for
     ] {
         let db = notes::open_narrow().await;
         let ended = soon("the outer call", goes_on_without_it(&*db, sql)).await;
-        assert_eq!(ended.unwrap_err().kind(), Kind::Timeout, "{sql}");
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout, "{sql}");
         assert_eq!(stored(&db).await, [0_i64; 0], "{sql}");
     }
 }

@@ -32,7 +32,7 @@ async fn an_error_swallowed_inside_a_helper_is_found_before_commit() {
         let error = swallows_inside_a_helper(&*db, statement_after)
             .await
             .unwrap_err();
-        assert_eq!(error.database().outcome(), Outcome::RolledBack);
+        assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
         assert!(stored(&db).await.is_empty());
     }
     note(&*db, 1).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dbop::{Conn, Db, Kind, Outcome, db_op};
+use dbop::{Conn, Db, ErrorKind, Outcome, db_op};
 use dbop_tests::proxy::{self, Proxy};
 use sqlx::{PgPool, Postgres};
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ async fn retries_of_an_outage_add_no_more_than_the_budget_to_the_load() {
     let builder = Db::<Postgres>::builder()
         .url(&proxy.url)
         .retry_budget(0.25, 0.0)
-        .breaker(None);
+        .circuit_breaker(None);
     let db = builder.connect().await.unwrap();
     let before = proxy.accepted();
     proxy.close_next(u32::MAX);
@@ -42,8 +42,8 @@ async fn retries_of_an_outage_add_no_more_than_the_budget_to_the_load() {
     for result in ended.expect("nothing to wait for") {
         let error = result.unwrap_err().database();
         assert_eq!(
-            (error.kind(), error.outcome()),
-            (Kind::Connection, Outcome::RolledBack)
+            (error.kind(), error.outcome().unwrap()),
+            (ErrorKind::Connection, Outcome::RolledBack)
         );
     }
     let connections = u64::from(proxy.accepted() - before);
@@ -66,12 +66,12 @@ async fn with_a_full_budget_each_call_of_an_outage_makes_three_attempts() {
     let builder = Db::<Postgres>::builder()
         .url(&proxy.url)
         .retry_budget(0.0, 100.0)
-        .breaker(None);
+        .circuit_breaker(None);
     let db = builder.connect().await.unwrap();
     proxy.close_next(u32::MAX);
     for _ in 0..8 {
         let error = read(&db).await.unwrap_err().database();
-        assert_eq!((error.attempts(), error.kind()), (3, Kind::Connection));
+        assert_eq!((error.attempts(), error.kind()), (3, ErrorKind::Connection));
     }
 }
 
@@ -83,8 +83,8 @@ async fn closed_port() -> u16 {
 
 fn says_that_it_was_refused(error: &dbop::Error, port: u16) {
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Connection, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Connection, Outcome::RolledBack)
     );
     let text = error.to_string();
     for part in ["refused", "127.0.0.1", &port.to_string()] {
@@ -107,7 +107,9 @@ async fn connecting_to_a_server_that_refuses_ends_soon_and_says_so() {
 async fn calls_on_a_server_that_has_gone_end_and_say_that_it_refuses() {
     let fresh = bank::open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let builder = Db::<Postgres>::builder().url(&proxy.url).breaker(None);
+    let builder = Db::<Postgres>::builder()
+        .url(&proxy.url)
+        .circuit_breaker(None);
     let db = builder.connect().await.unwrap();
     let port = proxy
         .url
@@ -131,7 +133,7 @@ async fn calls_on_a_server_that_has_gone_end_and_say_that_it_refuses() {
         .unwrap()
         .unwrap_err()
         .database();
-    assert_eq!(error.kind(), Kind::Connection);
+    assert_eq!(error.kind(), ErrorKind::Connection);
     assert!(
         begun.elapsed() < Duration::from_secs(6),
         "the deadline of the call was 1.5 s"
@@ -160,9 +162,9 @@ async fn a_server_that_accepts_and_never_answers_is_given_up_at_the_deadline() {
         ("of a caller's pool", timeout(NEVER, read_soon(&pool)).await),
     ] {
         let error = call.expect(what).unwrap_err().database();
-        let named = matches!(error.kind(), Kind::Connection | Kind::Timeout);
+        let named = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout);
         assert!(named, "{what}: {error}");
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     }
     proxy.restore();
     proxy.cut();

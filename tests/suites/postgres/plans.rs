@@ -69,7 +69,11 @@ async fn a_call_outlives_a_new_column_although_all_connections_were_prepared_for
     let fresh = notes::open_narrow().await;
     note(&*fresh, 1).await.unwrap();
     let builder = Db::<Database>::builder().url(&fresh.url);
-    let db = builder.pool_size(CONNECTIONS).connect().await.unwrap();
+    let db = builder
+        .max_connections(CONNECTIONS)
+        .connect()
+        .await
+        .unwrap();
     let together = Barrier::new(CONNECTIONS as usize);
     let calls = (0..CONNECTIONS).map(|_| columns_together(&db, &together));
     let all = soon("all of them", futures_util::future::join_all(calls)).await;

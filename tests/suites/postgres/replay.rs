@@ -1,6 +1,6 @@
 //! Bodies and failures that only Postgres can have.
 
-use dbop::{Category, Conn, Db, Kind, Outcome, db_op};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, db_op};
 use dbop_tests::proxy::Proxy;
 use sqlx::{Executor, PgConnection, PgPool, Postgres};
 
@@ -36,11 +36,14 @@ async fn call_and_do_may_have_committed_inside_so_they_are_not_replayed() {
     let _blocker = Blocker::locked(&fresh).await;
     let runs = Runs::default();
     let error = call(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
     assert_eq!(notes(&fresh).await, 1, "this is what a replay would repeat");
     let error = run_do(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.outcome()), (2, Outcome::Unknown));
+    assert_eq!(
+        (runs.count(), error.outcome().unwrap()),
+        (2, Outcome::Unknown)
+    );
 }
 
 #[db_op]
@@ -54,8 +57,8 @@ async fn a_body_on_the_drivers_connection_is_not_replayed() {
     let (fresh, db) = open_impatient().await;
     let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
     let error = deposit_raw(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 /// Adds to account 1 and, if `both`, to account 2 in the same statement.
@@ -120,8 +123,8 @@ async fn a_serialization_failure_of_the_first_statement_is_replayed_and_of_a_lat
         });
         if after_note {
             let error = result.unwrap_err().database();
-            assert_eq!((error.kind(), runs.count()), (Kind::Serialization, 1));
-            assert_eq!(error.outcome(), Outcome::Unknown);
+            assert_eq!((error.kind(), runs.count()), (ErrorKind::Serialization, 1));
+            assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
         } else {
             result.unwrap();
             assert_eq!(runs.count(), 2);
@@ -155,8 +158,8 @@ async fn a_deadlock_of_the_first_statement_is_replayed_and_of_a_later_one_is_not
         });
         if after_note {
             let error = result.unwrap_err().database();
-            assert_eq!((error.kind(), runs.count()), (Kind::Deadlock, 1));
-            assert_eq!(error.outcome(), Outcome::Unknown);
+            assert_eq!((error.kind(), runs.count()), (ErrorKind::Deadlock, 1));
+            assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
         } else {
             result.unwrap();
             assert_eq!(runs.count(), 2);
@@ -189,9 +192,9 @@ async fn a_connection_that_cannot_be_opened_is_given_up_after_three_attempts() {
         .unwrap_err()
         .database();
     assert_eq!((runs.count(), proxy.accepted()), (0, 3));
-    assert_eq!((error.attempts(), error.kind()), (3, Kind::Connection));
+    assert_eq!((error.attempts(), error.kind()), (3, ErrorKind::Connection));
     assert_eq!(
-        error.outcome(),
+        error.outcome().unwrap(),
         Outcome::RolledBack,
         "no statement was ever sent"
     );
@@ -229,9 +232,9 @@ async fn a_connection_lost_in_the_first_statement_leaves_its_effect_unknown() {
         .await
         .unwrap_err()
         .database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Connection));
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Connection));
     assert_eq!(
-        (error.category(), error.outcome()),
+        (error.category(), error.outcome().unwrap()),
         (Category::Transient, Outcome::Unknown)
     );
     let runs = Runs::default();

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use dbop::{Builder, Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, DbBuilder, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::{AssertSqlSafe, Executor, Postgres};
 
 use super::Database;
 use super::common::notes::{self, Runs, Trouble, soon};
 
 /// A limit far shorter than the operations of this suite may take.
-fn brief(builder: Builder<Postgres>) -> Builder<Postgres> {
+fn brief(builder: DbBuilder<Postgres>) -> DbBuilder<Postgres> {
     builder
-        .pool_size(1)
+        .max_connections(1)
         .statement_timeout(Duration::from_millis(300))
 }
 
@@ -87,10 +87,10 @@ async fn a_statement_that_was_ended_by_its_own_limit_is_not_run_again() {
         let error = error.database();
         assert_eq!(
             (error.kind(), error.attempts()),
-            (Kind::Timeout, 1),
+            (ErrorKind::Timeout, 1),
             "{error}"
         );
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
         assert_eq!(runs.count(), 1);
     }
 }
@@ -112,7 +112,7 @@ async fn an_error_at_the_deadline_says_so_whoever_was_faster() {
     ] {
         let error = soon("the call", is_late(&*db, sql)).await.unwrap_err();
         let error = error.database();
-        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         assert!(error.to_string().contains("`timeout = \"..\"`"), "{error}");
     }
 }

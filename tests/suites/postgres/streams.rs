@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Outcome, db_op};
+use dbop::{Conn, Db, ErrorKind, Outcome, db_op};
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -61,8 +61,12 @@ async fn an_operation_that_reads_the_first_row_of_a_writing_function_says_ok_onl
     let error = soon("the call", first_of(&*db, fails, &runs))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Check, "{error}");
-    assert_eq!(error.database().outcome(), Outcome::RolledBack, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Check, "{error}");
+    assert_eq!(
+        error.database().outcome().unwrap(),
+        Outcome::RolledBack,
+        "{error}"
+    );
     assert_eq!(runs.count(), 2, "a constraint does not pass");
     assert_eq!(stored(&db).await.len(), 200);
 }
@@ -74,8 +78,12 @@ async fn an_operation_that_lets_go_of_a_statement_without_end_names_read_only() 
     let error = soon("the call", first_of(&*db, ENDLESS_ROWS, &runs))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::CompletionUnknown, "{error}");
-    assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
+    assert_eq!(error.kind(), ErrorKind::CompletionUnknown, "{error}");
+    assert_eq!(
+        error.database().outcome().unwrap(),
+        Outcome::Unknown,
+        "{error}"
+    );
     assert!(error.to_string().contains("`read_only`"), "{error}");
     assert_eq!(runs.count(), 1, "the statement may have been applied");
     soon("the next call", note_op(&*db, 9)).await.unwrap();
@@ -126,7 +134,7 @@ async fn after_a_write_that_was_let_go_and_failed_every_statement_is_refused() {
     let error = soon("the call", goes_on_after_a_failure(&*db))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Check, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Check, "{error}");
     assert!(stored(&db).await.is_empty());
     soon("the next call", note_op(&*db, 9)).await.unwrap();
 }
@@ -146,7 +154,11 @@ async fn cancels_a_write(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
 async fn a_write_that_was_cancelled_before_its_answer_is_not_known() {
     let db = open().await;
     let error = soon("the call", cancels_a_write(&*db)).await.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
+    assert_eq!(
+        error.database().outcome().unwrap(),
+        Outcome::Unknown,
+        "{error}"
+    );
     soon("the next call", note_op(&*db, 9)).await.unwrap();
 }
 
@@ -168,13 +180,17 @@ async fn idles_after_half(conn: &mut Conn<'_, Database>, runs: &Runs) -> Result<
 async fn a_statement_that_was_let_go_and_whose_session_then_ended_is_not_replayed() {
     let fresh = open().await;
     let url = format!("{}?options=-c%20idle_session_timeout%3D200", fresh.url);
-    let db = Db::<Database>::builder().url(&url).pool_size(1);
+    let db = Db::<Database>::builder().url(&url).max_connections(1);
     let db = db.connect().await.unwrap();
     let runs = Runs::default();
     let error = soon("the call", idles_after_half(&db, &runs))
         .await
         .unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
+    assert_eq!(
+        error.database().outcome().unwrap(),
+        Outcome::Unknown,
+        "{error}"
+    );
     assert_eq!(runs.count(), 1, "the statement has been applied");
     assert_eq!(stored(&fresh).await.len(), 3000);
 }
@@ -197,7 +213,11 @@ async fn a_drain_that_was_dropped_is_not_forgotten() {
     let db = open().await;
     let call = soon("the call", drops_what_sees_it_to_its_end(&*db)).await;
     let error = call.unwrap_err();
-    assert_eq!(error.database().outcome(), Outcome::Unknown, "{error}");
+    assert_eq!(
+        error.database().outcome().unwrap(),
+        Outcome::Unknown,
+        "{error}"
+    );
 }
 
 /// A function that fails as if two transactions had conflicted, and a function that writes slowly.

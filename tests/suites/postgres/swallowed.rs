@@ -1,7 +1,7 @@
 //! Any database error aborts a transaction. COMMIT is then answered with ROLLBACK, and without an
 //! error.
 
-use dbop::{Kind, Outcome, Tx, transactional};
+use dbop::{ErrorKind, Outcome, Tx, transactional};
 
 use super::Database;
 use super::common::notes::{self, Runs, Trouble, insert, note, stored};
@@ -30,7 +30,7 @@ async fn swallows_a_violation(tx: &mut Tx<'_, Database>) -> Result<i64, Trouble>
     let prepared = sqlx::Executor::prepare(&mut *tx, sqlx::SqlSafeStr::into_sql_str("SELECT 1"));
     assert!(violates_the_key(&prepared.await.unwrap_err()));
     let joined = note(&mut *tx, 3).await.unwrap_err();
-    assert_eq!(joined.kind(), Kind::Unique);
+    assert_eq!(joined.kind(), ErrorKind::Unique);
     Ok(7)
 }
 
@@ -38,8 +38,8 @@ async fn swallows_a_violation(tx: &mut Tx<'_, Database>) -> Result<i64, Trouble>
 async fn after_an_error_every_statement_is_refused_with_it_and_ok_does_not_commit() {
     let db = notes::open_narrow().await;
     let error = swallows_a_violation(&*db).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unique);
-    assert_eq!(error.database().outcome(), Outcome::RolledBack);
+    assert_eq!(error.kind(), ErrorKind::Unique);
+    assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
     assert!(stored(&db).await.is_empty());
     note(&*db, 1).await.unwrap();
     assert_eq!(stored(&db).await, [1]);
@@ -56,7 +56,7 @@ async fn swallows_it_as_its_last_act(tx: &mut Tx<'_, Database>) -> Result<i64, T
 async fn an_error_swallowed_at_the_end_is_returned_too() {
     let db = notes::open_narrow().await;
     let error = swallows_it_as_its_last_act(&*db).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unique);
+    assert_eq!(error.kind(), ErrorKind::Unique);
     assert_eq!(error.database().attempts(), 1);
     assert!(stored(&db).await.is_empty());
 }

@@ -1,6 +1,6 @@
 //! Files that are not databases.
 
-use dbop::Kind;
+use dbop::ErrorKind;
 
 use super::common::bad_input::refuses;
 
@@ -9,7 +9,13 @@ async fn a_missing_file_is_named_together_with_how_to_create_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("missing.db");
     let url = format!("sqlite:{}", file.display());
-    refuses(&url, Kind::Configuration, &["missing.db", "mode=rwc"], &[]).await;
+    refuses(
+        &url,
+        ErrorKind::Configuration,
+        &["missing.db", "mode=rwc"],
+        &[],
+    )
+    .await;
     assert!(!file.exists(), "opening a missing file has created it");
 }
 
@@ -19,7 +25,7 @@ async fn a_missing_folder_is_named_in_place_of_the_file() {
     let file = folder.path().join("no/folder/test.db");
     let url = format!("sqlite:{}?mode=rwc", file.display());
     let says = ["no/folder/test.db", "no/folder` does not exist"];
-    refuses(&url, Kind::Configuration, &says, &["mode=rwc"]).await;
+    refuses(&url, ErrorKind::Configuration, &says, &["mode=rwc"]).await;
 }
 
 #[tokio::test]
@@ -29,7 +35,7 @@ async fn a_file_that_is_no_database_is_named() {
     let letter = "Dear Sir or Madam, this is not a database. ".repeat(100);
     std::fs::write(&file, &letter).unwrap();
     let url = format!("sqlite:{}?mode=rwc", file.display());
-    refuses(&url, Kind::Corrupt, &["letter.txt", "is it one"], &[]).await;
+    refuses(&url, ErrorKind::Corrupt, &["letter.txt", "is it one"], &[]).await;
     assert_eq!(
         std::fs::read_to_string(&file).unwrap(),
         letter,
@@ -43,7 +49,7 @@ async fn a_folder_is_no_database() {
     let path = folder.path().display().to_string();
     refuses(
         &format!("sqlite:{path}?mode=rwc"),
-        Kind::Configuration,
+        ErrorKind::Configuration,
         &[&path, "is it one"],
         &[],
     )
@@ -66,7 +72,7 @@ async fn a_url_without_a_file_is_refused_and_says_what_to_write() {
             "sqlite:path/to/file.db?mode=rwc",
             "sqlite::memory:",
         ];
-        refuses(url, Kind::Configuration, &says, &[]).await;
+        refuses(url, ErrorKind::Configuration, &says, &[]).await;
     }
 }
 
@@ -79,7 +85,7 @@ async fn a_malformed_url_shows_the_form_of_a_good_one() {
     ] {
         refuses(
             url,
-            Kind::Configuration,
+            ErrorKind::Configuration,
             &["sqlite:path/to/file.db"],
             &["h0rse"],
         )

@@ -124,7 +124,7 @@ async fn never_read(conn: &mut Conn<'_, Database>, begun: &Notify) -> Result<(),
 
 #[tokio::test]
 async fn readers_whose_callers_went_away_stop_and_leave_room_for_others() {
-    let db = notes::open_with(|builder| builder.pool_size(2)).await;
+    let db = notes::open_with(|builder| builder.max_connections(2)).await;
     for _ in 0..20 {
         let begun = Notify::new();
         tokio::select! {

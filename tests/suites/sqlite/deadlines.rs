@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::Sqlite;
 use tokio::time::timeout;
 
@@ -33,8 +33,8 @@ async fn a_slow_statement_is_cut_and_its_transaction_rolled_back() {
     let cut = timeout(NEVER, count_slowly_in_tx(&*db)).await.unwrap();
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::RolledBack)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::RolledBack)
     );
     timeout(NEVER, transfer(&*db, 1, 2, 10))
         .await
@@ -50,8 +50,8 @@ async fn a_slow_statement_of_an_operation_is_cut_and_its_effect_unknown() {
     let cut = timeout(NEVER, count_slowly(&*db)).await.unwrap();
     let error = cut.unwrap_err().database();
     assert_eq!(
-        (error.kind(), error.outcome()),
-        (Kind::Timeout, Outcome::Unknown)
+        (error.kind(), error.outcome().unwrap()),
+        (ErrorKind::Timeout, Outcome::Unknown)
     );
     timeout(NEVER, transfer(&*db, 1, 2, 10))
         .await
@@ -74,7 +74,7 @@ async fn count_forever(tx: &mut Tx<'_, Sqlite>) -> Result<(), Failure> {
 async fn a_statement_that_was_cut_stops_and_does_not_delay_the_next_call() {
     let db = bank::open().await;
     let cut = timeout(NEVER, count_forever(&*db)).await.unwrap();
-    assert_eq!(cut.unwrap_err().database().kind(), Kind::Timeout);
+    assert_eq!(cut.unwrap_err().database().kind(), ErrorKind::Timeout);
     timeout(Duration::from_secs(10), transfer(&*db, 1, 2, 10))
         .await
         .expect("a writer")

@@ -1,7 +1,7 @@
 //! `read_only` where readers and writers share connections: on a database in memory, and on a pool
 //! of the caller's.
 
-use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Tx, db_op, transactional};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, Executor, SqliteConnection, SqlitePool};
 
@@ -32,7 +32,7 @@ async fn a_reader_in_memory_cannot_write_and_the_next_writer_can() {
     let db = memory().await;
     for id in 1..=3 {
         let error = tries_to_write(&db).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ReadOnly);
+        assert_eq!(error.kind(), ErrorKind::ReadOnly);
         soon("the writer", note(&db, id)).await.unwrap();
     }
     assert_eq!(notes::notes(&db).await.unwrap(), [1, 2, 3]);
@@ -94,10 +94,10 @@ async fn on_a_callers_pool_a_text_that_provably_reads_needs_no_guard_and_any_oth
         "WITH n(x) AS (SELECT \"/*\") INSERT INTO notes SELECT 1 FROM n",
     ] {
         let error = says(&pool, sql).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ReadOnly, "{sql}");
+        assert_eq!(error.kind(), ErrorKind::ReadOnly, "{sql}");
         assert!(!soon("the next", is_guarded(&pool)).await.unwrap(), "{sql}");
         let error = says_past_dbop(&pool, sql).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ReadOnly, "{sql}, past dbop");
+        assert_eq!(error.kind(), ErrorKind::ReadOnly, "{sql}, past dbop");
         assert!(!soon("the next", is_guarded(&pool)).await.unwrap(), "{sql}");
     }
     assert!(notes::notes(&pool).await.unwrap().is_empty());
@@ -150,5 +150,5 @@ async fn a_text_with_a_nul_is_refused_and_does_not_hang() {
     let error = soon("the call", says(&*db, "SELECT 1;\0"))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Syntax, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Syntax, "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Conn, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::Fresh;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection, SqlitePool};
@@ -78,7 +78,7 @@ async fn a_deferred_key_refuses_an_insert_returning() {
         adopt(&*db).await.unwrap_err(),
         adopt_in_tx(&*db).await.unwrap_err(),
     ] {
-        assert_eq!(error.database().kind(), Kind::ForeignKey);
+        assert_eq!(error.database().kind(), ErrorKind::ForeignKey);
     }
     assert_eq!(count(&db, "children").await, 0);
 }
@@ -121,8 +121,8 @@ async fn a_lock_at_the_end_refuses_an_insert_returning() {
         store_in_tx(&pool).await.unwrap_err(),
     ] {
         let error = error.database();
-        assert_eq!((error.kind(), error.attempts()), (Kind::Lock, 5));
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Lock, 5));
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     }
     assert_eq!(count(&db, "pages").await, 0);
     reader.execute("COMMIT").await.unwrap();
@@ -145,10 +145,10 @@ async fn on_a_full_disk_as_many_rows_are_stored_as_calls_have_said_ok() {
             Ok(_) => stored += 1,
             Err(error) => {
                 let error = error.database();
-                assert_eq!(error.kind(), Kind::DiskFull);
+                assert_eq!(error.kind(), ErrorKind::DiskFull);
                 assert_eq!(error.attempts(), 1);
                 if call % 2 == 1 {
-                    assert_eq!(error.outcome(), Outcome::RolledBack);
+                    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Kind, Outcome, Tx, transactional};
+use dbop::{ErrorKind, Outcome, Tx, transactional};
 use sqlx::Sqlite;
 use tokio::time::timeout;
 
@@ -66,10 +66,13 @@ async fn a_lock_that_stays_ends_the_call_at_its_deadline() {
         .expect("the call ends at its deadline");
     let error = ended.unwrap_err().database();
     assert!(
-        matches!(error.kind(), Kind::Lock | Kind::Timeout),
+        matches!(error.kind(), ErrorKind::Lock | ErrorKind::Timeout),
         "{error}"
     );
-    assert_eq!((runs.count(), error.outcome()), (0, Outcome::RolledBack));
+    assert_eq!(
+        (runs.count(), error.outcome().unwrap()),
+        (0, Outcome::RolledBack)
+    );
     blocker.unlock().await;
     deposit(&*db, &runs).await.unwrap();
     assert_eq!(balance(&*db, 1).await.unwrap(), 101);

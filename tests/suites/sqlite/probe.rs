@@ -54,7 +54,7 @@ async fn a_question_dropped_half_way_lets_no_statement_run_outside_the_transacti
             for polls in 1..=6 {
                 let call = drops_the_next_statement(&db, failing, polls);
                 let error = call.await.unwrap_err();
-                let outcome = error.database().outcome();
+                let outcome = error.database().outcome().unwrap();
                 assert_eq!(outcome, Outcome::RolledBack, "{failing}, {polls} polls");
                 let stored = read(&db).await.unwrap();
                 assert!(stored.is_empty(), "{failing}, {polls} polls: {stored:?}");
@@ -94,7 +94,7 @@ async fn a_transaction_of_which_it_is_not_known_whether_it_is_open_does_not_say_
                 "{polls} polls: {stored:?}, {result:?}"
             );
             if let Err(error) = result {
-                assert_eq!(error.database().outcome(), Outcome::RolledBack);
+                assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
                 assert!(stored.is_empty(), "{polls} polls: {stored:?}");
             }
             db.pool().execute("DELETE FROM notes").await.unwrap();
@@ -121,7 +121,11 @@ async fn what_went_through_the_raw_connection_after_the_end_is_not_called_rolled
             let error = writes_past_the_end(&db, failing).await.unwrap_err();
             let stored = read(&db).await.unwrap();
             assert_eq!(stored, [5], "{failing}: as SQLite has it");
-            assert_eq!(error.database().outcome(), Outcome::Unknown, "{failing}");
+            assert_eq!(
+                error.database().outcome().unwrap(),
+                Outcome::Unknown,
+                "{failing}"
+            );
             db.pool().execute("DELETE FROM notes").await.unwrap();
         }
         note(&db, 1).await.unwrap();

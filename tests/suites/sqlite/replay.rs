@@ -1,6 +1,6 @@
 //! Bodies that only SQLite can have.
 
-use dbop::{Conn, Kind, Outcome, db_op};
+use dbop::{Conn, ErrorKind, Outcome, db_op};
 use sqlx::{Sqlite, SqliteConnection};
 
 use super::common::blocker::{Blocker, open_impatient};
@@ -37,13 +37,19 @@ async fn or_fail_keeps_what_it_had_changed_so_it_is_not_replayed() {
     let _blocker = Blocker::locked(&fresh).await;
     let runs = Runs::default();
     let error = insert_or_fail(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
     let error = update_or_fail(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.outcome()), (2, Outcome::Unknown));
+    assert_eq!(
+        (runs.count(), error.outcome().unwrap()),
+        (2, Outcome::Unknown)
+    );
     let runs = Runs::default();
     let error = or_abort(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.outcome()), (5, Outcome::RolledBack));
+    assert_eq!(
+        (runs.count(), error.outcome().unwrap()),
+        (5, Outcome::RolledBack)
+    );
 }
 
 #[db_op]
@@ -60,12 +66,12 @@ async fn a_failed_statement_that_has_kept_rows_is_not_called_rolled_back() {
     let outcome = async |schema: &'static str| {
         sqlx::raw_sql(schema).execute(db.pool()).await.unwrap();
         let error = insert_many(&db).await.unwrap_err().database();
-        assert_eq!(error.kind(), Kind::Unique);
+        assert_eq!(error.kind(), ErrorKind::Unique);
         let mut outside = outside(&fresh).await;
         let raw = insert_many(&mut outside).await.unwrap_err().database();
         let rows = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM keeping");
         let rows = rows.fetch_one(db.pool()).await.unwrap();
-        (rows, error.outcome(), raw.outcome())
+        (rows, error.outcome().unwrap(), raw.outcome().unwrap())
     };
     let keeping = "CREATE TABLE keeping (id UNIQUE ON CONFLICT FAIL)";
     let failed = (Outcome::Unknown, Outcome::RolledBack);
@@ -89,6 +95,6 @@ async fn a_body_on_the_drivers_connection_is_not_replayed() {
     let (fresh, db) = open_impatient().await;
     let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
     let error = deposit_raw(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, Kind::Lock));
-    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }

@@ -1,6 +1,6 @@
 //! Some errors of SQLite end the transaction and most do not, and the error does not say which.
 
-use dbop::{Db, Kind, Outcome, Tx, transactional};
+use dbop::{Db, ErrorKind, Outcome, Tx, transactional};
 use sqlx::Executor;
 
 use super::Database;
@@ -96,7 +96,7 @@ async fn after_an_error_that_ended_the_transaction_nothing_more_runs_or_stays() 
                 if then == Then::Refuses {
                     assert!(matches!(error, Trouble::Refused), "{sql}: {error:?}");
                 } else {
-                    let outcome = error.database().outcome();
+                    let outcome = error.database().outcome().unwrap();
                     assert_eq!(outcome, Outcome::RolledBack, "{sql}, {then:?}");
                 }
                 let stored = read(&db).await.expect("a healthy connection");
@@ -138,7 +138,11 @@ async fn an_error_in_a_savepoint_can_end_the_whole_transaction() {
         for sql in ENDS_IT {
             for swallow in [false, true] {
                 let error = ends_it_in_a_savepoint(&db, sql, swallow).await.unwrap_err();
-                assert_eq!(error.database().outcome(), Outcome::RolledBack, "{sql}");
+                assert_eq!(
+                    error.database().outcome().unwrap(),
+                    Outcome::RolledBack,
+                    "{sql}"
+                );
                 assert!(read(&db).await.unwrap().is_empty(), "{sql}");
             }
         }
@@ -163,8 +167,8 @@ async fn a_commit_that_is_refused_leaves_nothing_open() {
             "CREATE TABLE child (id INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED)";
         db.pool().execute(child).await.unwrap();
         let error = violates_at_commit(&db).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ForeignKey);
-        assert_eq!(error.database().outcome(), Outcome::RolledBack);
+        assert_eq!(error.kind(), ErrorKind::ForeignKey);
+        assert_eq!(error.database().outcome().unwrap(), Outcome::RolledBack);
         assert!(read(&db).await.unwrap().is_empty());
         note(&db, 1).await.unwrap();
     }

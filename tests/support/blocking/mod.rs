@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use dbop::blocking::{BlockingBuilder, Manager};
+use dbop::blocking::{BlockingDbBuilder, Manager};
 use dbop::{Backend, BlockingDb};
 use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
@@ -35,7 +35,7 @@ impl<M: Manager, DB: Backend> Deref for World<M, DB> {
 }
 
 /// How a suite configures its pool.
-pub type Configure<M> = fn(BlockingBuilder<M>) -> BlockingBuilder<M>;
+pub type Configure<M> = fn(BlockingDbBuilder<M>) -> BlockingDbBuilder<M>;
 
 macro_rules! seen_from_outside {
     ($DB:ty) => {

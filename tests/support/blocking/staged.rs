@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dbop::blocking::{Begin, Interrupt, SyncConnection, TransactionStatus};
-use dbop::{BlockingDb, Category, Class, Kind, Retry};
+use dbop::{BlockingDb, Category, Class, ErrorKind, Retry};
 use r2d2::ManageConnection;
 use sqlx::Sqlite;
 
@@ -179,7 +179,7 @@ impl SyncConnection for Session {
             Staged::Conflict => dbop::classify::sqlite(517, ""),
             Staged::Lost => Class {
                 category: Category::Transient,
-                kind: Kind::Connection,
+                kind: ErrorKind::Connection,
                 retry: Retry::IfIdempotent,
             },
         })

@@ -147,7 +147,7 @@ async fn bad_rows_are_refused() {
 async fn the_connections_of_the_sync_half_check_foreign_keys() {
     let bench = Bench::new(Which::Sync).await;
     let error = insert_orphan(&bench.database.blocking).await.unwrap_err();
-    assert_eq!(error.kind(), dbop::Kind::ForeignKey, "{error}");
+    assert_eq!(error.kind(), dbop::ErrorKind::ForeignKey, "{error}");
 }
 
 #[db_op]

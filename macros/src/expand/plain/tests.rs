@@ -124,7 +124,7 @@ fn assert_contains(options: &str, function: &str, parts: &[&str]) {
     let bare = |text: &str| text.split_whitespace().collect::<String>();
     let found = bare(&expanded(DbOp, options, function));
     for part in parts {
-        let part = bare(&part.replace("P::", "::dbop::__private::"));
+        let part = bare(&part.replace("P::", "::dbop::__private0::"));
         assert!(found.contains(&part), "{part}: {found}");
     }
 }
@@ -200,7 +200,7 @@ fn a_mistake_leaves_both_functions() {
     );
     let bare: String = found.split_whitespace().collect();
     for part in [
-        "asyncfnf(c:&::dbop::blocking::BlockingDb<impl::dbop::blocking::Manager>,__1:(u8,u8))->R{::dbop::__private::fake_return()}",
+        "asyncfnf(c:&::dbop::blocking::BlockingDb<impl::dbop::blocking::Manager>,__1:(u8,u8))->R{::dbop::__private0::fake_return()}",
         "fnf_sync(c:&mutC,(a,b):(u8,u8))->R{a.}",
     ] {
         assert!(bare.contains(part), "{found}");
@@ -211,7 +211,7 @@ fn a_mistake_leaves_both_functions() {
         "fn f(c: &mut C, (a, b): (u8, u8)) -> R { a. }",
     );
     let bare: String = found.split_whitespace().collect();
-    let part = "->R{letc:&mutC=::dbop::__private::fake_return();let(a,b)=__1;{a.}}";
+    let part = "->R{letc:&mutC=::dbop::__private0::fake_return();let(a,b)=__1;{a.}}";
     assert!(bare.ends_with(part), "{found}");
 }
 

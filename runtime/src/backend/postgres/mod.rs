@@ -10,5 +10,5 @@ mod recovery;
 #[cfg(feature = "postgres")]
 mod session_control;
 
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 pub(crate) use begin::begin_sql;

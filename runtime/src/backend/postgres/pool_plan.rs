@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Postgres};
 use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
 use crate::backend::url::wrong_scheme;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::rt::milliseconds;
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
@@ -54,18 +54,18 @@ impl PoolPlan for Postgres {
         format!("{}:{}", options.get_host(), options.get_port())
     }
 
-    fn advice(kind: Kind, options: &PgConnectOptions) -> String {
+    fn advice(kind: ErrorKind, options: &PgConnectOptions) -> String {
         let place = Self::place(options);
         let user = options.get_username();
         match kind {
-            Kind::Authentication => {
+            ErrorKind::Authentication => {
                 format!("{place} refused user `{user}`; check user and password in the URL")
             }
-            Kind::UndefinedObject => format!(
+            ErrorKind::UndefinedObject => format!(
                 "{place} has no database `{}`; create it, or correct the URL",
                 options.get_database().unwrap_or(user)
             ),
-            Kind::TooManyConnections => format!(
+            ErrorKind::TooManyConnections => format!(
                 "{place} has no connection left; make the pools smaller or `max_connections` larger"
             ),
             _ => format!("cannot connect to {place}; is the server running and reachable?"),

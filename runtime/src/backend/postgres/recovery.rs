@@ -8,7 +8,7 @@ use sqlx_core::transaction::TransactionManager;
 
 use crate::backend::recovery::Recovery;
 use crate::classify;
-use crate::error::{Category, Class, Kind, Outcome, Retry};
+use crate::error::{Category, Class, ErrorKind, Outcome, Retry};
 
 type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
@@ -19,10 +19,10 @@ impl Recovery for Postgres {
     /// A call that may write, and is told that the transaction is read-only (25006), has reached a
     /// server that was demoted to a standby. Its next connection finds the new primary.
     fn refine(class: Class, writes: bool) -> Class {
-        if writes && class.kind == Kind::ReadOnly {
+        if writes && class.kind == ErrorKind::ReadOnly {
             Class {
                 category: Category::Transient,
-                kind: Kind::ReadOnly,
+                kind: ErrorKind::ReadOnly,
                 retry: Retry::Always,
             }
         } else {

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Sqlite};
 use super::url::Named;
 use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
-use crate::error::{Kind, Result};
+use crate::error::{ErrorKind, Result};
 
 /// How long SQLite itself waits for another process's lock. The time is short, because this wait
 /// blocks the connection's thread, is not fair, and cannot be cancelled. After that, dbop's own
@@ -72,7 +72,7 @@ impl PoolPlan for Sqlite {
         format!("`{}`", options.get_filename().display())
     }
 
-    fn advice(_: Kind, options: &SqliteConnectOptions) -> String {
+    fn advice(_: ErrorKind, options: &SqliteConnectOptions) -> String {
         let path = options.get_filename();
         let folder = path
             .parent()

@@ -9,7 +9,7 @@ use sqlx_core::transaction::TransactionManager;
 use crate::backend::recovery::Recovery;
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::classify;
-use crate::error::{Kind, Outcome};
+use crate::error::{ErrorKind, Outcome};
 
 type Transactions = <Sqlite as sqlx::Database>::TransactionManager;
 
@@ -21,7 +21,10 @@ impl Recovery for Sqlite {
     fn outcome_of_failed_commit(error: &sqlx::Error) -> Outcome {
         match error {
             sqlx::Error::Database(_)
-                if !matches!(classify::sqlx(error).kind, Kind::Io | Kind::Corrupt) =>
+                if !matches!(
+                    classify::sqlx(error).kind,
+                    ErrorKind::Io | ErrorKind::Corrupt
+                ) =>
             {
                 Outcome::RolledBack
             }

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx_core::url::form_urlencoded;
 
 use crate::backend::url::wrong_scheme;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 const FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
@@ -57,7 +57,7 @@ impl Named {
         }
         if path.is_empty() {
             return Err(Error::programming(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 "the URL names no file, and SQLite would give each connection an empty database of \
                  its own, which goes away with it; write `sqlite:path/to/file.db?mode=rwc`, or \
                  `sqlite::memory:` for a database in memory",
@@ -65,7 +65,7 @@ impl Named {
         }
         let file = std::path::absolute(&path).map_err(|error| {
             Error::programming(
-                Kind::Configuration,
+                ErrorKind::Configuration,
                 format!(
                     "the current folder of this process, in which `{path}` would be, is not known \
                      ({error}); write an absolute path"
@@ -113,7 +113,7 @@ impl Name {
                 let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
                 if !host.is_empty() && host != "localhost" {
                     return Err(Error::programming(
-                        Kind::Configuration,
+                        ErrorKind::Configuration,
                         format!(
                             "`{host}` stands where a `file:` URI names a machine, and SQLite opens \
                              only files of this machine; write `file:` and the path, or {FORM}"

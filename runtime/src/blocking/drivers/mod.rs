@@ -3,7 +3,7 @@
 
 #[cfg(feature = "diesel-sqlite")]
 mod diesel;
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 mod postgres;
 #[cfg(feature = "rusqlite")]
 mod rusqlite;

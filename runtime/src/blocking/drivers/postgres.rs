@@ -8,7 +8,7 @@ use postgres_client::{Client, Error, NoTls, SimpleQueryMessage};
 use crate::backend::begin_sql;
 use crate::blocking::connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
 use crate::classify;
-use crate::error::{Class, Kind, Result};
+use crate::error::{Class, ErrorKind, Result};
 use crate::op::{Cause, DriverError};
 
 impl SyncConnection for Client {
@@ -74,7 +74,7 @@ impl SyncConnection for Client {
                 })
             }
             Err(error) => match classify::tokio_postgres(&error).kind {
-                Kind::TransactionAborted => Ok(TransactionStatus::Failed),
+                ErrorKind::TransactionAborted => Ok(TransactionStatus::Failed),
                 _ => Err(error.into()),
             },
         }

@@ -1,7 +1,7 @@
 //! Tests of what each error of the synchronous drivers means. Errors that only the drivers
 //! themselves can make are covered by the test suites.
 
-use super::{Category, Kind, Retry, assert_sound, never, transient};
+use super::{Category, ErrorKind, Retry, assert_sound, never, transient};
 use crate::error::Class;
 
 #[cfg(feature = "rusqlite")]
@@ -22,56 +22,68 @@ mod rusqlite {
         let utf8 = String::from_utf8(vec![0xff]).unwrap_err().utf8_error();
         let nul = std::ffi::CString::new("a\0b").unwrap_err();
         vec![
-            (Error::QueryReturnedNoRows, never(Query, Kind::NoRows)),
+            (Error::QueryReturnedNoRows, never(Query, ErrorKind::NoRows)),
             (
                 Error::QueryReturnedMoreThanOneRow,
-                never(Query, Kind::MultipleRows),
+                never(Query, ErrorKind::MultipleRows),
             ),
-            (Error::StatementChangedRows(2), never(Query, Kind::Other)),
+            (
+                Error::StatementChangedRows(2),
+                never(Query, ErrorKind::Other),
+            ),
             (
                 Error::SqliteSingleThreadedMode,
-                programming(Kind::Configuration),
+                programming(ErrorKind::Configuration),
             ),
             (
                 Error::InvalidPath("x".into()),
-                programming(Kind::Configuration),
+                programming(ErrorKind::Configuration),
             ),
             (
                 Error::FromSqlConversionFailure(0, Type::Text, other()),
-                data(Kind::Decode),
+                data(ErrorKind::Decode),
             ),
-            (Error::IntegralValueOutOfRange(0, 7), data(Kind::Decode)),
+            (
+                Error::IntegralValueOutOfRange(0, 7),
+                data(ErrorKind::Decode),
+            ),
             (
                 Error::InvalidColumnType(0, "a".into(), Type::Text),
-                data(Kind::Decode),
+                data(ErrorKind::Decode),
             ),
-            (Error::Utf8Error(0, utf8), data(Kind::Decode)),
-            (Error::ToSqlConversionFailure(other()), data(Kind::Encode)),
-            (Error::NulError(nul), data(Kind::InvalidText)),
+            (Error::Utf8Error(0, utf8), data(ErrorKind::Decode)),
+            (
+                Error::ToSqlConversionFailure(other()),
+                data(ErrorKind::Encode),
+            ),
+            (Error::NulError(nul), data(ErrorKind::InvalidText)),
             (
                 Error::InvalidColumnIndex(3),
-                programming(Kind::UndefinedColumn),
+                programming(ErrorKind::UndefinedColumn),
             ),
             (
                 Error::InvalidColumnName("a".into()),
-                programming(Kind::UndefinedColumn),
+                programming(ErrorKind::UndefinedColumn),
             ),
             (
                 Error::InvalidParameterName("a".into()),
-                programming(Kind::InvalidArgument),
+                programming(ErrorKind::InvalidArgument),
             ),
             (
                 Error::InvalidParameterCount(1, 2),
-                programming(Kind::InvalidArgument),
+                programming(ErrorKind::InvalidArgument),
             ),
             (
                 Error::InvalidDatabaseIndex(9),
-                programming(Kind::InvalidArgument),
+                programming(ErrorKind::InvalidArgument),
             ),
-            (Error::ExecuteReturnedResults, programming(Kind::Syntax)),
-            (Error::MultipleStatement, programming(Kind::Syntax)),
-            (Error::InvalidQuery, programming(Kind::Syntax)),
-            (Error::UnwindingPanic, never(Internal, Kind::Other)),
+            (
+                Error::ExecuteReturnedResults,
+                programming(ErrorKind::Syntax),
+            ),
+            (Error::MultipleStatement, programming(ErrorKind::Syntax)),
+            (Error::InvalidQuery, programming(ErrorKind::Syntax)),
+            (Error::UnwindingPanic, never(Internal, ErrorKind::Other)),
         ]
     }
 
@@ -89,17 +101,17 @@ mod rusqlite {
             Error::SqliteFailure(ffi::Error::new(code), Some(message.to_owned()))
         };
         for (code, class) in [
-            (5, transient(Kind::Lock, Retry::Always)),
-            (517, transient(Kind::Serialization, Retry::Always)),
-            (2067, never(Category::Integrity, Kind::Unique)),
-            (13, never(Category::Resource, Kind::DiskFull)),
+            (5, transient(ErrorKind::Lock, Retry::Always)),
+            (517, transient(ErrorKind::Serialization, Retry::Always)),
+            (2067, never(Category::Integrity, ErrorKind::Unique)),
+            (13, never(Category::Resource, ErrorKind::DiskFull)),
         ] {
             assert_eq!(rusqlite(&failure(code, "")), class, "{code}");
             let silent = Error::SqliteFailure(ffi::Error::new(code), None);
             assert_eq!(rusqlite(&silent), class, "{code}");
         }
         let missing = rusqlite(&failure(1, "no such table: a"));
-        assert_eq!(missing.kind, Kind::UndefinedTable);
+        assert_eq!(missing.kind, ErrorKind::UndefinedTable);
     }
 
     #[test]
@@ -110,7 +122,7 @@ mod rusqlite {
             sql: "SELECT 'very secret' x x".to_owned(),
             offset: 7,
         });
-        assert_eq!(error.kind(), Kind::Syntax);
+        assert_eq!(error.kind(), ErrorKind::Syntax);
         for words in [error.to_string(), error.message(), format!("{error:?}")] {
             assert!(!words.contains("very secret"), "{words}");
         }
@@ -122,7 +134,7 @@ mod rusqlite {
         let ended = crate::error::Ended::outermost("op", 3, crate::Outcome::RolledBack);
         error.finish(ended);
         let through = Error::from(error);
-        assert_eq!(rusqlite(&through).kind, Kind::Timeout);
+        assert_eq!(rusqlite(&through).kind, ErrorKind::Timeout);
         let back = crate::Error::from(through);
         assert_eq!((back.operation(), back.attempts()), (Some("op"), 3));
         let same = Error::from(crate::Error::from(Error::QueryReturnedNoRows));
@@ -147,60 +159,72 @@ mod diesel {
         let nul = || std::ffi::CString::new("a\0b").unwrap_err();
         let integer = i8::try_from(300).unwrap_err();
         let other = || -> Box<dyn std::error::Error + Send + Sync> { "what it was".into() };
-        let state = never(Programming, Kind::TransactionState);
+        let state = never(Programming, ErrorKind::TransactionState);
         for (error, expected) in [
-            (Error::NotFound, never(Query, Kind::NoRows)),
-            (Error::InvalidCString(nul()), never(Data, Kind::InvalidText)),
+            (Error::NotFound, never(Query, ErrorKind::NoRows)),
+            (
+                Error::InvalidCString(nul()),
+                never(Data, ErrorKind::InvalidText),
+            ),
             (
                 Error::DeserializationError(other()),
-                never(Data, Kind::Decode),
+                never(Data, ErrorKind::Decode),
             ),
-            (Error::IntegerConversion(integer), never(Data, Kind::Decode)),
+            (
+                Error::IntegerConversion(integer),
+                never(Data, ErrorKind::Decode),
+            ),
             (
                 Error::SerializationError(other()),
-                never(Data, Kind::Encode),
+                never(Data, ErrorKind::Encode),
             ),
             (
                 Error::QueryBuilderError(other()),
-                never(Programming, Kind::Syntax),
+                never(Programming, ErrorKind::Syntax),
             ),
             (Error::RollbackTransaction, state),
             (Error::AlreadyInTransaction, state),
             (Error::NotInTransaction, state),
             (Error::BrokenTransactionManager, state),
-            (of(Of::UniqueViolation, ""), never(Integrity, Kind::Unique)),
+            (
+                of(Of::UniqueViolation, ""),
+                never(Integrity, ErrorKind::Unique),
+            ),
             (
                 of(Of::ForeignKeyViolation, ""),
-                never(Integrity, Kind::ForeignKey),
+                never(Integrity, ErrorKind::ForeignKey),
             ),
             (
                 of(Of::RestrictViolation, ""),
-                never(Integrity, Kind::ForeignKey),
+                never(Integrity, ErrorKind::ForeignKey),
             ),
             (
                 of(Of::NotNullViolation, ""),
-                never(Integrity, Kind::NotNull),
+                never(Integrity, ErrorKind::NotNull),
             ),
-            (of(Of::CheckViolation, ""), never(Integrity, Kind::Check)),
+            (
+                of(Of::CheckViolation, ""),
+                never(Integrity, ErrorKind::Check),
+            ),
             (
                 of(Of::ExclusionViolation, ""),
-                never(Integrity, Kind::Exclusion),
+                never(Integrity, ErrorKind::Exclusion),
             ),
             (
                 of(Of::ReadOnlyTransaction, ""),
-                never(Permission, Kind::ReadOnly),
+                never(Permission, ErrorKind::ReadOnly),
             ),
             (
                 of(Of::UnableToSendCommand, ""),
-                never(Internal, Kind::Protocol),
+                never(Internal, ErrorKind::Protocol),
             ),
             (
                 of(Of::SerializationFailure, ""),
-                transient(Kind::Serialization, Retry::Always),
+                transient(ErrorKind::Serialization, Retry::Always),
             ),
             (
                 of(Of::ClosedConnection, ""),
-                transient(Kind::Connection, Retry::IfIdempotent),
+                transient(ErrorKind::Connection, Retry::IfIdempotent),
             ),
         ] {
             assert_eq!(diesel(&error), expected, "{error:?}");
@@ -247,9 +271,9 @@ mod diesel {
             );
         }
         for (words, kind) in [
-            ("no such table: a", Kind::UndefinedTable),
-            ("near \"SELEC\": syntax error", Kind::Syntax),
-            ("what a trigger says", Kind::Other),
+            ("no such table: a", ErrorKind::UndefinedTable),
+            ("near \"SELEC\": syntax error", ErrorKind::Syntax),
+            ("what a trigger says", ErrorKind::Other),
         ] {
             assert_eq!(diesel(&of(Of::Unknown, words)).kind, kind, "{words}");
         }
@@ -260,14 +284,14 @@ mod diesel {
         let bad = ConnectionError::BadConnection("unable to open database file".to_owned());
         assert_eq!(diesel_connection(&bad), sqlite(14, ""));
         let setup = ConnectionError::CouldntSetupConfiguration(Error::NotFound);
-        assert_eq!(diesel_connection(&setup).kind, Kind::NoRows);
+        assert_eq!(diesel_connection(&setup).kind, ErrorKind::NoRows);
         let url = ConnectionError::InvalidConnectionUrl("x".to_owned());
-        let expected = never(Category::Programming, Kind::Configuration);
+        let expected = never(Category::Programming, ErrorKind::Configuration);
         assert_eq!(diesel_connection(&url), expected);
     }
 }
 
-#[cfg(feature = "postgres-client")]
+#[cfg(feature = "postgres-sync")]
 mod tokio_postgres {
     use super::*;
     use crate::classify::tokio_postgres::{WORDS, of_words};
@@ -277,63 +301,69 @@ mod tokio_postgres {
     #[test]
     fn every_sort_has_a_deliberate_answer() {
         use Category::*;
-        let lost = transient(Kind::Connection, Retry::IfIdempotent);
+        let lost = transient(ErrorKind::Connection, Retry::IfIdempotent);
         for (words, expected) in [
             ("error communicating with the server", lost),
             ("timeout waiting for server", lost),
             ("connection closed", lost),
             (
                 "unexpected message from server",
-                never(Internal, Kind::Protocol),
+                never(Internal, ErrorKind::Protocol),
             ),
             (
                 "error parsing response from server",
-                never(Internal, Kind::Protocol),
+                never(Internal, ErrorKind::Protocol),
             ),
             (
                 "error performing TLS handshake",
-                never(Internal, Kind::Connection),
+                never(Internal, ErrorKind::Connection),
             ),
             (
                 "error connecting to server",
-                never(Internal, Kind::Connection),
+                never(Internal, ErrorKind::Connection),
             ),
-            ("error serializing parameter 3", never(Data, Kind::Encode)),
+            (
+                "error serializing parameter 3",
+                never(Data, ErrorKind::Encode),
+            ),
             (
                 "error encoding message to server",
-                never(Data, Kind::Encode),
+                never(Data, ErrorKind::Encode),
             ),
-            ("error deserializing column 3", never(Data, Kind::Decode)),
+            (
+                "error deserializing column 3",
+                never(Data, ErrorKind::Decode),
+            ),
             (
                 "invalid column `a`",
-                never(Programming, Kind::UndefinedColumn),
+                never(Programming, ErrorKind::UndefinedColumn),
             ),
             (
                 "query returned an unexpected number of columns",
-                never(Programming, Kind::UndefinedColumn),
+                never(Programming, ErrorKind::UndefinedColumn),
             ),
             (
                 "expected 1 parameters but got 2",
-                never(Programming, Kind::InvalidArgument),
+                never(Programming, ErrorKind::InvalidArgument),
             ),
             (
                 "authentication error",
-                never(Permission, Kind::Authentication),
+                never(Permission, ErrorKind::Authentication),
             ),
             (
                 "invalid connection string",
-                never(Programming, Kind::Configuration),
+                never(Programming, ErrorKind::Configuration),
             ),
             (
                 "invalid configuration",
-                never(Programming, Kind::Configuration),
+                never(Programming, ErrorKind::Configuration),
             ),
             (
                 "query returned an unexpected number of rows",
-                never(Query, Kind::Other),
+                never(Query, ErrorKind::Other),
             ),
-            ("db error", never(Internal, Kind::Other)),
-            ("something new", never(Internal, Kind::Other)),
+            ("db error", never(Internal, ErrorKind::Other)),
+            ("something new", never(Internal, ErrorKind::Other)),
         ] {
             assert_eq!(of_words(words), expected, "{words}");
             assert_sound(words, expected);
@@ -356,6 +386,9 @@ mod tokio_postgres {
             .parse::<postgres_client::Config>()
             .unwrap_err();
         let class = crate::classify::tokio_postgres(&error);
-        assert_eq!(class, never(Category::Programming, Kind::Configuration));
+        assert_eq!(
+            class,
+            never(Category::Programming, ErrorKind::Configuration)
+        );
     }
 }

@@ -8,7 +8,7 @@ mod postgres;
 mod sqlite;
 mod sqlx;
 
-use super::{Category, Class, Kind, Retry};
+use super::{Category, Class, ErrorKind, Retry};
 
 /// Returns the codes with this answer, `Always` or `IfIdempotent`, sorted. All others are never
 /// retried.
@@ -32,7 +32,7 @@ fn assert_sound(code: &str, class: Class) {
     assert!(expected, "{code} is {class:?}");
 }
 
-fn never(category: Category, kind: Kind) -> Class {
+fn never(category: Category, kind: ErrorKind) -> Class {
     Class {
         category,
         kind,
@@ -40,7 +40,7 @@ fn never(category: Category, kind: Kind) -> Class {
     }
 }
 
-fn transient(kind: Kind, retry: Retry) -> Class {
+fn transient(kind: ErrorKind, retry: Retry) -> Class {
     Class {
         category: Category::Transient,
         kind,
@@ -52,7 +52,7 @@ fn transient(kind: Kind, retry: Retry) -> Class {
 fn names_are_distinct_and_in_snake_case() {
     let names = [
         Category::ALL.iter().map(|c| c.as_str()).collect::<Vec<_>>(),
-        Kind::ALL.iter().map(|k| k.as_str()).collect(),
+        ErrorKind::ALL.iter().map(|k| k.as_str()).collect(),
         Retry::ALL.iter().map(|r| r.as_str()).collect(),
     ];
     for mut names in names {
@@ -71,7 +71,7 @@ fn names_are_distinct_and_in_snake_case() {
 
 #[test]
 fn a_name_is_the_variant_in_snake_case() {
-    for kind in Kind::ALL {
+    for kind in ErrorKind::ALL {
         let mut snake = String::new();
         for c in format!("{kind:?}").chars() {
             if c.is_ascii_uppercase() && !snake.is_empty() {
@@ -86,6 +86,6 @@ fn a_name_is_the_variant_in_snake_case() {
 #[test]
 fn display_is_the_name_and_pads() {
     assert_eq!(Category::Transient.to_string(), "transient");
-    assert_eq!(format!("{:<10}|", Kind::Lock), "lock      |");
+    assert_eq!(format!("{:<10}|", ErrorKind::Lock), "lock      |");
     assert_eq!(Retry::IfIdempotent.to_string(), "if_idempotent");
 }

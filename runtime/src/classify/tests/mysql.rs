@@ -1,6 +1,6 @@
 use super::{assert_sound, never, retried, transient};
 use crate::classify::mysql::{lookup, mysql};
-use crate::error::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, ErrorKind, Retry};
 
 /// Every number for which there is an answer.
 fn all() -> impl Iterator<Item = (String, Class)> {
@@ -52,13 +52,13 @@ fn exactly_these_numbers_may_have_had_an_effect() {
 fn a_lock_wait_timeout_is_a_lock_although_its_sqlstate_says_nothing() {
     assert_eq!(
         mysql(1205, "HY000", "Lock wait timeout exceeded"),
-        transient(Kind::Lock, Retry::Always)
+        transient(ErrorKind::Lock, Retry::Always)
     );
 }
 
 #[test]
 fn a_statement_that_was_ended_by_its_limit_may_stay_applied_in_part() {
-    let timeout = transient(Kind::Timeout, Retry::IfIdempotent);
+    let timeout = transient(ErrorKind::Timeout, Retry::IfIdempotent);
     for (errno, message) in [
         (
             1969,
@@ -83,7 +83,7 @@ fn a_statement_that_was_ended_by_its_limit_may_stay_applied_in_part() {
 
 #[test]
 fn a_statement_that_somebody_has_cancelled_is_not_run_again() {
-    let wish = never(Category::Cancelled, Kind::QueryCanceled);
+    let wish = never(Category::Cancelled, ErrorKind::QueryCanceled);
     let message = "Query execution was interrupted";
     assert_eq!(mysql(1317, "70100", message), wish);
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_statement_that_somebody_has_cancelled_is_not_run_again() {
 
 #[test]
 fn a_session_that_was_killed_is_a_lost_connection() {
-    let lost = transient(Kind::Connection, Retry::IfIdempotent);
+    let lost = transient(ErrorKind::Connection, Retry::IfIdempotent);
     assert_eq!(mysql(1927, "70100", "Connection was killed"), lost);
     assert_eq!(mysql(3169, "HY000", "The session was killed"), lost);
 }
@@ -114,29 +114,29 @@ fn a_session_that_was_ended_for_idling_has_not_run_what_came_then() {
 fn a_name_server_that_is_away_passes_and_an_unknown_host_does_not() {
     assert_eq!(
         mysql(2005, "HY000", "Unknown MySQL server host 'db' (-3)"),
-        transient(Kind::Connection, Retry::Always)
+        transient(ErrorKind::Connection, Retry::Always)
     );
     assert_eq!(
         mysql(2005, "HY000", "Unknown MySQL server host 'db' (-2)"),
-        never(Category::Programming, Kind::Configuration)
+        never(Category::Programming, ErrorKind::Configuration)
     );
 }
 
 #[test]
 fn constraints_are_told_apart() {
     for (errno, kind) in [
-        (1062, Kind::Unique),
-        (1569, Kind::Unique),
-        (1048, Kind::NotNull),
-        (3673, Kind::NotNull),
-        (1215, Kind::ForeignKey),
-        (1451, Kind::ForeignKey),
-        (1557, Kind::ForeignKey),
-        (1761, Kind::ForeignKey),
-        (1762, Kind::ForeignKey),
-        (1830, Kind::ForeignKey),
-        (1834, Kind::ForeignKey),
-        (3819, Kind::Check),
+        (1062, ErrorKind::Unique),
+        (1569, ErrorKind::Unique),
+        (1048, ErrorKind::NotNull),
+        (3673, ErrorKind::NotNull),
+        (1215, ErrorKind::ForeignKey),
+        (1451, ErrorKind::ForeignKey),
+        (1557, ErrorKind::ForeignKey),
+        (1761, ErrorKind::ForeignKey),
+        (1762, ErrorKind::ForeignKey),
+        (1830, ErrorKind::ForeignKey),
+        (1834, ErrorKind::ForeignKey),
+        (3819, ErrorKind::Check),
     ] {
         assert_eq!(
             mysql(errno, "HY000", ""),
@@ -149,19 +149,19 @@ fn constraints_are_told_apart() {
 #[test]
 fn these_numbers_are_in_the_category_in_which_others_have_them() {
     for (errno, category, kind) in [
-        (1036, Category::Programming, Kind::ReadOnly),
-        (1095, Category::Permission, Kind::Privilege),
-        (1129, Category::Resource, Kind::LimitExceeded),
-        (1141, Category::Programming, Kind::UndefinedObject),
-        (1176, Category::Programming, Kind::UndefinedObject),
-        (1211, Category::Permission, Kind::Privilege),
-        (1223, Category::Programming, Kind::TransactionState),
-        (1263, Category::Data, Kind::NotNull),
-        (1289, Category::Programming, Kind::Unsupported),
-        (1822, Category::Programming, Kind::InvalidDefinition),
-        (3147, Category::Data, Kind::InvalidJson),
-        (3150, Category::Data, Kind::TooLong),
-        (3780, Category::Programming, Kind::InvalidDefinition),
+        (1036, Category::Programming, ErrorKind::ReadOnly),
+        (1095, Category::Permission, ErrorKind::Privilege),
+        (1129, Category::Resource, ErrorKind::LimitExceeded),
+        (1141, Category::Programming, ErrorKind::UndefinedObject),
+        (1176, Category::Programming, ErrorKind::UndefinedObject),
+        (1211, Category::Permission, ErrorKind::Privilege),
+        (1223, Category::Programming, ErrorKind::TransactionState),
+        (1263, Category::Data, ErrorKind::NotNull),
+        (1289, Category::Programming, ErrorKind::Unsupported),
+        (1822, Category::Programming, ErrorKind::InvalidDefinition),
+        (3147, Category::Data, ErrorKind::InvalidJson),
+        (3150, Category::Data, ErrorKind::TooLong),
+        (3780, Category::Programming, ErrorKind::InvalidDefinition),
     ] {
         assert_eq!(mysql(errno, "HY000", ""), never(category, kind), "{errno}");
     }
@@ -178,9 +178,9 @@ fn a_table_that_cannot_be_created_for_its_foreign_key_is_badly_defined() {
     };
     assert_eq!(
         class("150 \"Foreign key constraint is incorrectly formed\""),
-        never(Category::Programming, Kind::InvalidDefinition)
+        never(Category::Programming, ErrorKind::InvalidDefinition)
     );
-    assert_eq!(class("13"), never(Category::Internal, Kind::Io));
+    assert_eq!(class("13"), never(Category::Internal, ErrorKind::Io));
 }
 
 #[test]
@@ -196,11 +196,11 @@ fn the_number_of_connections_passes_and_an_hourly_limit_does_not() {
     };
     assert_eq!(
         class("max_user_connections"),
-        transient(Kind::TooManyConnections, Retry::Always)
+        transient(ErrorKind::TooManyConnections, Retry::Always)
     );
     assert_eq!(
         class("max_queries_per_hour"),
-        never(Category::Resource, Kind::LimitExceeded)
+        never(Category::Resource, ErrorKind::LimitExceeded)
     );
 }
 
@@ -212,7 +212,7 @@ fn numbers_that_the_two_servers_use_differently_are_told_apart() {
             "HY000",
             "The client was disconnected by the server because of inactivity."
         ),
-        transient(Kind::SessionTimeout, Retry::Always)
+        transient(ErrorKind::SessionTimeout, Retry::Always)
     );
     assert_eq!(
         mysql(4031, "HY000", "Referenced trigger 't' does not exist").retry,
@@ -220,7 +220,7 @@ fn numbers_that_the_two_servers_use_differently_are_told_apart() {
     );
     assert_eq!(
         mysql(4025, "23000", "CONSTRAINT `positive` failed for `a`.`b`"),
-        never(Category::Integrity, Kind::Check)
+        never(Category::Integrity, ErrorKind::Check)
     );
     assert_eq!(
         mysql(4025, "HY000", "AUTOEXTEND_SIZE should be between").category,
@@ -236,7 +236,7 @@ fn a_read_only_server_is_not_a_missing_privilege() {
     };
     assert_eq!(
         class("--super-read-only"),
-        never(Category::Programming, Kind::ReadOnly)
+        never(Category::Programming, ErrorKind::ReadOnly)
     );
     assert_eq!(class("--secure-file-priv").category, Category::Permission);
 }
@@ -249,7 +249,7 @@ fn a_galera_node_that_is_not_ready_refuses_before_it_runs() {
             "08S01",
             "WSREP has not yet prepared node for application use"
         ),
-        transient(Kind::StartingUp, Retry::Always)
+        transient(ErrorKind::StartingUp, Retry::Always)
     );
     assert_eq!(mysql(1047, "08S01", "Unknown command").retry, Retry::Never);
 }
@@ -258,7 +258,7 @@ fn a_galera_node_that_is_not_ready_refuses_before_it_runs() {
 fn a_signal_is_the_application_whatever_number_it_picked() {
     assert_eq!(
         mysql(1213, "45000", "out of stock"),
-        never(Category::Application, Kind::Raised)
+        never(Category::Application, ErrorKind::Raised)
     );
 }
 

@@ -1,7 +1,7 @@
 use super::codes::POSTGRES;
 use super::{assert_sound, never, retried, transient};
 use crate::classify::postgres::{lookup, postgres};
-use crate::error::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, ErrorKind, Retry};
 
 fn all() -> impl Iterator<Item = (String, Class)> {
     POSTGRES
@@ -83,7 +83,7 @@ fn exactly_these_sqlstates_end_a_session_that_was_idle() {
 fn a_transaction_that_lasted_too_long_may_have_been_committed_all_the_same() {
     assert_eq!(
         postgres("25P04", "terminating connection due to transaction timeout"),
-        transient(Kind::SessionTimeout, Retry::IfIdempotent)
+        transient(ErrorKind::SessionTimeout, Retry::IfIdempotent)
     );
 }
 
@@ -91,20 +91,20 @@ fn a_transaction_that_lasted_too_long_may_have_been_committed_all_the_same() {
 fn a_constraint_failure_at_commit_is_not_a_serialization_failure() {
     assert_eq!(
         postgres("40002", ""),
-        never(Category::Integrity, Kind::Constraint)
+        never(Category::Integrity, ErrorKind::Constraint)
     );
 }
 
 #[test]
 fn constraints_are_told_apart() {
     for (code, kind) in [
-        ("23505", Kind::Unique),
-        ("23503", Kind::ForeignKey),
-        ("23001", Kind::ForeignKey),
-        ("23502", Kind::NotNull),
-        ("23514", Kind::Check),
-        ("44000", Kind::Check),
-        ("23P01", Kind::Exclusion),
+        ("23505", ErrorKind::Unique),
+        ("23503", ErrorKind::ForeignKey),
+        ("23001", ErrorKind::ForeignKey),
+        ("23502", ErrorKind::NotNull),
+        ("23514", ErrorKind::Check),
+        ("44000", ErrorKind::Check),
+        ("23P01", ErrorKind::Exclusion),
     ] {
         assert_eq!(postgres(code, ""), never(Category::Integrity, kind));
     }
@@ -115,17 +115,17 @@ fn a_cancelled_query_is_a_timeout_a_lock_a_conflict_or_a_wish() {
     let because = |reason: &str| postgres("57014", &format!("canceling statement due to {reason}"));
     assert_eq!(
         because("statement timeout"),
-        transient(Kind::Timeout, Retry::Always)
+        transient(ErrorKind::Timeout, Retry::Always)
     );
     assert_eq!(
         because("lock timeout"),
-        transient(Kind::Lock, Retry::Always)
+        transient(ErrorKind::Lock, Retry::Always)
     );
     assert_eq!(
         because("conflict with recovery"),
-        transient(Kind::Serialization, Retry::Always)
+        transient(ErrorKind::Serialization, Retry::Always)
     );
-    let wish = never(Category::Cancelled, Kind::QueryCanceled);
+    let wish = never(Category::Cancelled, ErrorKind::QueryCanceled);
     assert_eq!(because("user request"), wish);
     assert_eq!(
         postgres(
@@ -140,11 +140,11 @@ fn a_cancelled_query_is_a_timeout_a_lock_a_conflict_or_a_wish() {
 fn a_stale_plan_is_prepared_again_and_a_missing_feature_is_not() {
     assert_eq!(
         postgres("0A000", "cached plan must not change result type"),
-        transient(Kind::StalePlan, Retry::Always)
+        transient(ErrorKind::StalePlan, Retry::Always)
     );
     assert_eq!(
         postgres("0A000", "cannot execute COPY here"),
-        never(Category::Programming, Kind::Unsupported)
+        never(Category::Programming, ErrorKind::Unsupported)
     );
 }
 
@@ -155,7 +155,7 @@ fn a_standby_that_ends_the_session_wrote_nothing() {
             "40001",
             "terminating connection due to conflict with recovery"
         ),
-        transient(Kind::Connection, Retry::Always)
+        transient(ErrorKind::Connection, Retry::Always)
     );
 }
 
@@ -164,11 +164,11 @@ fn malformed_json_is_not_just_any_text() {
     let kind = |message| postgres("22P02", message).kind;
     assert_eq!(
         kind("invalid input syntax for type json"),
-        Kind::InvalidJson
+        ErrorKind::InvalidJson
     );
     assert_eq!(
         kind("invalid input syntax for type uuid: \"x\""),
-        Kind::InvalidText
+        ErrorKind::InvalidText
     );
 }
 
@@ -177,17 +177,17 @@ fn a_protocol_violation_is_never_retried_unless_pgbouncer_says_what_it_means() {
     let class = |message| postgres("08P01", message);
     assert_eq!(
         class("bind message supplies 1 parameters, but prepared statement \"\" requires 2"),
-        never(Category::Internal, Kind::Protocol)
+        never(Category::Internal, ErrorKind::Protocol)
     );
-    let crowded = transient(Kind::TooManyConnections, Retry::Always);
+    let crowded = transient(ErrorKind::TooManyConnections, Retry::Always);
     for (message, expected) in [
         (
             "query_wait_timeout",
-            transient(Kind::Connection, Retry::Always),
+            transient(ErrorKind::Connection, Retry::Always),
         ),
         (
             "server login has been failing, cached error: x (server_login_retry)",
-            transient(Kind::Connection, Retry::Always),
+            transient(ErrorKind::Connection, Retry::Always),
         ),
         ("no more connections allowed (max_client_conn)", crowded),
         (
@@ -200,32 +200,32 @@ fn a_protocol_violation_is_never_retried_unless_pgbouncer_says_what_it_means() {
         ),
         (
             "server conn crashed?",
-            transient(Kind::Connection, Retry::IfIdempotent),
+            transient(ErrorKind::Connection, Retry::IfIdempotent),
         ),
         (
             "server shutting down",
-            transient(Kind::ShuttingDown, Retry::IfIdempotent),
+            transient(ErrorKind::ShuttingDown, Retry::IfIdempotent),
         ),
         (
             "query timeout",
-            transient(Kind::Timeout, Retry::IfIdempotent),
+            transient(ErrorKind::Timeout, Retry::IfIdempotent),
         ),
         (
             "query_timeout",
-            transient(Kind::Timeout, Retry::IfIdempotent),
+            transient(ErrorKind::Timeout, Retry::IfIdempotent),
         ),
         // These are like 57P05, 25P03 and 25P04 of the server.
         (
             "client_idle_timeout",
-            transient(Kind::SessionTimeout, Retry::Always),
+            transient(ErrorKind::SessionTimeout, Retry::Always),
         ),
         (
             "idle transaction timeout",
-            never(Category::Programming, Kind::SessionTimeout),
+            never(Category::Programming, ErrorKind::SessionTimeout),
         ),
         (
             "transaction timeout",
-            transient(Kind::SessionTimeout, Retry::IfIdempotent),
+            transient(ErrorKind::SessionTimeout, Retry::IfIdempotent),
         ),
     ] {
         assert_eq!(class(message), expected, "{message}");
@@ -236,7 +236,7 @@ fn a_protocol_violation_is_never_retried_unless_pgbouncer_says_what_it_means() {
 fn what_the_application_raised_is_its_own() {
     assert_eq!(
         postgres("P0001", "insufficient funds"),
-        never(Category::Application, Kind::Raised)
+        never(Category::Application, ErrorKind::Raised)
     );
 }
 
@@ -248,7 +248,7 @@ fn internal_errors_of_concurrent_ddl_are_not_replayed() {
     ] {
         assert_eq!(
             postgres("XX000", message),
-            never(Category::Internal, Kind::Other)
+            never(Category::Internal, ErrorKind::Other)
         );
     }
 }
@@ -289,9 +289,9 @@ fn an_unknown_code_has_the_category_of_its_class() {
     assert_eq!(postgres("22X99", "").category, Category::Data);
     assert_eq!(postgres("42X99", "").category, Category::Programming);
     assert_eq!(postgres("53X99", "").category, Category::Resource);
-    assert_eq!(postgres("08X99", "").kind, Kind::Connection);
+    assert_eq!(postgres("08X99", "").kind, ErrorKind::Connection);
     assert_eq!(
         postgres("U0001", ""),
-        never(Category::Internal, Kind::Other)
+        never(Category::Internal, ErrorKind::Other)
     );
 }

@@ -1,7 +1,7 @@
 use super::codes::SQLITE;
 use super::{assert_sound, never, retried, transient};
 use crate::classify::sqlite::{lookup, sqlite};
-use crate::error::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, ErrorKind, Retry};
 
 fn all() -> impl Iterator<Item = (String, Class)> {
     SQLITE
@@ -45,17 +45,17 @@ fn no_result_code_leaves_the_effect_open() {
 fn a_stale_snapshot_is_a_conflict_and_a_held_lock_is_a_lock() {
     assert_eq!(
         sqlite(517, "database is locked"),
-        transient(Kind::Serialization, Retry::Always)
+        transient(ErrorKind::Serialization, Retry::Always)
     );
     assert_eq!(
         sqlite(262, "database table is locked: account"),
-        transient(Kind::Lock, Retry::Always)
+        transient(ErrorKind::Lock, Retry::Always)
     );
 }
 
 #[test]
 fn busy_with_an_own_unfinished_statement_would_stay_busy() {
-    let own = never(Category::Programming, Kind::TransactionState);
+    let own = never(Category::Programming, ErrorKind::TransactionState);
     for message in [
         "cannot commit transaction - SQL statements in progress",
         "cannot open savepoint - SQL statements in progress",
@@ -69,11 +69,11 @@ fn busy_with_an_own_unfinished_statement_would_stay_busy() {
 fn a_restricted_delete_is_a_foreign_key_and_raise_is_the_application() {
     assert_eq!(
         sqlite(1811, "FOREIGN KEY constraint failed"),
-        never(Category::Integrity, Kind::ForeignKey)
+        never(Category::Integrity, ErrorKind::ForeignKey)
     );
     assert_eq!(
         sqlite(1811, "insufficient funds"),
-        never(Category::Application, Kind::Raised)
+        never(Category::Application, ErrorKind::Raised)
     );
 }
 
@@ -83,65 +83,65 @@ fn code_1_is_told_apart_by_its_message() {
         (
             "near \"no such table\": syntax error",
             Category::Programming,
-            Kind::Syntax,
+            ErrorKind::Syntax,
         ),
-        ("incomplete input", Category::Programming, Kind::Syntax),
+        ("incomplete input", Category::Programming, ErrorKind::Syntax),
         (
             "error in trigger t: no such table: main.x",
             Category::Programming,
-            Kind::UndefinedTable,
+            ErrorKind::UndefinedTable,
         ),
         (
             "table account has no column named cent",
             Category::Programming,
-            Kind::UndefinedColumn,
+            ErrorKind::UndefinedColumn,
         ),
         (
             "no such function: sqrtt",
             Category::Programming,
-            Kind::UndefinedFunction,
+            ErrorKind::UndefinedFunction,
         ),
         (
             "no such savepoint: a",
             Category::Programming,
-            Kind::TransactionState,
+            ErrorKind::TransactionState,
         ),
         (
             "no such index: a",
             Category::Programming,
-            Kind::UndefinedObject,
+            ErrorKind::UndefinedObject,
         ),
         (
             "table account already exists",
             Category::Programming,
-            Kind::DuplicateObject,
+            ErrorKind::DuplicateObject,
         ),
         (
             "cannot commit - no transaction is active",
             Category::Programming,
-            Kind::TransactionState,
+            ErrorKind::TransactionState,
         ),
         (
             "cannot VACUUM from within a transaction",
             Category::Programming,
-            Kind::TransactionState,
+            ErrorKind::TransactionState,
         ),
-        ("integer overflow", Category::Data, Kind::OutOfRange),
-        ("malformed JSON", Category::Data, Kind::InvalidJson),
+        ("integer overflow", Category::Data, ErrorKind::OutOfRange),
+        ("malformed JSON", Category::Data, ErrorKind::InvalidJson),
         (
             "too many SQL variables",
             Category::Resource,
-            Kind::LimitExceeded,
+            ErrorKind::LimitExceeded,
         ),
         (
             "cannot modify v because it is a view",
             Category::Programming,
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
         ),
         (
             "an extension's own words",
             Category::Programming,
-            Kind::Other,
+            ErrorKind::Other,
         ),
     ] {
         assert_eq!(sqlite(1, message), never(category, kind), "{message}");
@@ -172,6 +172,6 @@ fn unknown_result_codes_are_never_retried() {
 #[test]
 fn an_unknown_extended_code_has_the_category_of_its_primary_code() {
     assert_eq!(sqlite(19 | (99 << 8), "").category, Category::Integrity);
-    assert_eq!(sqlite(10 | (99 << 8), "").kind, Kind::Io);
-    assert_eq!(sqlite(8 | (99 << 8), "").kind, Kind::ReadOnly);
+    assert_eq!(sqlite(10 | (99 << 8), "").kind, ErrorKind::Io);
+    assert_eq!(sqlite(8 | (99 << 8), "").kind, ErrorKind::ReadOnly);
 }

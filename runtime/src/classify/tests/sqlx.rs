@@ -4,40 +4,52 @@ use std::fmt;
 use std::io;
 
 use ::sqlx::Error;
-use ::sqlx::error::{DatabaseError, ErrorKind};
+use ::sqlx::error::{DatabaseError, ErrorKind as SqlxErrorKind};
 
 use super::{never, transient};
 use crate::classify;
-use crate::error::{Category, Class, Kind, Retry};
+use crate::error::{Category, Class, ErrorKind, Retry};
 
 #[test]
 fn no_rows_is_a_query_result_and_a_bad_value_is_data() {
     let decode = Error::Decode("bad".into());
     assert_eq!(
         classify::sqlx(&Error::RowNotFound),
-        never(Category::Query, Kind::NoRows)
+        never(Category::Query, ErrorKind::NoRows)
     );
-    assert_eq!(classify::sqlx(&decode), never(Category::Data, Kind::Decode));
+    assert_eq!(
+        classify::sqlx(&decode),
+        never(Category::Data, ErrorKind::Decode)
+    );
 }
 
 #[test]
 fn what_the_program_got_wrong_is_never_retried() {
     for (error, kind) in [
-        (Error::ColumnNotFound("a".into()), Kind::UndefinedColumn),
+        (
+            Error::ColumnNotFound("a".into()),
+            ErrorKind::UndefinedColumn,
+        ),
         (
             Error::ColumnIndexOutOfBounds { index: 2, len: 1 },
-            Kind::UndefinedColumn,
+            ErrorKind::UndefinedColumn,
         ),
         (
             Error::TypeNotFound {
                 type_name: "a".into(),
             },
-            Kind::UndefinedObject,
+            ErrorKind::UndefinedObject,
         ),
-        (Error::InvalidArgument("a".into()), Kind::InvalidArgument),
-        (Error::Configuration("a".into()), Kind::Configuration),
-        (Error::InvalidSavePointStatement, Kind::TransactionState),
-        (Error::BeginFailed, Kind::TransactionState),
+        (
+            Error::InvalidArgument("a".into()),
+            ErrorKind::InvalidArgument,
+        ),
+        (Error::Configuration("a".into()), ErrorKind::Configuration),
+        (
+            Error::InvalidSavePointStatement,
+            ErrorKind::TransactionState,
+        ),
+        (Error::BeginFailed, ErrorKind::TransactionState),
     ] {
         assert_eq!(
             classify::sqlx(&error),
@@ -51,13 +63,13 @@ fn what_the_program_got_wrong_is_never_retried() {
 fn an_exhausted_pool_sent_nothing_and_a_closed_one_stays_closed() {
     let exhausted = Class {
         category: Category::Resource,
-        kind: Kind::PoolExhausted,
+        kind: ErrorKind::PoolExhausted,
         retry: Retry::Always,
     };
     assert_eq!(classify::sqlx(&Error::PoolTimedOut), exhausted);
     assert_eq!(
         classify::sqlx(&Error::PoolClosed),
-        never(Category::Resource, Kind::PoolClosed)
+        never(Category::Resource, ErrorKind::PoolClosed)
     );
 }
 
@@ -65,7 +77,7 @@ fn an_exhausted_pool_sent_nothing_and_a_closed_one_stays_closed() {
 fn a_crashed_worker_may_have_run_the_statement() {
     assert_eq!(
         classify::sqlx(&Error::WorkerCrashed),
-        transient(Kind::Connection, Retry::IfIdempotent)
+        transient(ErrorKind::Connection, Retry::IfIdempotent)
     );
 }
 
@@ -73,11 +85,11 @@ fn a_crashed_worker_may_have_run_the_statement() {
 fn a_protocol_or_tls_fault_is_never_retried() {
     assert_eq!(
         classify::sqlx(&Error::Protocol("?".into())),
-        never(Category::Internal, Kind::Protocol)
+        never(Category::Internal, ErrorKind::Protocol)
     );
     assert_eq!(
         classify::sqlx(&Error::Tls("?".into())),
-        never(Category::Internal, Kind::Connection)
+        never(Category::Internal, ErrorKind::Connection)
     );
 }
 
@@ -88,7 +100,7 @@ fn a_refused_connect_sent_nothing_and_a_broken_connection_may_have() {
     for kind in [E::ConnectionRefused, E::NotFound, E::AddrNotAvailable] {
         assert_eq!(
             class(kind),
-            transient(Kind::Connection, Retry::Always),
+            transient(ErrorKind::Connection, Retry::Always),
             "{kind}"
         );
     }
@@ -104,7 +116,7 @@ fn a_refused_connect_sent_nothing_and_a_broken_connection_may_have() {
     ] {
         assert_eq!(
             class(kind),
-            transient(Kind::Connection, Retry::IfIdempotent),
+            transient(ErrorKind::Connection, Retry::IfIdempotent),
             "{kind}"
         );
     }
@@ -130,17 +142,17 @@ fn a_name_server_that_is_away_passes_and_an_unknown_host_does_not() {
     };
     assert_eq!(
         class("Temporary failure in name resolution"),
-        transient(Kind::Connection, Retry::Always)
+        transient(ErrorKind::Connection, Retry::Always)
     );
     assert_eq!(
         class("Name or service not known"),
-        never(Category::Programming, Kind::Configuration)
+        never(Category::Programming, ErrorKind::Configuration)
     );
 }
 
 /// An error of a database for which this crate has no table.
 #[derive(Debug)]
-struct Foreign(&'static str, ErrorKind);
+struct Foreign(&'static str, SqlxErrorKind);
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,10 +178,10 @@ impl DatabaseError for Foreign {
     fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
         self
     }
-    fn kind(&self) -> ErrorKind {
+    fn kind(&self) -> SqlxErrorKind {
         match self.1 {
-            ErrorKind::UniqueViolation => ErrorKind::UniqueViolation,
-            _ => ErrorKind::Other,
+            SqlxErrorKind::UniqueViolation => SqlxErrorKind::UniqueViolation,
+            _ => SqlxErrorKind::Other,
         }
     }
 }
@@ -178,17 +190,17 @@ impl DatabaseError for Foreign {
 fn another_database_is_read_by_its_constraint_and_its_sqlstate() {
     let class = |code, kind| classify::sqlx(&Error::from(Foreign(code, kind)));
     assert_eq!(
-        class("HY000", ErrorKind::UniqueViolation).kind,
-        Kind::Unique
+        class("HY000", SqlxErrorKind::UniqueViolation).kind,
+        ErrorKind::Unique
     );
     assert_eq!(
-        class("40001", ErrorKind::Other),
-        transient(Kind::Serialization, Retry::Always)
+        class("40001", SqlxErrorKind::Other),
+        transient(ErrorKind::Serialization, Retry::Always)
     );
     for code in ["HY000", "1213", "5", ""] {
         assert_eq!(
-            class(code, ErrorKind::Other),
-            never(Category::Internal, Kind::Other)
+            class(code, SqlxErrorKind::Other),
+            never(Category::Internal, ErrorKind::Other)
         );
     }
 }
@@ -236,12 +248,18 @@ mod on_a_real_sqlite {
     #[test]
     fn its_constraints_are_told_apart() {
         for (sql, kind) in [
-            ("INSERT INTO parent VALUES (1)", Kind::Unique),
-            ("INSERT INTO child VALUES (2, 1, 'a')", Kind::Unique),
-            ("INSERT INTO child VALUES (2, 1, NULL)", Kind::NotNull),
-            ("INSERT INTO child VALUES (2, 1, 'abcdef')", Kind::Check),
-            ("INSERT INTO child VALUES (2, 9, 'b')", Kind::ForeignKey),
-            ("DELETE FROM parent", Kind::ForeignKey),
+            ("INSERT INTO parent VALUES (1)", ErrorKind::Unique),
+            ("INSERT INTO child VALUES (2, 1, 'a')", ErrorKind::Unique),
+            ("INSERT INTO child VALUES (2, 1, NULL)", ErrorKind::NotNull),
+            (
+                "INSERT INTO child VALUES (2, 1, 'abcdef')",
+                ErrorKind::Check,
+            ),
+            (
+                "INSERT INTO child VALUES (2, 9, 'b')",
+                ErrorKind::ForeignKey,
+            ),
+            ("DELETE FROM parent", ErrorKind::ForeignKey),
         ] {
             assert_eq!(fails(sql), never(Category::Integrity, kind), "{sql}");
         }
@@ -251,49 +269,77 @@ mod on_a_real_sqlite {
     fn its_other_errors_are_told_apart() {
         use Category::{Application, Data, Programming};
         for (sql, category, kind) in [
-            ("SELEC 1", Programming, Kind::Syntax),
-            ("SELECT * FROM missing", Programming, Kind::UndefinedTable),
+            ("SELEC 1", Programming, ErrorKind::Syntax),
+            (
+                "SELECT * FROM missing",
+                Programming,
+                ErrorKind::UndefinedTable,
+            ),
             (
                 "SELECT missing FROM parent",
                 Programming,
-                Kind::UndefinedColumn,
+                ErrorKind::UndefinedColumn,
             ),
-            ("SELECT missing(1)", Programming, Kind::UndefinedFunction),
-            ("SELECT abs(1, 2)", Programming, Kind::UndefinedFunction),
-            ("ROLLBACK TO missing", Programming, Kind::TransactionState),
-            ("COMMIT", Programming, Kind::TransactionState),
-            ("BEGIN; BEGIN", Programming, Kind::TransactionState),
+            (
+                "SELECT missing(1)",
+                Programming,
+                ErrorKind::UndefinedFunction,
+            ),
+            (
+                "SELECT abs(1, 2)",
+                Programming,
+                ErrorKind::UndefinedFunction,
+            ),
+            (
+                "ROLLBACK TO missing",
+                Programming,
+                ErrorKind::TransactionState,
+            ),
+            ("COMMIT", Programming, ErrorKind::TransactionState),
+            ("BEGIN; BEGIN", Programming, ErrorKind::TransactionState),
             (
                 "CREATE TABLE parent (id)",
                 Programming,
-                Kind::DuplicateObject,
+                ErrorKind::DuplicateObject,
             ),
             (
                 "SELECT id FROM parent, child",
                 Programming,
-                Kind::AmbiguousName,
+                ErrorKind::AmbiguousName,
             ),
             (
                 "INSERT INTO parent VALUES (1, 2)",
                 Programming,
-                Kind::Syntax,
+                ErrorKind::Syntax,
             ),
             (
                 "PRAGMA query_only = ON; DELETE FROM child",
                 Programming,
-                Kind::ReadOnly,
+                ErrorKind::ReadOnly,
             ),
-            ("SELECT abs(-9223372036854775808)", Data, Kind::OutOfRange),
-            ("SELECT json('{')", Data, Kind::InvalidJson),
-            ("SELECT json_extract('{}', 'x')", Data, Kind::InvalidJson),
-            ("SELECT zeroblob(2000000000)", Data, Kind::TooLong),
+            (
+                "SELECT abs(-9223372036854775808)",
+                Data,
+                ErrorKind::OutOfRange,
+            ),
+            ("SELECT json('{')", Data, ErrorKind::InvalidJson),
+            (
+                "SELECT json_extract('{}', 'x')",
+                Data,
+                ErrorKind::InvalidJson,
+            ),
+            ("SELECT zeroblob(2000000000)", Data, ErrorKind::TooLong),
             (
                 "INSERT INTO strictly VALUES (1, 'a')",
                 Data,
-                Kind::TypeMismatch,
+                ErrorKind::TypeMismatch,
             ),
-            ("INSERT INTO parent VALUES ('a')", Data, Kind::TypeMismatch),
-            ("UPDATE parent SET id = 2", Application, Kind::Raised),
+            (
+                "INSERT INTO parent VALUES ('a')",
+                Data,
+                ErrorKind::TypeMismatch,
+            ),
+            ("UPDATE parent SET id = 2", Application, ErrorKind::Raised),
         ] {
             assert_eq!(fails(sql), never(category, kind), "{sql}");
         }

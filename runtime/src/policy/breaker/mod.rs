@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Category, Class, Error, Kind, Retry};
+use crate::error::{Category, Class, Error, ErrorKind, Retry};
 use window::Window;
 
 /// The settings of the circuit breaker of a [`Db`](crate::Db): when it opens, and for how long.
@@ -27,10 +27,20 @@ use window::Window;
 /// process.
 ///
 /// Only outermost calls ask the breaker, before anything else and before each of their attempts.
-/// While the circuit is open, they fail at once with [`Kind::CircuitOpen`], whose message says when
+/// While the circuit is open, they fail at once with [`ErrorKind::CircuitOpen`], whose message says when
 /// the database will be tried again.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use dbop::CircuitBreaker;
+///
+/// let breaker = CircuitBreaker::DEFAULT.open(Duration::from_secs(1)).probes(1);
+/// assert_eq!(breaker.refusals, 5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Breaker {
+#[non_exhaustive]
+pub struct CircuitBreaker {
     /// How far back outcomes count. 10 s by default.
     pub window: Duration,
     /// The share of failures among the outcomes, from 0 to 1, at which the circuit opens, provided
@@ -58,7 +68,7 @@ pub struct Breaker {
     pub probes: u32,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// Opens after failures in half of at least 20 outcomes in 10 s, or after 5 refusals in a row.
     /// An answer is slow after 1 s. The circuit is open for 5 s at first, for 30 s at most, and
     /// then lets 3 probes through.
@@ -72,9 +82,65 @@ impl Breaker {
         open_cap: Duration::from_secs(30),
         probes: 3,
     };
+
+    /// Changes [`window`](Self::window).
+    #[must_use]
+    pub const fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Changes [`failure_share`](Self::failure_share).
+    #[must_use]
+    pub const fn failure_share(mut self, failure_share: f64) -> Self {
+        self.failure_share = failure_share;
+        self
+    }
+
+    /// Changes [`min_outcomes`](Self::min_outcomes).
+    #[must_use]
+    pub const fn min_outcomes(mut self, min_outcomes: u32) -> Self {
+        self.min_outcomes = min_outcomes;
+        self
+    }
+
+    /// Changes [`refusals`](Self::refusals).
+    #[must_use]
+    pub const fn refusals(mut self, refusals: u32) -> Self {
+        self.refusals = refusals;
+        self
+    }
+
+    /// Changes [`slow`](Self::slow).
+    #[must_use]
+    pub const fn slow(mut self, slow: Duration) -> Self {
+        self.slow = slow;
+        self
+    }
+
+    /// Changes [`open`](Self::open).
+    #[must_use]
+    pub const fn open(mut self, open: Duration) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Changes [`open_cap`](Self::open_cap).
+    #[must_use]
+    pub const fn open_cap(mut self, open_cap: Duration) -> Self {
+        self.open_cap = open_cap;
+        self
+    }
+
+    /// Changes [`probes`](Self::probes).
+    #[must_use]
+    pub const fn probes(mut self, probes: u32) -> Self {
+        self.probes = probes;
+        self
+    }
 }
 
-impl Default for Breaker {
+impl Default for CircuitBreaker {
     fn default() -> Self {
         Self::DEFAULT
     }
@@ -83,7 +149,7 @@ impl Default for Breaker {
 /// The circuit breaker of one database.
 #[derive(Debug)]
 pub(crate) struct Circuit {
-    settings: Breaker,
+    settings: CircuitBreaker,
     inner: Mutex<Current>,
 }
 
@@ -129,7 +195,7 @@ pub(crate) enum Fault {
 }
 
 impl Circuit {
-    pub(crate) fn new(settings: Breaker) -> Arc<Self> {
+    pub(crate) fn new(settings: CircuitBreaker) -> Arc<Self> {
         Arc::new(Self {
             settings,
             inner: Mutex::new(Current {
@@ -143,7 +209,7 @@ impl Circuit {
     ///
     /// # Errors
     ///
-    /// [`Kind::CircuitOpen`] if the circuit does not let it through.
+    /// [`ErrorKind::CircuitOpen`] if the circuit does not let it through.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Pass, Error> {
         let mut inner = self.lock();
         if !matches!(inner.state, CircuitState::Closed { .. }) {
@@ -156,7 +222,7 @@ impl Circuit {
         })
     }
 
-    /// Lets one attempt through a circuit that is not closed, or fails with [`Kind::CircuitOpen`].
+    /// Lets one attempt through a circuit that is not closed, or fails with [`ErrorKind::CircuitOpen`].
     fn probe(&self, inner: &mut Current) -> Result<(), Error> {
         let now = Instant::now();
         match &mut inner.state {
@@ -168,7 +234,7 @@ impl Circuit {
                 let state = CircuitState::half_open(*times, now);
                 inner.enter(state);
             }
-            CircuitState::HalfOpen { out, last, .. } if *out < self.settings.probes() => {
+            CircuitState::HalfOpen { out, last, .. } if *out < self.settings.probes_at_once() => {
                 *out += 1;
                 *last = now;
             }
@@ -188,7 +254,7 @@ impl Circuit {
             CircuitState::Closed { .. } => false,
             CircuitState::Open { until, .. } => Instant::now() < until,
             CircuitState::HalfOpen { out, last, .. } => {
-                out >= self.settings.probes() && last.elapsed() < self.settings.open
+                out >= self.settings.probes_at_once() && last.elapsed() < self.settings.open
             }
         }
     }
@@ -229,7 +295,7 @@ impl Circuit {
                 *out -= u32::from(!spent);
                 match found {
                     Some(Err(_)) => Some(settings.open_again(*times + 1)),
-                    Some(Ok(())) if *succeeded + 1 >= settings.probes() => {
+                    Some(Ok(())) if *succeeded + 1 >= settings.probes_at_once() => {
                         Some(CircuitState::closed())
                     }
                     Some(Ok(())) => {
@@ -246,8 +312,8 @@ impl Circuit {
     }
 }
 
-impl Breaker {
-    fn probes(&self) -> u32 {
+impl CircuitBreaker {
+    fn probes_at_once(&self) -> u32 {
         self.probes.max(1)
     }
 
@@ -360,7 +426,7 @@ impl fmt::Debug for Pass {
 fn open(left: Option<Duration>) -> Error {
     let class = Class {
         category: Category::Resource,
-        kind: Kind::CircuitOpen,
+        kind: ErrorKind::CircuitOpen,
         retry: Retry::Always,
     };
     let when = match left {

@@ -5,7 +5,7 @@ use tokio::time::advance;
 use super::*;
 
 fn circuit() -> Arc<Circuit> {
-    Circuit::new(Breaker::DEFAULT)
+    Circuit::new(CircuitBreaker::DEFAULT)
 }
 
 fn pass(circuit: &Arc<Circuit>) -> Pass {
@@ -150,7 +150,7 @@ async fn while_open_it_says_when_it_tries_again() {
     let error = circuit.admit().unwrap_err();
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Resource, Kind::CircuitOpen)
+        (Category::Resource, ErrorKind::CircuitOpen)
     );
     let text = error.to_string();
     let (_, seconds) = text.split_once("tried again in ").expect("when");
@@ -288,7 +288,7 @@ async fn probes_that_find_out_nothing_for_long_make_room_for_others() {
 
 #[tokio::test(start_paused = true)]
 async fn no_setting_panics_or_keeps_it_open_for_ever() {
-    let settings = Breaker {
+    let settings = CircuitBreaker {
         window: Duration::ZERO,
         failure_share: f64::NAN,
         min_outcomes: 0,
@@ -302,7 +302,7 @@ async fn no_setting_panics_or_keeps_it_open_for_ever() {
     fail(&circuit, Fault::Refused);
     assert!(is_refused(&circuit));
     let short = Duration::from_millis(1);
-    let circuit = Circuit::new(Breaker {
+    let circuit = Circuit::new(CircuitBreaker {
         open: short,
         open_cap: short,
         ..settings

@@ -12,7 +12,7 @@ use crate::table::{head, row};
 /// The databases, and the further features of dbop that are built for them.
 const SETS: [(&[&str], &[&[&str]]); 3] = [
     (&["sqlite"], &[&[], &["rusqlite"], &["diesel-sqlite"]]),
-    (&["postgres"], &[&[], &["postgres-client"]]),
+    (&["postgres"], &[&[], &["postgres-sync"]]),
     (
         &["sqlite", "postgres"],
         &[&[
@@ -20,7 +20,7 @@ const SETS: [(&[&str], &[&[&str]]); 3] = [
             "eyre",
             "rusqlite",
             "diesel-sqlite",
-            "postgres-client",
+            "postgres-sync",
         ]],
     ),
 ];

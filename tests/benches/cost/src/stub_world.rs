@@ -36,7 +36,7 @@ impl StubWorld {
             .clone()
             .options([("default_transaction_read_only", "on")]);
         Ok(Self {
-            db: Db::builder().url(&url).pool_size(1).connect().await?,
+            db: Db::builder().url(&url).max_connections(1).connect().await?,
             careful: careful::Database::open(pool(), options.clone()),
             careful_readers: careful::Database::open(pool(), read_only.clone()),
             pool: pool().connect_lazy_with(options),

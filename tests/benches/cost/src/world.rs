@@ -44,7 +44,7 @@ impl World {
         sqlx::raw_sql(SCHEMA).execute(&naive).await?;
         let file_db = Db::builder()
             .url(format!("sqlite:{}?mode=rwc", ours.display()))
-            .pool_size(1)
+            .max_connections(1)
             .connect()
             .await?;
         sqlx::raw_sql(SCHEMA).execute(file_db.pool()).await?;
@@ -64,7 +64,7 @@ impl World {
             file_db,
             file_careful: careful::Database::open(pool(), readers.clone()),
             file_readers: pool().connect_lazy_with(readers),
-            sync_db: BlockingDb::builder(manager()).pool_size(1).build(),
+            sync_db: BlockingDb::builder(manager()).max_connections(1).build(),
             sync_careful: careful::sync::Database::new(sync_pool),
             _folder: folder,
         })

@@ -29,7 +29,7 @@ async fn of_calls_that_are_dropped_together_each_is_all_there_or_not_at_all() {
         hooks: false,
         complete: |seen| seen.dropped[0] > 0 && seen.dropped[1..].iter().any(|each| *each > 0),
     };
-    let mut world = World::with(|builder| builder.pool_size(2)).await;
+    let mut world = World::with(|builder| builder.max_connections(2)).await;
     let db = &world.db();
     let call = |trial: Trial| async move {
         let first = writes_from(db, trial.clone(), 1);
@@ -82,7 +82,7 @@ async fn a_call_that_lets_rows_go_half_way_can_be_dropped_anywhere() {
     // How long the rest of the rows takes is up to the machine. A call that has not waited for the
     // last of them reports an unknown effect, and promises no more than a call that was dropped.
     let call = async |trial| match reads_half_of_a_session(&db, trial).await {
-        Err(error) if error.database().outcome() == Outcome::Unknown => loop {
+        Err(error) if error.database().outcome().unwrap() == Outcome::Unknown => loop {
             tokio::task::yield_now().await;
         },
         told => told,

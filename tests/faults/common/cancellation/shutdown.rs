@@ -31,7 +31,12 @@ pub(crate) fn lasting() -> Runtime {
 fn in_a_runtime_that_ends(url: &str, trial: &Trial, polls: u32, dropped: Dropped) -> bool {
     let ending = Builder::new_current_thread().enable_all().build();
     let ending = ending.expect("a runtime");
-    let db = ending.block_on(Db::<Database>::builder().url(url).pool_size(1).connect());
+    let db = ending.block_on(
+        Db::<Database>::builder()
+            .url(url)
+            .max_connections(1)
+            .connect(),
+    );
     let db = db.expect("the database");
     let mut call = Box::pin(transaction(&db, trial.clone()));
     let output = ending.block_on(cut(polls, Duration::ZERO, call.as_mut()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Builder, Db, Scope, db_op};
+use dbop::{Db, DbBuilder, Scope, db_op};
 use dbop_tests::{Fresh, eventually};
 use futures_util::future::join_all;
 use sqlx::pool::PoolOptions;
@@ -62,17 +62,17 @@ impl World {
     /// Opens a world with one connection that writes, so that a connection that is not given back
     /// is missed at once. The retry budget is large enough for every retry.
     pub(crate) async fn narrow() -> Self {
-        Self::with(|builder| builder.pool_size(1).retry_budget(1.0, 1000.0)).await
+        Self::with(|builder| builder.max_connections(1).retry_budget(1.0, 1000.0)).await
     }
 
     /// Opens a world with two connections that read, besides one or two that write.
     pub(crate) async fn of_readers() -> Self {
-        let mut world = Self::with(|builder| builder.pool_size(2)).await;
+        let mut world = Self::with(|builder| builder.max_connections(2)).await;
         world.readers = 2;
         world
     }
 
-    pub(crate) async fn with(configure: fn(Builder<Database>) -> Builder<Database>) -> Self {
+    pub(crate) async fn with(configure: fn(DbBuilder<Database>) -> DbBuilder<Database>) -> Self {
         let fresh = fresh_with(configure).await;
         fresh.pool().execute(SCHEMA).await.expect("the schema");
         let outside = outside(&fresh).await;
@@ -93,7 +93,7 @@ impl World {
 
     /// Opens another handle to the same database.
     pub(crate) async fn another(&self) -> Db<Database> {
-        let db = Db::builder().url(&self.url).pool_size(1).connect();
+        let db = Db::builder().url(&self.url).max_connections(1).connect();
         db.await.expect("the same database")
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Conn, Db, Kind, Tx, db_op, transactional};
+use dbop::{Conn, Db, ErrorKind, Tx, db_op, transactional};
 use dbop_tests::proxy::Place;
 use sqlx::{Executor, Postgres};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -117,7 +117,7 @@ async fn opening_a_handle_over_a_cut_connection_ends_with_an_error_that_says_so(
             let error = opened.expect("connecting hangs").unwrap_err();
             assert_eq!(
                 error.kind(),
-                Kind::Connection,
+                ErrorKind::Connection,
                 "{place:?} {number}: {error}"
             );
             assert!(bench.proxy.was_cut().is_some());

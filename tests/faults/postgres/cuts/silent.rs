@@ -139,7 +139,7 @@ impl Bench {
 
     async fn way(&self) -> Way {
         let proxy = Proxy::before(&self.url).await;
-        let builder = Db::builder().url(&proxy.url).pool_size(1);
+        let builder = Db::builder().url(&proxy.url).max_connections(1);
         let builder = builder.timeout(DEADLINE).retry_budget(0.0, 1000.0);
         let db = impatient(builder).connect().await;
         let db = db.expect("the proxy's database");
@@ -285,7 +285,7 @@ impl Bench {
             Ok(()) => {
                 assert_eq!(applied, self.effect.times(), "the call said `Ok`: {at:?}");
             }
-            Err(Trouble(error)) => match error.outcome() {
+            Err(Trouble(error)) => match error.outcome().unwrap() {
                 Outcome::RolledBack => assert_eq!(applied, 0, "{error}: {at:?}"),
                 Outcome::Unknown => assert!(in_doubt, "{error}: {at:?}"),
                 other => panic!("{other:?}, {error}: {at:?}"),

@@ -201,7 +201,7 @@ impl Told {
             passing,
             "not what a fault of the server looks like: {error:?}"
         );
-        let limit = match error.outcome() {
+        let limit = match error.outcome().unwrap() {
             Outcome::RolledBack => {
                 self.rolled_back.insert(id);
                 TIMEOUT + SLACK

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use dbop::{Conn, Db, DbError, Kind, db_op};
+use dbop::{Conn, Db, DbError, ErrorKind, db_op};
 use dbop_tests::proxy::{Place, Proxy};
 use dbop_tests::{Fresh, eventually};
 use sqlx::{Executor, PgConnection, Postgres};
@@ -54,7 +54,7 @@ async fn impatient(conn: &mut Conn<'_, Postgres>, runs: &AtomicU32) -> Result<()
 }
 
 async fn open() -> (Fresh<Postgres>, Mutex<PgConnection>) {
-    let fresh = dbop_tests::postgres::fresh_with(|builder| builder.pool_size(1)).await;
+    let fresh = dbop_tests::postgres::fresh_with(|builder| builder.max_connections(1)).await;
     let schema = "CREATE TABLE last (attempt BIGINT); INSERT INTO last VALUES (0)";
     fresh.pool().execute(schema).await.expect("the schema");
     let watch = Mutex::new(dbop_tests::postgres::outside(&fresh).await);
@@ -106,7 +106,7 @@ async fn a_statement_that_was_given_up_at_the_deadline_does_not_land_after_the_n
     let runs = AtomicU32::new(0);
     let cut = timeout(NEVER, impatient(&*fresh, &runs)).await;
     let Trouble(error) = cut.expect("the call hangs").unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     let next = timeout(NEVER, impatient(&*fresh, &runs)).await;
     next.expect("the next call hangs").unwrap();
     assert_eq!(
@@ -121,7 +121,7 @@ async fn a_statement_that_was_given_up_at_the_deadline_does_not_land_after_the_n
 async fn a_brief_statement_whose_connection_was_cut_does_not_land_after_the_next_attempt() {
     let (fresh, watch) = open().await;
     let proxy = Proxy::before(&fresh.url).await;
-    let builder = Db::<Postgres>::builder().url(&proxy.url).pool_size(2);
+    let builder = Db::<Postgres>::builder().url(&proxy.url).max_connections(2);
     let db = builder.connect().await.unwrap();
     let pool = db.pool();
     drop(tokio::try_join!(pool.acquire(), pool.acquire()).unwrap());

@@ -1,9 +1,9 @@
 //! What a call sees of a server that is stopped at once: no error message, only the end of the
 //! connection.
 
-use std::io::ErrorKind;
+use std::io::ErrorKind as IoErrorKind;
 
-use dbop::{Category, Conn, Db, Kind, Outcome, Tx, db_op, transactional};
+use dbop::{Category, Conn, Db, ErrorKind, Outcome, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use sqlx::{Connection, Executor, PgConnection, Postgres};
 use tokio::sync::Mutex;
@@ -12,9 +12,9 @@ use super::Site;
 use super::bank::TransferError as Trouble;
 
 /// The I/O error with which a statement failed; `None` if it failed with another error.
-type Seen = std::sync::Mutex<Option<ErrorKind>>;
+type Seen = std::sync::Mutex<Option<IoErrorKind>>;
 
-fn io_kind(error: &sqlx::Error) -> Option<ErrorKind> {
+fn io_kind(error: &sqlx::Error) -> Option<IoErrorKind> {
     match error {
         sqlx::Error::Io(error) => Some(error.kind()),
         _ => None,
@@ -91,16 +91,16 @@ async fn a_server_stopped_in_a_statement_is_an_outage_and_seen_as_an_end_of_file
         let (result, ()) = tokio::join!(call, stop_in(&mut site, SLOW));
         let error = database(result);
         let seen = seen.lock().unwrap().take();
-        assert_eq!(seen, Some(ErrorKind::UnexpectedEof));
+        assert_eq!(seen, Some(IoErrorKind::UnexpectedEof));
         assert_eq!(
             (error.category(), error.kind()),
-            (Category::Transient, Kind::Connection)
+            (Category::Transient, ErrorKind::Connection)
         );
         let outcome = match in_tx {
             false => Outcome::Unknown,
             true => Outcome::RolledBack,
         };
-        assert_eq!(error.outcome(), outcome);
+        assert_eq!(error.outcome().unwrap(), outcome);
         site.cluster.restart().await;
     }
 }
@@ -114,13 +114,16 @@ async fn a_server_stopped_in_commit_leaves_it_unknown() {
     let error = database(result);
     assert_eq!(
         error.as_sqlx().and_then(io_kind),
-        Some(ErrorKind::UnexpectedEof)
+        Some(IoErrorKind::UnexpectedEof)
     );
     assert_eq!(
         (error.category(), error.kind()),
-        (Category::Ambiguous, Kind::CompletionUnknown)
+        (Category::Ambiguous, ErrorKind::CompletionUnknown)
     );
-    assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
+    assert_eq!(
+        (error.outcome().unwrap(), error.attempts()),
+        (Outcome::Unknown, 1)
+    );
     site.cluster.restart().await;
     let mut outside = PgConnection::connect(site.url()).await.unwrap();
     let rows = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM slow");

@@ -8,7 +8,7 @@ mod ended;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use dbop::{Builder, Db};
+use dbop::{Db, DbBuilder};
 use dbop_tests::cluster::{Cluster, signal};
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{seed, setting};
@@ -65,9 +65,9 @@ impl Site {
     async fn load_with(
         &self,
         url: &str,
-        configure: fn(Builder<Postgres>) -> Builder<Postgres>,
+        configure: fn(DbBuilder<Postgres>) -> DbBuilder<Postgres>,
     ) -> (Db<Postgres>, Load) {
-        let builder = configure(Db::builder().url(url).pool_size(8));
+        let builder = configure(Db::builder().url(url).max_connections(8));
         let db = builder.connect().await.expect("the server");
         let load = Load::start(&db, seed());
         load.goes_on().await;
@@ -182,9 +182,11 @@ async fn a_server_that_is_away_is_not_asked_more_often_than_the_budget_allows() 
     const A_SECOND: u32 = 2;
     let mut site = Site::open(&[]).await;
     let proxy = Proxy::before(site.url()).await;
-    let configure = |builder: Builder<Postgres>| {
+    let configure = |builder: DbBuilder<Postgres>| {
         // With a breaker, the handle would ask the server even less often.
-        builder.retry_budget(0.0, f64::from(A_SECOND)).breaker(None)
+        builder
+            .retry_budget(0.0, f64::from(A_SECOND))
+            .circuit_breaker(None)
     };
     let (db, load) = site.load_with(&proxy.url, configure).await;
     site.cluster.stop_at_once().await;

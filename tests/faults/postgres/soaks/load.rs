@@ -106,7 +106,7 @@ impl Told {
                 );
                 assert!(passing, "not what a fault looks like: {error:?}");
                 *self.failures.entry(error.kind().as_str()).or_default() += 1;
-                match error.outcome() {
+                match error.outcome().unwrap() {
                     Outcome::RolledBack => Heard::RolledBack,
                     Outcome::Unknown => Heard::Unknown,
                     other => panic!("{other:?} for a call that failed: {error:?}"),
@@ -118,7 +118,7 @@ impl Told {
     }
 
     pub(super) fn refused_by_the_breaker(&self) -> u64 {
-        let kind = dbop::Kind::CircuitOpen.as_str();
+        let kind = dbop::ErrorKind::CircuitOpen.as_str();
         self.failures.get(kind).copied().unwrap_or_default()
     }
 

@@ -9,7 +9,7 @@ mod load;
 
 use std::time::{Duration, Instant};
 
-use dbop::{Builder, Db};
+use dbop::{Db, DbBuilder};
 use dbop_tests::proxy::{Failure, Place, Proxy};
 use dbop_tests::{Fresh, GIVEN_UP, eventually, impatient, seed, setting};
 use sqlx::{PgConnection, Postgres};
@@ -61,7 +61,7 @@ async fn soak(what: &str, faults: &[Fault]) {
         fresh,
         random: fastrand::Rng::with_seed(seed),
     };
-    let builder: Builder<Postgres> = Db::builder().url(&site.proxy.url).pool_size(SIZE);
+    let builder: DbBuilder<Postgres> = Db::builder().url(&site.proxy.url).max_connections(SIZE);
     let builder = builder.timeout(DEADLINE).retry_budget(0.2, 1000.0);
     let db = impatient(builder).connect().await;
     let db = db.expect("the proxy's database");

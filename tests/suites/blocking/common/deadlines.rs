@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{Category, Kind, Outcome, db_op, transactional};
+use dbop::{Category, ErrorKind, Outcome, db_op, transactional};
 use dbop_tests::Trouble;
 use dbop_tests::blocking::Gate;
 use tokio::time::timeout;
@@ -33,8 +33,8 @@ async fn a_body_that_is_late_cannot_commit_and_keeps_its_connection_until_it_end
     let gate = Gate::default();
     let error = late(&world, 1, gate.clone()).await.unwrap_err();
     assert_eq!(
-        (error.category(), error.kind(), error.outcome()),
-        (Category::Transient, Kind::Timeout, Outcome::RolledBack),
+        (error.category(), error.kind(), error.outcome().unwrap()),
+        (Category::Transient, ErrorKind::Timeout, Outcome::RolledBack),
         "{error}"
     );
     assert!(error.to_string().contains("the body to finish"), "{error}");
@@ -55,8 +55,11 @@ async fn an_operation_that_is_late_is_left_to_its_end_and_not_known() {
     let world = narrow().await;
     let gate = Gate::default();
     let error = late_operation(&world, 1, &gate).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout, "{error}");
-    assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(
+        (error.outcome().unwrap(), error.attempts()),
+        (Outcome::Unknown, 1)
+    );
     gate.open();
     next(&world, 2).await.unwrap();
     assert_eq!((world.rows(1).await, world.rows(2).await), (1, 1));
@@ -122,8 +125,12 @@ async fn a_call_that_waits_for_a_connection_ends_at_its_deadline_and_says_what_f
     held.unwrap();
     let error = error.database();
     assert_eq!(
-        (error.category(), error.kind(), error.outcome()),
-        (Category::Resource, Kind::PoolExhausted, Outcome::RolledBack),
+        (error.category(), error.kind(), error.outcome().unwrap()),
+        (
+            Category::Resource,
+            ErrorKind::PoolExhausted,
+            Outcome::RolledBack
+        ),
         "{error}"
     );
     assert_eq!(error.attempts(), 1);
@@ -135,7 +142,7 @@ async fn a_call_that_waits_for_a_connection_ends_at_its_deadline_and_says_what_f
 async fn the_acquire_timeout_is_shorter_than_the_deadline() {
     let world = open(|builder| {
         let short = Duration::from_millis(50);
-        builder.pool_size(1).acquire_timeout(short)
+        builder.max_connections(1).acquire_timeout(short)
     })
     .await;
     // Opening a connection may take longer than the timeout; it then continues in the background.
@@ -149,7 +156,7 @@ async fn the_acquire_timeout_is_shorter_than_the_deadline() {
     };
     let (held, error) = tokio::join!(transaction(&world, 1, &gate), waiter);
     held.unwrap();
-    assert_eq!(error.kind(), Kind::PoolExhausted);
+    assert_eq!(error.kind(), ErrorKind::PoolExhausted);
 }
 
 #[db_op(max_concurrency = 1)]
@@ -162,7 +169,7 @@ fn one_at_a_time(conn: &mut Session, n: i64, gate: &Gate) -> dbop::Result<()> {
 /// A body cannot be stopped, so its place is not free as soon as its caller has gone.
 #[tokio::test]
 async fn no_more_bodies_run_than_max_concurrency_says_even_without_their_callers() {
-    let world = open(|builder| builder.pool_size(4)).await;
+    let world = open(|builder| builder.max_connections(4)).await;
     let gate = Gate::default();
     tokio::select! {
         ended = one_at_a_time(&world, 1, &gate) => panic!("{ended:?}"),

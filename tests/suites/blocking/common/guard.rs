@@ -1,6 +1,6 @@
 //! `read_only`, and the errors that a database returns.
 
-use dbop::{Category, Kind, Outcome, db_op, transactional};
+use dbop::{Category, ErrorKind, Outcome, db_op, transactional};
 
 use super::{Session, exec, insert, narrow, number};
 
@@ -43,8 +43,8 @@ async fn the_database_refuses_a_write_of_a_read_only_call_and_takes_the_next_cal
         sneaks(&world, 1).await.unwrap_err(),
         sneaks_in_a_transaction(&world, 1).await.unwrap_err(),
     ] {
-        assert_eq!(error.kind(), Kind::ReadOnly, "{error}");
-        assert_eq!(error.outcome(), Outcome::RolledBack);
+        assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     }
     assert_eq!(world.rows(1).await, 0);
     writes(&world, 2).await.unwrap();
@@ -82,25 +82,31 @@ async fn each_constraint_has_its_kind_and_rolls_back() {
         runs(&world, "PRAGMA foreign_keys = ON").await.unwrap();
     }
     for (sql, kind) in [
-        ("INSERT INTO parents VALUES (1, 2)", Kind::Unique),
-        ("INSERT INTO parents VALUES (2, 1)", Kind::Unique),
-        ("INSERT INTO children VALUES (2, 7, 1)", Kind::ForeignKey),
-        ("DELETE FROM parents WHERE id = 1", Kind::ForeignKey),
-        ("INSERT INTO children VALUES (2, NULL, 1)", Kind::NotNull),
-        ("INSERT INTO children VALUES (2, 1, 0)", Kind::Check),
+        ("INSERT INTO parents VALUES (1, 2)", ErrorKind::Unique),
+        ("INSERT INTO parents VALUES (2, 1)", ErrorKind::Unique),
+        (
+            "INSERT INTO children VALUES (2, 7, 1)",
+            ErrorKind::ForeignKey,
+        ),
+        ("DELETE FROM parents WHERE id = 1", ErrorKind::ForeignKey),
+        (
+            "INSERT INTO children VALUES (2, NULL, 1)",
+            ErrorKind::NotNull,
+        ),
+        ("INSERT INTO children VALUES (2, 1, 0)", ErrorKind::Check),
     ] {
         let error = runs_in_a_transaction(&world, sql).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{sql}: {error}");
         assert_eq!(error.category(), Category::Integrity, "{sql}");
-        assert_eq!(error.outcome(), Outcome::RolledBack, "{sql}");
+        assert_eq!(error.outcome().unwrap(), Outcome::RolledBack, "{sql}");
         assert_eq!(error.attempts(), 1, "{sql}");
         let error = runs(&world, sql).await.unwrap_err();
-        assert_eq!(error.outcome(), Outcome::Unknown, "{sql}");
+        assert_eq!(error.outcome().unwrap(), Outcome::Unknown, "{sql}");
     }
     for (sql, kind) in [
-        ("SELEC 1", Kind::Syntax),
-        ("SELECT absent FROM notes", Kind::UndefinedColumn),
-        ("SELECT * FROM nowhere", Kind::UndefinedTable),
+        ("SELEC 1", ErrorKind::Syntax),
+        ("SELECT absent FROM notes", ErrorKind::UndefinedColumn),
+        ("SELECT * FROM nowhere", ErrorKind::UndefinedTable),
     ] {
         let error = runs_in_a_transaction(&world, sql).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{sql}: {error}");

@@ -19,5 +19,5 @@ pub(super) fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
 /// Opens a pool of one connection, so that a connection that is not given back, or not clean, is
 /// missed at once.
 pub(super) async fn narrow() -> World {
-    open(|builder| builder.pool_size(1)).await
+    open(|builder| builder.max_connections(1)).await
 }

@@ -142,6 +142,6 @@ async fn what_the_application_refuses_is_rolled_back_once() {
     let runs = Gate::opened();
     let error = refuses(&world, &runs).await.unwrap_err();
     assert_eq!((runs.passed(), error.attempts()), (1, 1));
-    assert_eq!(error.outcome(), Outcome::RolledBack);
+    assert_eq!(error.outcome().unwrap(), Outcome::RolledBack);
     assert_eq!(world.rows(1).await, 0);
 }

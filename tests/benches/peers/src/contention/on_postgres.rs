@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dbop::{Db, Policy, Tx, transactional};
+use dbop::{Db, RetryPolicy, Tx, transactional};
 use harness::bank::{Fallible, Place};
 use harness::{Contestant, Options, Promises, interleave};
 use sqlx::{PgPool, Postgres};
@@ -18,10 +18,8 @@ use crate::place::Server;
 
 /// The policy of `retry(attempts = 1000, base = "10ms", cap = "1s")`, with which the deadline is
 /// the limit.
-const UNTIL_THE_DEADLINE: Policy = Policy {
-    attempts: 1000,
-    ..Policy::DEFAULT
-};
+const UNTIL_THE_DEADLINE: RetryPolicy = RetryPolicy::DEFAULT
+.attempts(1000);
 
 /// Defines the same body under two sets of options.
 macro_rules! transfer {
@@ -56,8 +54,8 @@ struct Dbop {
 }
 
 impl Dbop {
-    async fn open(url: &str, connections: u32, policy: Policy) -> Fallible<Self> {
-        let db = Db::builder().url(url).pool_size(connections);
+    async fn open(url: &str, connections: u32, policy: RetryPolicy) -> Fallible<Self> {
+        let db = Db::builder().url(url).max_connections(connections);
         let db = db.acquire_timeout(Duration::from_secs(30)).retry(policy);
         Ok(Self {
             db: db.connect().await?,
@@ -157,7 +155,7 @@ async fn contestants(server: &Server, connections: u32, order: Order) -> Fallibl
     let pgbench = Arc::new(Pgbench::new(url, connections, order)?);
     let ground = Ground::new(order);
     Ok(vec![
-        ground.contestant("dbop", all, dbop(Policy::DEFAULT).await?),
+        ground.contestant("dbop", all, dbop(RetryPolicy::DEFAULT).await?),
         ground.contestant(
             "dbop, attempts = 1000",
             all,

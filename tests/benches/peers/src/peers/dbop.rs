@@ -111,12 +111,12 @@ bank!(postgres, Postgres);
 
 pub(crate) async fn on_sqlite(file: &Path, connections: u32) -> Fallible<Dbop<Sqlite>> {
     let url = format!("sqlite:{}", file.display());
-    let db = Db::builder().url(url).pool_size(connections);
+    let db = Db::builder().url(url).max_connections(connections);
     Ok(Dbop(db.acquire_timeout(WAIT).connect().await?))
 }
 
 pub(crate) async fn on_postgres(url: &str, connections: u32) -> Fallible<Dbop<Postgres>> {
-    let db = Db::builder().url(url).pool_size(connections);
+    let db = Db::builder().url(url).max_connections(connections);
     Ok(Dbop(db.acquire_timeout(WAIT).connect().await?))
 }
 

@@ -19,7 +19,7 @@ impl Plain {
         let manager = SqliteConnectionManager::file(file);
         let manager = manager.with_init(|conn| conn.execute_batch(WRITER));
         let db = BlockingDb::builder(manager)
-            .pool_size(connections)
+            .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30));
         Self(db.build())
     }
