@@ -12,20 +12,18 @@ pub use sqlx::Sqlite;
 #[cfg(feature = "blocking")]
 pub use crate::blocking::SyncConnection;
 #[cfg(feature = "blocking")]
-pub use crate::blocking::call::{Blocking, BlockingAttempt};
+pub use crate::blocking::call::Blocking;
 pub use crate::blocking::owned_arg::{
     lend_each, lend_option, lend_owned, own, own_each, own_option, sent,
 };
 #[cfg(feature = "blocking")]
 pub use crate::blocking::pool::handle;
 pub use crate::blocking::thread::off_thread;
-pub use crate::call::{
-    Arg, Attempt, Attempted, Body, Call, Replay, Unscoped, UnscopedAttempt, replay,
-};
+pub use crate::call::{Arg, Call, Unscoped, replay};
 pub use crate::classify::Category;
 pub use crate::error::Error;
 pub use crate::isolation::Isolation;
 pub use crate::once::OnceKey;
-pub use crate::op::{Cause, DbError, DriverError, Op, OpResult};
+pub use crate::op::{Cause, DbError, DriverError, Op};
 pub use crate::scope::AsScope;
-pub use crate::session::{Lend, SessionParam, fake_return, lend};
+pub use crate::session::{SessionParam, fake_return, lend};

@@ -45,16 +45,16 @@ mod scoped;
 mod state;
 mod unscoped;
 
-pub use args::{Arg, Attempted, Replay, replay};
-pub use attempt::Attempt;
+#[cfg(feature = "blocking")]
+pub(crate) use args::Attempted;
+pub use args::{Arg, replay};
 #[cfg(feature = "blocking")]
 pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
 pub(crate) use commit::{CommitAnswer, GRACE};
 #[cfg(feature = "blocking")]
 pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
-pub use run::Body;
 pub use scoped::Call;
 #[cfg(feature = "blocking")]
 pub(crate) use state::{CallState, Permit};
-pub use unscoped::{Unscoped, UnscopedAttempt};
+pub use unscoped::Unscoped;

@@ -10,4 +10,4 @@ pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::{Limit, Retries};
 pub(crate) use result::Failure;
-pub use result::OpResult;
+pub(crate) use result::OpResult;

@@ -16,7 +16,7 @@ pub(crate) use executor::{ask, ask_whether_open, drain, run, settle_suspicion};
 pub use hooks::HookResult;
 pub(crate) use hooks::{Due, Hooks};
 pub(crate) use idle::Idle;
-pub use param::{Lend, SessionParam, fake_return, lend};
+pub use param::{SessionParam, fake_return, lend};
 pub(crate) use savepoint::Savepoint;
 pub(crate) use state::{Guard, State, View};
 pub use tx::Tx;
