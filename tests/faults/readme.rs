@@ -1,7 +1,8 @@
-//! The README names a test for every promise, and each of these tests exists.
+//! What the README and the guide say of other files is true: the guide names a test for every
+//! promise, and each of these tests exists; links lead to files that are there.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Returns the text of every Rust file in the folder.
 fn sources(folder: &Path) -> String {
@@ -18,13 +19,11 @@ fn sources(folder: &Path) -> String {
 }
 
 #[test]
-fn every_promise_in_the_readme_names_a_test_that_is_there() {
+fn every_promise_in_the_guide_names_a_test_that_is_there() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(tests.join("../README.md")).expect("README.md");
-    let (_, promises) = readme
-        .split_once("## What holds when it fails")
-        .expect("the part");
-    let (promises, _) = promises.split_once("\nLimits: ").expect("its end");
+    let page = tests.join("../runtime/guide/guarantees.md");
+    let guarantees = fs::read_to_string(page).expect("guarantees.md");
+    let (promises, _) = guarantees.split_once("\n## Limits").expect("the end");
     let sources = sources(&tests.join("faults")) + &sources(&tests.join("suites"));
     let mut named = 0;
     for row in promises.lines().filter(|line| line.starts_with('|')) {
@@ -43,4 +42,49 @@ fn every_promise_in_the_readme_names_a_test_that_is_there() {
         }
     }
     assert!(named > 40, "only {named} tests are named");
+}
+
+/// Returns the documents that are read on their own, outside of rustdoc.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut all = Vec::new();
+    for folder in [root.clone(), root.join("runtime/guide"), root.join("tests")] {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let is_page = path.extension().is_some_and(|extension| extension == "md");
+            // This file has the targets of the same links in rustdoc.
+            if is_page && !path.ends_with("rustdoc-links.md") {
+                all.push(path);
+            }
+        }
+    }
+    all
+}
+
+/// Returns the targets of the links in a text, in the forms `[..](target)` and `[..]: target`.
+fn targets(text: &str) -> Vec<&str> {
+    let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let defined = text.lines().filter(|line| line.starts_with('['));
+    let defined = defined.filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
+    inline.chain(defined).collect()
+}
+
+#[test]
+fn every_link_in_the_readme_and_the_guide_leads_to_a_file_that_is_there() {
+    let documents = documents();
+    let mut followed = 0;
+    for document in &documents {
+        let text = fs::read_to_string(document).expect("a text");
+        let folder = document.parent().expect("a folder");
+        for target in targets(&text) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || target.contains("://") {
+                continue;
+            }
+            let is_there = folder.join(file).exists();
+            assert!(is_there, "{} links to {target}", document.display());
+            followed += 1;
+        }
+    }
+    assert!(followed > 40, "only {followed} links were followed");
 }
