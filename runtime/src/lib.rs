@@ -43,30 +43,22 @@
 //! # }
 //! ```
 //!
+//! # The guide
+//!
+//! [`guide`] has a page for each subject. The first ones to read are [`guide::settings`],
+//! [`guide::sessions`], [`guide::options`] and [`guide::errors`].
+//!
 //! # When is a call replayed?
 //!
 //! A call is replayed only if its failure may pass ([`Category::Transient`]) and a second run does
-//! no harm:
-//!
-//! | the call | is replayed |
-//! |---|---|
-//! | `#[transactional]` | when its transaction is known to have rolled back |
-//! | `#[db_op]` | when no session could be opened, or when its *first* statement failed with an error that proves that the statement was not applied (40001, 40P01, 55P03, 57014, SQLite BUSY; not for `CALL`, `DO`, `OR FAIL`, or several statements in one text) |
-//! | either of them with `read_only` or `idempotent` | after any transient failure |
-//! | `#[transactional(once = key)]` | also when the answer to COMMIT was lost: its marker tells whether the transaction was applied |
-//! | `#[db_op]` on a plain `fn`, without these options | when its body has not begun |
-//! | a call that joined another, or runs on its caller's own connection | never; if it has joined another, the outermost call replays the whole |
-//!
-//! A conflict between sessions gets up to 5 attempts. An outage gets up to 3, and its retries are
-//! limited by a [budget](DbBuilder::retry_budget). All attempts are made within the call's deadline,
-//! after waits with full jitter ([`RetryPolicy`]).
-//!
-//! Each outermost call first asks the [circuit breaker](CircuitBreaker) of its [`Db`], then waits for a
-//! permit if its operation has `max_concurrency`, and then acquires a connection.
+//! no harm: a transaction if it is known to have rolled back, and an operation if it is `read_only`
+//! or `idempotent`, or if nothing of it can have been applied. [`guide::replay_and_outcomes`] has
+//! the whole table.
 //!
 //! # Where things are
 //!
-//! * [`Db`] and [`DbBuilder`] open a database.
+//! * [`db_op`] and [`transactional`] annotate functions; [`lint`] lists what they reject.
+//! * [`Db`] and [`DbBuilder`] open a database; [`RetryPolicy`] and [`CircuitBreaker`] are settings.
 //! * [`Scope`] is what callers pass to an operation; [`Conn`] and [`Tx`] are what its body gets.
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
@@ -78,6 +70,7 @@
 //! | feature | gives |
 //! |---|---|
 //! | `sqlite`, `postgres` (both on by default) | the database, through sqlx; each compiles only its own driver |
+//! | `once` (on by default) | [`once = key`](guide::once), with serde, serde_json and sha2 |
 //! | `anyhow`, `eyre` | that crate's error as the error of an operation |
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //!
@@ -94,6 +87,7 @@ mod call;
 pub mod classify;
 mod db;
 mod error;
+pub mod guide;
 mod isolation;
 pub mod lint;
 mod once;

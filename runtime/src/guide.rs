@@ -1,0 +1,100 @@
+//! The guide: how to use dbop, one page for each subject.
+//!
+//! | page | what it answers |
+//! |---|---|
+//! | [`settings`] | how a database is opened, which settings there are, and what the environment says |
+//! | [`sessions`] | what a function gets, what its callers pass, `query!`, clean sessions, advisory locks |
+//! | [`options`] | every option of the attributes and of `#[derive(DbError)]`, with its default |
+//! | [`errors`] | what an error tells, error types of your own, HTTP statuses |
+//! | [`replay_and_outcomes`] | when a call is replayed, and what is known when it has failed |
+//! | [`once`] | transactions that take effect once for each key |
+//! | [`hooks_and_savepoints`] | work after a commit, savepoints, calls inside of calls |
+//! | [`lints`] | what does not compile, and how to allow an exception |
+//! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
+//! | [`in_an_application`] | migrations, axum, tests |
+//! | [`overload_and_outages`] | the circuit breaker, lost connections, `max_concurrency` |
+//! | [`logs_and_metrics`] | spans, events and counts |
+//! | [`guarantees`] | what holds when it fails, and the test of each promise |
+//! | [`costs`] | what a call costs |
+//!
+//! The pages are Markdown files in the folder `guide` beside `src`.
+
+// Each page ends with definitions of its links for readers of the Markdown file.
+// `rustdoc-links.md` defines the same links for rustdoc, where the first definition counts.
+
+pub mod settings {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/settings.md")]
+}
+
+pub mod sessions {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/sessions.md")]
+}
+
+pub mod options {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/options.md")]
+}
+
+pub mod errors {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/errors.md")]
+}
+
+pub mod replay_and_outcomes {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/replay-and-outcomes.md")]
+}
+
+pub mod once {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/once.md")]
+}
+
+pub mod hooks_and_savepoints {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/hooks-and-savepoints.md")]
+}
+
+pub mod lints {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/lints.md")]
+}
+
+// Its examples need rusqlite.
+#[cfg(any(not(doctest), feature = "rusqlite"))]
+pub mod sync_code {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/sync-code.md")]
+}
+
+pub mod in_an_application {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/in-an-application.md")]
+}
+
+pub mod overload_and_outages {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/overload-and-outages.md")]
+}
+
+pub mod logs_and_metrics {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/logs-and-metrics.md")]
+}
+
+pub mod guarantees {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/guarantees.md")]
+}
+
+pub mod costs {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/costs.md")]
+}
+
+// The examples of the README are compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
