@@ -63,7 +63,10 @@ fn documents() -> Vec<PathBuf> {
 
 /// Returns the targets of the links in a text, in the forms `[..](target)` and `[..]: target`.
 fn targets(text: &str) -> Vec<&str> {
-    let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let inline = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
     let defined = text.lines().filter(|line| line.starts_with('['));
     let defined = defined.filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
     inline.chain(defined).collect()
