@@ -51,36 +51,6 @@ use proc_macro::TokenStream;
 /// The session is the first parameter after the receiver, or the parameter that is marked
 /// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
-/// # Options
-///
-/// | option | meaning |
-/// |---|---|
-/// | `read_only` | writes nothing; may run again after any transient failure |
-/// | `idempotent` | the effect may be applied again, later, and concurrently with itself; may run again after any transient failure |
-/// | `retry = never` | one attempt, no copies of arguments |
-/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how many attempts there are, and the first and the longest wait between attempts; each part may be left out |
-/// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
-/// | `timeout = none` | no deadline, not even the default one; see below |
-/// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
-/// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; other calls wait for their turn until their deadline |
-/// | `max_concurrency(limit = 8, when_full = reject)` | like `max_concurrency = 8`, but other calls are refused at once; `when_full = wait` is the default |
-/// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
-/// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
-/// | `in_impl` | on a plain `fn` in an `impl` block that has no `self` and names no `Self`, so that neither its signature nor its body shows the block |
-/// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
-///
-/// # The deadline
-///
-/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that
-/// handle, 30 s unless the handle was built with another. A call of a function without a session
-/// parameter, and a call on a connection that the caller owns, have no deadline, unless
-/// `dbop::defaults()` sets one. A call on the session of another operation has at most the time
-/// that is left to that operation.
-///
-/// `timeout = none` lifts the deadline of the call. It lifts no limit of the database: on
-/// PostgreSQL, each statement still has the `statement_timeout` of the `Db`.
-///
 /// # Plain functions
 ///
 /// A `fn` that is not async becomes an `async fn` whose body runs on the blocking pool, with a
@@ -121,39 +91,6 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 ///
 /// The session is the first parameter after the receiver, or the parameter that is marked
 /// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
-///
-/// # Options
-///
-/// | option | meaning |
-/// |---|---|
-/// | `read_only` | a read-only transaction: the database refuses writes |
-/// | `idempotent` | the effect may be applied again, later, and concurrently with itself; may run again when the outcome of a commit is unknown |
-/// | `retry = never` | one attempt, no copies of arguments |
-/// | `retry(attempts = 5, base = "10ms", cap = "1s")` | how many attempts there are, and the first and the longest wait between attempts; each part may be left out |
-/// | `timeout = "2s"` | deadline for the whole call, retries included; units `us`, `ms`, `s`, `m`, `h` |
-/// | `timeout = none` | no deadline, not even the default one; see below |
-/// | `name = "orders.place"` | name in errors, traces and statistics; the function's name if left out |
-/// | `db = self.db` | where the session comes from; the session parameter disappears from the signature; a body that needs `&mut self` as a whole writes `self.db.clone()` |
-/// | `max_concurrency = 8` | how many calls may run at once; other calls wait for their turn until their deadline |
-/// | `max_concurrency(limit = 8, when_full = reject)` | like `max_concurrency = 8`, but other calls are refused at once; `when_full = wait` is the default |
-/// | `allow(foreign_await, reason = "..")` | the lints that may be broken in this function, and why |
-/// | `crate = ::path::to::dbop` | where the crate `dbop` is found |
-/// | `isolation = serializable` | the isolation level: `serializable`, `repeatable_read` or `read_committed`; the database's default if left out |
-/// | `deferrable` | waits until a serializable read-only transaction can run without conflicts (PostgreSQL) |
-/// | `nested` | when the call joins a transaction, the call is a savepoint: a failure leaves the caller's transaction usable |
-/// | `once = order_id` | takes effect once for each key, with the same answer for every caller; see below |
-/// | `in_impl` | on a plain `fn` in an `impl` block that has no `self` and names no `Self`, so that neither its signature nor its body shows the block |
-/// | `in_trait_impl` | on a plain `fn` in an `impl Trait for ..`, beside which no `_sync` function can stand |
-///
-/// # The deadline
-///
-/// Without the option `timeout`, a call on a `Db` or a pool has the default deadline of that
-/// handle, 30 s unless the handle was built with another. A call that joins a transaction has at
-/// most the time that is left to that transaction.
-///
-/// `timeout = none` lifts the deadline of the call. It lifts no limit of the database: on
-/// PostgreSQL, each statement still has the `statement_timeout` of the `Db`. A transaction without
-/// a deadline holds its connection and its locks for as long as its body runs.
 ///
 /// # Plain functions
 ///

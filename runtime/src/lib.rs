@@ -105,7 +105,14 @@ pub use backend::Backend;
 pub use blocking::BlockingDb;
 pub use classify::{Category, Class, ErrorKind, Retry};
 pub use db::{Db, DbBuilder};
-pub use dbop_macros::{DbError, db_op, transactional};
+/// [`guide::options`] has every option of the derive.
+pub use dbop_macros::DbError;
+/// [`guide::options`] has every option with its default, and [`lint`] every mistake that the
+/// attribute rejects.
+pub use dbop_macros::db_op;
+/// [`guide::options`] has every option with its default, and [`lint`] every mistake that the
+/// attribute rejects.
+pub use dbop_macros::transactional;
 pub use op::{Cause, DbError, OperationMetrics, metrics};
 // These names make rustc's lint attributes of the same names ambiguous in this file, so the file
 // cannot have any.
