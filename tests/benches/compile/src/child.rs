@@ -26,8 +26,9 @@ impl Cargo<'_> {
         command
             .current_dir(self.workspace)
             .env("CARGO_TARGET_DIR", self.target)
-            // Users do not set this variable either.
-            .env_remove("CARGO_INCREMENTAL");
+            // Users set neither of these variables. `.cargo/config.toml` sets the second for the tests.
+            .env_remove("CARGO_INCREMENTAL")
+            .env_remove("CARGO_PROFILE_DEV_DEBUG");
         command
     }
 
