@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::Database;
 use super::registers::{self, Act, Call, Fate, LISTS, Log, Trouble};
-use crate::checker::{Anomaly, End, History, Key, Level, Step};
+use crate::faults::checker::{Anomaly, End, History, Key, Level, Step};
 
 const TASKS: u64 = 12;
 const TIME: Duration = Duration::from_secs(3);

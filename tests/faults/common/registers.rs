@@ -10,7 +10,7 @@ pub(crate) use dbop_tests::Trouble;
 use sqlx::Executor;
 
 use super::{Database, fresh_with, outside};
-use crate::checker::{Attempt, End, History, Key, Step, Value};
+use crate::faults::checker::{Attempt, End, History, Key, Step, Value};
 
 /// How many lists there are. A list that has grown long is left alone, and the next ones are used.
 pub(crate) const LISTS: Key = 4_000;

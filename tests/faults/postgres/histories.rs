@@ -8,7 +8,7 @@ use tokio::sync::Barrier;
 
 use super::common::histories::{is_conflict, nothing, random_history};
 use super::common::registers::{self, Log, Pen, Trouble};
-use crate::checker::{Anomaly, End, History, Key, Level};
+use crate::faults::checker::{Anomaly, End, History, Key, Level};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_random_history_at_repeatable_read_has_no_anomaly_that_snapshots_forbid() {

@@ -3,14 +3,14 @@
 pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
+use super::common;
+
 mod advisory;
 mod black_holes;
 mod breaker;
 mod breaker_probes;
 mod cancellation;
 mod cancelled_statements;
-#[path = "../common/mod.rs"]
-mod common;
 mod cuts;
 mod dead_idle;
 mod histories;

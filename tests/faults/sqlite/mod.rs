@@ -3,10 +3,10 @@
 pub(crate) type Database = sqlx::Sqlite;
 pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 
+use super::common;
+
 mod cancellation;
 mod cancelled_statements;
-#[path = "../common/mod.rs"]
-mod common;
 mod full_disk;
 mod killed;
 mod lanes;

@@ -3,10 +3,10 @@
 pub(crate) type Database = sqlx::Postgres;
 pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
+use super::common;
+
 mod advisory;
 mod bad_input;
-#[path = "../common/mod.rs"]
-mod common;
 mod conflicts;
 mod deadlines;
 mod ended_sessions;

@@ -3,10 +3,10 @@
 pub(crate) type Database = sqlx::Sqlite;
 pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 
+use super::common;
+
 mod bad_input;
 mod cancelled;
-#[path = "../common/mod.rs"]
-mod common;
 mod deadlines;
 mod foreign_pools;
 mod guard;

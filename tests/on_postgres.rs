@@ -1,0 +1,25 @@
+//! Every test on PostgreSQL, and the tests that need both databases. See `on_sqlite.rs`.
+
+mod suites {
+    mod common;
+    mod postgres;
+    use postgres::*;
+
+    /// Plain functions. `common` holds with every driver.
+    mod blocking {
+        mod breaker;
+        mod common;
+        mod pool;
+        use dbop_tests::blocking::postgres::{SYSTEM, Session, World, exec, number, open};
+    }
+}
+
+/// What dbop promises while something fails: callers that go away, connections that are cut,
+/// servers that die.
+mod faults {
+    mod blocking;
+    mod checker;
+    mod common;
+    mod postgres;
+    use postgres::*;
+}

@@ -1,0 +1,29 @@
+//! Every test on SQLite. None of them needs a server.
+//!
+//! Each `common` has the tests that hold on every database. It takes what it has to know about its
+//! database from its parent module: here from `sqlite`, and in `on_postgres.rs` from `postgres`.
+
+/// What dbop does.
+mod suites {
+    mod common;
+    mod sqlite;
+    use sqlite::*;
+
+    /// Plain functions. `common` holds with every driver.
+    mod blocking {
+        mod bridge;
+        mod common;
+        mod counts;
+        use dbop_tests::blocking::rusqlite::{SYSTEM, Session, World, exec, number, open};
+    }
+}
+
+/// What dbop promises while something fails: callers that go away, disks that are full, processes
+/// that die.
+mod faults {
+    mod checker;
+    mod common;
+    mod readme;
+    mod sqlite;
+    use sqlite::*;
+}
