@@ -1,4 +1,4 @@
-# Finds the programs of a PostgreSQL server. This file is sourced by tests/run and by the benchmarks,
+# Finds the programs of a PostgreSQL server. This file is sourced by server.sh and by the benchmarks,
 # which name the programs they need in `server_programs` and define `fail`.
 
 is_server_folder() {

@@ -5,6 +5,7 @@ use std::process::Command;
 /// Compares with the functions by hand, in a release build of its own. This takes seconds once the
 /// build is there.
 #[test]
+#[ignore = "a release build under valgrind: run `tests/run --costs`"]
 fn a_call_costs_no_more_instructions_allocations_and_bytes_than_it_did() {
     let check = [
         "run",
