@@ -89,5 +89,6 @@ pub use bridge::block_on;
 #[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
 pub use handle::BlockOnDb;
+pub use owned_arg::{Crosses, Lent};
 #[cfg(feature = "blocking")]
 pub use pool::{BlockingDb, BlockingDbBuilder, Manager};

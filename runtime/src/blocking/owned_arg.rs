@@ -22,7 +22,7 @@ impl<T: Send + 'static> Crosses for T {}
     note = "a copy needs `Clone + Send + 'static`: derive or require them for `{Self}` and what it consists of, or share it, as in `&Arc<T>` and `self: &Arc<Self>`"
 )]
 pub trait Lent {
-    #[doc(hidden)]
+    /// Makes the copy.
     fn own(&self) -> OwnedArg<Self>;
 }
 
