@@ -31,7 +31,7 @@ pub(crate) use database_file::DatabaseFile;
 pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};
-pub(crate) use pool_plan::{Options, Plan, PoolPlan, SessionSettings};
+pub(crate) use pool_plan::{Location, Options, Plan, PoolPlan, SessionSettings};
 #[cfg(feature = "postgres-sync")]
 pub(crate) use postgres::begin_sql;
 pub(crate) use recovery::Recovery;

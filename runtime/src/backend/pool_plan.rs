@@ -66,6 +66,19 @@ pub(crate) struct Plan<DB: Database> {
     pub(crate) file: DatabaseFile,
 }
 
+/// Where a database is, as the spans of its calls say it. Holds neither a user nor a password.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// The host's name or address, or the path of the server's Unix socket. `None` if there is no
+    /// server, or if its address is not known.
+    pub(crate) address: Option<String>,
+    /// The port. `None` if it is the usual one, which the conventions of OpenTelemetry leave out,
+    /// or if there is none.
+    pub(crate) port: Option<u16>,
+    /// The name of the database; `None` if it is not known.
+    pub(crate) namespace: Option<String>,
+}
+
 /// How the pools of a database are made.
 pub trait PoolPlan: Database {
     /// Whether only one connection at a time may write.
@@ -90,6 +103,9 @@ pub trait PoolPlan: Database {
 
     /// Returns where connections with these options lead, without a password.
     fn place(options: &Options<Self>) -> String;
+
+    /// Returns where the database is, as the spans of its calls say it.
+    fn location(options: &Options<Self>) -> Location;
 
     /// Returns what to do about a connection that was refused. The text names the place that the
     /// connection was to lead to, but never the password.

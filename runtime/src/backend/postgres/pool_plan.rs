@@ -6,10 +6,13 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Postgres};
 
 use crate::backend::database_file::DatabaseFile;
-use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
+use crate::backend::pool_plan::{Location, Plan, Plans, PoolPlan, SessionSettings};
 use crate::backend::url::wrong_scheme;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rt::milliseconds;
+
+/// The port that the conventions of OpenTelemetry take for granted.
+const USUAL_PORT: u16 = 5432;
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
 
@@ -54,6 +57,27 @@ impl PoolPlan for Postgres {
         format!("{}:{}", options.get_host(), options.get_port())
     }
 
+    /// The namespace lacks the schema, which any statement may change.
+    fn location(options: &PgConnectOptions) -> Location {
+        let (host, port) = (options.get_host(), options.get_port());
+        let folder = match options.get_socket() {
+            Some(folder) => Some(folder.to_string_lossy()),
+            None => host.starts_with('/').then(|| host.into()),
+        };
+        let (address, port) = match folder {
+            Some(folder) => (format!("{folder}/.s.PGSQL.{port}"), None),
+            None => (host.to_owned(), (port != USUAL_PORT).then_some(port)),
+        };
+        // The server takes the user's name for the name of a database that is not given.
+        let database = options.get_database();
+        let database = database.unwrap_or(options.get_username());
+        Location {
+            address: Some(address),
+            port,
+            namespace: Some(database.to_owned()),
+        }
+    }
+
     fn advice(kind: ErrorKind, options: &PgConnectOptions) -> String {
         let place = Self::place(options);
         let user = options.get_username();
@@ -69,6 +93,64 @@ impl PoolPlan for Postgres {
                 "{place} has no connection left; make the pools smaller or `max_connections` larger"
             ),
             _ => format!("cannot connect to {place}; is the server running and reachable?"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(url: &str) -> (Option<String>, Option<u16>, Option<String>) {
+        let options = PgConnectOptions::from_str(url).unwrap_or_else(|e| panic!("{url}: {e}"));
+        let Location {
+            address,
+            port,
+            namespace,
+        } = Postgres::location(&options);
+        (address, port, namespace)
+    }
+
+    #[test]
+    fn the_location_is_the_address_that_a_connection_is_opened_to() {
+        for (url, address, port) in [
+            (
+                "postgres://u:secret@db.example:6543/shop",
+                "db.example",
+                Some(6543),
+            ),
+            (
+                "postgres://u:secret@db.example:5432/shop",
+                "db.example",
+                None,
+            ),
+            (
+                "postgres://u:secret@10.1.2.80:6543/shop",
+                "10.1.2.80",
+                Some(6543),
+            ),
+            (
+                "postgres://u:secret@%2Ftmp:6543/shop",
+                "/tmp/.s.PGSQL.6543",
+                None,
+            ),
+            (
+                "postgres://u:secret@localhost:5432/shop?host=/run/pg",
+                "/run/pg/.s.PGSQL.5432",
+                None,
+            ),
+        ] {
+            let expected = (Some(address.to_owned()), port, Some("shop".to_owned()));
+            assert_eq!(location(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_database_without_a_name_has_the_name_of_its_user() {
+        let options = PgConnectOptions::new_without_pgpass().username("ada");
+        if options.get_database().is_none() {
+            let namespace = Postgres::location(&options).namespace;
+            assert_eq!(namespace.as_deref(), Some("ada"));
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Sqlite};
 
-use super::url::Named;
+use super::url::{Named, database_name};
 use crate::backend::database_file::DatabaseFile;
-use crate::backend::pool_plan::{Plan, Plans, PoolPlan, SessionSettings};
+use crate::backend::pool_plan::{Location, Plan, Plans, PoolPlan, SessionSettings};
 use crate::error::{ErrorKind, Result};
 
 /// How long SQLite itself waits for another process's lock. The time is short, because this wait
@@ -70,6 +70,13 @@ impl PoolPlan for Sqlite {
 
     fn place(options: &SqliteConnectOptions) -> String {
         format!("`{}`", options.get_filename().display())
+    }
+
+    fn location(options: &SqliteConnectOptions) -> Location {
+        Location {
+            namespace: database_name(&options.get_filename().to_string_lossy()),
+            ..Location::default()
+        }
     }
 
     fn advice(_: ErrorKind, options: &SqliteConnectOptions) -> String {

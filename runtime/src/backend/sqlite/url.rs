@@ -1,7 +1,7 @@
 //! What a `sqlite:` URL names. The URL is read as sqlx and SQLite read it (`options/parse.rs` of
 //! sqlx-sqlite, <https://www.sqlite.org/uri.html>).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -84,6 +84,18 @@ impl Named {
             create: says(parameters, "mode", "rwc") && !own_vfs,
         })
     }
+}
+
+/// Returns the name by which spans call the database at this path or `file:` URI: the file's name
+/// without its folder, which may name a user. `None` if there is no name.
+pub(super) fn database_name(name: &str) -> Option<String> {
+    // The name that sqlx gives to a database in memory counts up.
+    if name.starts_with("file:sqlx-in-memory-") {
+        return Some(":memory:".to_owned());
+    }
+    let Name { path, .. } = Name::read(name).ok()?;
+    let file = Path::new(&path).file_name()?;
+    Some(file.to_string_lossy().into_owned())
 }
 
 fn says(parameters: &str, key: &str, value: &str) -> bool {
@@ -250,6 +262,23 @@ mod tests {
         assert!(!named("sqlite:a.db?mode=rw").create);
         assert!(!named("sqlite:mode=rwc").create);
         assert!(!named("sqlite:/a?mode=rwc&vfs=memdb").create);
+    }
+
+    #[test]
+    fn a_database_is_called_by_the_name_of_its_file_alone() {
+        for (url, name) in [
+            ("sqlite:a.db", "a.db"),
+            ("sqlite:/home/ada/a%20b.db?mode=rwc", "a b.db"),
+            ("sqlite:file:/home/ada/a%2525.db%3Fnolock=1", "a%.db"),
+            ("sqlite::memory:", ":memory:"),
+            ("sqlite:file::memory:", ":memory:"),
+            ("sqlite:shared?mode=memory", "shared"),
+        ] {
+            let options = named(url).options;
+            let called = database_name(&options.get_filename().to_string_lossy());
+            assert_eq!(called.as_deref(), Some(name), "{url}");
+        }
+        assert_eq!(database_name(""), None);
     }
 
     #[test]
