@@ -97,7 +97,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 let failed = (call.of.failure)(&result).map(|failure| FailedJoin {
                     operation: state.op.name,
                     class: failure.class,
-                    message: failure.message.to_string(),
+                    message: failure.error.to_string(),
                 });
                 join.end(state, failed, late)
             }

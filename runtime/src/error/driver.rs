@@ -1,5 +1,6 @@
-//! How the errors of synchronous drivers are displayed.
+//! What the errors of synchronous drivers say: how they are displayed, and their codes.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -18,6 +19,26 @@ pub(super) fn describe(
         return describe_postgres(error, f);
     }
     write!(f, "{error}")
+}
+
+/// Returns the code that the database has given a driver's error. `None` if the error is not the
+/// database's, or if the driver does not pass the code on, as diesel does not.
+pub(crate) fn status_code<'a>(error: &'a (dyn StdError + 'static)) -> Option<Cow<'a, str>> {
+    #[cfg(feature = "rusqlite")]
+    if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
+        let (rusqlite::Error::SqliteFailure(error, _)
+        | rusqlite::Error::SqlInputError { error, .. }) = error
+        else {
+            return None;
+        };
+        return Some(error.extended_code.to_string().into());
+    }
+    #[cfg(feature = "postgres-sync")]
+    if let Some(error) = error.downcast_ref::<postgres_client::Error>() {
+        return Some(error.code()?.code().into());
+    }
+    let _ = error;
+    None
 }
 
 #[cfg(feature = "rusqlite")]

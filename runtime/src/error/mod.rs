@@ -6,7 +6,7 @@ use std::fmt;
 
 mod class;
 #[cfg(feature = "blocking")]
-mod driver;
+pub(crate) mod driver;
 mod ended;
 mod outcome;
 mod shared;
@@ -261,6 +261,26 @@ impl Error {
         match &self.0.reason {
             Reason::Sqlx(error) => Some(error),
             _ => None,
+        }
+    }
+
+    /// Returns the code that the database has given this error, such as the SQLSTATE `40001` or
+    /// SQLite's `2067`. `None` if the error is not the database's, or if the driver does not pass
+    /// the code on.
+    pub(crate) fn status_code(&self) -> Option<Cow<'_, str>> {
+        match &self.0.reason {
+            Reason::Sqlx(error) => Self::status_code_of(error),
+            #[cfg(feature = "blocking")]
+            Reason::Driver(error) => driver::status_code(&**error),
+            Reason::Message(_) => None,
+        }
+    }
+
+    /// Like [`status_code`](Self::status_code), for an error of sqlx.
+    pub(crate) fn status_code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+        match Self::inside(error) {
+            Some(inside) => inside.status_code(),
+            None => error.as_database_error()?.code(),
         }
     }
 

@@ -145,3 +145,27 @@ fn a_chain_of_errors_says_each_thing_once() {
         }
     }
 }
+
+#[cfg(feature = "rusqlite")]
+#[test]
+fn an_error_has_the_code_of_the_database_wherever_it_is() {
+    use crate::op::ReportedError;
+
+    fn code(error: &dyn ReportedError) -> Option<String> {
+        error.status_code().map(Into::into)
+    }
+
+    let unique = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(2067), None);
+    let expected = Some("2067".to_owned());
+    assert_eq!(code(&unique()), expected);
+    assert_eq!(code(&Error::from(unique())), expected);
+    assert_eq!(
+        code(&rusqlite::Error::from(Error::from(unique()))),
+        expected
+    );
+    assert_eq!(code(&sqlx::Error::from(Error::from(unique()))), expected);
+
+    assert_eq!(code(&rusqlite::Error::QueryReturnedNoRows), None);
+    assert_eq!(code(&sqlx::Error::RowNotFound), None);
+    assert_eq!(code(&Error::deadline("a test")), None);
+}

@@ -1,5 +1,6 @@
 //! [`DbError`]: what dbop needs from an operation's error type.
 
+use std::error::Error as StdError;
 use std::fmt::Display;
 
 use crate::classify;
@@ -48,7 +49,7 @@ pub trait DbError: From<Error> + Display {
         match self.cause() {
             Cause::Dbop(error) => error.class(),
             Cause::Sqlx(error) => classify::sqlx(error),
-            Cause::Class(class) => class,
+            Cause::Class(class) | Cause::Driver(class, _) => class,
             Cause::Category(category) => Class {
                 category,
                 kind: match category {
@@ -74,6 +75,9 @@ pub enum Cause<'a> {
     Sqlx(&'a sqlx::Error),
     /// The error carries an error of another driver, which has this class.
     Class(Class),
+    /// The error carries this error of a driver that dbop knows, which has this class.
+    #[doc(hidden)]
+    Driver(Class, &'a (dyn StdError + Send + Sync + 'static)),
     /// The error is the application's own, of this category.
     Category(Category),
 }

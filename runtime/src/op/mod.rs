@@ -9,5 +9,4 @@ pub use db_error::{Cause, DbError, DriverError};
 pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::{Limit, Retries};
-pub(crate) use result::Failure;
-pub(crate) use result::OpResult;
+pub(crate) use result::{Failure, OpResult, ReportedError};

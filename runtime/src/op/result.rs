@@ -1,8 +1,9 @@
 //! [`OpResult`]: what an annotated function returns.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
-use super::db_error::DbError;
+use super::db_error::{Cause, DbError};
 use crate::error::{Class, Ended, Error};
 
 /// `Result<T, E>` where `E` implements [`DbError`].
@@ -23,10 +24,29 @@ pub trait OpResult: Sized {
 }
 
 /// What the runtime needs to know about an operation's error.
-#[expect(missing_debug_implementations, reason = "holds a `dyn Display`")]
+#[expect(missing_debug_implementations, reason = "holds a `dyn ReportedError`")]
 pub struct Failure<'a> {
     pub(crate) class: Class,
-    pub(crate) message: &'a dyn Display,
+    pub(crate) error: &'a dyn ReportedError,
+}
+
+/// An operation's error, as messages and spans report it.
+pub(crate) trait ReportedError: Display {
+    /// Returns the code that the database has given the error. `None` if the error is not the
+    /// database's, or if its driver does not pass the code on.
+    fn status_code(&self) -> Option<Cow<'_, str>>;
+}
+
+impl<E: DbError> ReportedError for E {
+    fn status_code(&self) -> Option<Cow<'_, str>> {
+        match self.cause() {
+            Cause::Dbop(error) => error.status_code(),
+            Cause::Sqlx(error) => Error::status_code_of(error),
+            #[cfg(feature = "blocking")]
+            Cause::Driver(_, error) => crate::error::driver::status_code(error),
+            _ => None,
+        }
+    }
 }
 
 impl<T, E: DbError> OpResult for Result<T, E> {
@@ -38,7 +58,7 @@ impl<T, E: DbError> OpResult for Result<T, E> {
         let error = self.as_ref().err()?;
         Some(Failure {
             class: error.class(),
-            message: error,
+            error,
         })
     }
 

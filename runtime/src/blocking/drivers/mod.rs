@@ -19,7 +19,7 @@ macro_rules! operation_error {
                     $carries(inner) if let Some(error) = inner.downcast_ref() => {
                         crate::op::Cause::Dbop(error)
                     }
-                    error => crate::op::Cause::Class($classify(error)),
+                    error => crate::op::Cause::Driver($classify(error), error),
                 }
             }
 

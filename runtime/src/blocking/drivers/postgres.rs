@@ -98,7 +98,7 @@ impl SyncConnection for Client {
 
 impl DriverError for Error {
     fn driver_cause(&self) -> Cause<'_> {
-        Cause::Class(classify::tokio_postgres(self))
+        Cause::Driver(classify::tokio_postgres(self), self)
     }
 }
 
