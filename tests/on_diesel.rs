@@ -3,6 +3,8 @@
 mod suites {
     mod blocking {
         mod common;
-        use dbop_tests::blocking::diesel::{SYSTEM, Session, World, exec, number, open};
+        use dbop_tests::blocking::diesel::{
+            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+        };
     }
 }

@@ -10,7 +10,9 @@ mod suites {
         mod breaker;
         mod common;
         mod pool;
-        use dbop_tests::blocking::postgres::{SYSTEM, Session, World, exec, number, open};
+        use dbop_tests::blocking::postgres::{
+            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+        };
     }
 }
 

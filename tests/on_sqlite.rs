@@ -14,7 +14,9 @@ mod suites {
         mod bridge;
         mod common;
         mod counts;
-        use dbop_tests::blocking::rusqlite::{SYSTEM, Session, World, exec, number, open};
+        use dbop_tests::blocking::rusqlite::{
+            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+        };
     }
 }
 

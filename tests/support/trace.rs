@@ -26,6 +26,8 @@ pub struct Trace {
 struct Seen {
     /// The open spans, in the order in which they were opened.
     spans: Vec<(Id, Fields)>,
+    /// The fields that spans were opened with, which is all that a sampler sees.
+    opened: Vec<Fields>,
     closed: Vec<Fields>,
     events: Vec<Fields>,
 }
@@ -52,6 +54,13 @@ impl Trace {
             seen,
             _guard: tracing::subscriber::set_default(subscriber),
         }
+    }
+
+    /// Returns the fields that the spans of this operation were opened with, in the order in which
+    /// they were opened.
+    #[must_use]
+    pub fn opened(&self, operation: &str) -> Vec<Fields> {
+        of(operation, &self.seen().opened)
     }
 
     /// Returns the fields of the closed spans of this operation, in the order in which they were
@@ -100,6 +109,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let parent = context.span(id).and_then(|span| Some(span.parent()?.id()));
         let mut seen = self.seen();
         seen.note_parent(parent, &mut fields);
+        seen.opened.push(fields.clone());
         seen.spans.push((id.clone(), fields));
     }
 

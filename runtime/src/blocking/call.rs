@@ -29,8 +29,8 @@ use super::handshake::{Progress, Stage};
 use super::owned_arg::Crosses;
 use super::pool::{BlockingDb, Checkout, Manager};
 use crate::call::{
-    AtOnce, Attempted, BodyRan, CallLoop, CallState, CommitAnswer, FailedAttempt, GRACE, NotOpened,
-    Opening,
+    AtOnce, Attempted, BodyRan, CallLoop, CallSpan, CallState, CommitAnswer, FailedAttempt, GRACE,
+    NotOpened, Opening,
 };
 use crate::error::{Class, Effect, Error, ErrorKind, Outcome, Result};
 use crate::op::{Op, OpResult};
@@ -82,9 +82,11 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     where
         R: OpResult + Crosses,
     {
+        // Where the database is, only its manager knows.
+        let span = CallSpan::without_location(op, M::Connection::SYSTEM);
         Self {
             db,
-            call: CallLoop::new(op, M::Connection::SYSTEM, UNTIL_ENDED),
+            call: CallLoop::new(op, span, UNTIL_ENDED),
             progress: None,
         }
     }
@@ -179,6 +181,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
 
     /// Returns what is known of an attempt whose body was not run, on a connection of this origin.
     fn not_run(&mut self, error: &Error, origin: Origin) -> FailedAttempt {
+        self.call.state.saw(error);
         let was_lost = error.kind().ends_session();
         if was_lost {
             self.db.doubt_idle();
@@ -284,8 +287,14 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
 impl<M: Manager, R> Blocking<'_, M, R> {
     async fn end(&mut self, result: Result<R>, outcome: Outcome) {
         let class = match &result {
-            Ok(result) => (self.call.of.failure)(result).map(|failure| failure.class),
-            Err(error) => Some(error.class()),
+            Ok(result) => (self.call.of.failure)(result).map(|failure| {
+                self.call.state.saw(failure.error);
+                failure.class
+            }),
+            Err(error) => {
+                self.call.state.saw(error);
+                Some(error.class())
+            }
         };
         self.report(class);
         if let Some(class) = class {

@@ -81,8 +81,11 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 None
             }
         };
-        let failure = (call.of.failure)(&result).map(|failure| failure.class);
         let state = &mut call.state;
+        let failure = (call.of.failure)(&result).map(|failure| {
+            state.saw(failure.error);
+            failure.class
+        });
         let following = match session {
             AttemptSession::Own { own, defaults } if state.op.transaction => {
                 end::end_transaction(own, state, defaults, failure, late, kept).await

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::result::ResultOf;
 use super::retry::FailedAttempt;
+use super::span::CallSpan;
 use super::state::CallState;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::op::{Op, OpResult};
@@ -60,12 +61,12 @@ pub(super) enum Following {
 impl<R> CallLoop<R> {
     /// See [`CallState::new`].
     #[inline]
-    pub(crate) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self
+    pub(crate) fn new(op: &'static Op, span: Option<Box<CallSpan>>, until_ended: Duration) -> Self
     where
         R: OpResult,
     {
         Self {
-            state: CallState::new(op, system, until_ended),
+            state: CallState::new(op, span, until_ended),
             result: None,
             of: ResultOf::NEW,
         }
@@ -85,7 +86,7 @@ impl<R> CallLoop<R> {
     /// Ends the call with this result.
     pub(crate) fn end(&mut self, mut result: R, outcome: Outcome) {
         if let Some(failure) = (self.of.failure)(&result) {
-            self.state.failed_with(failure.class.kind);
+            self.state.failed_with(failure.class.kind, failure.error);
         }
         let outcome = self.state.conclude(outcome);
         (self.of.finish)(&mut result, self.state.ended(outcome));
@@ -129,6 +130,7 @@ impl CallState {
                 }
                 Err(not_opened) => not_opened,
             };
+            self.saw(&error);
             if !self.follow(defaults, &failed).await {
                 return Err(self.why_not_opened(error));
             }
@@ -199,7 +201,7 @@ mod tests {
     async fn a_queue_ends_with_the_attempt_that_waited_in_it() {
         let lock = || error(Category::Transient, ErrorKind::Lock);
         let exhausted = || error(Category::Resource, ErrorKind::PoolExhausted);
-        let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
+        let mut call = CallState::new(&PLAIN, None, Duration::ZERO);
         assert_eq!(open(&mut call, [lock(), lock()]).await, Ok(()));
         assert_eq!((call.attempts.made, call.attempts.queued), (1, 0));
         assert_eq!(
@@ -212,7 +214,7 @@ mod tests {
     async fn who_waited_for_a_lock_is_told_of_that_and_not_of_others_who_wait_as_well() {
         let lock = error(Category::Transient, ErrorKind::Lock);
         let exhausted = error(Category::Resource, ErrorKind::PoolExhausted);
-        let mut call = CallState::new(&PLAIN, "test", Duration::ZERO);
+        let mut call = CallState::new(&PLAIN, None, Duration::ZERO);
         assert_eq!(
             open(&mut call, [lock, exhausted]).await,
             Err(ErrorKind::Lock)

@@ -64,6 +64,9 @@ pub(super) async fn end_operation<DB: Backend>(
     }
     let body = own.report(call, failure);
     let contradiction = own.state.contradiction().filter(|_| failure.is_none());
+    if let Some(error) = &contradiction {
+        call.saw(error);
+    }
     let class = failure.or(contradiction.as_ref().map(Error::class));
     let refined = class.map(|class| DB::refine(class, !call.op.read_only));
     let left = match own.state.left() {
@@ -278,6 +281,9 @@ async fn after_transaction(
     failed: &FailedAttempt,
     error: Option<Error>,
 ) -> Following {
+    if let Some(error) = &error {
+        call.saw(error);
+    }
     if call.follow(defaults, failed).await {
         return Following::Attempt;
     }

@@ -42,6 +42,7 @@ mod result;
 mod retry;
 mod run;
 mod scoped;
+mod span;
 mod state;
 mod unscoped;
 
@@ -55,6 +56,8 @@ pub(crate) use commit::{CommitAnswer, GRACE};
 #[cfg(feature = "blocking")]
 pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
 pub use scoped::Call;
+#[cfg(feature = "blocking")]
+pub(crate) use span::CallSpan;
 #[cfg(feature = "blocking")]
 pub(crate) use state::{CallState, Permit};
 pub use unscoped::Unscoped;

@@ -222,7 +222,9 @@ impl CallState {
         tracing::info!(
             parent: self.span().and_then(Span::id),
             db.operation.name = self.op.name,
-            error.r#type = class.kind.as_str(),
+            db.response.status_code = self.seen_status_code(),
+            error.r#type = self.seen_status_code().unwrap_or(class.kind.as_str()),
+            dbop.kind = class.kind.as_str(),
             dbop.attempt = self.attempts.made,
             dbop.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "attempt failed and is retried"
@@ -280,7 +282,7 @@ mod tests {
 
     /// A call that has made so many attempts, and has this long.
     fn call(op: &'static Op, made: u32, left: Duration) -> CallState {
-        let mut call = CallState::new(op, "test", Duration::ZERO);
+        let mut call = CallState::new(op, None, Duration::ZERO);
         let started = Instant::now();
         call.clock = Clock::Outermost {
             started,

@@ -5,7 +5,8 @@ use super::begin::OwnSessions;
 use super::call_loop::CallLoop;
 use super::on_connection::CallersConnection;
 use super::result::KeptOf;
-use crate::backend::Backend;
+use super::span::{CallSpan, is_heard};
+use crate::backend::{Backend, Location};
 use crate::error::{Error, Outcome};
 use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::{Op, OpResult};
@@ -32,10 +33,14 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         S: Scope<DB>,
         R: OpResult,
     {
+        let (scope, span) = match is_heard() {
+            false => (scope, None),
+            true => with_span(op, scope),
+        };
         Self {
             scope,
             source: S::source,
-            call: CallLoop::new(op, DB::SYSTEM, DB::UNTIL_ENDED),
+            call: CallLoop::new(op, span, DB::UNTIL_ENDED),
         }
     }
 
@@ -126,6 +131,21 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     pub fn finish(mut self) -> R {
         self.call.finish()
     }
+}
+
+/// Makes the span of a call on this scope, and returns both. The scope is not borrowed, so that it
+/// can stay in a register where nobody listens.
+///
+/// A joined call does not know where the database is; the span around its own says so.
+#[inline(never)]
+fn with_span<S: Scope<DB>, DB: Backend>(op: &Op, mut scope: S) -> (S, Option<Box<CallSpan>>) {
+    let location = match scope.source() {
+        Source::Db(db) => DB::location(&db.pool().connect_options()),
+        Source::Pool(pool) => DB::location(&pool.connect_options()),
+        Source::Joined(_) | Source::Raw(_) => Location::default(),
+    };
+    let span = CallSpan::new(op, DB::SYSTEM, &location);
+    (scope, Some(span))
 }
 
 /// Ends a call that has no further attempt: another one has left its result, or none could begin.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
-use tracing::{Span, field};
+use tracing::Span;
 
 use super::run::Body;
+use super::span::CallSpan;
 use crate::error::{Ended, Error, ErrorKind, Outcome};
 use crate::once::Marker;
-use crate::op::Op;
+use crate::op::{Op, ReportedError};
 use crate::policy::Pass;
 use crate::rt::{Millis, Timer};
 use crate::session::Due;
@@ -38,7 +39,7 @@ pub(crate) struct CallState {
     /// A poll of the body that takes longer is reported.
     pub(super) longest_poll: Millis,
     /// `None` where nobody listens. In a box, because that is the usual case, and a call is moved.
-    span: Option<Box<Span>>,
+    span: Option<Box<CallSpan>>,
 }
 
 /// How far a call has come. What may be true when its future is dropped follows from that.
@@ -102,10 +103,10 @@ impl Attempts {
 pub(crate) type Permit = Arc<SemaphorePermit<'static>>;
 
 impl CallState {
-    /// `system`: the database's name in spans. `until_ended`: how long after a connection was lost
-    /// the database has ended what ran on that connection.
+    /// `span`: `None` if nobody listens. `until_ended`: how long after a connection was lost the
+    /// database has ended what ran on that connection.
     #[inline]
-    pub(crate) fn new(op: &'static Op, system: &'static str, until_ended: Duration) -> Self {
+    pub(crate) fn new(op: &'static Op, span: Option<Box<CallSpan>>, until_ended: Duration) -> Self {
         Self {
             op,
             phase: Phase::Waiting,
@@ -127,7 +128,7 @@ impl CallState {
             until_ended: Millis::new(until_ended),
             statements_limited: false,
             longest_poll: Millis::MAX,
-            span: span(op, system),
+            span,
         }
     }
 
@@ -168,12 +169,12 @@ impl CallState {
             deadline: self.watched_deadline(),
             timer,
             longest_poll: self.longest_poll.get(),
-            span: self.span.clone(),
+            span: self.span().cloned().map(Box::new),
         }
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {
-        self.span.as_deref()
+        self.span.as_deref().map(|made| &made.span)
     }
 
     /// The body is given a session. The hooks of the attempt before belong to a transaction that
@@ -252,41 +253,31 @@ impl CallState {
     /// No attempt could begin.
     pub(super) fn refused(&mut self, mut error: Error) -> Error {
         let outcome = self.conclude(Outcome::RolledBack);
-        self.failed_with(error.kind());
+        self.failed_with(error.kind(), &error);
         error.finish(self.ended(outcome));
         error
     }
 
-    pub(super) fn failed_with(&self, kind: ErrorKind) {
-        if let Some(span) = &self.span {
-            span.record("error.type", kind.as_str());
+    /// Notes the error of an attempt, which may be followed by another attempt.
+    #[inline]
+    pub(crate) fn saw(&mut self, error: &dyn ReportedError) {
+        if let Some(span) = &mut self.span {
+            span.saw(error);
         }
     }
-}
 
-/// Returns `None` if nobody listens: neither a subscriber nor a logger, to which `tracing` writes
-/// by a feature that sqlx turns on.
-#[inline]
-fn span(op: &Op, system: &'static str) -> Option<Box<Span>> {
-    let subscribed = tracing::level_filters::LevelFilter::current() >= tracing::Level::INFO;
-    let heard = subscribed || log::max_level() >= log::LevelFilter::Info;
-    heard.then(|| Box::new(described(op, system)))
-}
+    /// Returns the code that the database has given the error that was last seen. `None` if that
+    /// error has none, or if nobody listens.
+    pub(super) fn seen_status_code(&self) -> Option<&str> {
+        self.span.as_ref()?.status_code.as_deref()
+    }
 
-#[inline(never)]
-fn described(op: &Op, system: &'static str) -> Span {
-    tracing::info_span!(
-        "db_operation",
-        otel.name = op.name,
-        otel.kind = "client",
-        db.system.name = system,
-        db.operation.name = op.name,
-        code.file.path = op.file,
-        code.line.number = op.line,
-        error.r#type = field::Empty,
-        dbop.attempts = field::Empty,
-        dbop.outcome = field::Empty,
-    )
+    /// Writes the error that the call returns into the span.
+    pub(super) fn failed_with(&self, kind: ErrorKind, error: &dyn ReportedError) {
+        if let Some(span) = &self.span {
+            span.failed_with(kind, error);
+        }
+    }
 }
 
 impl Drop for CallState {
@@ -299,7 +290,7 @@ impl Drop for CallState {
             Phase::Running if self.op.transaction => Outcome::RolledBack,
             Phase::Running | Phase::Committing => Outcome::Unknown,
         };
-        if let Some(span) = &self.span {
+        if let Some(span) = self.span() {
             span.record("dbop.attempts", self.attempts.made);
             span.record("dbop.outcome", outcome.as_str());
         }

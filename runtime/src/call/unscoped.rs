@@ -7,6 +7,7 @@ use super::args::Attempted;
 use super::call_loop::{CallLoop, NotOpened, Opening};
 use super::retry::{BodyRan, FailedAttempt};
 use super::run::{Body, Ran};
+use super::span::CallSpan;
 use super::state::CallState;
 use crate::error::{Effect, Error, Outcome, Result};
 use crate::op::{Op, OpResult};
@@ -50,7 +51,7 @@ impl<R> Unscoped<R> {
         R: OpResult,
     {
         Self {
-            call: CallLoop::new(op, "other_sql", UNTIL_ENDED),
+            call: CallLoop::new(op, CallSpan::without_location(op, "other_sql"), UNTIL_ENDED),
         }
     }
 
@@ -89,7 +90,10 @@ impl<R> UnscopedAttempt<'_, R> {
         let result = ran
             .result
             .unwrap_or_else(|_| (call.of.refused)(Error::deadline("the body to finish")));
-        let failure = (call.of.failure)(&result).map(|failure| failure.class);
+        let failure = (call.of.failure)(&result).map(|failure| {
+            call.state.saw(failure.error);
+            failure.class
+        });
         let outcome = match failure {
             None => Outcome::Committed,
             Some(class) => {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use dbop::{Conn, DbError, OperationMetrics, Tx, db_op, transactional};
 use dbop_tests::trace::{Fields, Trace};
 
-use super::super::SYSTEM;
+use super::super::{LOCK_CODE, SYSTEM, TAKEN_CODE, location};
 use super::Database;
 use super::bank;
-use super::replay::{Failure, Runs};
+use super::blocker::{Blocker, open_impatient};
+use super::replay::{Failure, Runs, add};
 
 fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).map(String::as_str)
@@ -45,13 +46,32 @@ async fn a_call_is_one_span_with_the_conventional_names() {
             ("otel.kind", "client"),
             ("db.system.name", SYSTEM),
             ("db.operation.name", "traced.tx"),
+            ("db.query.summary", "traced.tx"),
             ("code.file.path", file!()),
             ("dbop.attempts", "1"),
             ("dbop.outcome", "committed"),
         ],
     );
-    assert_eq!(field(&spans[0], "error.type"), None);
+    for name in ["error.type", "db.response.status_code", "dbop.kind"] {
+        assert_eq!(field(&spans[0], name), None);
+    }
     assert_eq!(trace.events("traced.tx"), Vec::<Fields>::new());
+}
+
+#[tokio::test]
+async fn a_span_says_where_the_database_is() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    traced(&*db, &Runs::default(), 0).await.unwrap();
+    traced(db.pool(), &Runs::default(), 0).await.unwrap();
+    let spans = trace.opened("traced.tx");
+    assert_eq!(spans.len(), 2);
+    for span in &spans {
+        assert_eq!(field(span, "db.query.summary"), Some("traced.tx"));
+        for (name, value) in location(&db.url) {
+            assert_eq!(field(span, name), value.as_deref(), "{name} in {span:#?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -66,7 +86,13 @@ async fn each_retry_is_one_event_with_its_wait_and_attempt() {
     let events = trace.events("traced.tx");
     assert_eq!(events.len(), 2, "{events:#?}");
     for (event, attempt) in events.iter().zip(["1", "2"]) {
-        holds(event, &[("dbop.attempt", attempt), ("error.type", "other")]);
+        let expected = [
+            ("dbop.attempt", attempt),
+            ("error.type", "other"),
+            ("dbop.kind", "other"),
+        ];
+        holds(event, &expected);
+        assert_eq!(field(event, "db.response.status_code"), None);
         let wait: u64 = field(event, "dbop.wait_ms").unwrap().parse().unwrap();
         assert!(wait <= 20, "the bound of the second wait: {wait}");
         assert!(
@@ -87,6 +113,7 @@ async fn a_failed_call_says_of_what_type_its_last_error_was() {
             ("dbop.attempts", "3"),
             ("dbop.outcome", "rolled_back"),
             ("error.type", "other"),
+            ("dbop.kind", "other"),
         ],
     );
     assert_eq!(
@@ -94,6 +121,70 @@ async fn a_failed_call_says_of_what_type_its_last_error_was() {
         2,
         "none after the last attempt"
     );
+}
+
+/// Inserts an account whose number is taken.
+#[transactional(name = "traced.taken")]
+async fn taken(tx: &mut Tx<'_, Database>) -> Result<(), Failure> {
+    sqlx::query("INSERT INTO accounts VALUES (1, 0)")
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_has_the_status_code_of_the_database() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    taken(&*db).await.unwrap_err();
+    holds(
+        &trace.spans("traced.taken")[0],
+        &[
+            ("db.response.status_code", TAKEN_CODE),
+            ("error.type", TAKEN_CODE),
+            ("dbop.kind", "unique"),
+        ],
+    );
+}
+
+/// Is refused while another session has the lock, and stumbles in its first run without that.
+#[transactional(name = "traced.varied")]
+async fn varied(tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), Failure> {
+    add(&mut *tx, 1).await?;
+    match runs.next() {
+        1 => Err(Failure::Stumbled(1)),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn a_retry_has_the_status_code_of_the_error_before_it() {
+    let (fresh, db) = open_impatient().await;
+    let blocker = Blocker::locked(&fresh).await;
+    let (trace, runs) = (Trace::start(), Runs::default());
+    let unlocking = async {
+        is_tried_again(&trace, "traced.varied").await;
+        blocker.unlock().await;
+    };
+    let (done, ()) = tokio::join!(varied(&db, &runs), unlocking);
+    done.unwrap();
+    let events = trace.events("traced.varied");
+    let [locked @ .., stumbled] = &events[..] else {
+        panic!("no event")
+    };
+    assert!(!locked.is_empty());
+    for event in locked {
+        let expected = [
+            ("db.response.status_code", LOCK_CODE),
+            ("error.type", LOCK_CODE),
+            ("dbop.kind", "lock"),
+        ];
+        holds(event, &expected);
+    }
+    holds(stumbled, &[("error.type", "other"), ("dbop.kind", "other")]);
+    assert_eq!(field(stumbled, "db.response.status_code"), None);
+    let span = &trace.spans("traced.varied")[0];
+    assert_eq!(field(span, "error.type"), None, "the call has not failed");
 }
 
 #[db_op(name = "traced.late", timeout = "100ms")]
@@ -115,6 +206,7 @@ async fn a_call_cut_or_dropped_is_traced_too() {
         &spans[0],
         &[
             ("error.type", "timeout"),
+            ("dbop.kind", "timeout"),
             ("dbop.outcome", "unknown"),
             ("dbop.attempts", "1"),
         ],

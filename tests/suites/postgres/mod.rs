@@ -68,5 +68,20 @@ pub(crate) async fn statement_limit(conn: &mut sqlx::PgConnection) -> String {
 /// The value of `db.system.name` in the spans.
 pub(crate) const SYSTEM: &str = "postgresql";
 
+/// Returns the fields of a span that say where the database at this URL is.
+pub(crate) fn location(url: &str) -> [(&'static str, Option<String>); 3] {
+    let (_, place) = url.rsplit_once('@').expect("a user in the URL");
+    let (server, database) = place.split_once('/').expect("a database in the URL");
+    let (host, port) = server.split_once(':').expect("a port in the URL");
+    [
+        ("server.address", Some(host.to_owned())),
+        ("server.port", Some(port.to_owned())),
+        ("db.namespace", Some(database.to_owned())),
+    ]
+}
+
+/// The code of the error where the number of an account is taken.
+pub(crate) const TAKEN_CODE: &str = "23505";
+
 /// What the error says when the only connection of a pool is in use.
 pub(crate) const EXHAUSTED: [&str; 2] = ["1 of 1", "max_connections"];

@@ -60,5 +60,17 @@ pub(crate) async fn statement_limit(conn: &mut sqlx::SqliteConnection) -> i64 {
 /// The value of `db.system.name` in the spans.
 pub(crate) const SYSTEM: &str = "sqlite";
 
+/// Returns the fields of a span that say where the database of [`fresh_with`] is.
+pub(crate) fn location(_: &str) -> [(&'static str, Option<String>); 3] {
+    [
+        ("server.address", None),
+        ("server.port", None),
+        ("db.namespace", Some("test.db".to_owned())),
+    ]
+}
+
+/// The code of the error where the number of an account is taken.
+pub(crate) const TAKEN_CODE: &str = "1555";
+
 /// What the error says when the only connection that writes is in use.
 pub(crate) const EXHAUSTED: [&str; 2] = ["the one connection that writes", "another process"];

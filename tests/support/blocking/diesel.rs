@@ -17,6 +17,9 @@ pub type World = super::World<Manager, Database>;
 
 pub const SYSTEM: &str = "sqlite";
 
+/// The code of the error where the number of a note is taken. `None`: diesel does not pass the code on.
+pub const TAKEN_CODE: Option<&str> = None;
+
 /// # Panics
 ///
 /// If the database cannot be made.

@@ -14,6 +14,9 @@ pub type Database = Postgres;
 pub type World = super::World<Manager, Database>;
 
 pub const SYSTEM: &str = "postgresql";
+
+/// The code of the error where the number of a note is taken.
+pub const TAKEN_CODE: Option<&str> = Some("23505");
 /// A query that takes hours.
 pub const ENDLESS: &str = "SELECT count(*) FROM (SELECT pg_sleep(7200)) AS slept";
 

@@ -13,6 +13,9 @@ pub type Database = Sqlite;
 pub type World = super::World<Manager, Database>;
 
 pub const SYSTEM: &str = "sqlite";
+
+/// The code of the error where the number of a note is taken.
+pub const TAKEN_CODE: Option<&str> = Some("1555");
 /// A query that never ends by itself.
 pub const ENDLESS: &str =
     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";

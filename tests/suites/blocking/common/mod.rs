@@ -1,6 +1,6 @@
 //! Tests that hold with every driver.
 
-use super::{SYSTEM, Session, World, exec, number, open};
+use super::{SYSTEM, Session, TAKEN_CODE, World, exec, number, open};
 
 mod deadlines;
 mod ends;

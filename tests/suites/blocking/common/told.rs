@@ -5,7 +5,7 @@ use dbop_tests::Trouble;
 use dbop_tests::blocking::Gate;
 use dbop_tests::trace::{Fields, Trace};
 
-use super::{SYSTEM, Session, insert, narrow};
+use super::{SYSTEM, Session, TAKEN_CODE, exec, insert, narrow};
 
 #[track_caller]
 fn holds(fields: &Fields, expected: &[(&str, &str)]) {
@@ -45,6 +45,7 @@ async fn a_call_is_one_span_and_each_retry_one_event_as_with_async_functions() {
             ("otel.name", "told.tx"),
             ("otel.kind", "client"),
             ("db.system.name", SYSTEM),
+            ("db.query.summary", "told.tx"),
             ("code.file.path", file!()),
             ("dbop.attempts", "2"),
             ("dbop.outcome", "committed"),
@@ -70,6 +71,30 @@ async fn a_call_is_one_span_and_each_retry_one_event_as_with_async_functions() {
             ("dbop.attempts", "1"),
             ("dbop.outcome", "unknown"),
             ("error.type", "application"),
+            ("dbop.kind", "application"),
         ],
     );
+}
+
+#[transactional(name = "told.taken")]
+fn taken(conn: &mut Session) -> Result<(), Trouble> {
+    insert(conn, 1)?;
+    Ok(exec(conn, "INSERT INTO notes VALUES (1, 1)")?)
+}
+
+#[tokio::test]
+async fn an_error_has_the_status_code_of_the_database_if_its_driver_tells() {
+    let world = narrow().await;
+    let trace = Trace::start();
+    taken(&world).await.unwrap_err();
+    let span = &trace.spans("told.taken")[0];
+    holds(
+        span,
+        &[
+            ("error.type", TAKEN_CODE.unwrap_or("unique")),
+            ("dbop.kind", "unique"),
+        ],
+    );
+    let code = span.get("db.response.status_code").map(String::as_str);
+    assert_eq!(code, TAKEN_CODE);
 }
