@@ -141,7 +141,7 @@ pub struct AnalyzedResponse {
 }
 
 /// Scores of a whole audit, of a provider, or of one of its models. Shares and positions are per
-/// mille, rounded down.
+/// mille, rounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Score {
     /// The provider whose answers are scored; `None`: all providers.

@@ -1,5 +1,6 @@
 -- ?1 is the audit. Shares and positions are whole numbers per mille, so that two programs that read
--- the same answers get exactly the same scores.
+-- the same answers get exactly the same scores. SQLite cuts a quotient of whole numbers, so half of
+-- the divisor is added first, as (2 * a + b) / (2 * b): that rounds, and halves up.
 WITH answers AS (
     SELECT provider, model_version, brand_mentioned, mention_position,
            json_array_length(competitors) AS competitors
@@ -19,9 +20,13 @@ INSERT INTO audit_scores
 SELECT ?1, scope_provider, scope_version,
        count(*),
        sum(brand_mentioned),
-       sum(brand_mentioned) * 1000 / count(*),
-       sum(mention_position) / nullif(sum(brand_mentioned), 0),
-       coalesce(sum(competitors) * 1000 / nullif(sum(competitors) + sum(brand_mentioned), 0), 0)
+       (2000 * sum(brand_mentioned) + count(*)) / (2 * count(*)),
+       (2 * sum(mention_position) + sum(brand_mentioned)) / nullif(2 * sum(brand_mentioned), 0),
+       coalesce(
+           (2000 * sum(competitors) + sum(competitors) + sum(brand_mentioned))
+               / nullif(2 * (sum(competitors) + sum(brand_mentioned)), 0),
+           0
+       )
 FROM scopes
 GROUP BY scope_provider, scope_version
 ORDER BY scope_provider, scope_version -- the overall score comes first, and providers before their models

@@ -1,5 +1,6 @@
 //! Tests of the single functions.
 
+use audit::analysis::analyze;
 use audit::error::AuditError;
 use audit::model::{
     Analysis, AnalyzedResponse, Audit, AuditStatus, CompanyContext, Mention, Provider,
@@ -226,6 +227,27 @@ promises_of_both_halves! {
         assert_eq!(error.to_string(), "response 999 not found");
         assert_eq!(bench.half.responses_to_analyze(audit.id).await.unwrap(), left);
         bench.half.store_all_analyses(&[]).await.unwrap();
+    }
+
+    async fn shares_and_positions_are_rounded(bench: Bench) {
+        let audit = asked(&bench).await;
+        let answers = [
+            response("cedar-1", Some("DuckDB")),
+            response("cedar-2", Some("xy DuckDB")),
+            response("cedar-3", Some("Polars, SQLite, BigQuery, Snowflake")),
+        ];
+        bench.half.store_query_responses(audit.id, QUESTION, &answers).await.unwrap();
+        let context = setup::example_company();
+        for answer in bench.half.responses_to_analyze(audit.id).await.unwrap() {
+            let analysis = analyze(&answer.response_text, &context);
+            bench.half.store_analysis_result(answer.response_id, &analysis).await.unwrap();
+        }
+        let overall = &bench.half.calculate_scores(audit.id).await.unwrap()[0];
+        // 2 of 3 answers, 4 of 6 mentions, and the mean of 0 and 333.
+        assert_eq!((overall.answers, overall.mentions), (3, 2));
+        assert_eq!(overall.visibility, 667);
+        assert_eq!(overall.competitor_share, 667);
+        assert_eq!(overall.average_position, Some(167));
     }
 
     async fn migration_scores_and_insights_may_run_again(bench: Bench) {
