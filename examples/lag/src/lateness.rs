@@ -41,8 +41,14 @@ async fn measure(mut stopped: oneshot::Receiver<()>) -> Lateness {
         tokio::time::sleep(EVERY).await;
         late.push(asleep.elapsed().saturating_sub(EVERY));
     }
-    late.sort();
-    Lateness(late)
+    late.into()
+}
+
+impl From<Vec<Duration>> for Lateness {
+    fn from(mut late: Vec<Duration>) -> Self {
+        late.sort();
+        Self(late)
+    }
 }
 
 impl Lateness {

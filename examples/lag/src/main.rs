@@ -1,5 +1,6 @@
 //! What slow blocking queries do to an event loop. A task that wants to run every millisecond
-//! reports how late it was, while 64 queries run that each block their thread.
+//! reports how late it was, while 64 queries run that each block their thread. A task that hardly
+//! ever runs has few ticks, and a percentile of few ticks says how few they were.
 //!
 //! ```text
 //! cargo run --release -p lag
@@ -11,8 +12,11 @@ mod queries;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use lateness::{event_loops, measured};
+use lateness::{Lateness, event_loops, measured};
 use queries::{CONNECTIONS, QUERIES, naively, rows_for, through_dbop};
+
+/// The number of ticks from which on a 99th percentile is something else than the maximum.
+const MANY: usize = 100;
 
 /// The names of the event loops.
 const THREADS: [&str; 2] = ["one thread", "two threads"];
@@ -48,8 +52,8 @@ fn main() {
                 threads.to_owned(),
                 way.to_owned(),
                 lateness.ticks().to_string(),
-                milliseconds(lateness.quantile(0.5)),
-                milliseconds(lateness.quantile(0.99)),
+                percentile(&lateness, 0.5),
+                percentile(&lateness, 0.99),
                 milliseconds(lateness.quantile(1.0)),
                 milliseconds(took),
             ]);
@@ -60,8 +64,19 @@ fn main() {
     }
     println!(
         "How late a task is that wants to run every millisecond, while {QUERIES} queries of about \
-         25 ms run on {CONNECTIONS} connections:\n{table}"
+         25 ms run on {CONNECTIONS} connections:\n{table}\nA tick is one run of the task. A percentile \
+         of fewer than {MANY} ticks says how many they were."
     );
+}
+
+/// Formats a percentile. One of few ticks says how many they were, because it is hardly more than
+/// one of them.
+fn percentile(lateness: &Lateness, share: f64) -> String {
+    let time = milliseconds(lateness.quantile(share));
+    match lateness.ticks() {
+        ticks @ ..MANY => format!("{time} of {ticks}"),
+        _ => time,
+    }
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -71,6 +86,14 @@ fn milliseconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentile_of_few_ticks_says_how_many_they_were() {
+        let late = |ticks| Lateness::from(vec![Duration::from_millis(7); ticks]);
+        assert_eq!(percentile(&late(2), 0.99), "7.0 ms of 2");
+        assert_eq!(percentile(&late(MANY - 1), 0.5), "7.0 ms of 99");
+        assert_eq!(percentile(&late(MANY), 0.99), "7.0 ms");
+    }
 
     /// Returns a length of query at which an event loop that goes on can be told from one that does
     /// not, on any machine.
