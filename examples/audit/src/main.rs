@@ -11,7 +11,7 @@ mod interruption;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use audit::client::{Client, Recorded};
@@ -37,9 +37,10 @@ struct Arguments {
     /// The SQLite file to keep the audits in. Without this option, a temporary file is used.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Where to write the chart.
-    #[arg(long, value_name = "FILE", default_value = "audit-visibility.svg")]
-    report: PathBuf,
+    /// Where to write the chart. Without this option, it is a new file in the system's temporary
+    /// folder. Its path is printed.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Show no progress bars.
     #[arg(long)]
     quiet: bool,
@@ -72,12 +73,12 @@ async fn run(arguments: Arguments) -> Fallible<()> {
     let database = Database::open(&file)
         .await
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    let done = audits(&database, &arguments.report, arguments.quiet).await;
+    let done = audits(&database, arguments.report, arguments.quiet).await;
     database.close().await;
     done
 }
 
-async fn audits(database: &Database, chart: &Path, quiet: bool) -> Fallible<()> {
+async fn audits(database: &Database, chart: Option<PathBuf>, quiet: bool) -> Fallible<()> {
     let client = Recorded::load()?;
     let company = setup::example_company();
     let company_id = setup::add_company(&database.db, &company).await?;
@@ -107,7 +108,11 @@ async fn audits(database: &Database, chart: &Path, quiet: bool) -> Fallible<()> 
     for insight in &insights {
         say(format!("{:>8}: {}", insight.severity, insight.text))?;
     }
-    report::chart(chart, &company.company, &scores)
+    let chart = match chart {
+        Some(chart) => chart,
+        None => temporary_chart()?,
+    };
+    report::chart(&chart, &company.company, &scores)
         .map_err(|error| format!("{}: {error}", chart.display()))?;
     say("\nBoth halves have stored the same rows.")?;
     say(format!(
@@ -115,6 +120,16 @@ async fn audits(database: &Database, chart: &Path, quiet: bool) -> Fallible<()> 
         chart.canonicalize()?.display()
     ))?;
     Ok(())
+}
+
+/// Makes an empty file for the chart, which stays when the program ends.
+fn temporary_chart() -> Fallible<PathBuf> {
+    let file = tempfile::Builder::new()
+        .prefix("audit-visibility-")
+        .suffix(".svg")
+        .tempfile()?;
+    let (_, path) = file.keep()?;
+    Ok(path)
 }
 
 /// Processes an audit, which is cancelled half-way, and processes it again.

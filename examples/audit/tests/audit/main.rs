@@ -4,4 +4,5 @@ mod agreement;
 mod common;
 mod constraints;
 mod processing;
+mod program;
 mod steps;
