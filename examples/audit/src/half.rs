@@ -1,4 +1,9 @@
 //! [`Half`]: the functions of both halves, under one name each.
+//!
+//! The example has each of its database functions twice. The *sync* half has them over rusqlite: they
+//! block their thread, as in the program from which they come, and dbop runs them on tokio's
+//! blocking pool. The *native* half has them over sqlx: they were rewritten as async functions, which
+//! never block a thread.
 
 use std::fmt;
 
@@ -14,13 +19,24 @@ use crate::model::{
 use crate::{native, sync};
 
 /// The functions that process an audit, and the database on which they do so. An application has
-/// one half, and calls its functions directly.
+/// one of the two halves, and calls its functions directly.
 #[derive(Clone, Debug)]
 pub enum Half {
-    /// The functions over sqlx.
+    /// The async functions over sqlx, which were rewritten.
     Native(Db<Sqlite>),
-    /// The functions over rusqlite.
+    /// The blocking functions over rusqlite, which were kept.
     Sync(BlockingDb<SqliteConnectionManager>),
+}
+
+impl Half {
+    /// Returns what the functions of this half are, for somebody who reads its name.
+    #[must_use]
+    pub fn about(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "async functions over sqlx, rewritten",
+            Self::Sync(_) => "blocking functions over rusqlite, kept as they were",
+        }
+    }
 }
 
 impl fmt::Display for Half {

@@ -1,5 +1,6 @@
-//! Audits the visibility of a company with both halves, interrupts each once, and proves that both
-//! have the same result.
+//! Audits the visibility of a company with both halves of the example: the *sync* half has blocking
+//! functions over rusqlite, and the *native* half async functions over sqlx. Interrupts each once, and
+//! proves that both have the same result.
 //!
 //! ```text
 //! cargo run -p audit
@@ -30,9 +31,20 @@ const CANCELLED_AFTER: usize = 20;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Audits how visible a company is in the answers of language models.
+/// What the help says of the two halves.
+const HALVES: &str = "\
+The program once called a blocking driver from async code. Its ten database functions are here
+twice, and each half processes an audit of its own:
+
+  sync    blocking functions over rusqlite, kept as they were; dbop runs them on threads that
+          may block
+  native  async functions over sqlx, rewritten
+
+Each audit is cancelled half-way and resumed. Then the rows that both have stored are compared.";
+
+/// Audits how visible a company is in the answers of language models, with each half of the example.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = HALVES)]
 struct Arguments {
     /// The SQLite file to keep the audits in. Without this option, a temporary file is used.
     #[arg(long, value_name = "FILE")]
@@ -87,7 +99,11 @@ async fn audits(database: &Database, chart: Option<PathBuf>, quiet: bool) -> Fal
     let mut snapshots = Vec::new();
     for half in database.halves() {
         let audit = setup::create_audit(&database.db, Some(company_id)).await?;
-        say(format!("{half} half, audit {}:", audit.id))?;
+        say(format!(
+            "{half} half ({}), audit {}:",
+            half.about(),
+            audit.id
+        ))?;
         let result = one_audit(database, &half, &client, audit, quiet).await?;
         results.push(result);
         snapshots.push(snapshot(&database.db, audit.id).await?);

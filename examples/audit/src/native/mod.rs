@@ -1,4 +1,4 @@
-//! The native half: the ten functions over sqlx.
+//! The native half: the ten functions over sqlx, rewritten as async functions.
 
 mod queries;
 mod responses;

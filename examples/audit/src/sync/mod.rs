@@ -1,4 +1,5 @@
-//! The sync half: the ten functions over rusqlite, as an application without async has them.
+//! The sync half: the ten functions over rusqlite, as an application without async has them. They
+//! block their thread, so dbop runs them on tokio's blocking pool.
 
 mod queries;
 mod responses;

@@ -45,3 +45,17 @@ fn the_chart_goes_to_the_path_that_is_given() {
     let chart = chart.canonicalize().unwrap();
     assert!(printed.contains(chart.to_str().unwrap()), "{printed}");
 }
+
+#[test]
+fn the_help_and_the_output_say_what_the_two_halves_are() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"], &["--quiet"]] {
+        let printed = run(folder.path(), folder.path(), arguments);
+        for half in [
+            "blocking functions over rusqlite",
+            "async functions over sqlx",
+        ] {
+            assert!(printed.contains(half), "{printed}");
+        }
+    }
+}
