@@ -96,5 +96,5 @@ pub mod costs {
 
 // The examples of the README are compiled, too.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}
