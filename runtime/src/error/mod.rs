@@ -264,6 +264,16 @@ impl Error {
         }
     }
 
+    /// Returns the driver's error, if this wraps an error of this driver, which is not sqlx.
+    #[cfg(feature = "blocking")]
+    #[must_use]
+    pub fn as_driver<E: StdError + 'static>(&self) -> Option<&E> {
+        match &self.0.reason {
+            Reason::Driver(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns the code that the database has given this error, such as the SQLSTATE `40001` or
     /// SQLite's `2067`. `None` if the error is not the database's, or if the driver does not pass
     /// the code on.
@@ -449,8 +459,8 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     /// Returns what is below the driver's error and says something that `Display` has not said. The
-    /// driver's error itself is a part of what `Display` says; [`as_sqlx`](Error::as_sqlx) returns
-    /// it.
+    /// driver's error itself is a part of what `Display` says; [`as_sqlx`](Error::as_sqlx) and
+    /// `as_driver` return it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let said = self.0.reason.to_string();
         let mut source = match &self.0.reason {

@@ -1,7 +1,5 @@
 //! What bodies return, and what `?` makes of the errors of the drivers.
 
-use std::error::Error as _;
-
 use dbop::{Category, DbError, ErrorKind, Outcome, db_op, transactional};
 use rusqlite::Connection;
 
@@ -261,7 +259,7 @@ fn there_and_back_changes_nothing() {
     };
     let wrapped = dbop::Error::from(constraint());
     assert_eq!(wrapped.kind(), ErrorKind::Unique);
-    assert!(wrapped.source().unwrap().is::<rusqlite::Error>());
+    assert_eq!(wrapped.as_driver(), Some(&constraint()));
     assert_eq!(rusqlite::Error::from(wrapped), constraint());
 
     let wrapped = dbop::Error::from(diesel::result::Error::NotFound);

