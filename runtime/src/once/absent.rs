@@ -17,18 +17,12 @@ pub enum OnceKey {}
 
 impl OnceKey {
     /// Cannot be called.
-    pub fn named<K: ?Sized>(_: &K) -> Self
-    where
-        K: FeatureOnce,
-    {
+    pub fn named<K: FeatureOnce + ?Sized>(_: &K) -> Self {
         unreachable!("nothing has the trait")
     }
 
     /// Cannot be called.
-    pub fn new<K: ?Sized>(_: &str, _: &str, _: &K) -> Self
-    where
-        K: FeatureOnce,
-    {
+    pub fn new<K: FeatureOnce + ?Sized>(_: &str, _: &str, _: &K) -> Self {
         unreachable!("nothing has the trait")
     }
 
