@@ -60,17 +60,19 @@ pub(super) fn choose_conversions(
         }
         Some(from) => Conversions::Function(from.value.clone()),
         None if found => Conversions::Carriers { dbop, sqlx },
-        None if let Some(at) = only_driver(cases) => Conversions::Driver(at),
-        None if cases
-            .iter()
-            .any(|case| case.no_from && case.carrier.is_some()) =>
-        {
-            Conversions::Manual
-        }
-        None => {
-            missing(input, cases, errors);
-            Conversions::Missing
-        }
+        None => match only_driver(cases) {
+            Some(at) => Conversions::Driver(at),
+            None if cases
+                .iter()
+                .any(|case| case.no_from && case.carrier.is_some()) =>
+            {
+                Conversions::Manual
+            }
+            None => {
+                missing(input, cases, errors);
+                Conversions::Missing
+            }
+        },
     }
 }
 

@@ -15,12 +15,12 @@ macro_rules! operation_error {
     ($Error:ty, $carries:path, $classify:path) => {
         impl crate::op::DriverError for $Error {
             fn driver_cause(&self) -> crate::op::Cause<'_> {
-                match self {
-                    $carries(inner) if let Some(error) = inner.downcast_ref() => {
-                        crate::op::Cause::Dbop(error)
-                    }
-                    error => crate::op::Cause::Driver($classify(error), error),
+                if let $carries(inner) = self
+                    && let Some(error) = inner.downcast_ref()
+                {
+                    return crate::op::Cause::Dbop(error);
                 }
+                crate::op::Cause::Driver($classify(self), self)
             }
 
             fn dbop_mut(&mut self) -> Option<&mut crate::error::Error> {
