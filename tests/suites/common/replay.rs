@@ -225,6 +225,24 @@ async fn open_account_again(conn: &mut Conn<'_, Database>, runs: &Runs) -> Resul
     Ok(())
 }
 
+#[db_op]
+async fn deposit_raw(
+    #[session] conn: &mut <Database as sqlx::Database>::Connection,
+    runs: &Runs,
+) -> Result<(), Failure> {
+    runs.next();
+    Ok(add(&mut *conn, 1).await?)
+}
+
+#[tokio::test]
+async fn a_body_on_the_drivers_connection_is_not_replayed() {
+    let (fresh, db) = open_impatient().await;
+    let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
+    let error = deposit_raw(&db, &runs).await.unwrap_err().database();
+    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
+    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
+}
+
 #[tokio::test]
 async fn an_error_that_would_come_again_is_not_replayed() {
     let db = bank::open().await;

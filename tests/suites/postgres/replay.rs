@@ -6,7 +6,7 @@ use sqlx::{Executor, PgConnection, PgPool, Postgres};
 
 use super::common::bank::{self, balance, total};
 use super::common::blocker::{Blocker, open_impatient};
-use super::common::replay::{Failure, Runs, add, note, notes};
+use super::common::replay::{Failure, Runs, note, notes};
 use super::outside;
 
 macro_rules! text {
@@ -44,21 +44,6 @@ async fn call_and_do_may_have_committed_inside_so_they_are_not_replayed() {
         (runs.count(), error.outcome().unwrap()),
         (2, Outcome::Unknown)
     );
-}
-
-#[db_op]
-async fn deposit_raw(conn: &mut PgConnection, runs: &Runs) -> Result<(), Failure> {
-    runs.next();
-    Ok(add(&mut *conn, 1).await?)
-}
-
-#[tokio::test]
-async fn a_body_on_the_drivers_connection_is_not_replayed() {
-    let (fresh, db) = open_impatient().await;
-    let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
-    let error = deposit_raw(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
-    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
 
 /// Adds to account 1 and, if `both`, to account 2 in the same statement.

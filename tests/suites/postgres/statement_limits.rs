@@ -5,8 +5,8 @@ use std::time::Duration;
 use dbop::{Conn, DbBuilder, ErrorKind, Outcome, Tx, db_op, transactional};
 use sqlx::{AssertSqlSafe, Executor, Postgres};
 
-use super::Database;
 use super::common::notes::{self, Runs, Trouble, soon};
+use super::{Database, ENDLESS};
 
 /// A limit far shorter than the operations of this suite may take.
 fn brief(builder: DbBuilder<Postgres>) -> DbBuilder<Postgres> {
@@ -17,8 +17,6 @@ fn brief(builder: DbBuilder<Postgres>) -> DbBuilder<Postgres> {
 
 /// A statement that takes three times as long as the session allows.
 const LONG: &str = "SELECT pg_sleep(0.9)";
-/// A statement so long that it must have been a limit that ended it.
-const ENDLESS: &str = "SELECT pg_sleep(1000)";
 
 #[db_op(timeout = "1m")]
 async fn takes_long(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {

@@ -1,10 +1,10 @@
 //! Bodies that only SQLite can have.
 
 use dbop::{Conn, ErrorKind, Outcome, db_op};
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::Sqlite;
 
 use super::common::blocker::{Blocker, open_impatient};
-use super::common::replay::{Failure, Runs, add};
+use super::common::replay::{Failure, Runs};
 use super::outside;
 
 macro_rules! or_fail {
@@ -82,19 +82,4 @@ async fn a_failed_statement_that_has_kept_rows_is_not_called_rolled_back() {
     );
     let undoing = "DROP TABLE keeping; CREATE TABLE keeping (id UNIQUE)";
     assert_eq!(outcome(undoing).await, (0, failed.1, failed.1));
-}
-
-#[db_op]
-async fn deposit_raw(conn: &mut SqliteConnection, runs: &Runs) -> Result<(), Failure> {
-    runs.next();
-    Ok(add(&mut *conn, 1).await?)
-}
-
-#[tokio::test]
-async fn a_body_on_the_drivers_connection_is_not_replayed() {
-    let (fresh, db) = open_impatient().await;
-    let (_blocker, runs) = (Blocker::locked(&fresh).await, Runs::default());
-    let error = deposit_raw(&db, &runs).await.unwrap_err().database();
-    assert_eq!((runs.count(), error.kind()), (1, ErrorKind::Lock));
-    assert_eq!(error.outcome().unwrap(), Outcome::Unknown);
 }
