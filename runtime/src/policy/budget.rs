@@ -69,12 +69,6 @@ impl Budget {
     }
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self::new(0.2, 10.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

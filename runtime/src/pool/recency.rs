@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::rt::millis_between;
+
 /// A connection that was idle for longer is tried before it is used.
 pub(crate) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
@@ -71,8 +73,7 @@ impl Recency {
     }
 
     fn millis(&self, now: Instant) -> u64 {
-        let since = now.saturating_duration_since(self.opened);
-        since.as_secs() * 1000 + u64::from(since.subsec_millis())
+        millis_between(self.opened, now)
     }
 }
 

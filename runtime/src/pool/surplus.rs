@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::rt::millis_between;
+
 /// Whether calls have lately needed more connections than a pool keeps.
 ///
 /// sqlx closes idle connections by their age alone, whatever number is to be kept, and opens new ones
@@ -44,8 +46,7 @@ impl Surplus {
     }
 
     fn millis(&self, now: Instant) -> u64 {
-        let since = now.saturating_duration_since(self.opened);
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        millis_between(self.opened, now)
     }
 }
 

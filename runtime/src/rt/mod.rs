@@ -10,6 +10,6 @@ pub(crate) use background::{background, here_or_background};
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) use time::milliseconds;
-pub(crate) use time::{FOREVER, Millis, within};
+pub(crate) use time::{FOREVER, Millis, millis_between, within};
 pub(crate) use timer::{Late, Timer};
 pub(crate) use uninterrupted::Uninterrupted;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Stands for "no time limit". It is short enough to be added to the time of any clock.
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -33,6 +33,12 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(ms)
         .unwrap_or(u64::MAX)
         .clamp(1, 2_147_483_647)
+}
+
+/// Returns the milliseconds from `start` to `now`; 0 if `now` is earlier.
+pub(crate) fn millis_between(start: Instant, now: Instant) -> u64 {
+    let elapsed = now.saturating_duration_since(start);
+    elapsed.as_secs() * 1000 + u64::from(elapsed.subsec_millis())
 }
 
 /// Returns the output of `work`, or `None` if the work takes longer than `limit`. A `limit` of
