@@ -29,13 +29,12 @@ use super::handshake::{Progress, Stage};
 use super::owned_arg::Crosses;
 use super::pool::{BlockingDb, Checkout, Manager};
 use crate::call::{
-    AtOnce, Attempted, BodyRan, CallLoop, CallSpan, CallState, CommitAnswer, FailedAttempt, GRACE,
-    NotOpened, Opening,
+    AtOnce, Attempted, BodyRan, CallLoop, CallSpan, CallState, FailedAttempt, GRACE, NotOpened,
+    Opening, no_answer,
 };
 use crate::error::{Class, Effect, Error, ErrorKind, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::pool::Origin;
-use crate::rt::Late;
 
 /// Nothing is replayed while an earlier attempt may still run: its thread has said that it ended.
 const UNTIL_ENDED: Duration = Duration::ZERO;
@@ -52,7 +51,7 @@ pub struct Blocking<'a, M: Manager, R> {
 /// One attempt of a [`Blocking`] call, with its connection.
 #[derive(Debug)]
 pub struct BlockingAttempt<'c, 'a, M: Manager, R> {
-    call: &'c mut Blocking<'a, M, R>,
+    blocking: &'c mut Blocking<'a, M, R>,
     checkout: Checkout<M>,
 }
 
@@ -75,7 +74,7 @@ impl<M: Manager> Opening for Connections<'_, M> {
     }
 }
 
-// As for `Call`, only the constructor asks for bounds.
+// Only the constructor asks for bounds, so that a bound that is not met is one error: see `Call`.
 impl<'a, M: Manager, R> Blocking<'a, M, R> {
     /// A call of this operation on that database.
     pub fn new(op: &'static Op, db: &'a BlockingDb<M>) -> Self
@@ -98,7 +97,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         }
         match self.connect().await {
             Ok(checkout) => Some(BlockingAttempt {
-                call: self,
+                blocking: self,
                 checkout,
             }),
             Err(error) => {
@@ -143,11 +142,8 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                 None => match timer.until(deadline + GRACE, thread).await {
                     Ok(ended) => ended,
                     Err(_) => {
-                        let answer = CommitAnswer::judge(Err::<Result<(), Error>, _>(Late), |_| {
-                            Outcome::Unknown
-                        });
-                        let (error, outcome) = answer.failure(true).expect("there is no answer");
-                        return AttemptEnd::Done(Err(error), outcome);
+                        let error = no_answer().commit_unanswered();
+                        return AttemptEnd::Done(Err(error), Outcome::Unknown);
                     }
                 },
             },
@@ -228,26 +224,31 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
     where
         B: FnOnce(&mut M::Connection) -> R + Send + 'static,
     {
-        let Self { call, checkout } = self;
+        let Self { blocking, checkout } = self;
         let (mut checkout, mut body) = (checkout, body);
         loop {
             let origin = checkout.origin();
-            let (error, unused) = match call.attempt(checkout, body).await {
+            let (error, unused) = match blocking.attempt(checkout, body).await {
                 AttemptEnd::Refused(error, body) => (error, body),
-                AttemptEnd::Done(result, outcome) => return call.end(result, outcome).await,
+                AttemptEnd::Done(result, outcome) => return blocking.end(result, outcome).await,
                 AttemptEnd::Panicked(panic) => resume_unwind(panic),
                 AttemptEnd::Abandoned => unreachable!("this caller still waits"),
             };
-            let failed = call.not_run(&error, origin);
-            if !call.call.state.follow(call.db.defaults(), &failed).await {
-                return call.call.refuse(error);
+            let failed = blocking.not_run(&error, origin);
+            if !blocking
+                .call
+                .state
+                .follow(blocking.db.defaults(), &failed)
+                .await
+            {
+                return blocking.call.refuse(error);
             }
-            call.call.state.note_queue(error, &failed);
+            blocking.call.state.note_queue(error, &failed);
             // The next connection is taken here and not by another turn of the caller's loop. Where
             // nothing is replayed the caller has no loop, and the body has its arguments already.
-            checkout = match call.connect().await {
+            checkout = match blocking.connect().await {
                 Ok(checkout) => checkout,
-                Err(error) => return call.call.refuse(error),
+                Err(error) => return blocking.call.refuse(error),
             };
             body = unused;
         }
@@ -311,7 +312,7 @@ impl<M: Manager, R> Blocking<'_, M, R> {
 
 impl<M: Manager, R> Attempted for BlockingAttempt<'_, '_, M, R> {
     fn is_last(&self) -> bool {
-        self.call.call.state.is_last_attempt()
+        self.blocking.call.state.is_last_attempt()
     }
 }
 

@@ -52,11 +52,12 @@ impl CommitAnswer {
                 Outcome::Committed => Self::CommittedAllTheSame(error.into()),
                 Outcome::Unknown => Self::Lost(error.into()),
             },
-            Err(Late) => Self::Lost(Error::deadline("the answer to COMMIT")),
+            Err(Late) => Self::Lost(no_answer()),
         }
     }
 
-    /// The error and the outcome of a call whose COMMIT has failed. `writes`: the transaction could write; otherwise there was nothing to commit.
+    /// The error and the outcome of a call whose `COMMIT` has failed. `writes`: the transaction
+    /// could write; otherwise there was nothing to commit.
     pub(crate) fn failure(self, writes: bool) -> Option<(Error, Outcome)> {
         match self {
             Self::Committed => None,
@@ -65,6 +66,11 @@ impl CommitAnswer {
             Self::RolledBack(error) | Self::Lost(error) => Some((error, Outcome::RolledBack)),
         }
     }
+}
+
+/// The error of a `COMMIT` that has no answer in time.
+pub(crate) fn no_answer() -> Error {
+    Error::deadline("the answer to COMMIT")
 }
 
 /// What became of a transaction.

@@ -52,7 +52,7 @@ pub use args::{Arg, replay};
 #[cfg(feature = "blocking")]
 pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
-pub(crate) use commit::{CommitAnswer, GRACE};
+pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
 #[cfg(feature = "blocking")]
 pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
 pub use scoped::Call;

@@ -42,7 +42,7 @@ impl Opening for NoSession {
     }
 }
 
-// As for `Call`, only the constructor asks for a bound.
+// Only the constructor asks for a bound, so that a bound that is not met is one error: see `Call`.
 impl<R> Unscoped<R> {
     /// A call of this operation.
     #[must_use]
