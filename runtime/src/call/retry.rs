@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Span;
 
 use super::state::{CallState, Phase};
-use crate::error::{Category, Class, Effect, Error, ErrorKind, Retry};
+use crate::error::{Category, Class, Effect, Error, ErrorKind};
 use crate::op::Op;
 use crate::policy::{Circuit, Defaults};
 
@@ -106,7 +106,7 @@ impl FailedAttempt {
     /// Whether the fault may be gone at the next attempt.
     fn may_pass(&self, op: &Op) -> bool {
         let Class { category, .. } = self.class;
-        (category == Category::Transient && !is_own_limit(self.class))
+        (category == Category::Transient && !self.class.is_own_limit())
             || (category == Category::Ambiguous && op.repeatable())
     }
 
@@ -233,16 +233,6 @@ impl CallState {
     }
 }
 
-/// Whether the database has ended a statement, or the pool a wait, at a limit that the next attempt
-/// would meet as well. A deadline of dbop's differs from these by what it leaves open: whether what
-/// was cut off had an effect.
-const fn is_own_limit(class: Class) -> bool {
-    matches!(
-        (class.kind, class.retry),
-        (ErrorKind::Timeout, Retry::Always)
-    )
-}
-
 /// Whether the fault is one of the server or of the way to it. Every other transient fault is a
 /// conflict between sessions, which another attempt resolves without a burden on an ailing server.
 fn is_outage(kind: ErrorKind) -> bool {
@@ -260,6 +250,7 @@ fn is_outage(kind: ErrorKind) -> bool {
 mod tests {
     use super::*;
     use crate::call::state::Clock;
+    use crate::error::Retry;
     use crate::op::Retries;
     use crate::policy::{CallSettings, RetryPolicy};
 

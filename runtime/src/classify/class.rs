@@ -46,11 +46,7 @@ pub(super) const fn maybe_applied(kind: ErrorKind) -> Class {
 
 /// [`Category::Ambiguous`], for a database that itself does not know the outcome.
 pub(super) const fn outcome_unknown() -> Class {
-    Class {
-        category: Category::Ambiguous,
-        kind: ErrorKind::CompletionUnknown,
-        retry: Retry::IfIdempotent,
-    }
+    Class::OUTCOME_UNKNOWN
 }
 
 /// The class of a code that is not an error at all, or that this crate does not know.

@@ -257,6 +257,21 @@ pub struct Class {
 }
 
 impl Class {
+    /// The class of a failure after which nobody knows whether the statement or the commit
+    /// completed.
+    pub(crate) const OUTCOME_UNKNOWN: Self = Self {
+        category: Category::Ambiguous,
+        kind: ErrorKind::CompletionUnknown,
+        retry: Retry::IfIdempotent,
+    };
+
+    /// Whether the database has ended a statement, or the pool a wait, at a limit that the next
+    /// attempt would meet as well. A deadline of dbop's differs from these by what it leaves open:
+    /// whether what was cut off had an effect.
+    pub(crate) const fn is_own_limit(self) -> bool {
+        matches!((self.kind, self.retry), (ErrorKind::Timeout, Retry::Always))
+    }
+
     /// Whether the server ended a session because it received nothing for too long. A statement
     /// that gets this error arrived too late, and the server has not run it.
     ///

@@ -65,9 +65,13 @@ const RAISE_TIMEOUT: &str = "raise it with `timeout = \"..\"` if the work needs 
 impl Error {
     /// Creates an error of dbop's own, with a message for developers.
     pub(crate) fn new(class: Class, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::because(class, Reason::Message(message.into()))
+    }
+
+    fn because(class: Class, reason: Reason) -> Self {
         Self(Box::new(Details {
             class,
-            reason: Reason::Message(message.into()),
+            reason,
             advice: None,
             call: None,
         }))
@@ -95,47 +99,24 @@ impl Error {
     /// ```
     #[cfg(feature = "blocking")]
     pub fn of_driver(class: Class, error: impl StdError + Send + Sync + 'static) -> Self {
-        Self(Box::new(Details {
-            class,
-            reason: Reason::Driver(Box::new(error)),
-            advice: None,
-            call: None,
-        }))
+        Self::because(class, Reason::Driver(Box::new(error)))
     }
 
     /// Returns the driver's error that this error wraps. `Err` gives this error back if it wraps
     /// none.
     #[cfg(any(feature = "rusqlite", feature = "diesel-sqlite"))]
     pub(crate) fn into_driver<E: StdError + 'static>(self) -> Result<E, Self> {
-        let Details {
-            class,
-            reason,
-            advice,
-            call,
-        } = *self.0;
-        let reason = match reason {
-            Reason::Driver(error) => match error.downcast() {
-                Ok(error) => return Ok(*error),
-                Err(error) => Reason::Driver(error),
-            },
-            other => other,
-        };
-        Err(Self(Box::new(Details {
-            class,
-            reason,
-            advice,
-            call,
-        })))
+        match self.0.reason {
+            Reason::Driver(error) if error.is::<E>() => {
+                Ok(*error.downcast().expect("checked just above"))
+            }
+            _ => Err(self),
+        }
     }
 
     /// Wraps an error of sqlx, of this class.
     pub(crate) fn of_sqlx(class: Class, error: sqlx::Error) -> Self {
-        Self(Box::new(Details {
-            class,
-            reason: Reason::Sqlx(error),
-            advice: None,
-            call: None,
-        }))
+        Self::because(class, Reason::Sqlx(error))
     }
 
     /// Takes the `dbop::Error` inside a `sqlx::Error` out again. `Err` gives the error back if
@@ -172,12 +153,6 @@ impl Error {
         )
     }
 
-    /// Whether the database has ended a statement at a limit of its own.
-    fn is_own_limit(&self) -> bool {
-        let Class { kind, retry, .. } = self.class();
-        (kind, retry) == (ErrorKind::Timeout, Retry::Always)
-    }
-
     /// Changes the class of this error, for a call that knows more than the error itself.
     pub(crate) fn reclassify(mut self, class: Class) -> Self {
         self.0.class = class;
@@ -187,12 +162,7 @@ impl Error {
     /// Makes this the error of a COMMIT whose answer did not arrive, for whatever reason. It is
     /// then not known whether the transaction was committed.
     pub(crate) fn commit_unanswered(self) -> Self {
-        let class = Class {
-            category: Category::Ambiguous,
-            kind: ErrorKind::CompletionUnknown,
-            retry: Retry::IfIdempotent,
-        };
-        self.reclassify(class).advise(
+        self.reclassify(Class::OUTCOME_UNKNOWN).advise(
             "the answer to COMMIT was lost, so whether it was applied is not known; look before \
              doing it again, or declare the operation `idempotent`",
         )
@@ -350,7 +320,7 @@ impl Error {
             joined,
             limited,
         } = ended;
-        if limited && self.0.call.is_none() && self.is_own_limit() {
+        if limited && self.0.call.is_none() && self.class().is_own_limit() {
             // The call is too late, even if the database noticed that before the call's own timer.
             self.0.class = Self::deadline("a statement").class();
             self.0.advice = Some(RAISE_TIMEOUT.into());

@@ -95,10 +95,9 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
     /// Rolls back to the savepoint. If that fails, the whole transaction is aborted. If the whole
     /// transaction is aborted already, there is nothing to undo.
     async fn undo(&mut self) {
-        let depth = tx_of(&mut self.view).depth;
         let hooks = self.hooks;
         tx_of(&mut self.view).hooks.truncate(hooks);
-        tx_of(&mut self.view).undone(depth);
+        tx_of(&mut self.view).undone();
         let aborted = tx_of(&mut self.view).poison.is_some();
         if !aborted {
             let undone = match self.send(Verb::RollBackTo, Instant::now()).await {

@@ -5,9 +5,10 @@ use sqlx::SqlStr;
 use tokio::time::Instant;
 
 use super::sql_text::{self, Facts};
-use super::tx_state::{FailedJoin, RollbackOnly, TxState, ended_unseen};
+use super::tx_state::{FailedJoin, TxState, ended_unseen};
 use crate::backend::{Backend, Leftover, Liveness, Traces};
-use crate::error::{Category, Class, Effect, Error, ErrorKind, Retry, SharedError};
+use crate::classify;
+use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
 use crate::op::Op;
 use crate::rt::Millis;
 
@@ -244,24 +245,22 @@ impl State {
         use sqlx::Error as E;
         self.completed();
         let echo = || SharedError::of(error);
-        let class = echo().class();
+        let class = classify::sqlx(error);
+        let answered = DB::has_answered(error);
         if self.started == 1
             && let Some(first) = first
-            && (never_arrived(error, class)
-                || (DB::has_answered(error) && refuses_all_of::<DB>(first, class)))
+            && (never_arrived(error, class) || (answered && refuses_all_of::<DB>(first, class)))
         {
             self.first_not_applied = Some(class);
         }
         match error {
-            E::Database(_) if !DB::ends_session(error) => {
-                match &mut self.tx {
-                    Some(tx) if !tx.error_aborts => tx.suspect = Some(echo()),
-                    // After a serialization failure the snapshot is stale, savepoint or not.
-                    Some(_) if class.kind == ErrorKind::Serialization => self.poison(0, echo()),
-                    Some(_) => self.poison(self.depth(), echo()),
-                    None => {}
-                }
-            }
+            _ if answered => match &mut self.tx {
+                Some(tx) if !tx.error_aborts => tx.suspect = Some(echo()),
+                // After a serialization failure the snapshot is stale, savepoint or not.
+                Some(_) if class.kind == ErrorKind::Serialization => self.poison(0, echo()),
+                Some(_) => self.poison(self.depth(), echo()),
+                None => {}
+            },
             // The server is gone, or the two sides disagree about the state of the protocol.
             E::Database(_) | E::Io(_) | E::Tls(_) | E::Protocol(_) | E::WorkerCrashed => {
                 self.broken = true;
@@ -364,30 +363,12 @@ impl State {
     /// Records that the effect of a statement that was cut off is not known. In a transaction this
     /// aborts the innermost savepoint, or the transaction if there is none.
     pub(crate) fn abandon(&mut self, message: &'static str) {
-        let (category, kind, retry) = match self.tx {
-            Some(_) => (
-                Category::Programming,
-                ErrorKind::TransactionAborted,
-                Retry::Never,
-            ),
-            None => (
-                Category::Ambiguous,
-                ErrorKind::CompletionUnknown,
-                Retry::IfIdempotent,
-            ),
-        };
-        let error = Error::new(
-            Class {
-                category,
-                kind,
-                retry,
-            },
-            message,
-        );
-        let echo = SharedError::of(&error.into());
-        match self.tx {
-            Some(_) => self.poison(self.depth(), echo),
-            None => self.let_go = Some(echo),
+        if self.tx.is_some() {
+            let error = Error::programming(ErrorKind::TransactionAborted, message);
+            self.poison(self.depth(), SharedError::of(&error.into()));
+        } else {
+            let error = Error::new(Class::OUTCOME_UNKNOWN, message);
+            self.let_go = Some(SharedError::of(&error.into()));
         }
     }
 
@@ -401,11 +382,7 @@ impl State {
     /// Records that a joined call failed or was dropped, so that its work must not be committed.
     pub(crate) fn fail_join(&mut self, join: FailedJoin) {
         if let Some(tx) = &mut self.tx {
-            let depth = tx.depth;
-            tx.mark_rollback_only(RollbackOnly {
-                depth,
-                failed: Some(join),
-            });
+            tx.mark_rollback_only(Some(join));
         }
     }
 

@@ -7,7 +7,7 @@ use super::executor::executor;
 use super::hooks::HookResult;
 use super::savepoint::Savepoint;
 use super::state::View;
-use super::tx_state::{RollbackOnly, TxState};
+use super::tx_state::TxState;
 use crate::backend::Backend;
 use crate::error::Outcome;
 use crate::op::DbError;
@@ -138,12 +138,7 @@ impl<DB: Backend> Tx<'_, DB> {
     /// Makes the transaction roll back, whatever the body returns. The caller still gets the body's
     /// `Ok` value. In a savepoint, only the work of the savepoint is undone.
     pub fn set_rollback_only(&mut self) {
-        let tx = self.tx();
-        let depth = tx.depth;
-        tx.mark_rollback_only(RollbackOnly {
-            depth,
-            failed: None,
-        });
+        self.tx().mark_rollback_only(None);
     }
 
     fn tx(&mut self) -> &mut TxState {

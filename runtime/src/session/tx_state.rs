@@ -184,14 +184,16 @@ impl TxState {
         }
     }
 
-    /// Records a reason to roll back. At each depth the first reason stays. Only a failed join
-    /// replaces a wish of the body, because its error has to be reported.
-    pub(crate) fn mark_rollback_only(&mut self, reason: RollbackOnly) {
-        let here = |each: &&mut RollbackOnly| each.depth == reason.depth;
+    /// Records a reason to roll back to the current depth: a joined call that has `failed`, or
+    /// `None` if the body has asked for it. At each depth the first reason stays. Only a failed
+    /// join replaces a wish of the body, because its error has to be reported.
+    pub(crate) fn mark_rollback_only(&mut self, failed: Option<FailedJoin>) {
+        let depth = self.depth;
+        let here = |each: &&mut RollbackOnly| each.depth == depth;
         match self.rollback_only.iter_mut().find(here) {
-            Some(earlier) if earlier.failed.is_none() => *earlier = reason,
+            Some(earlier) if earlier.failed.is_none() => earlier.failed = failed,
             Some(_) => {}
-            None => self.rollback_only.push(reason),
+            None => self.rollback_only.push(RollbackOnly { depth, failed }),
         }
     }
 
@@ -221,8 +223,10 @@ impl TxState {
         }
     }
 
-    /// Records that the savepoint at `depth` was rolled back. What was wrong in it is undone, too.
-    pub(crate) fn undone(&mut self, depth: u32) {
+    /// Records that the innermost savepoint was rolled back. What was wrong in that savepoint is
+    /// undone, too.
+    pub(crate) fn undone(&mut self) {
+        let depth = self.depth;
         self.poison.take_if(|poison| poison.depth >= depth);
         self.rollback_only.retain(|reason| reason.depth < depth);
         self.markers.retain(|marker| marker.depth < depth);
