@@ -19,7 +19,7 @@ pub struct Attempt<'a, DB: Backend, R> {
     pub(super) session: AttemptSession<'a, DB>,
 }
 
-/// Whose session an attempt has.
+/// The session of an attempt, by who has opened the session.
 #[derive(Debug)]
 pub(super) enum AttemptSession<'a, DB: Backend> {
     /// The call has opened the session for this attempt, and ends it.

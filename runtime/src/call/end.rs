@@ -39,15 +39,24 @@ pub(super) async fn effect_of_statements<DB: Backend>(
     }
 }
 
-/// Waits for the end of a statement whose rows the body has dropped before it returned `Ok`. If the
-/// statement fails, the state of the session contradicts that `Ok`.
-pub(super) async fn finish_unread<DB: Backend>(view: View<'_, DB>, call: &mut CallState) {
+/// Returns the error that contradicts the `Ok` of a body: a statement whose rows the body has
+/// dropped has failed, or its effect is not known. Waits for the end of such a statement first.
+/// `None` if the body has failed itself, with this class of error.
+pub(super) async fn contradiction<DB: Backend>(
+    view: View<'_, DB>,
+    call: &mut CallState,
+    failure: Option<Class>,
+) -> Option<Error> {
+    if failure.is_some() {
+        return None;
+    }
     let View { conn, state } = view;
     if state.is_unread() {
         let deadline = call.deadline();
         let drained = Box::pin(session::drain::<DB>(conn, state));
         let _ = call.timer.until(deadline, drained).await;
     }
+    state.contradiction()
 }
 
 /// Ends a session without a transaction, whose body has failed with this class of error, or at the
@@ -59,11 +68,8 @@ pub(super) async fn end_operation<DB: Backend>(
     failure: Option<Class>,
     late: bool,
 ) -> Following {
-    if failure.is_none() {
-        finish_unread(own.view(), call).await;
-    }
+    let contradiction = contradiction(own.view(), call, failure).await;
     let body = own.report(call, failure);
-    let contradiction = own.state.contradiction().filter(|_| failure.is_none());
     if let Some(error) = &contradiction {
         call.saw(error);
     }

@@ -143,19 +143,13 @@ async fn claim_in<DB: Backend>(
 impl<DB: Backend> Join<'_, DB> {
     /// Undoes what the call has sent. Its body does not run.
     async fn undo(&mut self) {
-        let (op, deadline) = (self.op, self.outer.deadline);
-        let View { state, .. } = self.view();
-        state.deadline = deadline;
-        if state.mid_statement() {
-            // The savepoint, dropped without its end, aborts the transaction.
-            state.abort(SharedError::of(&Error::deadline(op.name).into()));
-            return;
-        }
-        if let Entered::Nested(savepoint) = &mut self.entered {
+        let cut_off = self.hand_back(true);
+        if let Entered::Nested(savepoint) = &mut self.entered
+            && !cut_off
+        {
             // If the savepoint cannot be undone, the transaction is aborted by now.
             drop(savepoint.close(false).await);
         }
-        self.over = true;
     }
 
     pub(super) fn is_nested(&self) -> bool {
@@ -223,8 +217,8 @@ impl<DB: Backend> Join<'_, DB> {
         self.conclude(call, failed, replaced)
     }
 
-    /// Gives the session its old deadline back, because the body has ended. `true`: a statement of
-    /// the body still runs, so the transaction was aborted.
+    /// Gives the session its old deadline back, because the call has ended. `true`: a statement of
+    /// a call that is `late` still runs, so the transaction was aborted.
     fn hand_back(&mut self, late: bool) -> bool {
         self.over = true;
         let (name, deadline) = (self.op.name, self.outer.deadline);
@@ -268,7 +262,7 @@ impl<DB: Backend> Drop for Join<'_, DB> {
             read_only,
             ..
         } = self.outer;
-        let nested = matches!(self.entered, Entered::Nested(_));
+        let nested = self.is_nested();
         let state = self.view().state;
         state.op = op;
         state.deadline = deadline;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call_loop::{Following, NotOpened, Opening};
-use super::end::{effect_of_statements, finish_unread};
+use super::end::{contradiction, effect_of_statements};
 use super::state::CallState;
 use crate::backend::Backend;
 use crate::error::{Class, Error, Outcome};
@@ -93,11 +93,7 @@ impl<DB: Backend> CallersSession<'_, DB> {
         late: bool,
     ) -> Following {
         let deadline = call.deadline();
-        if failure.is_none() {
-            finish_unread(self.view(), call).await;
-        }
-        let contradiction = self.state.contradiction();
-        let contradiction = contradiction.filter(|_| failure.is_none());
+        let contradiction = contradiction(self.view(), call, failure).await;
         let outcome = match failure.or(contradiction.as_ref().map(Error::class)) {
             None => Outcome::Committed,
             Some(class) => {

@@ -20,9 +20,7 @@ pub(super) struct SessionPlan {
     pub(super) asked: Instant,
     pub(super) guard: SessionGuard,
     forgets_plans: bool,
-    /// How long a statement may run outside a transaction; `None`: as the session says.
-    longer: Option<Duration>,
-    /// How long a statement of the transaction may run; `None`: as the session says.
+    /// How long a statement may run; `None`: as the session says.
     statement_timeout: Option<Duration>,
     /// The session was not opened by dbop.
     foreign: bool,
@@ -41,14 +39,14 @@ pub(super) enum SessionGuard {
 impl SessionPlan {
     /// Whether the database is told to end a statement at the call's deadline.
     pub(super) fn limits_statements(&self) -> bool {
-        self.longer.is_some() || self.statement_timeout.is_some()
+        self.statement_timeout.is_some()
     }
 
     /// Tells the connection. The connection is unfinished until that is done.
     pub(super) async fn prepare<DB: Backend>(&self, lease: &mut Lease<DB>) -> sqlx::Result<()> {
         if self.forgets_plans {
-            // As many connections as the pool has may be prepared for the old schema, and a call
-            // has fewer attempts.
+            // Every connection of the pool may be prepared for the old schema, and a call has fewer
+            // attempts than a pool has connections.
             lease.left = Leftover::Unfinished;
             DB::forget_plans(lease.conn()).await?;
             lease.left = Leftover::Nothing;
@@ -58,10 +56,6 @@ impl SessionPlan {
             let was_set = DB::make_read_only(lease.conn()).await?;
             // A guard of somebody else's is not ours to lift.
             lease.guarded = !was_set;
-        }
-        if let Some(limit) = self.longer {
-            lease.traces = Traces::State;
-            DB::limit_statements(lease.conn(), limit).await?;
         }
         if self.op.transaction {
             lease.left = Leftover::Unfinished;
@@ -74,6 +68,9 @@ impl SessionPlan {
             };
             let sql = DB::begin_sql(lease.conn(), &begin);
             DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
+        } else if let Some(limit) = self.statement_timeout {
+            lease.traces = Traces::State;
+            DB::limit_statements(lease.conn(), limit).await?;
         }
         Ok(())
     }
@@ -110,10 +107,9 @@ impl CallState {
             asked,
             guard,
             forgets_plans,
-            longer: wants_longer.then_some(left),
             statement_timeout: match op.transaction {
                 true => self.statement_timeout(defaults, left),
-                false => None,
+                false => wants_longer.then_some(left),
             },
             foreign: defaults.statement_timeout.is_none(),
         })

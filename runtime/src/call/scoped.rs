@@ -6,11 +6,12 @@ use super::call_loop::CallLoop;
 use super::on_connection::CallersConnection;
 use super::result::KeptOf;
 use super::span::{CallSpan, is_heard};
+use super::state::CallState;
 use crate::backend::{Backend, Location};
 use crate::error::{Error, Outcome};
 use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::{Op, OpResult};
-use crate::policy::defaults_without_db;
+use crate::policy::{Defaults, defaults_without_db};
 use crate::pool::ConnectionSource;
 use crate::scope::{Scope, Source};
 
@@ -96,20 +97,13 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
                 let opened = Box::pin(state.open(defaults, timeout, &mut opening)).await;
                 opened.map(|session| Claim::Won(AttemptSession::Callers(session)))
             }
-            source => {
-                let (source, defaults) = match source {
-                    Source::Db(db) => {
-                        let pools = db.pools(state.op.read_only);
-                        (ConnectionSource::Ours(pools), db.defaults())
-                    }
-                    Source::Pool(pool) => (ConnectionSource::Callers(pool), defaults_without_db()),
-                    Source::Joined(_) | Source::Raw(_) => unreachable!("matched above"),
-                };
-                let mut opening = OwnSessions::new(source, defaults);
-                let opened = state
-                    .open(defaults, Some(defaults.timeout), &mut opening)
-                    .await;
-                opened.map(|claim| claim.map(|own| AttemptSession::Own { own, defaults }))
+            Source::Db(db) => {
+                let pools = ConnectionSource::Ours(db.pools(state.op.read_only));
+                open_own(state, pools, db.defaults()).await
+            }
+            Source::Pool(pool) => {
+                let pool = ConnectionSource::Callers(pool);
+                open_own(state, pool, defaults_without_db()).await
             }
         };
         let over = match opened {
@@ -146,6 +140,18 @@ fn with_span<S: Scope<DB>, DB: Backend>(op: &Op, mut scope: S) -> (S, Option<Box
     };
     let span = CallSpan::new(op, DB::SYSTEM, &location);
     (scope, Some(span))
+}
+
+/// Opens a session that belongs to the attempt, on a connection from this source.
+async fn open_own<'a, DB: Backend>(
+    call: &mut CallState,
+    source: ConnectionSource<'a, DB>,
+    defaults: &'a Defaults,
+) -> Result<Claim<AttemptSession<'a, DB>>, Error> {
+    let mut opening = OwnSessions::new(source, defaults);
+    let timeout = Some(defaults.timeout);
+    let claim = call.open(defaults, timeout, &mut opening).await?;
+    Ok(claim.map(|own| AttemptSession::Own { own, defaults }))
 }
 
 /// Ends a call that has no further attempt: another one has left its result, or none could begin.

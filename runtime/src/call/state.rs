@@ -56,7 +56,7 @@ pub(super) enum Phase {
     Ended(Outcome),
 }
 
-/// Whose time a call takes.
+/// The time limit of a call: its own, or that of the call that it has joined.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Clock {
     /// The call has not begun.

@@ -178,7 +178,7 @@ enum CircuitState {
         out: u32,
         /// The number of probes that have succeeded.
         succeeded: u32,
-        /// As in `Open`.
+        /// How often the circuit has been opened again since it was last closed.
         times: u32,
         /// When the last probe was let through.
         last: Instant,
