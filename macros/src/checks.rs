@@ -7,7 +7,7 @@ use quote::ToTokens;
 use crate::errors::Errors;
 use crate::function::crossing::{self, Crossing};
 use crate::function::{Function, Session, types};
-use crate::options::{Attribute, Isolation, Options, Retry};
+use crate::options::{Attribute, Isolation, Options};
 use crate::replay::BodyRuns;
 use crate::tokens;
 
@@ -181,12 +181,7 @@ fn without_session(function: &Function, options: &Options, errors: &mut Errors) 
         true => ("connection", "conn: &mut rusqlite::Connection"),
         false => ("session parameter", "conn: &mut Conn<'_, DB>"),
     };
-    let declared = options.read_only.is_some() || options.idempotent.is_some();
-    if let Some(retry) = options
-        .retry
-        .as_ref()
-        .filter(|retry| retry.value != Retry::Never && !declared)
-    {
+    if let Some(retry) = options.undeclared_retry() {
         errors.at(retry.key.span(), format!("without a {session} dbop cannot know what a failed attempt applied; declare `idempotent` or `read_only`, or remove `retry`"));
     }
     if let Some(db) = &options.db {

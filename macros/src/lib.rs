@@ -94,7 +94,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 ///
 /// # Plain functions
 ///
-/// As under [`db_op`](macro@db_op), the body of a `fn` that is not async runs on the blocking pool,
+/// The body of a `fn` that is not async runs on the blocking pool, as under [`db_op`](macro@db_op),
 /// in a transaction on a connection of `rusqlite`, diesel or `postgres`. To join the transaction,
 /// another plain function is called by its `_sync` function with the connection. `nested` and
 /// `once` are for async functions.

@@ -28,6 +28,8 @@ locals! {
     key = "__key";
     /// The handle that the option `db` gives.
     db = "__db";
+    /// `self` in a closure on another thread, where the keyword cannot be used.
+    this = "__self";
     /// The value that runs the body of one attempt.
     body = "__body";
     /// The value that the session parameter borrows from.
@@ -69,11 +71,6 @@ pub(crate) fn called_twin(function: &Ident) -> Ident {
     let mut twin = twin(function);
     twin.set_span(generated());
     twin
-}
-
-/// Names `self` in a closure on another thread, where the keyword cannot be used.
-pub(crate) fn this() -> Ident {
-    Ident::new("__self", generated())
 }
 
 /// Paths into the runtime crate, which a user may have renamed.

@@ -19,8 +19,7 @@ impl BodyRuns {
             .retry
             .as_ref()
             .is_some_and(|retry| retry.value == Retry::Never);
-        let declared = options.read_only.is_some() || options.idempotent.is_some();
-        if never || !(has_session || declared) {
+        if never || !(has_session || options.says_repeatable()) {
             BodyRuns::AtMostOnce
         } else {
             BodyRuns::OncePerAttempt

@@ -172,16 +172,11 @@ fn by_name(ty: &Type) -> Option<CarriedError> {
         .iter()
         .map(|segment| segment.ident.to_string())
         .collect();
-    let krate = match segments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [.., krate, "error" | "result", "Error"] | [.., krate, "Error"] => (*krate).to_owned(),
-        _ => return None,
+    let names: Vec<_> = segments.iter().map(String::as_str).collect();
+    let ([.., krate, "error" | "result", "Error"] | [.., krate, "Error"]) = names.as_slice() else {
+        return None;
     };
-    match krate.as_str() {
+    match *krate {
         "dbop" => Some(CarriedError::Dbop),
         "sqlx" => Some(CarriedError::Sqlx),
         "rusqlite" | "diesel" | "postgres" | "tokio_postgres" => Some(CarriedError::Driver),

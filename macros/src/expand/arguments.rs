@@ -55,7 +55,7 @@ impl Expansion<'_> {
             &argument.name,
             cfgs(&argument.parameter),
         );
-        let allow = allow_used_underscore(argument);
+        let allow = allow_used_underscore(&argument.parameter);
         quote_spanned!(spans::generated()=> #(#cfgs)* #allow let mut #kept = #arg::new(#name);)
     }
 
@@ -70,11 +70,22 @@ impl Expansion<'_> {
                 &argument.name,
                 cfgs(&argument.parameter),
             );
-            let allow = allow_used_underscore(argument);
+            let allow = allow_used_underscore(&argument.parameter);
             return quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #value = &mut *#name;);
         }
         let cfgs: Vec<_> = cfgs(&argument.parameter).cloned().collect();
         self.replay_of(&argument.label(), &argument.parameter.ty, &cfgs)
+    }
+
+    /// Output: `let v = __this_v;`, with the user's pattern.
+    pub(super) fn binding(&self, argument: &Argument, value: impl ToTokens) -> TokenStream {
+        let (pattern, cfgs) = (&argument.parameter.pat, cfgs(&argument.parameter));
+        // A parameter `_x` exists for its type or its drop. As a binding, the same name looks as if
+        // it did nothing.
+        let allow = allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
+        let unused = self.allow_unused(argument);
+        let levels = lint_levels(&argument.parameter);
+        quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
     }
 
     pub(super) fn replay_of(
@@ -106,14 +117,13 @@ pub(super) fn lint_levels(parameter: &PatType) -> impl Iterator<Item = &syn::Att
 
 /// Allows the expansion to use an argument `_x`, which the user named so because the body does not
 /// read it.
-pub(super) fn allow_used_underscore(argument: &Argument) -> Option<TokenStream> {
-    let lint = quote!(clippy::used_underscore_binding);
-    allow_if_underscored(&argument.parameter.pat, &lint)
+pub(super) fn allow_used_underscore(parameter: &PatType) -> Option<TokenStream> {
+    allow_if_underscored(&parameter.pat, &quote!(clippy::used_underscore_binding))
 }
 
 /// Returns `#[allow(..)]` for a lint about names that start with an underscore, if the pattern is
 /// such a name.
-pub(super) fn allow_if_underscored(pattern: &Pat, lint: &TokenStream) -> Option<TokenStream> {
+fn allow_if_underscored(pattern: &Pat, lint: &TokenStream) -> Option<TokenStream> {
     match pattern {
         Pat::Ident(pattern) if pattern.ident.to_string().starts_with('_') => {
             Some(quote!(#[allow(#lint)]))

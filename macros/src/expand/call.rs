@@ -4,7 +4,7 @@ use proc_macro2::{Group, Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ReceiverKind};
 
-use super::arguments::{allow_if_underscored, lint_levels};
+use super::arguments::{allow_used_underscore, lint_levels};
 use super::lend_self::{Receiver, lend_self};
 use super::{Expansion, operation};
 use crate::function::{Session, cfgs, types};
@@ -95,20 +95,9 @@ impl Expansion<'_> {
             let (lend, source) = (self.runtime.lend(), names::session());
             self.session_binding(session, &quote!(#lend(&mut #source)))
         });
-        let bound = self.replayed().map(|argument| {
-            let (pattern, value, cfgs) = (
-                &argument.parameter.pat,
-                names::replayed(&argument.label()),
-                cfgs(&argument.parameter),
-            );
-            // A parameter `_x` exists for its type or its drop. As a binding, the same name looks
-            // as if it did nothing.
-            let allow =
-                allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
-            let unused = self.allow_unused(argument);
-            let levels = lint_levels(&argument.parameter);
-            quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #value;)
-        });
+        let bound = self
+            .replayed()
+            .map(|argument| self.binding(argument, names::replayed(&argument.label())));
         let block = self.block();
         // With these spans, "return type inferred to be .. here" points at the user's return type.
         let (first, last) = spans::ends(&self.function.output);
@@ -183,10 +172,7 @@ impl Expansion<'_> {
             None => (
                 None,
                 session.name.to_token_stream(),
-                allow_if_underscored(
-                    &session.parameter.pat,
-                    &quote!(clippy::used_underscore_binding),
-                ),
+                allow_used_underscore(&session.parameter),
             ),
         };
         let close = match self.attribute {

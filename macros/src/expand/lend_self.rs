@@ -7,6 +7,8 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote_spanned;
 
+use crate::tokens::{is_ident, is_punct};
+
 /// Input: `{ let __self = self; .. }`, which is how `async_trait` starts a body.
 ///
 /// Output: `{ let __self = &mut *self; .. }`
@@ -46,14 +48,16 @@ fn rewritten(block: &Group, receiver: Receiver, layer: Layer) -> Group {
         match (token, after) {
             (_, [semicolon, ..])
                 if receiver == Receiver::Mut
-                    && is(token, "self")
-                    && is(semicolon, ";")
+                    && is_ident(token, "self")
+                    && is_punct(semicolon, ';')
                     && ends_in_assignment(before, "__self") =>
             {
                 output.extend(quote_spanned!(token.span()=> &mut *self));
             }
             (_, [keyword, TokenTree::Group(inner), ..])
-                if is(token, "async") && is(keyword, "move") && moves(before, after, layer) =>
+                if is_ident(token, "async")
+                    && is_ident(keyword, "move")
+                    && moves(before, after, layer) =>
             {
                 let next = match layer {
                     Layer::Body => Layer::Instrumented,
@@ -78,22 +82,14 @@ fn moves(before: &[TokenTree], after: &[TokenTree], layer: Layer) -> bool {
         // front.
         Layer::Instrumented => {
             before.len() <= 3
-                && matches!(after, [_, _, dot, keyword, ..] if is(dot, ".") && is(keyword, "await"))
+                && matches!(after, [_, _, dot, keyword, ..] if is_punct(dot, '.') && is_ident(keyword, "await"))
         }
     }
 }
 
 /// Returns whether the tokens end in `name =`.
 fn ends_in_assignment(tokens: &[TokenTree], name: &str) -> bool {
-    matches!(tokens, [.., last, equals] if is(last, name) && is(equals, "="))
-}
-
-fn is(token: &TokenTree, text: &str) -> bool {
-    match token {
-        TokenTree::Ident(ident) => ident == text,
-        TokenTree::Punct(punct) => text.len() == 1 && text.starts_with(punct.as_char()),
-        _ => false,
-    }
+    matches!(tokens, [.., last, equals] if is_ident(last, name) && is_punct(equals, '='))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Expr;
 
 use super::Expansion;
-use super::arguments::allow_if_underscored;
+use super::arguments::allow_used_underscore;
 use crate::function::{Argument, cfgs};
 use crate::names;
 use crate::spans;
@@ -33,10 +33,7 @@ impl Expansion<'_> {
         let once = quote_spanned!(first=> once);
         // A name `_tx` says that the body does not read the session; the key has to.
         let session = self.function.session.as_ref();
-        let allow = session.and_then(|session| {
-            let lint = quote!(clippy::used_underscore_binding);
-            allow_if_underscored(&session.parameter.pat, &lint)
-        });
+        let allow = session.and_then(|session| allow_used_underscore(&session.parameter));
         let made = quote_spanned!(spans::generated()=> #allow let #key = #new; #(#with)*);
         Some((made, quote_spanned!(spans::generated()=> .#once(#key))))
     }
@@ -76,10 +73,7 @@ impl Expansion<'_> {
 fn with_argument(argument: &Argument) -> TokenStream {
     let (first, last) = spans::ends(&argument.parameter.ty);
     let (key, label, cfgs) = (names::key(), argument.label(), cfgs(&argument.parameter));
-    let allow = allow_if_underscored(
-        &argument.parameter.pat,
-        &quote!(clippy::used_underscore_binding),
-    );
+    let allow = allow_used_underscore(&argument.parameter);
     let name = &argument.name;
     let (open, value) = (quote_spanned!(first=> &), quote_spanned!(last=> (#name)));
     quote_spanned!(spans::generated()=> #(#cfgs)* #allow let #key = #key.with(#label, #open #value);)

@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path, Type};
 
-use super::calls::{callee, is_any, last, peel, runs_statement, starts_upper};
+use super::calls::{called_name, is_any, last, peel, runs_statement, starts_upper};
 use super::report::last_token;
 use crate::function::{Function, types};
 
@@ -32,11 +32,7 @@ pub(super) struct Ended<'a> {
 impl<'a> Ended<'a> {
     /// Returns the name of the function or method; `None` if the expression is not a call.
     pub(super) fn name(&self) -> Option<&'a Ident> {
-        match self.call {
-            Expr::MethodCall(call) => Some(&call.method),
-            Expr::Call(call) => callee(call).and_then(last),
-            _ => None,
-        }
+        called_name(self.call)
     }
 
     /// Returns the word that a warning underlines.

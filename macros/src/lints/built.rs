@@ -1,12 +1,12 @@
 //! Statements that diesel's functions build: `diesel::delete(users).filter(..).execute(conn)`.
 
 use quote::ToTokens;
-use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
+use syn::{Expr, ExprCall, ExprMethodCall, Path};
 
 use super::api::Api;
-use super::calls::{callee, is_any, last, peel, root, starts_upper, starts_with};
+use super::calls::{callee, is_any, last, peel, root, starts_with};
 use super::literal::Sql;
-use super::names::{Is, Names, variable};
+use super::names::Names;
 use super::report::last_token;
 use crate::sql::Statement;
 
@@ -90,18 +90,7 @@ fn runs(call: &ExprMethodCall, names: &Names, has_session: bool) -> bool {
 /// `users::dsl::users`. A variable may hold a part of the rows, and so may the result of a
 /// function.
 fn is_table(call: &ExprCall, names: &Names) -> bool {
-    let Some(argument) = call.args.first().filter(|_| call.args.len() == 1) else {
-        return false;
-    };
-    match peel(argument) {
-        Expr::Path(path) => {
-            let is_name = |name: &Ident| !starts_upper(name);
-            let kind = variable(argument).and_then(|name| names.get(name));
-            let is_variable = kind.is_some_and(|kind| *kind != Is::Own);
-            !is_variable && last(&path.path).is_some_and(is_name)
-        }
-        _ => false,
-    }
+    call.args.len() == 1 && names.is_item(&call.args[0])
 }
 
 /// Returns whether no call of the chain can have left rows out. An unknown call may be a filter.

@@ -1,7 +1,7 @@
 //! What an expression calls, as far as its text tells.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::{Expr, ExprAsync, ExprAwait, ExprCall, ExprMethodCall, Path};
+use syn::{Expr, ExprAsync, ExprCall, ExprMethodCall, Path};
 
 /// Returns whether the word is one of these. In a compiler, every comparison of an `Ident` with a
 /// text makes a new string, so the string is made once.
@@ -113,9 +113,9 @@ pub(super) fn async_block(future: &Expr) -> Option<&ExprAsync> {
     }
 }
 
-/// Returns the name of the function or method whose future is awaited.
-pub(super) fn awaited_name(awaited: &ExprAwait) -> Option<&Ident> {
-    match peel(&awaited.base) {
+/// Returns the name of the function or method; `None` if the expression is not a call.
+pub(super) fn called_name(call: &Expr) -> Option<&Ident> {
+    match call {
         Expr::MethodCall(call) => Some(&call.method),
         Expr::Call(call) => callee(call).and_then(last),
         _ => None,

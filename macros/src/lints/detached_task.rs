@@ -3,8 +3,8 @@ use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprMethodCall, Path, Stmt};
 
 use super::api::constructs;
-use super::calls::{callee, is_any, last, peel, starts_upper};
-use super::names::{Is, Names, variable};
+use super::calls::{callee, is_any, peel};
+use super::names::{Is, Names};
 use super::report::last_token;
 use super::site::{Runs, Site};
 use super::{Lint, Pass};
@@ -139,7 +139,7 @@ fn spawns(path: &Path, call: &ExprCall, names: &Names) -> bool {
     } else if is_certain || module.is_some() && of_crate(path) {
         true
     } else if of_thread {
-        is_alone && (is_stored_work(work, names) || is_function(work, names))
+        is_alone && (is_stored_work(work, names) || names.is_item(work))
     } else {
         is_alone && may_be_future(work, names)
     }
@@ -189,17 +189,5 @@ fn may_be_future(value: &Expr, names: &Names) -> bool {
         Expr::Call(call) if !is_work(value) => !callee(call).is_some_and(constructs),
         Expr::MethodCall(call) => !is_any(&call.method, &DATA),
         other => is_stored_work(other, names),
-    }
-}
-
-/// Returns whether the value is the name of a function and not a variable.
-fn is_function(value: &Expr, names: &Names) -> bool {
-    let is_variable = |name| names.get(name).is_some_and(|kind| *kind != Is::Own);
-    match peel(value) {
-        Expr::Path(path) => {
-            let is_lower = last(&path.path).is_some_and(|name| !starts_upper(name));
-            is_lower && !variable(value).is_some_and(is_variable)
-        }
-        _ => false,
     }
 }

@@ -211,8 +211,7 @@ impl Pass for ForeignCall {
             }
             Expr::MethodCall(call) => {
                 let point = call.method.span();
-                let is_ours = site.names.uses(&call.receiver)
-                    || call.args.iter().any(|argument| site.names.uses(argument));
+                let is_ours = site.names.method_uses(call);
                 let is_remote = site.names.of_variable(root(&call.receiver)) == Some(&Is::Remote);
                 let waits = waits::method_in_plain(call, is_remote);
                 if opens_other(call, site) {

@@ -96,7 +96,7 @@ impl Pass for ManualTransaction {
             .iter()
             .filter_map(|statement| statement.control);
         let is_found = controls.any(|control| !(may_divide && divides.contains(&control)));
-        if is_found && site.runs != Runs::Later && sql.on_session != Some(false) {
+        if is_found && site.may_be_on_session(sql) {
             self.report(&sql.place, sql.point, site);
         }
     }

@@ -1,7 +1,7 @@
 use syn::{Expr, ExprMethodCall, Macro};
 
 use super::api::Api;
-use super::calls::{makes_query, peel, root};
+use super::calls::{makes_query, peel, root, starts_upper};
 use super::names::{Is, variable};
 use super::parts::Parts;
 use super::site::{Repeats, Runs, Site};
@@ -114,9 +114,7 @@ fn report_repeated(future: &Expr, site: &mut Site) {
         return;
     };
     let is_plain = site.api().is_plain();
-    let runs = site.names.uses(&call.receiver)
-        || call.args.iter().any(|argument| site.names.uses(argument))
-        || !is_plain && makes_query(root(&call.receiver));
+    let runs = site.names.method_uses(call) || !is_plain && makes_query(root(&call.receiver));
     let is_batch = site.repeats == Repeats::Until && is_limited(call, site);
     if runs && !is_batch && !is_another(call, site) {
         let words = if is_plain {
@@ -149,8 +147,7 @@ fn is_another(call: &ExprMethodCall, site: &Site) -> bool {
     let Some(name) = text.and_then(|text| variable(beneath(text))) else {
         return false;
     };
-    let is_constant = name.to_string().starts_with(char::is_uppercase);
-    !is_constant && matches!(site.names.get(name), Some(Is::Plain))
+    !starts_upper(name) && matches!(site.names.get(name), Some(Is::Plain))
 }
 
 /// Returns the variable that an expression is made from: `migration` of `&*migration.sql`.

@@ -116,7 +116,5 @@ pub(super) fn unawaited<'a>(value: &'a Expr, names: &Names) -> Option<&'a ExprMe
 }
 
 pub(super) fn is_unawaited(call: &ExprMethodCall, names: &Names) -> bool {
-    !names.api.is_plain()
-        && names.api.runs(&call.method)
-        && (names.uses(&call.receiver) || call.args.iter().any(|argument| names.uses(argument)))
+    !names.api.is_plain() && names.api.runs(&call.method) && names.method_uses(call)
 }

@@ -1,10 +1,10 @@
 use proc_macro2::Ident;
 
 use super::literal::Sql;
-use super::site::{Runs, Site};
+use super::site::Site;
 use super::{Lint, Pass};
 use crate::lint_attributes::Level;
-use crate::options::{Attribute, Retry};
+use crate::options::Attribute;
 
 pub(super) static LINT: Lint = Lint {
     name: "retry_without_idempotence",
@@ -45,14 +45,11 @@ async fn pay(tx: &mut Tx<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 }
 "#,
     pass: |subject| {
-        let options = subject.options;
-        let declared = options.read_only.is_some() || options.idempotent.is_some();
-        let retry = options.retry.as_ref();
-        let key = retry.filter(|retry| retry.value != Retry::Never && !declared)?;
+        let retry = subject.options.undeclared_retry()?;
         // `checks` reports `retry` on a function without a session.
         (subject.attribute == Attribute::DbOp && subject.has_session()).then(|| {
             Box::new(RetryWithoutIdempotence {
-                retry: Some(key.key.clone()),
+                retry: Some(retry.key.clone()),
             }) as _
         })
     },
@@ -70,8 +67,7 @@ impl Pass for RetryWithoutIdempotence {
             .iter()
             .any(|statement| statement.writes.is_some());
         if writes
-            && site.runs != Runs::Later
-            && sql.on_session != Some(false)
+            && site.may_be_on_session(sql)
             && let Some(retry) = &self.retry
             && site.report(&LINT, retry, retry.span())
         {

@@ -1,5 +1,5 @@
 use super::literal::Sql;
-use super::site::{Runs, Site};
+use super::site::Site;
 use super::{Lint, Pass};
 use crate::lint_attributes::Level;
 
@@ -71,7 +71,7 @@ struct SessionState;
 impl Pass for SessionState {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
         // A connection that the application owns may stay changed.
-        if site.runs == Runs::Later || sql.on_session == Some(false) {
+        if !site.may_be_on_session(sql) {
             return;
         }
         let message = match site.has_session() && !site.api().is_plain() {

@@ -7,6 +7,7 @@ use syn::Type;
 use super::api::Api;
 use super::calls::is_any;
 use super::levels::Levels;
+use super::literal::Sql;
 use super::names::{Is, Names};
 use super::report::{Finding, Reports, without_attributes};
 use super::{Lint, Subject, text, waits};
@@ -104,6 +105,11 @@ impl Site {
     pub(super) fn is_waited_for(&self) -> bool {
         let joined = |around: &Around| matches!(around, Around::Receiver(name) if name == "join");
         self.is_awaited() || self.api().is_plain() && self.around.last().is_some_and(joined)
+    }
+
+    /// Returns whether the statement runs with the body, and not certainly on another session.
+    pub(super) fn may_be_on_session(&self, sql: &Sql) -> bool {
+        self.runs != Runs::Later && sql.on_session != Some(false)
     }
 
     pub(super) fn is_session_name(&self, ident: &Ident) -> bool {

@@ -69,7 +69,7 @@ impl Pass for UnreplayableArgument {
         for argument in &function.arguments {
             // A second `#[session]` was reported when the session was searched for.
             let marked = function.source.is_marked(argument.index);
-            if let (false, Some((_, true))) = (marked, types::reference(&argument.parameter.ty)) {
+            if !marked && argument.is_mutable_reference() {
                 check.argument(&argument.parameter);
             }
         }

@@ -1,5 +1,5 @@
 use super::literal::Sql;
-use super::site::{Runs, Site};
+use super::site::Site;
 use super::{Lint, Pass};
 use crate::lint_attributes::Level;
 
@@ -53,7 +53,7 @@ struct WriteInReadOnly;
 impl Pass for WriteInReadOnly {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
         // Another session may be allowed to write.
-        if site.runs == Runs::Later || sql.on_session == Some(false) {
+        if !site.may_be_on_session(sql) {
             return;
         }
         for statement in &sql.statements {

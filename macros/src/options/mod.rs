@@ -94,6 +94,20 @@ pub(crate) struct Options {
     pub(crate) in_trait_impl: Option<Given<()>>,
 }
 
+impl Options {
+    /// Returns whether the user has said that a second run does no harm.
+    pub(crate) fn says_repeatable(&self) -> bool {
+        self.read_only.is_some() || self.idempotent.is_some()
+    }
+
+    /// Returns the option `retry` if it asks for replays of an operation that is not declared
+    /// `read_only` or `idempotent`.
+    pub(crate) fn undeclared_retry(&self) -> Option<&Given<Retry>> {
+        let retry = self.retry.as_ref();
+        retry.filter(|retry| retry.value != Retry::Never && !self.says_repeatable())
+    }
+}
+
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The table of all options, which is the only place that names them.

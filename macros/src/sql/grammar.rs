@@ -45,6 +45,11 @@ pub(super) fn label(at: &mut Cursor<'_>) -> Option<()> {
     (fits || at.opens(b'[')).then(|| at.skip())
 }
 
+/// Returns whether one name stands here, and nothing behind it.
+pub(super) fn only_name(mut at: Cursor<'_>) -> bool {
+    at.cut() || (label(&mut at).is_some() && at.done())
+}
+
 /// Returns whether a hole stands here or directly in front. Such a hole can hold any clause.
 pub(super) fn may_be_anything(at: Cursor<'_>) -> bool {
     let before = at

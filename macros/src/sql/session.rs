@@ -3,7 +3,7 @@
 //! Statements that take a change back are left out: `RESET`, `SET .. TO DEFAULT`, `UNLISTEN`,
 //! `pg_advisory_unlock`.
 
-use super::grammar::{label, name};
+use super::grammar::{label, name, only_name};
 use super::tokens::{Cursor, TokenKind};
 
 /// Returns the words of a statement whose purpose is to change the session; `None` for any other
@@ -93,10 +93,10 @@ fn set(mut at: Cursor<'_>) -> Option<&'static str> {
         "transaction_read_only",
     ];
     const LOCAL: [&str; 3] = ["CONSTRAINTS", "LOCAL", "TRANSACTION"];
-    if LOCAL.iter().any(|word| scope(&mut at, word)) || at.is_any(&OF_TRANSACTION) {
+    if LOCAL.iter().any(|word| keywords(&mut at, &[word])) || at.is_any(&OF_TRANSACTION) {
         return None;
     }
-    let of_session = scope(&mut at, "SESSION");
+    let of_session = keywords(&mut at, &["SESSION"]);
     if of_session && at.eat("CHARACTERISTICS") {
         return at.is("AS").then_some("SET SESSION CHARACTERISTICS");
     }
@@ -116,10 +116,10 @@ fn set(mut at: Cursor<'_>) -> Option<&'static str> {
     sets.then_some("SET")
 }
 
-/// Goes past `LOCAL` and the like, unless the word is the first part of a name: `local.tenant`.
-fn scope(at: &mut Cursor<'_>, word: &str) -> bool {
+/// Goes past these words, unless the last one is the first part of a name: `local.tenant`.
+fn keywords(at: &mut Cursor<'_>, words: &[&str]) -> bool {
     let mut behind = *at;
-    let found = behind.eat(word) && !behind.is_symbol(b'.');
+    let found = words.iter().all(|word| behind.eat(word)) && !behind.is_symbol(b'.');
     if found {
         *at = behind;
     }
@@ -137,14 +137,7 @@ fn special(at: &mut Cursor<'_>) -> bool {
         &["TIME", "ZONE"],
         &["XML", "OPTION"],
     ];
-    NAMES.iter().any(|words| {
-        let mut behind = *at;
-        let found = words.iter().all(|word| behind.eat(word)) && !behind.is_symbol(b'.');
-        if found {
-            *at = behind;
-        }
-        found
-    })
+    NAMES.iter().any(|words| keywords(at, words))
 }
 
 /// <https://www.postgresql.org/docs/current/sql-createtable.html>,
@@ -204,11 +197,6 @@ pub(super) fn into_temporary(mut at: Cursor<'_>) -> bool {
         at.eat("TABLE");
         name(&mut at).is_some()
     }
-}
-
-/// Returns whether one name stands here, and nothing behind it.
-fn only_name(mut at: Cursor<'_>) -> bool {
-    at.cut() || label(&mut at).is_some() && at.done()
 }
 
 /// <https://www.postgresql.org/docs/current/sql-prepare.html>

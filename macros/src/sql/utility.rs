@@ -1,6 +1,6 @@
 //! Reads statements that are neither queries nor changes to rows.
 
-use super::grammar::{label, may_be_anything, name};
+use super::grammar::{may_be_anything, name, only_name};
 use super::tokens::{Cursor, TokenKind};
 
 /// The words that may follow `CREATE`, `ALTER` and `DROP`.
@@ -75,11 +75,11 @@ pub(super) fn control(mut at: Cursor<'_>) -> Option<&'static str> {
         return (at.eat("TRANSACTION") && identifier(at)).then_some("PREPARE TRANSACTION");
     }
     if at.eat("SAVEPOINT") {
-        return savepoint(at).then_some("SAVEPOINT");
+        return only_name(at).then_some("SAVEPOINT");
     }
     if at.eat("RELEASE") {
         at.eat("SAVEPOINT");
-        return savepoint(at).then_some("RELEASE");
+        return only_name(at).then_some("RELEASE");
     }
     let ends = ["COMMIT", "ROLLBACK", "END", "ABORT"];
     let end = ends.into_iter().find(|end| at.eat(end))?;
@@ -88,7 +88,7 @@ pub(super) fn control(mut at: Cursor<'_>) -> Option<&'static str> {
         to.eat_any(&["TRANSACTION", "WORK"]);
         if to.eat("TO") {
             to.eat("SAVEPOINT");
-            return savepoint(to).then_some("ROLLBACK TO");
+            return only_name(to).then_some("ROLLBACK TO");
         }
     }
     let prepared = at.eat("PREPARED");
@@ -109,11 +109,6 @@ fn only(mut at: Cursor<'_>, words: &str) -> bool {
         at.skip();
     }
     at.done()
-}
-
-/// Returns whether the name of a savepoint stands here, and nothing behind it.
-fn savepoint(mut at: Cursor<'_>) -> bool {
-    at.cut() || (label(&mut at).is_some() && at.done())
 }
 
 /// Returns whether the string that names a prepared transaction stands here.

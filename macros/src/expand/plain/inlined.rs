@@ -1,10 +1,9 @@
 //! The body of a plain function in the closure that goes to the other thread.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 
 use super::super::Expansion;
-use super::super::arguments::{allow_if_underscored, lint_levels};
 use super::travellers::Traveller;
 use crate::names;
 use crate::spans;
@@ -25,12 +24,7 @@ impl Expansion<'_> {
                 let mutability = receiver.and_then(|receiver| receiver.mutability);
                 return quote_spanned!(spans::generated()=> let #mutability #this = #lent;);
             };
-            let (cfgs, pattern) = (&traveller.cfgs, &argument.parameter.pat);
-            let allow =
-                allow_if_underscored(pattern, &quote!(clippy::no_effect_underscore_binding));
-            let levels = lint_levels(&argument.parameter);
-            let unused = self.allow_unused(argument);
-            quote_spanned!(spans::generated()=> #(#cfgs)* #allow #unused #(#levels)* let #pattern = #lent;)
+            self.binding(argument, lent)
         });
         let block = without_self(self.function.block.stream());
         let mut block = Group::new(Delimiter::Brace, block);

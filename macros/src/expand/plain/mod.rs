@@ -14,7 +14,7 @@ use syn::{
 use travellers::Traveller;
 
 use super::Expansion;
-use super::arguments::allow_if_underscored;
+use super::arguments::allow_used_underscore;
 use super::signature::renamed;
 use crate::function::{Session, cfgs, is_lint_level, types};
 use crate::names;
@@ -183,8 +183,7 @@ impl Expansion<'_> {
         let open = spans::respan(self.runtime.blocking(), first);
         let open = quote_spanned!(first=> #open::<_,);
         let Some(db) = &self.options.db else {
-            let lint = quote!(clippy::used_underscore_binding);
-            let allow = allow_if_underscored(&session.parameter.pat, &lint);
+            let allow = allow_used_underscore(&session.parameter);
             let name = &session.name;
             let close = quote_spanned!(last=> >::new(&#operation, #name));
             return quote_spanned!(spans::generated()=> #allow let mut #call = #open #output #close;);

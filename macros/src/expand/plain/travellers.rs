@@ -71,7 +71,9 @@ impl Expansion<'_> {
             Crossing::Maybe => call(self.runtime.own_option(), whole),
             Crossing::Each => call(self.runtime.own_each(), whole),
         };
-        let allow = traveller.argument.and_then(allow_used_underscore);
+        let allow = traveller
+            .argument
+            .and_then(|argument| allow_used_underscore(&argument.parameter));
         match self.body_runs {
             BodyRuns::AtMostOnce => {
                 let value = names::replayed(&traveller.label);

@@ -5,7 +5,9 @@ use quote::ToTokens;
 use syn::{Block, Expr, ExprCall, ExprMethodCall, Stmt};
 
 use super::{Is, Names, variable};
-use crate::lints::calls::{awaited_name, callee, has_any, is_any, last, peel, runs_statement};
+use crate::lints::calls::{
+    called_name, callee, ends_with, has_any, is_any, last, peel, runs_statement,
+};
 use crate::lints::parts::Parts;
 
 impl Names {
@@ -45,7 +47,7 @@ impl Names {
     pub(in crate::lints) fn is_given(&self, value: &Expr) -> bool {
         match peel(value) {
             Expr::Await(awaited) => {
-                let called = awaited_name(awaited);
+                let called = called_name(peel(&awaited.base));
                 called.is_some_and(|name| !runs_statement(name)) && self.uses(&awaited.base)
             }
             Expr::Path(_) => {
@@ -94,9 +96,7 @@ impl Names {
                 self.uses(&call.func) || call.args.iter().any(|argument| self.uses(argument))
             }
             Expr::MethodCall(call) if gives_itself(call) && self.is_given(&call.receiver) => true,
-            Expr::MethodCall(call) => {
-                self.uses(&call.receiver) || call.args.iter().any(|argument| self.uses(argument))
-            }
+            Expr::MethodCall(call) => self.method_uses(call),
             Expr::Macro(call) => self.macro_uses(&call.mac),
             Expr::Block(block) => self.block_uses(&block.block),
             Expr::Unsafe(block) => self.block_uses(&block.block),
@@ -123,6 +123,11 @@ impl Names {
             Expr::Struct(value) => value.fields.iter().any(|field| self.uses(&field.expr)),
             _ => false,
         }
+    }
+
+    /// Returns whether the receiver or an argument of the call holds the session.
+    pub(in crate::lints) fn method_uses(&self, call: &ExprMethodCall) -> bool {
+        self.uses(&call.receiver) || call.args.iter().any(|argument| self.uses(argument))
     }
 
     fn block_gives(&self, block: &Block) -> bool {
@@ -184,21 +189,14 @@ fn is_closure(argument: &Expr) -> bool {
 /// Returns whether the future does no more than give other tasks a turn: `std::future::ready(..)`,
 /// `tokio::task::yield_now()`.
 fn is_ready(call: &ExprCall) -> bool {
-    const NAMES: [(&str, &str); 5] = [
-        ("task", "consume_budget"),
-        ("future", "err"),
-        ("future", "ok"),
-        ("future", "ready"),
-        ("task", "yield_now"),
+    const NAMES: [[&str; 2]; 5] = [
+        ["task", "consume_budget"],
+        ["future", "err"],
+        ["future", "ok"],
+        ["future", "ready"],
+        ["task", "yield_now"],
     ];
-    let mut words = callee(call)
-        .into_iter()
-        .flat_map(|path| path.segments.iter().rev());
-    let name = words.next().map(|segment| &segment.ident);
-    let module = words.next().map(|segment| &segment.ident);
-    NAMES.iter().any(|(of, known)| {
-        name.is_some_and(|name| name == known) && module.is_some_and(|module| module == of)
-    })
+    callee(call).is_some_and(|path| NAMES.iter().any(|words| ends_with(path, words)))
 }
 
 /// Returns whether something in the block is awaited.

@@ -13,7 +13,7 @@ use syn::visit::{self, Visit};
 use syn::{Expr, Ident, Pat, Path};
 
 use super::api::Api;
-use super::calls::{is_of_this_crate, peel, root};
+use super::calls::{is_of_this_crate, last, peel, root, starts_upper};
 use super::literal::Literal;
 
 #[derive(Clone, PartialEq)]
@@ -185,6 +185,17 @@ impl Names {
 
     fn holds_session(&self, ident: &Ident) -> bool {
         matches!(self.get(ident), Some(Is::Session | Is::Holder | Is::Rows))
+    }
+
+    /// Returns whether the value is the name of a function, a table or another item, and not a
+    /// variable.
+    pub(super) fn is_item(&self, value: &Expr) -> bool {
+        let Expr::Path(path) = peel(value) else {
+            return false;
+        };
+        let kind = variable(value).and_then(|name| self.get(name));
+        let is_variable = kind.is_some_and(|kind| *kind != Is::Own);
+        !is_variable && last(&path.path).is_some_and(|name| !starts_upper(name))
     }
 
     /// Returns what the variable stands for, if the expression is only a variable or a reference to

@@ -55,9 +55,7 @@ impl Names {
 
     fn gives_rows(&self, value: &Expr) -> bool {
         match peel(value) {
-            Expr::MethodCall(call) if gives_rows(&call.method) => {
-                self.uses(&call.receiver) || call.args.iter().any(|argument| self.uses(argument))
-            }
+            Expr::MethodCall(call) if gives_rows(&call.method) => self.method_uses(call),
             Expr::MethodCall(call) => {
                 let same = is_any(&call.method, &["map_err", "context", "with_context"]);
                 same && self.gives_rows(&call.receiver)
@@ -97,8 +95,7 @@ impl Names {
         // diesel's `transaction` takes a closure and returns the closure's result.
         let is_run = call.method == "transaction" && !call.args.is_empty();
         let keeps = self.api.keeps(&call.method) && !is_run;
-        let mut arguments = call.args.iter();
-        keeps && (self.uses(&call.receiver) || arguments.any(|argument| self.uses(argument)))
+        keeps && self.method_uses(call)
     }
 }
 

@@ -244,7 +244,7 @@ impl Walk {
             Parts::Join(futures) => futures.iter().for_each(|future| self.awaited(future)),
             Parts::Select(branches) => branches.iter().for_each(|branch| self.branch(branch)),
             Parts::Expressions(parts) => parts.iter().for_each(|part| self.visit_expr(part)),
-            // As with `pin!`, names that the statements bind belong to the block around the macro.
+            // Names that the statements bind belong to the block around the macro, as with `pin!`.
             Parts::Statements(statements) => {
                 statements
                     .iter()
@@ -286,7 +286,7 @@ impl Walk {
         let uses = |value| self.site.names.uses(value);
         match expression {
             Expr::MethodCall(call) if self.site.api().runs(&call.method) => {
-                Some(uses(&call.receiver) || call.args.iter().any(uses))
+                Some(self.site.names.method_uses(call))
             }
             Expr::Call(call) => {
                 let name = callee(call).and_then(last);
