@@ -73,8 +73,12 @@
 //! | `once` (on by default) | [`once = key`](guide::once), with serde, serde_json and sha2 |
 //! | `anyhow`, `eyre` | that crate's error as the error of an operation |
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
+//! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
 //!
 //! TLS and column types are features of sqlx; enable them there.
+
+// docs.rs then shows with each item the feature that the item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`");

@@ -11,6 +11,21 @@ pub(crate) fn scheme(url: &str) -> Option<&str> {
         .then_some(scheme)
 }
 
+/// Whether an `@` stands behind the host, which is then a part of the password: the password has a
+/// character that ends the host. A parameter may contain an `@`.
+#[cfg(feature = "postgres")]
+pub(super) fn is_cut_short(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let Some(end) = rest.find(['/', '?', '#']) else {
+        return false;
+    };
+    let after = &rest[end..];
+    let parameter = after.find('=').unwrap_or(after.len());
+    after[..parameter].contains('@')
+}
+
 /// Makes the error for a URL that does not belong to `database`; `form` says how one is written.
 pub(super) fn wrong_scheme(url: &str, database: &str, form: &str) -> Error {
     let begins = match scheme(url) {

@@ -1,5 +1,6 @@
 //! sqlx: the errors of the driver itself, and how the errors of a database are found in them.
 
+use std::error::Error as StdError;
 use std::io;
 
 use ::sqlx::Error;
@@ -52,6 +53,7 @@ pub fn sqlx(error: &Error) -> Class {
         // connection has a thread of its own.
         Error::WorkerCrashed => maybe_applied(Connection),
         // A certificate or a setting is wrong. A connection that was not negotiated is not retried.
+        Error::Tls(error) if is_unsupported(&**error) => programming(Configuration),
         Error::Tls(_) => internal(Connection),
         // The two sides are out of step, so it is not known what the server has done.
         Error::Protocol(_) => internal(Protocol),
@@ -72,6 +74,12 @@ pub fn sqlx(error: &Error) -> Class {
         // `AnyDriverError`, `Migrate`, `ConfigFile`, and variants that sqlx may add.
         _ => UNKNOWN,
     }
+}
+
+/// Whether there is no TLS at one of the two ends. sqlx has no variant for that, only these texts.
+fn is_unsupported(error: &(dyn StdError + 'static)) -> bool {
+    let text = error.to_string();
+    text.contains("built without TLS support") || text.contains("does not support TLS")
 }
 
 /// Classifies an error of a database. The driver's type tells which database, and so what the code

@@ -273,18 +273,22 @@ impl Error {
             (_, ErrorKind::ForeignKey) => {
                 "This is linked to something that is missing or still in use."
             }
+            (_, ErrorKind::KeyReused) => "This key was used before, for something else.",
             (_, ErrorKind::Timeout) => "This took too long. Please try again.",
             (Category::Integrity | Category::Data, _) => "Some of the data given is not valid.",
             (Category::Transient | Category::Resource, _) => {
                 "The service is busy at the moment. Please try again shortly."
             }
-            (Category::Permission, _) => "This is not allowed.",
+            // It is the service, and not its user, whose credentials were refused.
+            (Category::Permission, kind) if kind != ErrorKind::Authentication => {
+                "This is not allowed."
+            }
             (Category::Ambiguous, _) => {
                 "It is not certain that this was saved. Please check before trying again."
             }
             (Category::Cancelled, _) => "This was cancelled.",
             (Category::Application, _) => "This could not be done.",
-            _ => "Something went wrong. It has been recorded.",
+            _ => "Something went wrong.",
         }
     }
 

@@ -39,11 +39,23 @@ fn what_a_user_is_shown_holds_nothing_of_the_cause() {
 }
 
 #[test]
+fn a_user_is_not_told_of_refusals_that_are_the_services_own() {
+    let message = |category, kind| of(category, kind).user_message();
+    let refused = message(Category::Permission, ErrorKind::Authentication);
+    assert_eq!(refused, "Something went wrong.");
+    let refused = message(Category::Permission, ErrorKind::Privilege);
+    assert_eq!(refused, "This is not allowed.");
+    let reused = message(Category::Integrity, ErrorKind::KeyReused);
+    assert_eq!(reused, "This key was used before, for something else.");
+}
+
+#[test]
 fn http_status_says_who_has_to_act() {
     for (category, kind, status) in [
         (Category::Query, ErrorKind::NoRows, 404),
         (Category::Integrity, ErrorKind::Unique, 409),
         (Category::Integrity, ErrorKind::ForeignKey, 409),
+        (Category::Integrity, ErrorKind::KeyReused, 409),
         (Category::Integrity, ErrorKind::NotNull, 422),
         (Category::Data, ErrorKind::InvalidText, 422),
         (Category::Application, ErrorKind::Application, 400),

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Postgres};
 
 use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Location, Plan, Plans, PoolPlan, SessionSettings};
-use crate::backend::url::wrong_scheme;
+use crate::backend::url::{is_cut_short, wrong_scheme};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rt::milliseconds;
 
@@ -16,6 +16,8 @@ const USUAL_PORT: u16 = 5432;
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
 
+const CUT_SHORT: &str = "the URL has an `@` after its host, as if the host began in the middle of the password; in      the user's name and the password, write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`,      `?` as `%3F` and `%` as `%25`";
+
 impl PoolPlan for Postgres {
     const ONE_WRITER: bool = false;
     const REMOTE: bool = true;
@@ -23,6 +25,9 @@ impl PoolPlan for Postgres {
     fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(wrong_scheme(url, "Postgres", URL_FORM));
+        }
+        if is_cut_short(url) {
+            return Err(Error::programming(ErrorKind::Configuration, CUT_SHORT));
         }
         let ms = |duration| milliseconds(duration).to_string();
         let options = PgConnectOptions::from_str(url)
@@ -92,6 +97,9 @@ impl PoolPlan for Postgres {
             ErrorKind::TooManyConnections => format!(
                 "{place} has no connection left; make the pools smaller or `max_connections` larger"
             ),
+            ErrorKind::Configuration => format!(
+                "{place} is to be reached over TLS; enable a feature of sqlx such as `tls-rustls`, or                  change `sslmode` in the URL"
+            ),
             _ => format!("cannot connect to {place}; is the server running and reachable?"),
         }
     }
@@ -142,6 +150,21 @@ mod tests {
         ] {
             let expected = (Some(address.to_owned()), port, Some("shop".to_owned()));
             assert_eq!(location(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_not_encoded_is_not_taken_for_a_host() {
+        for url in [
+            "postgres://ada:p@q7/word@localhost/shop",
+            "postgres://ada:p#q7@localhost/shop",
+            "postgres://ada:1?q7@localhost/shop",
+        ] {
+            let plans = Postgres::plans(url, 1, &SessionSettings::default());
+            let error = plans.map(drop).expect_err(url);
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{url}");
+            assert!(error.to_string().contains("`%40`"), "{error}");
+            assert!(!format!("{error} {error:?}").contains("q7"), "{error:?}");
         }
     }
 

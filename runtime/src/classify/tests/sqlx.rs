@@ -88,6 +88,10 @@ fn a_protocol_or_tls_fault_is_never_retried() {
         never(Category::Internal, ErrorKind::Protocol)
     );
     assert_eq!(
+        classify::sqlx(&Error::Tls("server does not support TLS".into())),
+        never(Category::Programming, ErrorKind::Configuration)
+    );
+    assert_eq!(
         classify::sqlx(&Error::Tls("?".into())),
         never(Category::Internal, ErrorKind::Connection)
     );
