@@ -1,4 +1,4 @@
-//! What the errors of synchronous drivers say: how they are displayed, and their codes.
+//! What the errors of synchronous drivers say: how they are displayed, their codes, and their sources.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -39,6 +39,17 @@ pub(crate) fn status_code<'a>(error: &'a (dyn StdError + 'static)) -> Option<Cow
     }
     let _ = error;
     None
+}
+
+/// Returns what is below a driver's error. `None` if that is an error of the database itself, which
+/// [`describe`] has said.
+pub(super) fn source<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a (dyn StdError + 'static)> {
+    match status_code(error) {
+        Some(_) => None,
+        None => error.source(),
+    }
 }
 
 #[cfg(feature = "rusqlite")]

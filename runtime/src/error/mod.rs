@@ -421,11 +421,9 @@ impl fmt::Debug for Error {
                 .field("outcome", &call.outcome);
         }
         match &self.0.reason {
-            Reason::Sqlx(error) => out.field("source", error),
-            // The driver's own `Debug` is not used, because it repeats statements and values.
-            #[cfg(feature = "blocking")]
-            Reason::Driver(_) => out.field("source", &format_args!("{}", self.0.reason)),
             Reason::Message(message) => out.field("message", message),
+            // The driver's own `Debug` is not used: it repeats statements and the values of rows.
+            driver => out.field("source", &format_args!("{driver}")),
         };
         out.finish()
     }
@@ -435,12 +433,16 @@ impl StdError for Error {
     /// Returns what is below the driver's error and says something that `Display` has not said. The
     /// driver's error itself is a part of what `Display` says; [`as_sqlx`](Error::as_sqlx) and
     /// `as_driver` return it.
+    ///
+    /// Nothing of an error of the database itself is a source. `Display` says its message and its
+    /// code in other words than drivers do, and some drivers add the values of the row.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let said = self.0.reason.to_string();
         let mut source = match &self.0.reason {
+            Reason::Sqlx(sqlx::Error::Database(_)) => None,
             Reason::Sqlx(error) => error.source(),
             #[cfg(feature = "blocking")]
-            Reason::Driver(error) => error.source(),
+            Reason::Driver(error) => driver::source(&**error),
             Reason::Message(_) => None,
         };
         while let Some(error) = source

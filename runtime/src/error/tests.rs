@@ -133,6 +133,21 @@ fn an_error_has_no_outcome_until_its_call_has_ended() {
     assert_eq!(error.outcome(), Some(Outcome::RolledBack));
 }
 
+/// Checks that no error of the chain repeats what an error above it has said.
+fn says_each_thing_once(error: &Error) {
+    let mut said = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        assert!(
+            !said.iter().any(|said| said.contains(&text)),
+            "{said:?}, {text}"
+        );
+        said.push(text);
+        source = error.source();
+    }
+}
+
 #[test]
 fn a_chain_of_errors_says_each_thing_once() {
     let io = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the line was cut");
@@ -144,18 +159,56 @@ fn a_chain_of_errors_says_each_thing_once() {
         Error::from(sqlx::Error::PoolClosed),
         Error::deadline("a test"),
     ] {
-        let mut said = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(error) = source {
-            let text = error.to_string();
-            assert!(
-                !said.iter().any(|said| said.contains(&text)),
-                "{said:?}, {text}"
-            );
-            said.push(text);
-            source = error.source();
-        }
+        says_each_thing_once(&error);
     }
+}
+
+/// Checks what is shown of the database's answer to a statement that names a table which is not
+/// there.
+#[cfg(feature = "sqlite")]
+fn says_only_that_the_table_is_not_there(error: &Error) {
+    let text = error.to_string();
+    assert_eq!(text.matches("no such table: nowhere").count(), 1, "{text}");
+    assert!(error.source().is_none(), "{text}; {:?}", error.source());
+    assert!(format!("{error:?}").contains("source: no such table: nowhere"));
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn the_chain_of_a_database_error_of_sqlx_ends_with_what_display_says() {
+    use sqlx::Connection;
+
+    let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:").await;
+    let conn = conn.as_mut().expect("a database in memory");
+    let failed = sqlx::query("SELECT x FROM nowhere").execute(conn).await;
+    says_only_that_the_table_is_not_there(&failed.expect_err("no table").into());
+}
+
+#[cfg(all(feature = "sqlite", feature = "rusqlite"))]
+#[test]
+fn the_chain_of_a_database_error_of_rusqlite_ends_with_what_display_says() {
+    let conn = rusqlite::Connection::open_in_memory().expect("a database in memory");
+    let batch = conn.execute_batch("CREATE TABLE a (x UNIQUE); SELECT x FROM nowhere");
+    says_only_that_the_table_is_not_there(&batch.expect_err("no table").into());
+    let twice = conn.execute("INSERT INTO a VALUES (?1), (?1)", ["hunter2"]);
+    let twice = Error::from(twice.expect_err("not unique"));
+    assert!(twice.source().is_none(), "{:?}", twice.source());
+    assert!(!format!("{twice} {twice:?}").contains("hunter2"));
+    // What is below another error of the driver is said by that error.
+    let text = rusqlite::types::Type::Text;
+    let convert = rusqlite::Error::FromSqlConversionFailure(0, text, "not a date".into());
+    says_each_thing_once(&convert.into());
+}
+
+#[cfg(all(feature = "sqlite", feature = "diesel-sqlite"))]
+#[test]
+fn the_chain_of_a_database_error_of_diesel_ends_with_what_display_says() {
+    use diesel::Connection;
+    use diesel::connection::SimpleConnection;
+
+    let mut conn = diesel::SqliteConnection::establish(":memory:").expect("a database in memory");
+    let failed = conn.batch_execute("SELECT x FROM nowhere");
+    says_only_that_the_table_is_not_there(&failed.expect_err("no table").into());
 }
 
 #[cfg(feature = "rusqlite")]

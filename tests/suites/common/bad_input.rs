@@ -178,6 +178,21 @@ async fn each_misfit_with_the_schema_has_its_name() {
     say_nothing_in_tx(db).await.unwrap();
 }
 
+#[tokio::test]
+async fn the_chain_of_an_error_says_the_databases_words_once_and_shows_no_row() {
+    let db = &bank::open().await.db;
+    for failed in [store_twice(db).await, use_no_table(db).await] {
+        let error = failed.unwrap_err().database();
+        let words = all_words(&error);
+        for value in ["Key (", "DETAIL", "detail", "line:"] {
+            assert!(!words.contains(value), "`{value}` is in: {words}");
+        }
+        assert!(error.as_sqlx().is_some(), "the whole error is still there");
+        let text = error.to_string();
+        assert_eq!(format!("{:#}", anyhow::Error::from(error)), text);
+    }
+}
+
 #[db_op]
 async fn find(conn: &mut Conn<'_, Database>, id: i64) -> Result<i64, Failure> {
     let cents = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = $1");

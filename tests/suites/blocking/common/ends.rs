@@ -50,6 +50,30 @@ async fn an_operation_keeps_what_its_statements_did_and_says_that_it_may_have() 
     assert_eq!(world.rows(1).await, 1);
 }
 
+#[db_op]
+fn takes_a_number_twice(conn: &mut Session) -> dbop::Result<()> {
+    exec(conn, "INSERT INTO notes VALUES (4711, 1), (4711, 2)")
+}
+
+#[tokio::test]
+async fn the_chain_of_an_error_says_the_databases_words_once_and_shows_no_row() {
+    let world = narrow().await;
+    for failed in [
+        takes_a_number_twice(&world).await,
+        row_and_error(&world, 1).await,
+    ] {
+        let error = failed.unwrap_err();
+        let text = error.to_string();
+        let debug = format!("{error:?}");
+        let chain = format!("{:#}", anyhow::Error::from(error));
+        assert_eq!(chain, text);
+        assert!(
+            !format!("{chain} {debug}").contains("4711"),
+            "{chain} {debug}"
+        );
+    }
+}
+
 #[transactional]
 fn panics(conn: &mut Session, n: i64) -> dbop::Result<()> {
     exec(conn, "CREATE TEMP TABLE of_this_session (id INTEGER)")?;
