@@ -94,7 +94,8 @@ pub mod costs {
     #![doc = include_str!("../guide/costs.md")]
 }
 
-// The examples of the README are compiled, too.
+// The example of the package's README is compiled, too. The example of the repository's README is
+// compiled with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,5 +1,6 @@
-//! What the README and the guide say of other files is true: the guide names a test for every
-//! promise, and each of these tests exists; links lead to files that are there.
+//! What the READMEs and the guide say of other files is true: the guide names a test for every
+//! promise, and each of these tests exists; links lead to files that are there, and those of a
+//! package's README to files of the package or to other hosts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,4 +91,30 @@ fn every_link_in_the_readme_and_the_guide_leads_to_a_file_that_is_there() {
         }
     }
     assert!(followed > 40, "only {followed} links were followed");
+}
+
+/// The README of a package is read on crates.io, where only the files of the package are.
+#[test]
+fn every_link_in_a_packaged_readme_is_absolute_or_leads_to_a_file_of_the_package() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = fs::read_to_string(root.join("runtime/src/guide.rs")).expect("the guide");
+    let mut pages = 0;
+    for package in ["runtime", "macros"] {
+        let folder = root.join(package);
+        let readme = folder.join("README.md");
+        assert!(!readme.is_symlink(), "{package} needs a README of its own");
+        for target in targets(&fs::read_to_string(&readme).expect("a README")) {
+            if !target.contains("://") {
+                let leaves = target.starts_with('/') || target.contains("..");
+                let is_there = folder.join(target).exists();
+                assert!(!leaves && is_there, "{package} links to {target}");
+            } else if let Some((_, page)) = target.split_once("dbop/latest/dbop/guide/") {
+                let page = page.strip_suffix("/index.html").expect("a page");
+                let module = format!("pub mod {page} {{");
+                assert!(guide.contains(&module), "the guide has no page {page}");
+                pages += 1;
+            }
+        }
+    }
+    assert_eq!(pages, guide.matches("pub mod ").count(), "all are linked");
 }

@@ -17,6 +17,11 @@ mod trouble;
 
 pub use trouble::Trouble;
 
+// The examples of the repository's README are compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 /// A database that is removed with the test.
 #[derive(Debug)]
 pub struct Fresh<DB: Backend> {
