@@ -26,6 +26,8 @@ mod faults {
     mod checker;
     mod common;
     mod readme;
+    #[cfg(unix)]
+    mod runner;
     mod sqlite;
     use sqlite::*;
 }
