@@ -325,9 +325,9 @@ pub struct BlockingDbBuilder<M: Manager> {
 
 impl<M: Manager> BlockingDbBuilder<M> {
     /// Sets how many connections the pool may have, and so how many bodies can run at the same
-    /// time. At least 1; the default is 10.
+    /// time. The default is 10, 0 means 1, and more than 262143 means 262143.
     pub fn max_connections(mut self, connections: u32) -> Self {
-        self.settings.pool.max_connections = connections.max(1);
+        self.settings.pool.allow(connections);
         self
     }
 
@@ -419,4 +419,18 @@ where
     M: Manager<Connection = C>,
 {
     db.clone()
+}
+
+#[cfg(all(test, feature = "rusqlite"))]
+mod tests {
+    use r2d2_sqlite::SqliteConnectionManager;
+
+    use super::*;
+
+    #[test]
+    fn a_huge_number_of_connections_is_bounded() {
+        let builder = BlockingDb::builder(SqliteConnectionManager::memory());
+        let db = builder.max_connections(u32::MAX).build();
+        assert_eq!(db.size(), 262_143);
+    }
 }

@@ -119,10 +119,11 @@ impl<DB: Backend> DbBuilder<DB> {
     }
 
     /// Sets how many connections each pool may have at once. The default is 10, and 0 means 1.
-    /// (SQLite always has one connection that writes. This is the number of those that read, of
-    /// which there are at most 256.)
+    /// More than 262143, which is the most that PostgreSQL allows, means 262143. (SQLite always has
+    /// one connection that writes. This is the number of those that read, of which there are at
+    /// most 256.)
     pub fn max_connections(mut self, connections: u32) -> Self {
-        self.settings.pool.max_connections = connections.max(1);
+        self.settings.pool.allow(connections);
         self
     }
 
@@ -308,4 +309,22 @@ async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()
 fn not_connected(mut error: Error) -> Error {
     error.finish(Ended::outermost(CONNECT.name, 1, Outcome::RolledBack));
     error
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_huge_number_of_connections_is_bounded() {
+        // Nobody listens at this port, but the pools are made before that is known.
+        let builder = Db::<sqlx::Postgres>::builder()
+            .url("postgres://ada@127.0.0.1:1/shop")
+            .acquire_timeout(Duration::from_millis(100))
+            .max_connections(u32::MAX)
+            .min_connections(u32::MAX);
+        assert_eq!(builder.settings.pool.max_connections, 262_143);
+        let error = builder.connect().await.expect_err("nobody is there");
+        assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+    }
 }

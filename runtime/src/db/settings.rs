@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backend::SessionSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{CallSettings, Defaults};
-use crate::pool::PoolSettings;
+use crate::pool::{MOST_CONNECTIONS, PoolSettings};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -48,18 +48,20 @@ impl Settings {
             }
         };
         let seconds = "seconds, above 0 and up to 2147483, like `30` or `0.5`";
-        let count = "a whole number";
         let (mut kept, mut additional) = (None, None);
-        read(
-            "DATABASE_POOL_SIZE",
-            "a whole number, at least 1",
-            &mut |v| {
-                kept = Some(v.parse().ok().filter(|n| *n >= 1)?);
-                Some(())
-            },
+        let count = format!("a whole number, from 1 to {MOST_CONNECTIONS}");
+        read("DATABASE_POOL_SIZE", &count, &mut |v| {
+            let number = v.parse().ok();
+            kept = Some(number.filter(|n| (1..=MOST_CONNECTIONS).contains(n))?);
+            Some(())
+        });
+        let most = MOST_CONNECTIONS - kept.unwrap_or(1);
+        let count = format!(
+            "a whole number, up to {most}, so that it is at most {MOST_CONNECTIONS} together with \
+             DATABASE_POOL_SIZE"
         );
-        read("DATABASE_MAX_OVERFLOW", count, &mut |v| {
-            additional = Some(v.parse().ok()?);
+        read("DATABASE_MAX_OVERFLOW", &count, &mut |v| {
+            additional = Some(v.parse().ok().filter(|n| *n <= most)?);
             Some(())
         });
         read("DATABASE_POOL_TIMEOUT", seconds, &mut |v| {
@@ -118,7 +120,7 @@ mod tests {
             .to_string();
         for part in [
             "DATABASE_POOL_SIZE is `0`",
-            "at least 1",
+            "from 1 to 262143",
             "DATABASE_ECHO is `loud`",
             "`true`",
             "DATABASE_POOL_TIMEOUT is `-1`",
@@ -126,5 +128,41 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert_eq!(settings.pool.max_connections, 15);
+    }
+
+    #[test]
+    fn more_connections_than_a_pool_can_have_are_refused_by_the_name_of_the_variable() {
+        let read = |size: &'static str, overflow: &'static str| {
+            let mut settings = Settings::default();
+            let read = settings.read_env(|name| match name {
+                "DATABASE_POOL_SIZE" => Some(size.into()),
+                "DATABASE_MAX_OVERFLOW" => Some(overflow.into()),
+                _ => None,
+            });
+            read.map(|()| settings.pool.max_connections)
+        };
+        assert_eq!(read("262143", "0").unwrap(), 262_143);
+        assert_eq!(read("62143", "200000").unwrap(), 262_143);
+        for (size, overflow, parts) in [
+            (
+                "4294967295",
+                "0",
+                ["DATABASE_POOL_SIZE is `4294967295`", "1 to 262143"],
+            ),
+            (
+                "262144",
+                "0",
+                ["DATABASE_POOL_SIZE is `262144`", "1 to 262143"],
+            ),
+            ("262140", "4", ["DATABASE_MAX_OVERFLOW is `4`", "up to 3"]),
+            (
+                "1",
+                "4294967295",
+                ["DATABASE_MAX_OVERFLOW is `4294967295`", "up to 262142"],
+            ),
+        ] {
+            let error = read(size, overflow).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
     }
 }

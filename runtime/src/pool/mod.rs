@@ -23,4 +23,4 @@ pub(crate) use recency::TRUSTED_IDLE;
 pub(crate) use refusal::exhausted;
 pub(crate) use refusal::unopened;
 pub(crate) use set::PoolSet;
-pub(crate) use sub_pool::PoolSettings;
+pub(crate) use sub_pool::{MOST_CONNECTIONS, PoolSettings};

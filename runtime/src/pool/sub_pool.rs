@@ -27,6 +27,10 @@ use crate::rt::{Timer, within};
 /// pools.
 pub(super) const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The most connections that a pool may have. PostgreSQL itself cannot be set to more, and drivers
+/// reserve memory for all of them when a pool is made.
+pub(crate) const MOST_CONNECTIONS: u32 = 262_143;
+
 /// The settings of the pools of a database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSettings {
@@ -57,6 +61,11 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
+    /// Sets the number of connections that a pool may have at once, within what is possible.
+    pub(crate) fn allow(&mut self, connections: u32) {
+        self.max_connections = connections.clamp(1, MOST_CONNECTIONS);
+    }
+
     /// Takes the numbers of the environment: the connections that are kept, and those that may be
     /// opened in addition when all of them are in use. A number that is not given stays.
     pub(crate) fn keep_and_add(&mut self, kept: Option<u32>, additional: Option<u32>) {
@@ -68,7 +77,7 @@ impl PoolSettings {
             kept => kept,
         });
         self.min_connections = kept;
-        self.max_connections = kept.saturating_add(additional.unwrap_or(0));
+        self.allow(kept.saturating_add(additional.unwrap_or(0)));
     }
 }
 
