@@ -179,6 +179,9 @@ impl<DB: Backend> Lease<DB> {
             && !self.guarded
             && !self.has_to_reset()
             && !self.has_to_close()
+            && !self
+                .sub_pool()
+                .is_some_and(|sub_pool| sub_pool.has_surplus())
     }
 
     /// Whether the session has to be put back as it was opened. Applies only to sessions that dbop
@@ -191,12 +194,12 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
-    /// Whether the connection is to be closed: because that is the only way to undo what was left in
-    /// its session, or because the pool has more connections than it needs.
+    /// Whether the connection is to be closed, because that is the only way to undo what was left in
+    /// its session.
     fn has_to_close(&self) -> bool {
         match &self.owner {
             Owner::Ours { sub_pool, .. } => {
-                (self.traces == Traces::Lasting && !sub_pool.keep_forever) || sub_pool.has_surplus()
+                self.traces == Traces::Lasting && !sub_pool.keep_forever
             }
             Owner::Callers(options) => self.traces >= Traces::State && !DB::is_in_memory(options),
             Owner::Nowhere => false,
@@ -228,7 +231,11 @@ impl<DB: Backend> Lease<DB> {
     /// because a runtime that ends drops the future before.
     fn clean(&mut self, mut conn: PoolConnection<DB>) -> impl Future<Output = ()> + use<DB> {
         self.stop_what_runs();
-        let close = self.has_to_close();
+        let surplus = match &self.owner {
+            Owner::Ours { sub_pool, .. } => sub_pool.claim_surplus(),
+            Owner::Callers(_) | Owner::Nowhere => None,
+        };
+        let close = surplus.is_some() || self.has_to_close();
         let clean_up = CleanUp {
             left: self.left,
             reset_to: self
@@ -259,6 +266,7 @@ impl<DB: Backend> Lease<DB> {
                 let _ = within(patience, conn.close()).await;
                 drop(permit);
             }
+            drop(surplus);
             // Dropped last: a connection still counts as held for as long as it is being cleaned.
             drop(owner);
         }

@@ -92,7 +92,7 @@ pub(crate) struct SubPool<DB: Backend> {
     /// counts. The pool's own count includes connections that are still being opened.
     pub(crate) holders: Arc<Holders>,
     /// `None` where sqlx closes connections for being idle, or nobody does.
-    surplus: Option<Surplus>,
+    pub(super) surplus: Option<Surplus>,
     /// When the server last refused a connection, and with what error. `None` if it last accepted
     /// one, gave no answer, or has not been asked.
     refusal: Mutex<Option<(Instant, Class, String)>>,
@@ -189,15 +189,9 @@ impl<DB: Backend> SubPool<DB> {
         let lease = Lease::of_sub_pool(conn, self, origin, op);
         if let Some(surplus) = &self.surplus {
             surplus.held(self.holders.count(), now);
+            self.watch_surplus(surplus);
         }
         Ok(lease)
-    }
-
-    /// Whether a connection that is given back is more than the pool keeps and calls need.
-    pub(super) fn has_surplus(&self) -> bool {
-        self.surplus
-            .as_ref()
-            .is_some_and(|surplus| surplus.is_one(self.pool.size(), Instant::now()))
     }
 
     /// Notes that a connection was found dead, so that those that are idle now are tried before

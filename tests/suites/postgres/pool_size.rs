@@ -15,17 +15,28 @@ async fn together(tx: &mut Tx<'_, Database>, all: &Barrier) -> Result<(), Troubl
         foreign_await,
         reason = "each call has to hold a connection at the same time"
     )]
-    all.wait().await;
+    for _ in 0..2 {
+        all.wait().await;
+    }
     Ok(())
 }
 
-/// Makes this many calls that all hold a connection at the same time.
-async fn at_once(db: &Db<Database>, calls: usize) {
-    let all = Barrier::new(calls);
-    let calls = (0..calls).map(|_| together(db, &all));
-    for ended in futures_util::future::join_all(calls).await {
+/// Makes this many calls that all hold a connection at the same time. Returns how many connections
+/// the pool then has.
+async fn at_once(db: &Db<Database>, calls: usize) -> u32 {
+    let all = Barrier::new(calls + 1);
+    let calls = futures_util::future::join_all((0..calls).map(|_| together(db, &all)));
+    let look = async {
+        all.wait().await;
+        let open = db.pool().size();
+        all.wait().await;
+        open
+    };
+    let (ended, open) = tokio::join!(calls, look);
+    for ended in ended {
         ended.expect("nothing fails");
     }
+    open
 }
 
 /// Makes single calls until the pool has this many connections.
@@ -49,18 +60,34 @@ async fn connections_that_calls_do_not_need_go_down_to_the_number_that_is_kept()
     })
     .await;
     assert!(db.pool().size() < 3, "none is opened ahead of need");
-    at_once(&db, 4).await;
-    assert_eq!(db.pool().size(), 4);
+    assert_eq!(at_once(&db, 4).await, 4);
     shrinks_to(&db, 3).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..20 {
         at_once(&db, 1).await;
     }
     assert_eq!(db.pool().size(), 3, "these are kept");
-    at_once(&db, 4).await;
     assert_eq!(
-        db.pool().size(),
+        at_once(&db, 4).await,
         4,
         "and others opened when they are needed"
     );
+}
+
+#[tokio::test]
+async fn connections_that_calls_do_not_need_are_closed_while_nobody_calls() {
+    let db = notes::open_with(|builder| {
+        builder
+            .max_connections(4)
+            .min_connections(1)
+            .idle_timeout(Duration::from_millis(200))
+    })
+    .await;
+    assert_eq!(at_once(&db, 4).await, 4);
+    let quiet = async {
+        while db.pool().size() > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon("the pool is as small as it may be", quiet).await;
 }
