@@ -73,10 +73,11 @@ pub enum Cause<'a> {
     Dbop(&'a Error),
     /// The error carries an error of sqlx.
     Sqlx(&'a sqlx::Error),
-    /// The error carries an error of another driver, which has this class.
+    /// The error carries an error of another driver, which has this class. Spans then lack the code
+    /// that the database gave.
     Class(Class),
-    /// The error carries this error of a driver that dbop knows, which has this class.
-    #[doc(hidden)]
+    /// The error carries this error of `rusqlite`, diesel or `postgres`, which has this class. Spans
+    /// also get the code of the database from it, unless it is diesel's, which has none.
     Driver(Class, &'a (dyn StdError + Send + Sync + 'static)),
     /// The error is the application's own, of this category.
     Category(Category),
@@ -149,4 +150,40 @@ impl DbError for eyre::Report {
 fn of_source<'a>(source: &'a (dyn std::error::Error + 'static)) -> Option<Cause<'a>> {
     let dbop = source.downcast_ref().map(Cause::Dbop);
     dbop.or_else(|| source.downcast_ref().map(Cause::Sqlx))
+}
+
+#[cfg(all(test, feature = "rusqlite"))]
+mod tests {
+    use super::*;
+    use crate::op::ReportedError;
+
+    /// An error type for which `DbError` is written by hand.
+    #[derive(Debug)]
+    struct Failed(rusqlite::Error);
+
+    impl Display for Failed {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl From<Error> for Failed {
+        fn from(error: Error) -> Self {
+            Self(error.into())
+        }
+    }
+
+    impl DbError for Failed {
+        fn cause(&self) -> Cause<'_> {
+            Cause::Driver(classify::rusqlite(&self.0), &self.0)
+        }
+    }
+
+    #[test]
+    fn an_error_type_written_by_hand_passes_the_drivers_class_and_code_on() {
+        let locked = rusqlite::ffi::Error::new(5);
+        let failed = Failed(rusqlite::Error::SqliteFailure(locked, None));
+        assert_eq!(failed.class().kind, ErrorKind::Lock);
+        assert_eq!(failed.status_code().as_deref(), Some("5"));
+    }
 }
