@@ -30,8 +30,9 @@ impl PoolPlan for Postgres {
             return Err(Error::programming(ErrorKind::Configuration, CUT_SHORT));
         }
         let ms = |duration| milliseconds(duration).to_string();
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| Error::from(error).advise(URL_FORM))?
+        let options =
+            PgConnectOptions::from_str(url).map_err(|error| Error::from(error).advise(URL_FORM))?;
+        let options = without_brackets(options)
             .log_statements(settings.statement_log_level())
             .options([
                 ("statement_timeout", ms(settings.statement_timeout)),
@@ -59,26 +60,22 @@ impl PoolPlan for Postgres {
     }
 
     fn place(options: &PgConnectOptions) -> String {
-        format!("{}:{}", options.get_host(), options.get_port())
+        match server(options) {
+            (address, Some(port)) if address.contains(':') => format!("[{address}]:{port}"),
+            (address, Some(port)) => format!("{address}:{port}"),
+            (socket, None) => socket,
+        }
     }
 
     /// The namespace lacks the schema, which any statement may change.
     fn location(options: &PgConnectOptions) -> Location {
-        let (host, port) = (options.get_host(), options.get_port());
-        let folder = match options.get_socket() {
-            Some(folder) => Some(folder.to_string_lossy()),
-            None => host.starts_with('/').then(|| host.into()),
-        };
-        let (address, port) = match folder {
-            Some(folder) => (format!("{folder}/.s.PGSQL.{port}"), None),
-            None => (host.to_owned(), (port != USUAL_PORT).then_some(port)),
-        };
+        let (address, port) = server(options);
         // The server takes the user's name for the name of a database that is not given.
         let database = options.get_database();
         let database = database.unwrap_or(options.get_username());
         Location {
             address: Some(address),
-            port,
+            port: port.filter(|port| *port != USUAL_PORT),
             namespace: Some(database.to_owned()),
         }
     }
@@ -102,6 +99,32 @@ impl PoolPlan for Postgres {
             ),
             _ => format!("cannot connect to {place}; is the server running and reachable?"),
         }
+    }
+}
+
+/// Takes the brackets off an IPv6 address. sqlx leaves them on, and tokio takes such a text for a name.
+fn without_brackets(options: PgConnectOptions) -> PgConnectOptions {
+    let host = options.get_host();
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match address.map(str::to_owned) {
+        Some(address) => options.host(&address),
+        None => options,
+    }
+}
+
+/// Returns the host's name or address and the port that a connection is opened to, or the path of the
+/// Unix socket and no port.
+fn server(options: &PgConnectOptions) -> (String, Option<u16>) {
+    let (host, port) = (options.get_host(), options.get_port());
+    let folder = match options.get_socket() {
+        Some(folder) => Some(folder.to_string_lossy()),
+        None => host.starts_with('/').then(|| host.into()),
+    };
+    match folder {
+        Some(folder) => (format!("{folder}/.s.PGSQL.{port}"), None),
+        None => (host.to_owned(), Some(port)),
     }
 }
 
@@ -150,6 +173,54 @@ mod tests {
         ] {
             let expected = (Some(address.to_owned()), port, Some("shop".to_owned()));
             assert_eq!(location(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place_that_a_connection_is_opened_to() {
+        for (url, place) in [
+            ("postgres://u:secret@db.example/shop", "db.example:5432"),
+            (
+                "postgres://u:secret@db.example:6543/shop",
+                "db.example:6543",
+            ),
+            (
+                "postgres://u:secret@%2Fnope:55992/shop",
+                "/nope/.s.PGSQL.55992",
+            ),
+            (
+                "postgres://u:secret@h/shop?host=/run/pg",
+                "/run/pg/.s.PGSQL.5432",
+            ),
+            ("postgres://u:secret@h/shop?host=::1", "[::1]:5432"),
+            (
+                "postgres://u:secret@[2001:db8::1]:6543/shop",
+                "[2001:db8::1]:6543",
+            ),
+        ] {
+            let plans = Postgres::plans(url, 1, &SessionSettings::default());
+            let options = plans.expect(url).write.options;
+            assert_eq!(Postgres::place(&options), place, "{url}");
+            let advice = Postgres::advice(ErrorKind::Connection, &options);
+            assert!(
+                advice.contains(&format!("cannot connect to {place};")),
+                "{advice}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_address_in_brackets_is_connected_to() {
+        let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
+            return; // This machine has no IPv6.
+        };
+        let port = listener.local_addr().expect("a port").port();
+        let url = format!("postgres://u@[::1]:{port}/shop");
+        let plans = Postgres::plans(&url, 1, &SessionSettings::default());
+        let options = plans.expect("a plan").write.options;
+        tokio::select! {
+            accepted = listener.accept() => drop(accepted.expect("a connection")),
+            failed = options.connect() => panic!("not accepted: {:?}", failed.map(drop)),
         }
     }
 
