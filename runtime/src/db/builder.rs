@@ -110,9 +110,8 @@ impl<DB: Backend> DbBuilder<DB> {
     /// [`ErrorKind::Configuration`] if variables have bad values. The error names all of them, with
     /// their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
-        let get = |name: &str| std::env::var(name).ok();
-        self.settings.read_env(get).map_err(not_connected)?;
-        if let Some(url) = get("DATABASE_URL") {
+        let get = |name: &str| std::env::var_os(name);
+        if let Some(url) = self.settings.read_env(get).map_err(not_connected)? {
             self.url = Some(Url(url));
         }
         Ok(self)

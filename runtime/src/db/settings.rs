@@ -1,5 +1,6 @@
 //! [`Settings`]: all settings of a [`Db`](crate::Db), and how they are read from the environment.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::backend::SessionSettings;
@@ -33,20 +34,34 @@ impl Settings {
         Defaults::new(&self.calls, self.pool.acquire_timeout, statement_timeout)
     }
 
-    /// Takes the settings that the environment contains.
+    /// Takes the settings that the environment contains, and returns the URL, if there is one.
     ///
     /// # Errors
     ///
     /// Names every variable whose value is not valid.
-    pub(crate) fn read_env(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<()> {
+    pub(crate) fn read_env(
+        &mut self,
+        get: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<String>> {
         let mut faults = Vec::new();
         let mut read = |name: &str, valid: &str, set: &mut dyn FnMut(&str) -> Option<()>| {
-            if let Some(value) = get(name)
-                && set(value.trim()).is_none()
-            {
-                faults.push(format!("{name} is `{value}`; valid: {valid}"));
+            let Some(value) = get(name) else { return };
+            match value.to_str() {
+                Some(value) if set(value.trim()).is_some() => {}
+                Some(value) => faults.push(format!("{name} is `{value}`; valid: {valid}")),
+                // The value is not shown, because a URL contains a password.
+                None => faults.push(format!("{name} is not UTF-8; valid: {valid}")),
             }
         };
+        let mut url = None;
+        read(
+            "DATABASE_URL",
+            "a URL, in which such a byte is written like `%FF`",
+            &mut |v| {
+                url = Some(v.to_owned());
+                Some(())
+            },
+        );
         let seconds = "seconds, above 0 and up to 2147483, like `30` or `0.5`";
         let (mut kept, mut additional) = (None, None);
         let count = format!("a whole number, from 1 to {MOST_CONNECTIONS}");
@@ -86,7 +101,7 @@ impl Settings {
         });
         self.pool.keep_and_add(kept, additional);
         if faults.is_empty() {
-            return Ok(());
+            return Ok(url);
         }
         Err(Error::programming(
             ErrorKind::Configuration,
@@ -139,7 +154,7 @@ mod tests {
                 "DATABASE_MAX_OVERFLOW" => Some(overflow.into()),
                 _ => None,
             });
-            read.map(|()| settings.pool.max_connections)
+            read.map(|_| settings.pool.max_connections)
         };
         assert_eq!(read("262143", "0").unwrap(), 262_143);
         assert_eq!(read("62143", "200000").unwrap(), 262_143);
@@ -163,6 +178,34 @@ mod tests {
         ] {
             let error = read(size, overflow).unwrap_err().to_string();
             assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_a_bad_value_and_is_not_shown() {
+        use std::os::unix::ffi::OsStringExt;
+
+        for name in [
+            "DATABASE_URL",
+            "DATABASE_POOL_SIZE",
+            "DATABASE_MAX_OVERFLOW",
+            "DATABASE_POOL_TIMEOUT",
+            "DATABASE_POOL_RECYCLE",
+            "DATABASE_STATEMENT_TIMEOUT",
+            "DATABASE_ECHO",
+        ] {
+            let bad = |asked: &str| {
+                (asked == name).then(|| OsString::from_vec(b"postgres://u:h0rse\xff@h/db".to_vec()))
+            };
+            let error = Settings::default().read_env(bad).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            let text = error.to_string();
+            assert!(
+                text.contains(&format!("{name} is not UTF-8; valid: ")),
+                "{text}"
+            );
+            assert!(!text.contains("h0rse"), "{text}");
         }
     }
 }
