@@ -14,6 +14,8 @@ use crate::rt::milliseconds;
 /// The port that the conventions of OpenTelemetry take for granted.
 const USUAL_PORT: u16 = 5432;
 
+const BEGINS: [&str; 2] = ["postgres://", "postgresql://"];
+
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
 
 const CUT_SHORT: &str = "the URL has an `@` after its host, as if the host began in the middle of the password; in      the user's name and the password, write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`,      `?` as `%3F` and `%` as `%25`";
@@ -23,8 +25,8 @@ impl PoolPlan for Postgres {
     const REMOTE: bool = true;
 
     fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>> {
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(wrong_scheme(url, "Postgres", URL_FORM));
+        if !BEGINS.iter().any(|begin| url.starts_with(begin)) {
+            return Err(wrong_scheme(url, "Postgres", &BEGINS, URL_FORM));
         }
         if is_cut_short(url) {
             return Err(Error::programming(ErrorKind::Configuration, CUT_SHORT));

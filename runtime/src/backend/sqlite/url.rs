@@ -10,6 +10,8 @@ use sqlx_core::url::form_urlencoded;
 use crate::backend::url::wrong_scheme;
 use crate::error::{Error, ErrorKind, Result};
 
+const BEGIN: &str = "sqlite:";
+
 const FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
 /// The database that a URL names, and how to open it.
@@ -33,8 +35,8 @@ impl Named {
     /// Fails if the URL is of another database, is not valid, or names no file of this machine, and
     /// if a relative path cannot be made absolute.
     pub(super) fn by(url: &str) -> Result<Self> {
-        if !url.starts_with("sqlite:") {
-            return Err(wrong_scheme(url, "Sqlite", FORM));
+        if !url.starts_with(BEGIN) {
+            return Err(wrong_scheme(url, "Sqlite", &[BEGIN], FORM));
         }
         let options =
             SqliteConnectOptions::from_str(url).map_err(|error| Error::from(error).advise(FORM))?;
