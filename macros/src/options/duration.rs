@@ -1,13 +1,7 @@
 //! Durations as people write them: `"250ms"`, `"1.5s"`, `"2m"`.
 
-/// The units, with their length in microseconds.
-const UNITS: [(&str, u128); 5] = [
-    ("us", 1),
-    ("ms", 1_000),
-    ("s", 1_000_000),
-    ("m", 60_000_000),
-    ("h", 3_600_000_000),
-];
+/// The units, with their length in milliseconds.
+const UNITS: [(&str, u128); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// The longest duration. PostgreSQL stores timeouts in a signed 32-bit number of milliseconds, in
 /// which 0 means unlimited.
@@ -23,31 +17,30 @@ pub(crate) fn millis(text: &str) -> Result<u64, String> {
     let Some(&(_, length)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(bad_unit(text, number, unit));
     };
-    let micros = times(number, length).ok_or_else(|| {
+    let millis = times(number, length).ok_or_else(|| {
         format!("`{text}` is not a duration; write for example \"250ms\" or \"1.5s\"")
     })?;
-    if !micros.exact || micros.value % 1_000 != 0 {
+    if !millis.exact {
         return Err(format!(
             "`{text}` is not a whole number of milliseconds; the finest duration is \"1ms\""
         ));
     }
-    let millis = micros.value / 1_000;
-    match u64::try_from(millis) {
-        Ok(fits) if (1..=MAX_MILLIS).contains(&millis) => Ok(fits),
+    match u64::try_from(millis.value) {
+        Ok(fits) if (1..=MAX_MILLIS).contains(&millis.value) => Ok(fits),
         _ => Err(format!(
             "`{text}` is outside the valid durations, \"1ms\" to \"{MAX_MILLIS}ms\" (about 24 days)"
         )),
     }
 }
 
-struct Micros {
+struct Millis {
     value: u128,
     exact: bool,
 }
 
 /// Multiplies `number` (digits with at most one point) by `length`, without the rounding of
 /// floating point; `None` if `number` is not such a number or the product is too large.
-fn times(number: &str, length: u128) -> Option<Micros> {
+fn times(number: &str, length: u128) -> Option<Millis> {
     let number = number.replace('_', "");
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
     let complete = !whole.is_empty() && !fraction.contains('.') && !number.ends_with('.');
@@ -59,7 +52,7 @@ fn times(number: &str, length: u128) -> Option<Micros> {
         .parse::<u128>()
         .ok()?
         .checked_mul(length)?;
-    Some(Micros {
+    Some(Millis {
         value: product / scale,
         exact: product % scale == 0,
     })
@@ -96,7 +89,6 @@ mod tests {
             ("0.001s", 1),
             ("1m", 60_000),
             ("2h", 7_200_000),
-            ("1000us", 1),
             ("1_000ms", 1_000),
             ("2147483647ms", 2_147_483_647),
         ] {
@@ -119,7 +111,7 @@ mod tests {
             ("2sec", "`sec` is not a unit of time"),
             ("0ms", "outside"),
             ("0.4ms", "whole number of milliseconds"),
-            ("100us", "whole number of milliseconds"),
+            ("1000us", "the units are `ms`, `s`, `m` and `h`"),
             ("0.0000000000001s", "whole number of milliseconds"),
             ("2147483648ms", "outside"),
             (
