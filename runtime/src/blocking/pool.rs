@@ -405,8 +405,15 @@ impl<M: Manager> BlockingDbBuilder<M> {
 
 impl<M: Manager> fmt::Debug for BlockingDbBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pool, calls) = (&self.settings.pool, &self.settings.calls);
         f.debug_struct("BlockingDbBuilder")
-            .field("settings", &self.settings)
+            .field("max_connections", &pool.max_connections)
+            .field("acquire_timeout", &pool.acquire_timeout)
+            .field("validation_timeout", &pool.validation_timeout)
+            .field("timeout", &calls.timeout)
+            .field("retry", &calls.retry)
+            .field("retry_budget", &calls.retry_budget)
+            .field("circuit_breaker", &calls.breaker)
             .finish_non_exhaustive()
     }
 }
@@ -432,5 +439,29 @@ mod tests {
         let builder = BlockingDb::builder(SqliteConnectionManager::memory());
         let db = builder.max_connections(u32::MAX).build();
         assert_eq!(db.size(), 262_143);
+    }
+
+    #[test]
+    fn debug_of_the_builder_shows_each_setting_that_it_has_and_no_other() {
+        let builder = BlockingDb::builder(SqliteConnectionManager::memory());
+        let text = format!("{:?}", builder.max_connections(7));
+        for name in [
+            "max_connections: 7",
+            "acquire_timeout: 10s",
+            "validation_timeout: 5s",
+            "timeout: 30s",
+            "retry: RetryPolicy",
+        ] {
+            assert!(text.contains(name), "{text}");
+        }
+        for other in [
+            "min_connections",
+            "idle",
+            "max_lifetime",
+            "log_statements",
+            "statement",
+        ] {
+            assert!(!text.contains(other), "{text}");
+        }
     }
 }

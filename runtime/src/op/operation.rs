@@ -62,19 +62,16 @@ impl RetryParts {
     /// Returns the policy with these parts, and the other parts of `default`. A first wait is never
     /// longer than the longest, so a part of the operation's own moves one of the default's.
     fn over(self, default: RetryPolicy) -> RetryPolicy {
-        let base = self.base.unwrap_or(default.base);
-        let cap = default.cap;
+        let cap = match (self.cap, self.base) {
+            (Some(cap), _) => cap,
+            (None, Some(base)) => default.cap.max(base),
+            (None, None) => default.cap,
+        };
         RetryPolicy {
             attempts: self.attempts.unwrap_or(default.attempts),
             outage_attempts: self.attempts.unwrap_or(default.outage_attempts),
-            base: match self.cap {
-                Some(cap) => base.min(cap),
-                None => base,
-            },
-            cap: match self.cap {
-                Some(cap) => cap,
-                None => cap.max(base),
-            },
+            base: self.base.unwrap_or(default.base).min(cap),
+            cap,
         }
     }
 }
@@ -296,5 +293,9 @@ mod tests {
         let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4);
         let least = Duration::from_millis(4);
         assert_eq!(cap.policy(default), default.base(least).cap(least));
+        // An option that names neither of the two leaves the longest wait of the handle as it is.
+        let odd = default.base(2 * SECOND).cap(SECOND);
+        let attempts = Op::operation("f", "here", 1).retry().retry_attempts(5);
+        assert_eq!(attempts.policy(odd).cap, SECOND);
     }
 }
