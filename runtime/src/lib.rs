@@ -75,7 +75,8 @@
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
 //!
-//! TLS and column types are features of sqlx; enable them there.
+//! Every build needs `sqlite` or `postgres`, also one that only has plain functions. TLS and column
+//! types are features of sqlx; enable them there.
 
 // docs.rs then shows with each item the feature that the item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -29,10 +29,19 @@ impl<DB: Backend> Db<DB> {
 
     /// Opens the database that the environment describes.
     ///
-    /// `DATABASE_URL` is required. `DATABASE_POOL_SIZE`, `DATABASE_MAX_OVERFLOW`,
-    /// `DATABASE_POOL_TIMEOUT` (for [`acquire_timeout`](DbBuilder::acquire_timeout)),
-    /// `DATABASE_POOL_RECYCLE`, `DATABASE_STATEMENT_TIMEOUT` (all three in seconds, such as `30` or
-    /// `0.5`) and `DATABASE_ECHO` (`true` or `false`) are optional.
+    /// `DATABASE_URL` is required, and the other variables are optional:
+    ///
+    /// | variable | sets |
+    /// |---|---|
+    /// | `DATABASE_POOL_SIZE` | [`min_connections`](DbBuilder::min_connections) |
+    /// | `DATABASE_MAX_OVERFLOW` | how many more [`max_connections`](DbBuilder::max_connections) allows than are kept |
+    /// | `DATABASE_POOL_TIMEOUT`, in seconds | [`acquire_timeout`](DbBuilder::acquire_timeout) |
+    /// | `DATABASE_POOL_RECYCLE`, in seconds | [`max_lifetime`](DbBuilder::max_lifetime) |
+    /// | `DATABASE_STATEMENT_TIMEOUT`, in seconds | [`statement_timeout`](DbBuilder::statement_timeout) |
+    /// | `DATABASE_ECHO`, `true` or `false` | [`log_statements`](DbBuilder::log_statements) |
+    ///
+    /// Seconds are written such as `30` or `0.5`. If only one of the first two is set, the other counts
+    /// as 0 for `DATABASE_MAX_OVERFLOW` and as 10 for `DATABASE_POOL_SIZE`.
     ///
     /// # Errors
     ///
@@ -103,7 +112,9 @@ impl<DB: Backend> DbBuilder<DB> {
     }
 
     /// Takes the URL and the settings from the environment, as [`Db::from_env`] does. Settings
-    /// whose variables are not set stay as they are.
+    /// whose variables are not set stay as they are. If only `DATABASE_MAX_OVERFLOW` is set, the
+    /// connections that are kept are those of [`min_connections`](Self::min_connections), or of
+    /// [`max_connections`](Self::max_connections) if that is 0.
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// is known about its effect.
 ///
 /// `Display` is meant for a log: it shows the operation, the cause, and what to do. It never shows
-/// a password or a bound value, but the database's own message may name tables and quote data. To
-/// an end user, show [`user_message`](Self::user_message) instead.
+/// a password, and it shows a bound value only where the database's own message quotes it. That
+/// message may also name tables. To an end user, show [`user_message`](Self::user_message) instead.
 ///
 /// ```
 /// let error = dbop::Error::from(sqlx::Error::RowNotFound);
@@ -360,8 +360,9 @@ impl Error {
 
 impl From<Error> for sqlx::Error {
     /// Gives back a wrapped `sqlx::Error` unchanged. An error of dbop's own (a deadline, a refused
-    /// join) is put into `sqlx::Error::Io`, the only variant that can carry any error without a
-    /// misleading prefix. Converting back restores it.
+    /// join) is put into `sqlx::Error::Io`, from which converting back restores it. The text of that
+    /// `sqlx::Error` begins with sqlx's words for this variant, `error communicating with database: `,
+    /// whatever the error is.
     fn from(error: Error) -> Self {
         match error.0.reason {
             Reason::Sqlx(inner) => inner,

@@ -21,6 +21,9 @@ use std::time::Duration;
 pub struct RetryPolicy {
     /// The number of attempts, the first included, when the failure is a conflict with another
     /// session or a timeout. 0 means 1. 5 by default.
+    ///
+    /// The option `retry(attempts = n)` of an operation sets
+    /// [`outage_attempts`](Self::outage_attempts) as well.
     pub attempts: u32,
     /// The number of attempts, the first included, when the connection or the server fails, or when
     /// the body returns an error of the application's own that says
@@ -28,7 +31,8 @@ pub struct RetryPolicy {
     pub outage_attempts: u32,
     /// The upper bound of the first wait. It doubles with each attempt. 10 ms by default.
     pub base: Duration,
-    /// The upper bound of every wait. 1 s by default.
+    /// The upper bound of every wait. 1 s by default. If [`base`](Self::base) is longer, this is also
+    /// the bound of the first wait.
     pub cap: Duration,
 }
 
@@ -42,7 +46,7 @@ impl RetryPolicy {
         cap: Duration::from_secs(1),
     };
 
-    /// Changes [`attempts`](Self::attempts).
+    /// Changes [`attempts`](Self::attempts), and not [`outage_attempts`](Self::outage_attempts).
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
@@ -99,6 +103,16 @@ mod tests {
             for _ in 0..50 {
                 assert!(policy.backoff(attempts) <= bound);
             }
+        }
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_cap_even_if_the_first_one_may_be() {
+        let policy = RetryPolicy::DEFAULT
+            .base(Duration::from_secs(9))
+            .cap(Duration::from_millis(2));
+        for attempts in 1..40 {
+            assert!(policy.backoff(attempts) <= Duration::from_millis(2));
         }
     }
 }
