@@ -18,7 +18,9 @@ const BEGINS: [&str; 2] = ["postgres://", "postgresql://"];
 
 const URL_FORM: &str = "write `postgres://user:password@host:5432/database`";
 
-const CUT_SHORT: &str = "the URL has an `@` after its host, as if the host began in the middle of the password; in      the user's name and the password, write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` as `%23`,      `?` as `%3F` and `%` as `%25`";
+const CUT_SHORT: &str = "the URL has an `@` after its host, as if the host began in the middle of the \
+     password; in the user's name and the password, write `@` as `%40`, `/` as `%2F`, `:` as `%3A`, `#` \
+     as `%23`, `?` as `%3F` and `%` as `%25`";
 
 impl PoolPlan for Postgres {
     const ONE_WRITER: bool = false;
@@ -29,7 +31,8 @@ impl PoolPlan for Postgres {
             return Err(wrong_scheme(url, "Postgres", &BEGINS, URL_FORM));
         }
         if is_cut_short(url) {
-            return Err(Error::programming(ErrorKind::Configuration, CUT_SHORT));
+            let fault = Error::programming(ErrorKind::Configuration, CUT_SHORT);
+            return Err(fault.advise(URL_FORM));
         }
         let ms = |duration| milliseconds(duration).to_string();
         let options =
@@ -97,7 +100,8 @@ impl PoolPlan for Postgres {
                 "{place} has no connection left; make the pools smaller or `max_connections` larger"
             ),
             ErrorKind::Configuration => format!(
-                "{place} is to be reached over TLS; enable a feature of sqlx such as `tls-rustls`, or                  change `sslmode` in the URL"
+                "{place} is to be reached over TLS; enable a feature of sqlx such as `tls-rustls`, or \
+                 change `sslmode` in the URL"
             ),
             _ => format!("cannot connect to {place}; is the server running and reachable?"),
         }
