@@ -1,15 +1,31 @@
-//! [`Scope`]: what the caller of an operation may pass for the operation's session.
+//! What the caller of an operation may pass for the operation's session.
+//!
+//! An operation that takes its session by value asks for a [`SessionScope`], or for a [`Scope`] if
+//! the operation is a transaction. An operation that takes `&mut` asks for the same things behind
+//! that `&mut`: a [`SessionPlace`] or a [`Place`].
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use sqlx::Pool;
+use sqlx::pool::PoolConnection;
+use sqlx::{Pool, Transaction};
 
 use crate::backend::Backend;
 use crate::db::Db;
 use crate::session::{Conn, Tx, View};
 
-/// Where an operation on the database `DB` gets its session from.
+/// What the caller of a `#[db_op]` on the database `DB` may pass: whatever is a [`Scope`], and a
+/// [`Conn`] as well.
+///
+/// The table of [`Scope`] says what each argument means.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not where an operation on `{DB}` can get its session from",
+    label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Conn<'_, {DB}>` or a `&mut` connection",
+    note = "pass `&db` or `&pool` for a session of its own, or `&mut *conn` to run on the caller's session"
+)]
+pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
+
+/// What the caller of a `#[transactional]` on the database `DB` may pass.
 ///
 /// | pass | `#[db_op]` | `#[transactional]` |
 /// |---|---|---|
@@ -17,17 +33,40 @@ use crate::session::{Conn, Tx, View};
 /// | `&pool`, a `sqlx::Pool` | a session of its own | a transaction of its own |
 /// | `&mut *tx`, a [`Tx`] | runs in that transaction | joins that transaction |
 /// | `&mut *conn`, a [`Conn`] | runs on that session | refused when compiled |
-/// | `&mut *connection`, sqlx's own | runs on that connection, never retried | refused when compiled |
+/// | `&mut *tx`, a `sqlx::Transaction` | runs in that transaction, once | joins that transaction by a savepoint, once |
+/// | `&mut *conn`, sqlx's own connection or `PoolConnection` | runs on that connection, once | begins and ends a transaction on that connection, once |
 ///
 /// Write the reborrow `&mut *tx`, not `tx`: a generic parameter would move `tx`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not where an operation on `{DB}` can get its session from",
-    label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>` or `&mut Tx<'_, {DB}>`",
-    note = "pass `&db` or `&pool` for a session of its own, or `&mut *tx` to join the caller's transaction"
+    message = "`{Self}` is not where a transaction on `{DB}` can begin, and no transaction to join",
+    label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
+    note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction"
 )]
-pub trait Scope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
+pub trait Scope<DB: Backend>: SessionScope<DB> {}
 
-/// What a [`Scope`] is, as one type for all kinds.
+/// What may stand behind the `&mut` that a `#[db_op]` takes, as in `conn: &mut PgConnection`:
+/// whatever is a [`Place`], and a [`Conn`] as well.
+#[diagnostic::on_unimplemented(
+    message = "an operation on `{DB}` cannot run on a `{Self}`",
+    label = "expected a connection, a transaction, a `Conn` or a `Tx` of `{DB}`",
+    note = "pass `&mut conn`, or `&mut &db` or `&mut &pool` for a session of its own"
+)]
+pub trait SessionPlace<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
+
+/// What may stand behind the `&mut` that a `#[transactional]` takes, as in `conn: &mut
+/// PgConnection`.
+///
+/// A caller passes `&mut conn` for sqlx's connection, `PoolConnection` or `Transaction`, `&mut tx`
+/// for a [`Tx`], and `&mut &db` or `&mut &pool` for a transaction of its own. The table of [`Scope`]
+/// says what each of them means.
+#[diagnostic::on_unimplemented(
+    message = "a transaction on `{DB}` cannot begin on a `{Self}`, and cannot join one",
+    label = "expected a connection, a transaction or a `Tx` of `{DB}`",
+    note = "pass `&mut tx` to join the caller's transaction, or `&mut &db` or `&mut &pool` for a transaction of its own"
+)]
+pub trait Place<DB: Backend>: SessionPlace<DB> {}
+
+/// What a scope or a place is, as one type for all kinds.
 #[derive(Debug)]
 pub enum Source<'a, DB: Backend> {
     /// The operation gets a session of its own from this handle.
@@ -39,27 +78,42 @@ pub enum Source<'a, DB: Backend> {
     Joined(View<'a, DB>),
     /// The operation runs on a connection of the caller's that dbop knows nothing about.
     Raw(&'a mut DB::Connection),
+    /// The operation runs on a connection that the caller has from a pool, and that can be closed.
+    Pooled(&'a mut PoolConnection<DB>),
 }
 
 pub(crate) mod sealed {
     use super::{Backend, Source};
 
     pub trait HasSource<DB: Backend> {
-        /// Whether a transaction can begin on this scope, or be joined.
-        const TAKES_TRANSACTION: bool;
-
         /// Returns where the session comes from.
         fn source(&mut self) -> Source<'_, DB>;
     }
 }
 
-macro_rules! scope {
-    ([$($generic:tt)*] $type:ty, $db:ty, $takes_transaction:literal, $this:ident => $source:expr) => {
-        impl<$($generic)*> Scope<$db> for $type {}
+use sealed::HasSource;
 
-        impl<$($generic)*> sealed::HasSource<$db> for $type {
-            const TAKES_TRANSACTION: bool = $takes_transaction;
+impl<DB: Backend, T: HasSource<DB> + ?Sized> HasSource<DB> for &mut T {
+    fn source(&mut self) -> Source<'_, DB> {
+        T::source(self)
+    }
+}
 
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, T: SessionPlace<DB> + ?Sized> SessionScope<DB> for &mut T {}
+
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, T: Place<DB> + ?Sized> Scope<DB> for &mut T {}
+
+macro_rules! role {
+    ($role:ident for [$($generic:tt)*] $type:ty, $db:ty) => {
+        impl<$($generic)*> $role<$db> for $type {}
+    };
+}
+
+macro_rules! source {
+    ([$($generic:tt)*] $type:ty, $db:ty, $this:ident => $source:expr) => {
+        impl<$($generic)*> HasSource<$db> for $type {
             fn source(&mut self) -> Source<'_, $db> {
                 let $this = self;
                 $source
@@ -68,17 +122,40 @@ macro_rules! scope {
     };
 }
 
-scope!([DB: Backend] &Db<DB>, DB, true, this => Source::Db(this));
-scope!([DB: Backend] &Arc<Db<DB>>, DB, true, this => Source::Db(this));
-scope!([DB: Backend] &Pool<DB>, DB, true, this => Source::Pool(this));
-scope!([DB: Backend] &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));
-scope!([DB: Backend] &mut &mut Tx<'_, DB>, DB, true, this => Source::Joined(this.view.reborrow()));
-scope!([DB: Backend] &mut Conn<'_, DB>, DB, false, this => Source::Joined(this.view.reborrow()));
-scope!([DB: Backend] &mut &mut Conn<'_, DB>, DB, false, this => Source::Joined(this.view.reborrow()));
+/// A handle or a pool, which opens a session of the operation's own.
+macro_rules! handle {
+    ($generics:tt $type:ty, $this:ident => $source:expr) => {
+        source!($generics $type, DB, $this => $source);
+        role!(SessionScope for $generics $type, DB);
+        role!(Scope for $generics $type, DB);
+        role!(SessionPlace for $generics $type, DB);
+        role!(Place for $generics $type, DB);
+    };
+}
+
+/// A session or a connection of the caller's. One more `&mut` is allowed: a caller that has `conn:
+/// &mut PgConnection` may write `&mut conn`.
+macro_rules! lent {
+    ($generics:tt $type:ty, $db:ty, $this:ident => $source:expr, $($role:ident)+) => {
+        source!($generics $type, $db, $this => $source);
+        $(
+            role!($role for $generics $type, $db);
+            role!($role for $generics &mut $type, $db);
+        )+
+    };
+}
+
+handle!([DB: Backend] &Db<DB>, this => Source::Db(this));
+handle!([DB: Backend] &Arc<Db<DB>>, this => Source::Db(this));
+handle!([DB: Backend] &Pool<DB>, this => Source::Pool(this));
+lent!([DB: Backend] Tx<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace Place);
+lent!([DB: Backend] Conn<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace);
+lent!([DB: Backend] PoolConnection<DB>, DB, this => Source::Pooled(this), SessionPlace Place);
+lent!([DB: Backend] Transaction<'_, DB>, DB, this => Source::Raw(&mut **this), SessionPlace Place);
 #[cfg(feature = "sqlite")]
-scope!([] &mut sqlx::SqliteConnection, sqlx::Sqlite, false, this => Source::Raw(&mut **this));
+lent!([] sqlx::SqliteConnection, sqlx::Sqlite, this => Source::Raw(this), SessionPlace Place);
 #[cfg(feature = "postgres")]
-scope!([] &mut sqlx::PgConnection, sqlx::Postgres, false, this => Source::Raw(&mut **this));
+lent!([] sqlx::PgConnection, sqlx::Postgres, this => Source::Raw(this), SessionPlace Place);
 
 /// Lends the handle or pool that `db = ..` names. The expression may have any number of references:
 /// a method call resolves them by itself.

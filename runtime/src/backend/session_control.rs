@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::Database;
 
 use super::signals::Signals;
+use crate::isolation::Isolation;
 
 /// Whether the transaction that dbop began is still open on its connection.
 #[derive(Debug)]
@@ -32,6 +33,26 @@ pub trait SessionControl: Database {
     /// Asks whether the transaction that [`begin_sql`](super::Dialect::begin_sql) began is still
     /// open.
     fn liveness(conn: &mut Self::Connection) -> impl Future<Output = Liveness> + Send;
+
+    /// Whether a `BEGIN` or `SAVEPOINT` whose future is dropped half-way is undone by the driver.
+    const UNDOES_DROPPED_BEGIN: bool;
+
+    /// Returns the isolation level of the transaction that is open on a connection.
+    fn isolation(
+        conn: &mut Self::Connection,
+    ) -> impl Future<Output = sqlx::Result<Isolation>> + Send;
+
+    /// Orders the rollback of the transaction or savepoint that was begun when sqlx counted `outer`
+    /// of them. The order is sent before the next statement on the connection. The future that was
+    /// to end the transaction may have been dropped half-way.
+    fn roll_back_later(conn: &mut Self::Connection, outer: usize);
+
+    /// Ends the session, so that every later statement fails. Does nothing where that is never
+    /// needed.
+    fn end_session(conn: &mut Self::Connection) -> impl Future<Output = ()> + Send {
+        let _ = conn;
+        std::future::ready(())
+    }
 
     /// Throws away the unread rows of a statement, and returns how the statement ended.
     fn drain(conn: &mut Self::Connection) -> impl Future<Output = sqlx::Result<()>> + Send;

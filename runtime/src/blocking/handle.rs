@@ -8,7 +8,7 @@ use super::bridge::block_on;
 use crate::backend::Backend;
 use crate::db::{self, DbBuilder};
 use crate::error::Result;
-use crate::scope::{Scope, Source, sealed};
+use crate::scope::{Place, Scope, SessionPlace, SessionScope, Source, sealed};
 
 /// A [`Db`](crate::Db) for scripts and tests that are not async. Plain functions open and close it;
 /// operations take `&db` and run under [`block_on`].
@@ -116,11 +116,12 @@ impl<DB: Backend> fmt::Debug for BlockOnDb<DB> {
     }
 }
 
+impl<DB: Backend> SessionScope<DB> for &BlockOnDb<DB> {}
 impl<DB: Backend> Scope<DB> for &BlockOnDb<DB> {}
+impl<DB: Backend> SessionPlace<DB> for &BlockOnDb<DB> {}
+impl<DB: Backend> Place<DB> for &BlockOnDb<DB> {}
 
 impl<DB: Backend> sealed::HasSource<DB> for &BlockOnDb<DB> {
-    const TAKES_TRANSACTION: bool = true;
-
     fn source(&mut self) -> Source<'_, DB> {
         Source::Db(self.as_async())
     }

@@ -5,6 +5,7 @@ use super::call_loop::{CallLoop, Following};
 use super::end;
 use super::join::Join;
 use super::on_connection::CallersSession;
+use super::on_transaction::CallersTransaction;
 use super::own::OwnSession;
 use super::run::{Body, Ran};
 use crate::backend::Backend;
@@ -31,6 +32,8 @@ pub(super) enum AttemptSession<'a, DB: Backend> {
     Joined(Join<'a, DB>),
     /// The caller has lent a connection of which dbop knows nothing.
     Callers(CallersSession<'a, DB>),
+    /// The call has begun a transaction on such a connection, or a savepoint.
+    CallersTx(CallersTransaction<'a, DB>),
 }
 
 impl<DB: Backend, R> Attempt<'_, DB, R> {
@@ -57,6 +60,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
             AttemptSession::Own { own, .. } => own.view(),
             AttemptSession::Joined(join) => join.view(),
             AttemptSession::Callers(session) => session.view(),
+            AttemptSession::CallersTx(transaction) => transaction.view(),
         }
     }
 
@@ -105,6 +109,9 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
                 join.end(state, failed, late)
             }
             AttemptSession::Callers(session) => session.end(state, failure, late).await,
+            AttemptSession::CallersTx(transaction) => {
+                Box::pin(transaction.end(state, failure, late)).await
+            }
         };
         match following {
             Following::Attempt => {}

@@ -135,7 +135,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {
             // Was what the body sent over the raw connection still inside the transaction?
-            drop(verdict(&mut own, call).await);
+            drop(verdict(own.view(), call).await);
         }
         let why = RollBack {
             class,
@@ -145,10 +145,10 @@ pub(super) async fn end_transaction<DB: Backend>(
         };
         return roll_back(own, call, defaults, why).await;
     }
-    match verdict(&mut own, call).await {
+    match verdict(own.view(), call).await {
         Undo::No => {}
         Undo::Quietly => {
-            let outcome = call.conclude(own.effect(false).outcome());
+            let outcome = call.conclude(own.state.effect_of_rollback(false).outcome());
             call.due = undo(own, call, false).await.for_later();
             call.run_due().await;
             return Following::Return(outcome);
@@ -206,19 +206,21 @@ async fn commit<DB: Backend>(
 }
 
 /// Finds out whether a transaction may be committed whose body returned `Ok`.
-async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) -> Undo {
-    let ask = own.state.opaque || own.state.mid_statement();
-    let View { conn, state } = own.view();
+pub(super) async fn verdict<DB: Backend>(view: View<'_, DB>, call: &mut CallState) -> Undo {
+    let View { conn, state } = view;
+    let unseen = state.opaque || state.mid_statement();
+    let Some(tx) = &mut state.tx else {
+        return Undo::No;
+    };
+    let ask = unseen && tx.can_be_asked();
     let depth = DB::TransactionManager::get_transaction_depth(conn);
-    if depth != 1 {
-        state.poison(0, ended_unseen());
-    }
     // A `begin` on the raw connection that is dropped at the wrong moment rolls back the whole
     // transaction, and the statements after that commit by themselves.
-    if let Some(tx) = &mut state.tx
-        && depth == 0
-    {
+    if depth < tx.sqlx_depth {
         tx.found_ended();
+    }
+    if depth != tx.sqlx_depth {
+        tx.poison(0, ended_unseen());
     }
     if ask || state.suspicion().is_some() {
         let deadline = call.deadline();
@@ -231,13 +233,13 @@ async fn verdict<DB: Backend>(own: &mut OwnSession<DB>, call: &mut CallState) ->
         });
         // If the question fails, its error is in the state.
         if call.timer.until(deadline, asking).await.is_err() {
-            if let Some(tx) = &mut own.state.tx {
+            if let Some(tx) = &mut state.tx {
                 tx.is_not_answered();
             }
             return Undo::WithError(Error::deadline("the transaction to be ready to commit"));
         }
     }
-    own.state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0))
+    state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0))
 }
 
 /// Why a transaction is rolled back.
@@ -268,7 +270,7 @@ async fn roll_back<DB: Backend>(
     why: RollBack,
 ) -> Following {
     let class = DB::refine(why.class, !call.op.read_only);
-    let effect = own.effect(why.late);
+    let effect = own.state.effect_of_rollback(why.late);
     let at_once = why.late || is_spoiled(class);
     call.due = undo(own, call, at_once).await.for_later();
     let body = BodyRan {
@@ -325,7 +327,7 @@ pub(super) async fn undo<DB: Backend>(
     } else {
         Leftover::Unfinished
     };
-    let outcome = own.effect(at_once).outcome();
+    let outcome = own.state.effect_of_rollback(at_once).outcome();
     let (mut lease, hooks) = own.take();
     let due = Due::new(hooks, outcome, op);
     lease.left = left;

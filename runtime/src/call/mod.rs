@@ -35,6 +35,7 @@ mod end;
 mod enter;
 mod join;
 mod on_connection;
+mod on_transaction;
 mod own;
 mod prepare;
 mod reports;

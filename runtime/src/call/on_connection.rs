@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use tokio::time::Instant;
 
 use super::call_loop::{Following, NotOpened, Opening};
@@ -22,24 +23,42 @@ use crate::error::{Class, Error, Outcome};
 use crate::session::{State, View};
 
 /// How long after the deadline the connection may take to end the statement that was cut off.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// A connection that the caller has lent.
+#[derive(Debug)]
+pub(super) enum Borrowed<'a, DB: Backend> {
+    /// The connection itself.
+    Connection(&'a mut DB::Connection),
+    /// A connection that can be closed in its owner's place: the pool opens another one.
+    Pooled(&'a mut PoolConnection<DB>),
+}
+
+impl<DB: Backend> Borrowed<'_, DB> {
+    pub(super) fn conn(&mut self) -> &mut DB::Connection {
+        match self {
+            Self::Connection(conn) => conn,
+            Self::Pooled(conn) => conn,
+        }
+    }
+}
 
 /// The caller's connection, before the call has looked at it.
 pub(super) struct CallersConnection<'a, DB: Backend> {
     /// Taken by the one attempt.
-    conn: Option<&'a mut DB::Connection>,
+    conn: Option<Borrowed<'a, DB>>,
 }
 
 /// A session on the caller's connection.
 #[derive(Debug)]
 pub(super) struct CallersSession<'a, DB: Backend> {
-    conn: &'a mut DB::Connection,
+    conn: Borrowed<'a, DB>,
     state: Box<State>,
     limit: Option<DB::RawLimit>,
 }
 
 impl<'a, DB: Backend> CallersConnection<'a, DB> {
-    pub(super) fn new(conn: &'a mut DB::Connection) -> Self {
+    pub(super) fn new(conn: Borrowed<'a, DB>) -> Self {
         Self { conn: Some(conn) }
     }
 }
@@ -61,26 +80,49 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
             state: Box::new(state),
             limit: None,
         };
-        if let Some(deadline) = call.watched_deadline() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let limiting = Box::pin(DB::limit_raw(session.conn, left));
-            // In a transaction that is aborted nothing can be set, and the body's first statement
-            // is refused as well.
-            session.limit = match call.timer.until(deadline, limiting).await {
-                Ok(limit) => limit.ok(),
-                Err(_) => {
-                    return Err(Error::deadline("an answer on the caller's connection").into());
-                }
-            };
-        }
+        session.limit = limit_statements::<DB>(session.conn.conn(), call).await?;
         Ok(session)
     }
+}
+
+/// Sets how long a statement on the caller's connection may run, if the call has a deadline.
+pub(super) async fn limit_statements<DB: Backend>(
+    conn: &mut DB::Connection,
+    call: &mut CallState,
+) -> Result<Option<DB::RawLimit>, Error> {
+    let Some(deadline) = call.watched_deadline() else {
+        return Ok(None);
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let limiting = Box::pin(DB::limit_raw(conn, left));
+    match call.timer.until(deadline, limiting).await {
+        // In a transaction that is aborted nothing can be set, and the body's first statement is
+        // refused as well.
+        Ok(limit) => Ok(limit.ok()),
+        Err(_) => Err(Error::deadline("an answer on the caller's connection")),
+    }
+}
+
+/// Lifts the limit of [`limit_statements`]. If the call is `late`, the statement that was cut off is
+/// stopped first.
+pub(super) async fn lift_limit<DB: Backend>(
+    conn: &mut DB::Connection,
+    limit: DB::RawLimit,
+    call: &mut CallState,
+    late: bool,
+) {
+    if late {
+        DB::stop_at_limit(&limit);
+    }
+    let lifting = Box::pin(DB::lift_limit(conn, limit));
+    let until = call.deadline().max(Instant::now()) + GRACE;
+    let _ = call.timer.until(until, lifting).await;
 }
 
 impl<DB: Backend> CallersSession<'_, DB> {
     pub(super) fn view(&mut self) -> View<'_, DB> {
         View {
-            conn: self.conn,
+            conn: self.conn.conn(),
             state: &mut self.state,
         }
     }
@@ -103,12 +145,7 @@ impl<DB: Backend> CallersSession<'_, DB> {
             }
         };
         if let Some(limit) = self.limit.take() {
-            if late {
-                DB::stop_at_limit(&limit);
-            }
-            let lifting = Box::pin(DB::lift_limit(self.conn, limit));
-            let until = deadline.max(Instant::now()) + GRACE;
-            let _ = call.timer.until(until, lifting).await;
+            lift_limit::<DB>(self.conn.conn(), limit, call, late).await;
         }
         match contradiction {
             Some(error) => Following::Replace(error, outcome),

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::retry::BodyRan;
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
-use crate::error::{Class, Effect};
+use crate::error::Class;
 use crate::pool::Lease;
 use crate::session::{Due, Guard, Hooks, State, View};
 
@@ -53,16 +53,6 @@ impl<DB: Backend> OwnSession<DB> {
         self.state.is_guarded()
     }
 
-    /// Whether a transaction that is rolled back may have left something behind all the same.
-    /// `cut_off`: what the body sent over the raw connection may be running still.
-    pub(super) fn effect(&self, cut_off: bool) -> Effect {
-        let running = self.state.mid_statement() || (cut_off && self.state.opaque);
-        match &self.state.tx {
-            Some(tx) if tx.may_have_escaped(running) => Effect::Possible,
-            _ => Effect::None,
-        }
-    }
-
     /// Tells the circuit breaker and the pool what the statements have shown, and returns what is
     /// known of the body.
     pub(super) fn report(&mut self, call: &mut CallState, failure: Option<Class>) -> BodyRan {
@@ -103,7 +93,7 @@ impl<DB: Backend> Drop for OwnSession<DB> {
         if self.state.tx.is_some() || opaque || self.state.mid_statement() {
             lease.left = Leftover::Unfinished;
         }
-        let outcome = self.effect(true).outcome();
+        let outcome = self.state.effect_of_rollback(true).outcome();
         let mut due = Due::new(self.take_hooks(), outcome, self.state.op);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !due.is_empty() => drop(runtime.spawn(async move {

@@ -150,7 +150,7 @@ impl CallState {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
             let idle = Idle::new(op, longest_idle, begun);
-            TxState::new(isolation, DB::ERROR_ABORTS, idle, lease.ends())
+            TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
         });
         let mut state = State::new(op, self.deadline(), self.longest_poll, tx);
         state.traces = lease.traces;

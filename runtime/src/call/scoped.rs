@@ -3,7 +3,8 @@
 use super::attempt::{Attempt, AttemptSession};
 use super::begin::OwnSessions;
 use super::call_loop::CallLoop;
-use super::on_connection::CallersConnection;
+use super::on_connection::{Borrowed, CallersConnection};
+use super::on_transaction::OnConnection;
 use super::result::KeptOf;
 use super::span::{CallSpan, is_heard};
 use super::state::CallState;
@@ -13,7 +14,7 @@ use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::{Op, OpResult};
 use crate::policy::{Defaults, defaults_without_db};
 use crate::pool::ConnectionSource;
-use crate::scope::{Scope, Source};
+use crate::scope::{Scope, SessionScope, Source};
 
 /// A call of `#[db_op]` or `#[transactional]` with a session.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     #[inline]
     pub fn operation(op: &'static Op, scope: S) -> Self
     where
-        S: Scope<DB>,
+        S: SessionScope<DB>,
         R: OpResult,
     {
         let (scope, span) = match is_heard() {
@@ -52,14 +53,6 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         S: Scope<DB>,
         R: OpResult,
     {
-        const {
-            assert!(
-                S::TAKES_TRANSACTION,
-                "a `#[transactional]` function was called with a `Conn` or a raw connection, on which it \
-                 could neither begin a transaction that is safe to retry nor join one: pass `&db`, \
-                 `&pool` or `&mut *tx`"
-            );
-        }
         Self::operation(op, scope)
     }
 
@@ -90,13 +83,8 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
                 joined => joined.map(Claim::Won),
             }
             .map(|claim| claim.map(AttemptSession::Joined)),
-            Source::Raw(conn) => {
-                let defaults = defaults_without_db();
-                let timeout = defaults.timeout_without_session;
-                let mut opening = CallersConnection::new(conn);
-                let opened = Box::pin(state.open(defaults, timeout, &mut opening)).await;
-                opened.map(|session| Claim::Won(AttemptSession::Callers(session)))
-            }
+            Source::Raw(conn) => open_on(state, Borrowed::Connection(conn)).await,
+            Source::Pooled(conn) => open_on(state, Borrowed::Pooled(conn)).await,
             Source::Db(db) => {
                 let pools = ConnectionSource::Ours(db.pools(state.op.read_only));
                 open_own(state, pools, db.defaults()).await
@@ -132,11 +120,14 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
 ///
 /// A joined call does not know where the database is; the span around its own says so.
 #[inline(never)]
-fn with_span<S: Scope<DB>, DB: Backend>(op: &Op, mut scope: S) -> (S, Option<Box<CallSpan>>) {
+fn with_span<S: SessionScope<DB>, DB: Backend>(
+    op: &Op,
+    mut scope: S,
+) -> (S, Option<Box<CallSpan>>) {
     let location = match scope.source() {
         Source::Db(db) => DB::location(&db.pool().connect_options()),
         Source::Pool(pool) => DB::location(&pool.connect_options()),
-        Source::Joined(_) | Source::Raw(_) => Location::default(),
+        Source::Joined(_) | Source::Raw(_) | Source::Pooled(_) => Location::default(),
     };
     let span = CallSpan::new(op, DB::SYSTEM, &location);
     (scope, Some(span))
@@ -152,6 +143,25 @@ async fn open_own<'a, DB: Backend>(
     let timeout = Some(defaults.timeout);
     let claim = call.open(defaults, timeout, &mut opening).await?;
     Ok(claim.map(|own| AttemptSession::Own { own, defaults }))
+}
+
+/// Opens a session or a transaction on a connection of the caller's.
+async fn open_on<'a, DB: Backend>(
+    call: &mut CallState,
+    conn: Borrowed<'a, DB>,
+) -> Result<Claim<AttemptSession<'a, DB>>, Error> {
+    let defaults = defaults_without_db();
+    let timeout = defaults.timeout_without_session;
+    let session = if call.op.transaction {
+        let mut opening = OnConnection::new(conn, defaults);
+        let opened = Box::pin(call.open(defaults, timeout, &mut opening)).await?;
+        AttemptSession::CallersTx(opened)
+    } else {
+        let mut opening = CallersConnection::new(conn);
+        let opened = Box::pin(call.open(defaults, timeout, &mut opening)).await?;
+        AttemptSession::Callers(opened)
+    };
+    Ok(Claim::Won(session))
 }
 
 /// Ends a call that has no further attempt: another one has left its result, or none could begin.

@@ -181,9 +181,10 @@ fn refusal<DB: Backend>(
     state: &mut State,
     now: Instant,
 ) -> Option<sqlx::Error> {
-    let left = state.tx.is_some() && DB::TransactionManager::get_transaction_depth(conn) == 0;
-    let ended = |tx: &TxState| tx.poison.is_none() && tx.has_ended_unseen();
-    if left || state.tx.as_ref().is_some_and(ended) {
+    let depth = || DB::TransactionManager::get_transaction_depth(conn);
+    let ended =
+        |tx: &TxState| depth() < tx.sqlx_depth || (tx.poison.is_none() && tx.has_ended_unseen());
+    if state.tx.as_ref().is_some_and(ended) {
         // A statement of the body has ended the transaction, or a `begin` over the raw connection
         // that was dropped half-way.
         state.poison(0, ended_unseen());

@@ -52,6 +52,13 @@ macro_rules! raw_connection {
         }
 
         #[cfg(feature = $feature)]
+        impl Lend<$connection> for Tx<'_, $db> {
+            fn lend(&mut self) -> &mut $connection {
+                self.conn()
+            }
+        }
+
+        #[cfg(feature = $feature)]
         impl SessionParam for &mut $connection {
             type Database = $db;
         }

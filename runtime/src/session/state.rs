@@ -271,6 +271,16 @@ impl State {
         }
     }
 
+    /// Whether a transaction that is rolled back may have left something behind all the same.
+    /// `cut_off`: what the body sent over the raw connection may be running still.
+    pub(crate) fn effect_of_rollback(&self, cut_off: bool) -> Effect {
+        let running = self.mid_statement() || (cut_off && self.opaque);
+        match &self.tx {
+            Some(tx) if tx.may_have_escaped(running) => Effect::Possible,
+            _ => Effect::None,
+        }
+    }
+
     /// Aborts the transaction, or its savepoints from `depth` on, with this error. If an earlier
     /// error has aborted the transaction, that error stays, and the lower depth counts.
     pub(crate) fn poison(&mut self, depth: u32, echo: SharedError) {

@@ -16,6 +16,9 @@ pub(crate) struct TxState {
     pub(crate) error_aborts: bool,
     /// The number of open savepoints.
     pub(crate) depth: u32,
+    /// sqlx's count of transactions and savepoints on the connection while this transaction runs:
+    /// 1, or more if the transaction is a savepoint in a transaction of the caller's.
+    pub(crate) sqlx_depth: usize,
     /// An error after which the database may have ended the transaction by itself. The database has
     /// to be asked before the next statement.
     pub(crate) suspect: Option<SharedError>,
@@ -99,6 +102,7 @@ impl TxState {
     pub(crate) fn new(
         isolation: Isolation,
         error_aborts: bool,
+        sqlx_depth: usize,
         idle: Idle,
         began_at: Option<(Arc<Signals>, Ends)>,
     ) -> Self {
@@ -106,6 +110,7 @@ impl TxState {
             isolation,
             error_aborts,
             depth: 0,
+            sqlx_depth,
             suspect: None,
             poison: None,
             rollback_only: Vec::new(),
@@ -117,6 +122,12 @@ impl TxState {
             hooks: Hooks::default(),
             idle,
         }
+    }
+
+    /// Whether the database can tell if the transaction is still open. Where any error aborts the
+    /// transaction, a mark that was set at its begin tells, which a savepoint does not have.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        !self.error_aborts || self.sqlx_depth == 1
     }
 
     /// Records that the raw connection is handed out.

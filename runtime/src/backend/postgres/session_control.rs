@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Row};
+use sqlx_core::transaction::TransactionManager;
 
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::backend::signals::Signals;
+use crate::isolation::Isolation;
 use crate::rt::milliseconds;
+
+type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
 impl SessionControl for Postgres {
     const FINISHES_UNREAD: bool = true;
     // Closing the connection stops the statement that runs on it.
     const HAS_SIGNALS: bool = false;
+    const UNDOES_DROPPED_BEGIN: bool = false;
 
     async fn liveness(conn: &mut PgConnection) -> Liveness {
         let ask = sqlx::raw_sql("SELECT current_setting('dbop.transaction', true)");
@@ -26,6 +31,31 @@ impl SessionControl for Postgres {
             Ok(_) => Liveness::Ended,
             Err(error) => Liveness::Failed(error),
         }
+    }
+
+    /// Uses `SHOW`, which does not count as a query: a transaction may still have to choose its
+    /// isolation, which is only possible before the first query.
+    async fn isolation(conn: &mut PgConnection) -> sqlx::Result<Isolation> {
+        let show = sqlx::raw_sql("SHOW transaction_isolation");
+        let level: String = show.fetch_one(conn).await?.try_get(0)?;
+        Ok(match level.as_str() {
+            "serializable" => Isolation::Serializable,
+            "repeatable read" => Isolation::RepeatableRead,
+            _ => Isolation::ReadCommitted,
+        })
+    }
+
+    /// Where the count is back at `outer`, an inner `SAVEPOINT` that was dropped half-way has
+    /// already ordered the rollback of what was begun there.
+    fn roll_back_later(conn: &mut PgConnection, outer: usize) {
+        while Transactions::get_transaction_depth(conn) > outer {
+            Transactions::start_rollback(conn);
+        }
+    }
+
+    async fn end_session(conn: &mut PgConnection) {
+        let end = "SELECT pg_terminate_backend(pg_backend_pid())";
+        let _ = conn.execute(end).await;
     }
 
     /// Sends a ping, because the driver reads the rest of an earlier answer before it sends

@@ -9,8 +9,10 @@ use sqlx::{Executor, Row, Sqlite};
 use sqlx_core::transaction::TransactionManager;
 
 use super::marks::{mark, marked};
+use crate::backend::dialect::Dialect;
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::backend::signals::Signals;
+use crate::isolation::Isolation;
 
 type Transactions = <Sqlite as sqlx::Database>::TransactionManager;
 
@@ -31,6 +33,7 @@ impl SessionControl for Sqlite {
     // the statement has done so far.
     const FINISHES_UNREAD: bool = false;
     const HAS_SIGNALS: bool = true;
+    const UNDOES_DROPPED_BEGIN: bool = true;
 
     /// Neither the error code nor the message tells whether SQLite has rolled the transaction back
     /// (13, 1555, 1811 and 9 occur both ways), and sqlx does not expose the autocommit flag. A
@@ -51,6 +54,16 @@ impl SessionControl for Sqlite {
                 rolled_back.map_or_else(Liveness::Failed, |()| Liveness::Ended)
             }
         }
+    }
+
+    async fn isolation(_: &mut SqliteConnection) -> sqlx::Result<Isolation> {
+        Ok(Self::DEFAULT_ISOLATION)
+    }
+
+    /// The driver expects one such order after a `COMMIT` or `ROLLBACK` whose answer nobody has
+    /// waited for, and then does nothing more.
+    fn roll_back_later(conn: &mut SqliteConnection, _: usize) {
+        Transactions::start_rollback(conn);
     }
 
     async fn drain(_: &mut SqliteConnection) -> sqlx::Result<()> {
