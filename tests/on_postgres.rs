@@ -25,3 +25,17 @@ mod faults {
     mod postgres;
     use postgres::*;
 }
+
+/// Gives a macro the names that sqlx has for an executor and a connection of this database.
+macro_rules! names {
+    ($to:ident) => {
+        $to!(PgExecutor, PgConnection);
+    };
+}
+
+/// Functions as applications have them, annotated as they stand.
+mod shapes {
+    mod adoption;
+    use dbop_tests::postgres::fresh_with;
+    type Database = sqlx::Postgres;
+}

@@ -31,3 +31,17 @@ mod faults {
     mod sqlite;
     use sqlite::*;
 }
+
+/// Gives a macro the names that sqlx has for an executor and a connection of this database.
+macro_rules! names {
+    ($to:ident) => {
+        $to!(SqliteExecutor, SqliteConnection);
+    };
+}
+
+/// Functions as applications have them, annotated as they stand.
+mod shapes {
+    mod adoption;
+    use dbop_tests::sqlite::fresh_with;
+    type Database = sqlx::Sqlite;
+}

@@ -238,24 +238,25 @@ fn expand_operation(
     let Some(source) = errors.take(syn::parse2::<function::Source>(input.clone())) else {
         return errors.finish().err().into_iter().chain([input]).collect();
     };
-    let mut function = match function::Function::model(attribute, source, &runtime, &mut errors) {
-        Ok(function) => function,
-        Err(source) => {
-            return errors
-                .finish()
-                .err()
-                .into_iter()
-                .chain([source.original()])
-                .collect();
-        }
-    };
+    let mut function =
+        match function::Function::model(attribute, &options, source, &runtime, &mut errors) {
+            Ok(function) => function,
+            Err(source) => {
+                return errors
+                    .finish()
+                    .err()
+                    .into_iter()
+                    .chain([source.original()])
+                    .collect();
+            }
+        };
     checks::check_function(attribute, &function, &options, &mut errors);
     let warnings = lints::check(attribute, &mut function, &options, &mut errors);
     match errors.finish() {
         Ok(()) => expand::expand(attribute, &function, &options, &runtime, &warnings),
         Err(errors) => [
             errors,
-            expand::placeholder(&function, &options, &runtime, &warnings),
+            expand::placeholder(attribute, &function, &options, &runtime, &warnings),
         ]
         .into_iter()
         .collect(),

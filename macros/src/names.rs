@@ -104,11 +104,9 @@ impl Runtime {
         Runtime { krate }
     }
 
-    /// The trait of the values that callers may pass. The path is a public one, because it appears
-    /// in signatures.
-    pub(crate) fn scope(&self) -> TokenStream {
-        let krate = &self.krate;
-        quote!(#krate::Scope)
+    /// The runtime crate itself.
+    pub(crate) fn krate(&self) -> &TokenStream {
+        &self.krate
     }
 
     /// The type that callers of a plain function pass. The path is a public one, because it appears

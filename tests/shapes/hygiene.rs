@@ -209,7 +209,7 @@ async fn a_prelude_that_means_something_else() {
     let db = open().await;
     let found = shadowed::transaction(&db, (1, &Flaky::default()), &[2]).await;
     assert_eq!(found.unwrap(), 3);
-    let found = shadowed::operation(&db, 4, &Flaky::default()).await;
+    let found = shadowed::operation(&mut &db, 4, &Flaky::default()).await;
     assert_eq!(found.unwrap(), 4);
     assert_eq!(shadowed::unscoped(db.pool(), 5).await.unwrap(), 5);
     assert_eq!(shadowed::with_handle(&db).await.unwrap(), 1);

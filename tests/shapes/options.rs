@@ -201,7 +201,7 @@ async fn another_path_to_the_crate() {
     }
     let db = open().await;
     assert_eq!(f(&db, &Flaky::default()).await.unwrap(), 1);
-    assert_eq!(g(&db).await.unwrap(), 1);
+    assert_eq!(g(&mut &db).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ impl Expansion<'_> {
         );
         let some = self.runtime.some();
         let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
+        let traits = self.function.session.iter().flat_map(|it| &it.traits);
         let new = self.new_call();
         let (kept, replayed): (Vec<_>, Vec<_>) = self
             .replayed()
@@ -62,6 +63,7 @@ impl Expansion<'_> {
             .then(|| quote!(move));
         let block = self.attempt();
         quote_spanned! {spans::generated()=>
+            #(#[allow(unused_imports)] use #traits as _;)*
             #operation
             #new
             #(#kept)*

@@ -31,6 +31,7 @@ struct Expansion<'a> {
 /// Writes the function while there are mistakes. Callers see the signature as it is meant, and an
 /// editor sees the user's body with all its types.
 pub(crate) fn placeholder(
+    attribute: Attribute,
     function: &Function,
     options: &Options,
     runtime: &Runtime,
@@ -40,8 +41,7 @@ pub(crate) fn placeholder(
         return function.source.original();
     }
     let expansion = Expansion {
-        // A placeholder is the same for both attributes.
-        attribute: Attribute::DbOp,
+        attribute,
         function,
         options,
         runtime,

@@ -1,12 +1,15 @@
 //! The signature that callers see.
 
-use proc_macro2::Ident;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{FnArg, Pat, PatIdent, PatType, Signature, Type};
+use syn::{
+    FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Signature, Token, Type, parse_quote,
+};
 
 use super::Expansion;
 use crate::function::{Argument, Session, is_lint_level, types};
+use crate::options::{Attribute, Callers};
 use crate::spans;
 
 impl Expansion<'_> {
@@ -24,6 +27,9 @@ impl Expansion<'_> {
         if self.function.is_plain() {
             types::remove_precise_captures(&mut signature.output);
         }
+        if let Some(session) = &self.function.session {
+            self.bind_generic(session, &mut signature.generics);
+        }
         signature
     }
 
@@ -34,11 +40,8 @@ impl Expansion<'_> {
             .as_ref()
             .filter(|session| session.index == index)
         {
-            return self
-                .options
-                .db
-                .is_none()
-                .then(|| self.scope_parameter(session));
+            let is_passed = session.callers != Callers::Nothing;
+            return is_passed.then(|| self.scope_parameter(session));
         }
         let argument = self
             .function
@@ -55,21 +58,71 @@ impl Expansion<'_> {
         }
     }
 
-    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, whose mistakes are reported
-    /// where the user's type stands.
+    /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, or for `conn: &mut PgConnection`
+    /// the output `conn: &mut impl SessionPlace<DB>`. Mistakes are reported where the user's type
+    /// stands.
     fn scope_parameter(&self, session: &Session) -> FnArg {
-        let (scope, database) = (self.runtime.scope(), &session.database);
-        let (first, last) = spans::ends(&session.parameter.ty);
         if self.function.is_plain() {
             return FnArg::Typed(self.db_parameter(session));
         }
-        let scope = spans::respan(quote!(impl #scope <), first);
-        let close = quote_spanned!(last=> >);
-        // A future with a lifetime bound must not hold a scope that may live shorter.
-        let bound = self.function.form.bound().map(|bound| quote!(+ #bound));
+        let passed = match &session.generic {
+            Some(generic) => generic.to_token_stream(),
+            None => {
+                let (first, last) = spans::ends(&session.parameter.ty);
+                let role = spans::respan(self.role(session), first);
+                let opaque = spans::respan(quote!(impl), first);
+                match session.callers {
+                    Callers::Place => quote_spanned!(last=> (#opaque #role)),
+                    _ => quote_spanned!(last=> #opaque #role),
+                }
+            }
+        };
+        let passed = match (session.callers, types::lifetime(&session.parameter.ty)) {
+            (Callers::Place, lifetime) => quote!(&#lifetime mut #passed),
+            _ => passed,
+        };
         let mut parameter = renamed(&session.parameter, &session.name);
-        parameter.ty = Box::new(Type::Verbatim(quote!(#scope #database #close #bound)));
+        parameter.ty = Box::new(Type::Verbatim(passed));
         FnArg::Typed(parameter)
+    }
+
+    /// The bounds of what callers pass, as in `Scope<DB> + 'a`.
+    fn role(&self, session: &Session) -> TokenStream {
+        let role = match (session.callers, self.attribute) {
+            (Callers::Place, Attribute::DbOp) => quote!(SessionPlace),
+            (Callers::Place, Attribute::Transactional) => quote!(Place),
+            (_, Attribute::DbOp) => quote!(SessionScope),
+            (_, Attribute::Transactional) => quote!(Scope),
+        };
+        let (krate, database) = (self.runtime.krate(), &session.database);
+        // A future with a lifetime bound must not hold a scope that may live shorter.
+        let bound = self.function.form.bound();
+        let bound = bound.filter(|_| session.callers == Callers::Scope);
+        let bound = bound.map(|bound| quote!(+ #bound));
+        quote!(#krate::#role<#database> #bound)
+    }
+
+    /// Input: `fn f<E>(executor: E)`. Output: `fn f<E: Scope<DB>>(executor: E)`, or `fn f()` if
+    /// callers pass nothing.
+    fn bind_generic(&self, session: &Session, generics: &mut Generics) {
+        let Some(generic) = &session.generic else {
+            return;
+        };
+        let is_it = |parameter: &GenericParam| matches!(parameter, GenericParam::Type(parameter) if parameter.ident == *generic);
+        if session.callers == Callers::Nothing {
+            let others = std::mem::take(&mut generics.params).into_iter();
+            generics.params = others.filter(|parameter| !is_it(parameter)).collect();
+            if generics.params.is_empty() {
+                (generics.lt_token, generics.gt_token) = (None, None);
+            }
+        }
+        for parameter in generics.type_params_mut() {
+            if parameter.ident == *generic {
+                let role = self.role(session);
+                parameter.colon_token = Some(Token![:](spans::generated()));
+                parameter.bounds = parse_quote!(#role);
+            }
+        }
     }
 }
 

@@ -241,10 +241,10 @@ fn names_with_underscores_raise_no_lint() {
 fn a_lifetime_that_stays_raises_no_lint() {
     let with = |function: &str| expanded(DbOp, "", function).contains("needless_lifetimes");
     assert!(with(
-        "async fn f<'a>(c: &'a mut PgConnection, s: &'a str) -> R {}"
+        "async fn f<'a>(c: &'a mut Conn<'_, Sqlite>, s: &'a str) -> R {}"
     ));
     assert!(!with(
-        "async fn f<'a>(c: &mut PgConnection, s: &'a str) -> R {}"
+        "async fn f<'a>(c: &mut Conn<'_, Sqlite>, s: &'a str) -> R {}"
     ));
 }
 
@@ -334,7 +334,7 @@ fn options_that_do_not_fit_the_function() {
     assert_rejected(
         DbOp,
         "",
-        "fn f(c: &mut PgConnection) -> BoxFuture<'_, R> { Box::pin(async move {}) }",
+        "fn f(c: &mut Conn<'_, Sqlite>) -> BoxFuture<'_, R> { Box::pin(async move {}) }",
         &["stands for the lifetime of `c`"],
     );
 }

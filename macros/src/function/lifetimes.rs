@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{FnArg, GenericParam, Lifetime, Signature, Token, Type, TypeParamBound, WherePredicate};
+use syn::{FnArg, GenericParam, Lifetime, Signature, Token, TypeParamBound, WherePredicate};
 
 /// Returns every `'name` in the tokens, without the apostrophe.
 fn mentioned(tokens: TokenStream) -> HashSet<String> {
@@ -37,13 +37,15 @@ pub(crate) struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// `left`: what the session parameter was, and everything else that has left the signature
+    /// with it.
     pub(crate) fn of(
         signature: &Signature,
-        session: &Type,
+        left: TokenStream,
         index: usize,
         body: TokenStream,
     ) -> Lifetimes {
-        let named = mentioned(session.to_token_stream());
+        let named = mentioned(left);
         let declared = signature
             .generics
             .lifetimes()

@@ -3,6 +3,7 @@
 
 mod argument;
 pub(crate) mod crossing;
+mod executor;
 mod form;
 mod lifetimes;
 mod session;
@@ -22,7 +23,7 @@ pub(crate) use source::Source;
 
 use crate::errors::Errors;
 use crate::names::Runtime;
-use crate::options;
+use crate::options::{self, Callers, Options};
 
 pub(crate) struct Function {
     pub(crate) source: Source,
@@ -41,26 +42,24 @@ impl Function {
     /// `errors`.
     pub(crate) fn model(
         attribute: options::Attribute,
-        source: Source,
+        options: &Options,
+        mut source: Source,
         runtime: &Runtime,
         errors: &mut Errors,
     ) -> Result<Function, Box<Source>> {
         let form = Form::of(&source.signature, &source.body);
         let plain = matches!(&form, Ok((Form::Plain, ..)));
+        let mut signature = source.signature.clone();
         let session = if plain {
-            session::plain::find_connection(attribute, &source.signature, &source.marks, errors)
+            session::plain::find_connection(attribute, &signature, &source.marks, errors)
         } else {
-            session::awaited::find_session(
-                attribute,
-                &source.signature,
-                &source.marks,
-                runtime,
-                errors,
-            )
+            session::awaited::find_session(attribute, &mut signature, &source, runtime, errors)
         };
         let Some((form, output, block)) = returned(attribute, &source, form, errors) else {
             return Err(Box::new(source));
         };
+        source.signature = signature;
+        let session = session.map(|session| session.as_asked(options));
         let arguments = source
             .signature
             .inputs
@@ -80,7 +79,7 @@ impl Function {
         let lifetimes = session.as_ref().map(|session| {
             Lifetimes::of(
                 &source.signature,
-                &session.parameter.ty,
+                session.left(),
                 session.index,
                 source.body.stream(),
             )
@@ -115,7 +114,10 @@ impl Function {
     pub(crate) fn elided_bound(&self) -> Option<&Lifetime> {
         let has_self = self.source.signature.receiver().is_some();
         let bound = self.form.bound().filter(|bound| bound.ident == "_");
-        bound.filter(|_| !has_self && self.session.is_some())
+        let session = self.session.as_ref();
+        // A `&mut` that callers still see gives the bound its meaning.
+        let leaves = session.is_some_and(|session| session.callers != Callers::Place);
+        bound.filter(|_| !has_self && leaves)
     }
 
     /// Returns whether a lifetime that tied the session to something else stays in the signature.

@@ -7,7 +7,14 @@ use crate::options::Attribute::{DbOp, Transactional};
 fn model(attribute: options::Attribute, text: &str) -> (Option<Function>, Vec<String>) {
     let mut errors = Errors::default();
     let source: Source = syn::parse_str(text).unwrap();
-    let function = Function::model(attribute, source, &Runtime::new(None), &mut errors).ok();
+    let function = Function::model(
+        attribute,
+        &Options::default(),
+        source,
+        &Runtime::new(None),
+        &mut errors,
+    )
+    .ok();
     (function, errors.messages())
 }
 
@@ -121,20 +128,10 @@ fn wrong_sessions_are_explained() {
         ),
         (
             Transactional,
-            "c: &mut PgConnection",
-            "take `tx: &mut Tx<'_, Postgres>`",
-        ),
-        (
-            Transactional,
             "c: &mut Transaction<'_, Sqlite>",
-            "in place of sqlx's transaction",
+            "write `#[db_op]` to run in it as it is",
         ),
         (Transactional, "a: u8", "`f` has no session parameter"),
-        (
-            Transactional,
-            "a: u8, tx: &mut Tx<'_, Sqlite>",
-            "mark it with `#[session]`",
-        ),
         (
             Transactional,
             "tx: &Tx<'_, Sqlite>",
@@ -147,11 +144,6 @@ fn wrong_sessions_are_explained() {
         ),
         (Transactional, "tx: &mut Tx<'_>", "the database is missing"),
         (DbOp, "tx: &mut Tx<'_, Sqlite>", "use `#[transactional]`"),
-        (
-            DbOp,
-            "a: u8, c: &mut Conn<'_, Sqlite>",
-            "mark it with `#[session]`",
-        ),
         (
             DbOp,
             "#[session] a: &mut Conn<'_, Sqlite>, #[session] b: u8",
@@ -202,7 +194,7 @@ fn functions_that_cannot_be_operations_are_explained() {
 
 #[test]
 fn all_mistakes_of_a_signature_are_reported_together() {
-    let (_, messages) = model(Transactional, "fn f(a: u8, tx: &mut Tx<'_, Sqlite>) {}");
+    let (_, messages) = model(Transactional, "fn f(a: u8, tx: Tx<'_, Sqlite>) {}");
     assert_eq!(messages.len(), 2, "{messages:?}");
 }
 
@@ -362,18 +354,8 @@ fn what_is_no_connection_of_a_plain_function() {
         (DbOp, "fn f(#[session] c: C) -> R {}", "is borrowed"),
         (
             DbOp,
-            "fn f(n: u8, c: &mut Connection) -> R {}",
-            "is the first parameter",
-        ),
-        (
-            DbOp,
             "fn f(n: u8, c: &Connection) -> R {}",
-            "is the first parameter",
-        ),
-        (
-            Transactional,
-            "fn f(n: u8, c: &mut Client) -> R {}",
-            "is the first parameter",
+            "mark it with `#[session]`",
         ),
         (
             DbOp,

@@ -26,6 +26,14 @@ pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
     }
 }
 
+/// Returns the `'a` of `&'a mut T`.
+pub(crate) fn lifetime(ty: &Type) -> Option<&Lifetime> {
+    match ungrouped(ty) {
+        Type::Reference(reference) => reference.lifetime.as_ref(),
+        _ => None,
+    }
+}
+
 /// Returns the `Tx<'_, Sqlite>` of `dbop::Tx<'_, Sqlite>`.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ungrouped(ty) {

@@ -74,6 +74,17 @@ pub(crate) struct Limit {
     pub(crate) wait: bool,
 }
 
+/// What callers pass for the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Callers {
+    /// A session or a handle by value: `tx: impl Scope<DB>`.
+    Scope,
+    /// Whatever they have behind `&mut`: `conn: &mut impl Place<DB>`.
+    Place,
+    /// Nothing, because the option `db` says where the session comes from.
+    Nothing,
+}
+
 /// The options that were written, each value with its key.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -83,6 +94,7 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Given<Timeout>>,
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) db: Option<Given<Expr>>,
+    pub(crate) callers: Option<Given<Callers>>,
     pub(crate) max_concurrency: Option<Given<Limit>>,
     pub(crate) krate: Option<Given<Path>>,
     pub(crate) isolation: Option<Given<Isolation>>,
@@ -111,7 +123,7 @@ impl Options {
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The table of all options, which is the only place that names them.
-static TABLE: [Row<Options>; 15] = [
+static TABLE: [Row<Options>; 16] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -133,6 +145,10 @@ static TABLE: [Row<Options>; 15] = [
     }),
     Row::new("db", "db = self.db", |options, value| {
         value.expression().map(|given| options.db = given)
+    }),
+    Row::new("callers", "callers = scope", |options, value| {
+        let words = [("scope", Callers::Scope), ("place", Callers::Place)];
+        value.word(&words).map(|given| options.callers = given)
     }),
     Row::new(
         "max_concurrency",

@@ -137,7 +137,7 @@ async fn a_queue_of_max_concurrency_is_no_probe() {
     }
 }
 
-#[db_op(retry = never)]
+#[db_op(retry = never, callers = scope)]
 async fn raw(conn: &mut PgConnection, proxy: &Proxy) -> Result<(), Trouble> {
     conn.execute("SELECT 1").await.map_err(dbop::Error::from)?;
     proxy.cut();

@@ -52,7 +52,7 @@ async fn a_helper_without_errors_changes_nothing() {
     assert_eq!(stored(&db).await, [1, 2]);
 }
 
-#[db_op]
+#[db_op(callers = scope)]
 async fn on_the_drivers_connection(conn: &mut PgConnection, id: i64) -> Result<bool, Trouble> {
     insert(&mut *conn, id).await?;
     Ok(store_if_new(conn, id).await)

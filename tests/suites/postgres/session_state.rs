@@ -30,7 +30,7 @@ async fn says_and_stays(
     pending().await
 }
 
-#[db_op(retry = never)]
+#[db_op(retry = never, callers = scope)]
 async fn says_past_dbop(conn: &mut PgConnection, sql: &str) -> Result<(), Trouble> {
     conn.execute(AssertSqlSafe(sql)).await?;
     Ok(())

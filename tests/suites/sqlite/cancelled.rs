@@ -160,7 +160,7 @@ async fn nobody_is_stopped_in_the_place_of_a_call_that_went_away() {
     }
 }
 
-#[db_op]
+#[db_op(callers = scope)]
 async fn never_done_raw(conn: &mut SqliteConnection) -> Result<(), Trouble> {
     conn.execute(ENDLESS).await?;
     Ok(())

@@ -45,7 +45,7 @@ async fn says(conn: &mut Conn<'_, Database>, sql: &str) -> Result<bool, Trouble>
     Ok(guarded.fetch_one(&mut *conn).await?)
 }
 
-#[db_op(read_only, retry = never)]
+#[db_op(read_only, retry = never, callers = scope)]
 async fn says_past_dbop(conn: &mut SqliteConnection, sql: &str) -> Result<(), Trouble> {
     conn.execute(AssertSqlSafe(sql)).await?;
     Ok(())

@@ -77,7 +77,7 @@ async fn an_error_that_leaves_the_transaction_open_is_the_helpers_own_affair() {
     assert_eq!(stored(&db).await, [1]);
 }
 
-#[db_op]
+#[db_op(callers = scope)]
 async fn on_the_drivers_connection(conn: &mut SqliteConnection, id: i64) -> Result<bool, Trouble> {
     insert(&mut *conn, id).await?;
     Ok(store_if_new(conn, "INSERT INTO notes VALUES (1)").await)

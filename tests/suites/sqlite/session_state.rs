@@ -22,7 +22,7 @@ async fn says_and_fails(conn: &mut Conn<'_, Database>, sql: &str) -> Result<(), 
     Err(Trouble::Refused)
 }
 
-#[db_op(retry = never)]
+#[db_op(retry = never, callers = scope)]
 async fn says_past_dbop(conn: &mut SqliteConnection, sql: &str) -> Result<(), Trouble> {
     conn.execute(AssertSqlSafe(sql)).await?;
     Ok(())
@@ -113,7 +113,7 @@ async fn a_database_in_memory_is_put_right_and_never_closed() {
     assert_eq!(kept, 1);
 }
 
-#[db_op(read_only, retry = never)]
+#[db_op(read_only, retry = never, callers = scope)]
 async fn reader_says_past_dbop(conn: &mut SqliteConnection, sql: &str) -> Result<(), Trouble> {
     conn.execute(AssertSqlSafe(sql)).await?;
     Ok(())

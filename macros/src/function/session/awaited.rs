@@ -6,24 +6,39 @@ use syn::{Signature, Type};
 
 use super::{Candidate, Session, SessionKind, written};
 use crate::errors::Errors;
-use crate::function::types;
+use crate::function::{Source, executor, types};
 use crate::names::Runtime;
-use crate::options::Attribute;
+use crate::options::{Attribute, Callers};
 
-/// Finds the session: the parameter that is marked, or the first one if its type names a session.
+/// Finds the session: the parameter that is marked, or the first one whose type names a session or
+/// any executor of sqlx.
 pub(crate) fn find_session(
     attribute: Attribute,
-    signature: &Signature,
-    marks: &[(usize, syn::Attribute)],
+    signature: &mut Signature,
+    source: &Source,
     runtime: &Runtime,
     errors: &mut Errors,
 ) -> Option<Session> {
+    let marks = &source.marks;
     let awaited = Awaited {
         attribute,
         runtime,
         marked: !marks.is_empty(),
     };
-    super::find(&awaited, attribute, signature, marks, errors)
+    let is_named = |candidate: Candidate<'_>| behind_mut(&candidate.parameter.ty).is_some();
+    let has_named = super::candidates(signature).any(is_named);
+    let executor = if has_named {
+        None
+    } else {
+        let marked = marks.first().map(|(index, _)| *index);
+        let body = source.body.stream();
+        executor::replace(attribute, signature, body, marked, runtime, errors)
+    };
+    let session = super::find(&awaited, attribute, signature, marks, errors)?;
+    Some(match executor {
+        Some(executor) if executor.index == session.index => session.was(executor),
+        _ => session,
+    })
 }
 
 /// Returns whether the type is `&mut Tx<'_, DB>` or `&mut Conn<'_, DB>`.
@@ -102,14 +117,11 @@ impl SessionKind for Awaited<'_> {
         }
     }
 
-    fn later(&self, candidate: Candidate<'_>) -> Option<Session> {
-        let database = match behind_mut(&candidate.parameter.ty)? {
-            Known::Tx(database) | Known::Conn(database) => database.to_token_stream(),
-            Known::Postgres => self.runtime.postgres(),
-            Known::Sqlite => self.runtime.sqlite(),
-            Known::Incomplete | Known::Foreign(_) => return None,
-        };
-        Some(Session::new(candidate, database))
+    fn later(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
+        match behind_mut(&candidate.parameter.ty)? {
+            Known::Incomplete | Known::Foreign(_) => None,
+            known => self.resolve(&known, candidate, errors),
+        }
     }
 
     fn missing(&self, name: &Ident, receiver: &str) -> String {
@@ -134,11 +146,11 @@ impl Awaited<'_> {
         errors: &mut Errors,
     ) -> Option<Session> {
         let ty = &candidate.parameter.ty;
-        let (database, shown, is_tx) = match known {
-            Known::Tx(database) => (database.to_token_stream(), written(database), true),
-            Known::Conn(database) => (database.to_token_stream(), written(database), false),
-            Known::Postgres => (self.runtime.postgres(), "Postgres".to_owned(), false),
-            Known::Sqlite => (self.runtime.sqlite(), "Sqlite".to_owned(), false),
+        let (database, is_tx) = match known {
+            Known::Tx(database) => (database, true),
+            Known::Conn(database) => (database, false),
+            Known::Postgres => return Some(raw(candidate, self.runtime.postgres())),
+            Known::Sqlite => return Some(raw(candidate, self.runtime.sqlite())),
             Known::Incomplete if self.marked => return None,
             Known::Incomplete => {
                 errors.on(ty, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`");
@@ -147,11 +159,12 @@ impl Awaited<'_> {
             }
             Known::Foreign(database) if self.attribute == Attribute::Transactional => {
                 let shown = written(database);
-                errors.on(ty, format!("`#[transactional]` begins and commits by itself; take `&mut Tx<'_, {shown}>` in place of sqlx's transaction"));
+                errors.on(ty, format!("the caller has begun this transaction, so `#[transactional]` has none to begin; write `#[db_op]` to run in it as it is, or take `&mut Tx<'_, {shown}>`, for which callers may still pass sqlx's transaction"));
                 return Some(Session::new(candidate, database.to_token_stream()));
             }
             Known::Foreign(_) => return None,
         };
+        let shown = written(database);
         match (self.attribute, is_tx) {
             (Attribute::Transactional, false) => {
                 errors.on(ty, format!("`#[transactional]` gives its body a transaction; take `tx: &mut Tx<'_, {shown}>`, or use `#[db_op]`"));
@@ -161,6 +174,13 @@ impl Awaited<'_> {
             }
             _ => {}
         }
-        Some(Session::new(candidate, database))
+        Some(Session::new(candidate, database.to_token_stream()))
     }
+}
+
+/// Returns the session for a body that gets the driver's connection.
+fn raw(candidate: Candidate<'_>, database: TokenStream) -> Session {
+    let mut session = Session::new(candidate, database);
+    session.callers = Callers::Place;
+    session
 }

@@ -6,11 +6,13 @@ pub(super) mod plain;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{FnArg, Ident, Pat, PatType, Signature, Type};
+use syn::{FnArg, Ident, Pat, PatType, Path, Signature, Type};
 
+use super::executor::Executor;
+use super::types;
 use crate::errors::Errors;
 use crate::names;
-use crate::options::Attribute;
+use crate::options::{Attribute, Callers, Options};
 
 /// The parameter whose type callers do not see.
 pub(crate) struct Session {
@@ -21,6 +23,13 @@ pub(crate) struct Session {
     pub(crate) parameter: PatType,
     /// The tokens of the database type `DB`, or of the connection type of a plain function.
     pub(crate) database: TokenStream,
+    pub(crate) callers: Callers,
+    /// The type parameter that stands for what callers pass; `None` if it has no name.
+    pub(crate) generic: Option<Ident>,
+    /// The traits that the user has named, whose imports would be unused now.
+    pub(crate) traits: Vec<Path>,
+    /// What the user has written for the type, and what of it stands in bounds.
+    written: TokenStream,
 }
 
 impl Session {
@@ -35,6 +44,38 @@ impl Session {
             name,
             parameter: parameter.clone(),
             database,
+            callers: Callers::Scope,
+            generic: None,
+            traits: Vec::new(),
+            written: parameter.ty.to_token_stream(),
+        }
+    }
+
+    /// Notes that the parameter was written as any executor.
+    fn was(mut self, executor: Executor) -> Session {
+        self.callers = executor.callers;
+        self.generic = executor.generic;
+        self.traits = executor.traits;
+        self.written = executor.written;
+        self
+    }
+
+    /// Lets callers pass what the options ask for.
+    pub(super) fn as_asked(mut self, options: &Options) -> Session {
+        if options.db.is_some() {
+            self.callers = Callers::Nothing;
+        } else if let Some(asked) = &options.callers {
+            self.callers = asked.value;
+        }
+        self
+    }
+
+    /// Returns what leaves the signature with the session. The `&'a mut` that callers still see
+    /// stays.
+    pub(super) fn left(&self) -> TokenStream {
+        match (self.callers, types::reference(&self.parameter.ty)) {
+            (Callers::Place, Some((inner, _))) if self.generic.is_none() => inner.to_token_stream(),
+            _ => self.written.clone(),
         }
     }
 
@@ -67,7 +108,7 @@ trait SessionKind {
 
     /// Returns the session in a later parameter that is certainly meant as one; `None` if the
     /// parameter is something else.
-    fn later(&self, candidate: Candidate<'_>) -> Option<Session>;
+    fn later(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session>;
 
     /// Says that `#[transactional]` needs a session, and how to write one in the function `name`.
     fn missing(&self, name: &Ident, receiver: &str) -> String;
@@ -100,10 +141,9 @@ fn find<K: SessionKind>(
     if let Some(session) = first.and_then(|first| kind.first(first, errors)) {
         return Some(session);
     }
-    let later = candidates.find_map(|candidate| Some((candidate, kind.later(candidate)?)));
-    if let Some((candidate, session)) = later {
-        errors.on(candidate.parameter, format!("the {noun} is the first parameter; move this one to the front, or mark it with `#[session]`"));
-        return Some(session);
+    let later = candidates.find_map(|candidate| kind.later(candidate, errors));
+    if later.is_some() {
+        return later;
     }
     // `#[db_op]` needs no session.
     if attribute == Attribute::Transactional {

@@ -40,10 +40,13 @@ impl SessionKind for Plain {
             .or_else(|| is_owned().then(|| owned(candidate, errors)))
     }
 
-    fn later(&self, candidate: Candidate<'_>) -> Option<Session> {
+    fn later(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
         let (inner, mutable) = types::reference(&candidate.parameter.ty)?;
         // Many types are called a client, so only a `&mut` one counts.
         let is_connection = is_named_connection(inner) || (mutable && is_client_of_postgres(inner));
+        if is_connection && !mutable {
+            errors.on(candidate.parameter, "if this is the connection, mark it with `#[session]`; a shared reference may be something else");
+        }
         is_connection.then(|| Session::new(candidate, inner.to_token_stream()))
     }
 
