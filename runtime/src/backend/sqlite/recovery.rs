@@ -69,7 +69,7 @@ impl Recovery for Sqlite {
     async fn leave_transaction(conn: &mut SqliteConnection) -> bool {
         // More than one level is open if a body used the raw connection's own `begin`.
         while Transactions::get_transaction_depth(conn) > 0 {
-            if Transactions::rollback(conn).await.is_err()
+            if roll_back_level(conn).await.is_err()
                 && !matches!(Self::liveness(conn).await, Liveness::Ended)
             {
                 return false;
@@ -130,4 +130,17 @@ impl Recovery for Sqlite {
         };
         conn.execute(again).await.is_ok()
     }
+}
+
+/// Rolls back the innermost of the transactions and savepoints that the driver counts.
+///
+/// A savepoint may be gone although the driver counts it, for example because an outer one was
+/// released. Going back to another savepoint of that name makes the driver count one less.
+pub(super) async fn roll_back_level(conn: &mut SqliteConnection) -> sqlx::Result<()> {
+    let depth = Transactions::get_transaction_depth(conn);
+    if depth > 1 {
+        let set = format!("SAVEPOINT _sqlx_savepoint_{}", depth - 1);
+        conn.execute(AssertSqlSafe(set)).await?;
+    }
+    Transactions::rollback(conn).await
 }

@@ -10,6 +10,7 @@ use sqlx_core::transaction::TransactionManager;
 
 use super::marks::{mark, marked};
 use crate::backend::dialect::Dialect;
+use super::recovery::roll_back_level;
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::backend::signals::Signals;
 use crate::isolation::Isolation;
@@ -46,13 +47,9 @@ impl SessionControl for Sqlite {
                 Liveness::Open
             }
             Err(error) => Liveness::Failed(error),
-            Ok(_) => {
-                let rolled_back = match Transactions::get_transaction_depth(conn) {
-                    0 => conn.execute("ROLLBACK").await.map(drop),
-                    _ => Transactions::rollback(conn).await,
-                };
-                rolled_back.map_or_else(Liveness::Failed, |()| Liveness::Ended)
-            }
+            Ok(_) => roll_back(conn)
+                .await
+                .map_or_else(Liveness::Failed, |()| Liveness::Ended),
         }
     }
 
@@ -136,4 +133,15 @@ impl SessionControl for Sqlite {
         handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || !signals.take_stop());
         Ok(())
     }
+}
+
+/// Rolls back the transaction that is open, whatever the driver counts.
+async fn roll_back(conn: &mut SqliteConnection) -> sqlx::Result<()> {
+    if Transactions::get_transaction_depth(conn) == 0 {
+        conn.execute("ROLLBACK").await?;
+    }
+    while Transactions::get_transaction_depth(conn) > 0 {
+        roll_back_level(conn).await?;
+    }
+    Ok(())
 }
