@@ -13,7 +13,7 @@ use crate::error::{Category, Class, Effect, Error, ErrorKind, Outcome};
 use crate::policy::Defaults;
 use crate::pool::{Lease, Origin};
 use crate::rt::Timer;
-use crate::session::{self, Due, Undo, View, ended_unseen};
+use crate::session::{self, Due, TxState, Undo, View, ended_unseen, left_open};
 
 /// Whether the statements of a session without a transaction may have left something behind, if its
 /// body returned this class of error.
@@ -209,23 +209,11 @@ async fn commit<DB: Backend>(
 pub(super) async fn verdict<DB: Backend>(view: View<'_, DB>, call: &mut CallState) -> Undo {
     let View { conn, state } = view;
     let unseen = state.opaque || state.mid_statement();
-    let Some(tx) = &mut state.tx else {
-        return Undo::No;
-    };
-    let ask = unseen && tx.can_be_asked();
-    let depth = DB::TransactionManager::get_transaction_depth(conn);
-    // A `begin` on the raw connection that is dropped at the wrong moment rolls back the whole
-    // transaction, and the statements after that commit by themselves.
-    if depth < tx.sqlx_depth {
-        tx.found_ended();
-    }
-    if depth != tx.sqlx_depth {
-        tx.poison(0, ended_unseen());
-    }
+    let ask = unseen && state.tx.as_ref().is_some_and(TxState::can_be_asked);
     if ask || state.suspicion().is_some() {
         let deadline = call.deadline();
         let asking = Box::pin(async {
-            session::settle_suspicion::<DB>(conn, state).await?;
+            session::settle_transaction::<DB>(conn, state).await?;
             if ask {
                 session::ask_whether_open::<DB>(conn, state, ended_unseen()).await?;
             }
@@ -239,7 +227,21 @@ pub(super) async fn verdict<DB: Backend>(view: View<'_, DB>, call: &mut CallStat
             return Undo::WithError(Error::deadline("the transaction to be ready to commit"));
         }
     }
-    state.tx.as_ref().map_or(Undo::No, |tx| tx.must_undo(0))
+    let Some(tx) = &mut state.tx else {
+        return Undo::No;
+    };
+    // The driver counts what it has begun and ended by itself. It may have been behind before the
+    // questions were answered.
+    let depth = DB::TransactionManager::get_transaction_depth(conn);
+    if depth > tx.sqlx_depth {
+        tx.poison(0, left_open());
+    } else if depth < tx.sqlx_depth {
+        // A `begin` on the raw connection that is dropped at the wrong moment rolls back the whole
+        // transaction, and the statements after that commit by themselves.
+        tx.poison(0, ended_unseen());
+        tx.found_ended();
+    }
+    tx.must_undo(0)
 }
 
 /// Why a transaction is rolled back.

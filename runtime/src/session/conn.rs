@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::executor::executor;
-use super::state::View;
+use super::view::View;
 use crate::backend::Backend;
 
 /// A connection on which each statement commits by itself, or the transaction of the caller if
@@ -27,7 +27,8 @@ pub struct Conn<'c, DB: Backend> {
 }
 
 impl<DB: Backend> Conn<'_, DB> {
-    /// Returns the driver's connection, for helpers that take one.
+    /// Returns the driver's connection, for helpers that take one. Helpers that take an `impl
+    /// Acquire` can be called with `&mut *conn` itself.
     ///
     /// dbop does not see what is sent over this connection. From here on it assumes that the body
     /// has had an effect, so the body is replayed only if it is `read_only` or `idempotent`. If the

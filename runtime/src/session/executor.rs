@@ -14,9 +14,11 @@ use sqlx::{Database, Describe, Either, Execute, SqlSafeStr, SqlStr};
 use sqlx_core::transaction::TransactionManager;
 use tokio::time::{Instant, sleep};
 
+use super::loan;
 use super::sql_text::Facts;
-use super::state::{Guard, State, View};
+use super::state::{Guard, State};
 use super::tx_state::{TxState, ended_unseen};
+use super::view::View;
 use crate::backend::{Backend, Statement};
 use crate::error::SharedError;
 
@@ -205,9 +207,18 @@ pub(crate) async fn before_statement<DB: Backend>(
     settle::<DB>(conn, state).await
 }
 
+/// Like [`before_statement`], before statements that dbop does not see are sent.
+pub(crate) async fn before_unseen<DB: Backend>(
+    conn: &mut DB::Connection,
+    state: &mut State,
+) -> sqlx::Result<()> {
+    before_statement::<DB>(conn, state, Instant::now()).await?;
+    guard::<DB>(conn, state, Facts::UNSEEN).await
+}
+
 /// Whether the database has to be asked something before another statement is sent.
 fn is_unsettled(state: &State) -> bool {
-    state.suspicion().is_some() || state.is_unread()
+    state.loan.is_some() || state.suspicion().is_some() || state.is_unread()
 }
 
 /// Makes the session of a `read_only` call read-only before its first statement that might write.
@@ -237,7 +248,7 @@ async fn settle<DB: Backend>(conn: &mut DB::Connection, state: &mut State) -> sq
         // Boxed because it is rare, and the future of every statement would have to hold it.
         Box::pin(drain::<DB>(conn, state)).await?;
     }
-    settle_suspicion::<DB>(conn, state).await
+    settle_transaction::<DB>(conn, state).await
 }
 
 /// How long dbop waits for the rest of the rows that nobody reads.
@@ -279,12 +290,17 @@ async fn drain_soon<DB: Backend>(conn: &mut DB::Connection) -> Option<sqlx::Resu
     .await
 }
 
-/// Asks the database whether the transaction is still open, if an error or an unseen statement may
-/// have ended it. Returns an error if the transaction is not open.
-pub(crate) async fn settle_suspicion<DB: Backend>(
+/// Takes the session back from sqlx, and asks the database whether the transaction is still open, if
+/// an error or an unseen statement may have ended it. Returns an error if the transaction is not
+/// open.
+pub(crate) async fn settle_transaction<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
+    if state.loan.is_some() {
+        // Boxed because it is rare, and the future of every statement would have to hold it.
+        Box::pin(loan::settle::<DB>(conn, state)).await?;
+    }
     match state.suspicion() {
         // Boxed because it is rare, and the future of every statement would have to hold it.
         Some(first) => Box::pin(ask_whether_open::<DB>(conn, state, first)).await,

@@ -10,8 +10,9 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tokio::time::Instant;
 
 use super::executor;
-use super::state::{State, View};
+use super::state::State;
 use super::tx_state::{TxState, Undo};
+use super::view::View;
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, SharedError};
 
@@ -71,7 +72,7 @@ impl<'a, DB: Backend> Savepoint<'a, DB> {
         if keep {
             let View { conn, state } = self.view.reborrow();
             // If a statement has failed, its error may have ended the transaction.
-            executor::settle_suspicion::<DB>(conn, state).await?;
+            executor::settle_transaction::<DB>(conn, state).await?;
         }
         let depth = tx_of(&mut self.view).depth;
         let undo = tx_of(&mut self.view).must_undo(depth);

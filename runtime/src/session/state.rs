@@ -4,48 +4,14 @@
 use sqlx::SqlStr;
 use tokio::time::Instant;
 
+use super::loan::Loan;
 use super::sql_text::{self, Facts};
-use super::tx_state::{FailedJoin, TxState, ended_unseen};
+use super::tx_state::{FailedJoin, Poison, TxState, ended_unseen};
 use crate::backend::{Backend, Leftover, Liveness, Traces};
 use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
 use crate::op::Op;
 use crate::rt::Millis;
-
-/// A connection and what dbop has seen on it, both lent for a while.
-pub struct View<'a, DB: sqlx::Database> {
-    pub(crate) conn: &'a mut DB::Connection,
-    pub(crate) state: &'a mut State,
-}
-
-impl<DB: sqlx::Database> View<'_, DB> {
-    pub(crate) fn reborrow(&mut self) -> View<'_, DB> {
-        View {
-            conn: self.conn,
-            state: self.state,
-        }
-    }
-
-    /// Hands out the raw connection, and records that dbop does not see what is sent over it.
-    pub(crate) fn raw(&mut self) -> &mut DB::Connection {
-        self.state.opaque = true;
-        if self.state.guard == Guard::Pending {
-            // Statements that dbop does not see may write from here on.
-            self.state.guard = Guard::TooLate;
-        }
-        self.state.traces = self.state.traces.max(Traces::Unseen);
-        if let Some(tx) = &mut self.state.tx {
-            tx.hand_out();
-        }
-        self.conn
-    }
-}
-
-impl<DB: sqlx::Database> std::fmt::Debug for View<'_, DB> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.state.fmt(f)
-    }
-}
 
 /// What dbop has seen on the connection of a running call.
 #[derive(Debug)]
@@ -72,6 +38,8 @@ pub(crate) struct State {
     /// Whether the raw connection was handed out, or a statement was sent that may begin or end a
     /// transaction.
     pub(crate) opaque: bool,
+    /// The transaction of sqlx's that was begun on the session and may be open still.
+    pub(crate) loan: Option<Loan>,
     /// What is left in the session when its call has ended.
     pub(crate) traces: Traces,
     /// Whether the connection can no longer be used.
@@ -106,6 +74,7 @@ impl State {
             unread: None,
             let_go: None,
             opaque: false,
+            loan: None,
             traces: Traces::None,
             broken: false,
             read_only: op.read_only,
@@ -154,6 +123,27 @@ impl State {
         Some(&poison.echo)
     }
 
+    /// Records that the raw connection is handed out.
+    pub(super) fn hand_out(&mut self) {
+        self.opaque = true;
+        if self.guard == Guard::Pending {
+            // Statements that dbop does not see may write from here on.
+            self.guard = Guard::TooLate;
+        }
+        self.traces = self.traces.max(Traces::Unseen);
+        if let Some(tx) = &mut self.tx {
+            tx.hand_out();
+        }
+    }
+
+    /// Records that sqlx has begun a transaction of its own on the session. The session is not
+    /// idle until that has ended.
+    pub(super) fn lend(&mut self, loan: Loan) {
+        self.running = false;
+        self.loan = Some(loan);
+        self.hand_out();
+    }
+
     /// Takes in the answer to the question whether the transaction is still open. The transaction
     /// counts as aborted until it is known to be open.
     pub(crate) fn learn(
@@ -166,7 +156,7 @@ impl State {
             Liveness::Open => {
                 tx.poison = None;
                 tx.suspect = None;
-                tx.unseen = false;
+                tx.found_open();
             }
             Liveness::Ended => tx.found_ended(),
             Liveness::Failed(error) => {
@@ -373,12 +363,40 @@ impl State {
     /// Records that the effect of a statement that was cut off is not known. In a transaction this
     /// aborts the innermost savepoint, or the transaction if there is none.
     pub(crate) fn abandon(&mut self, message: &'static str) {
+        self.abandon_from(self.depth(), message);
+    }
+
+    /// Refuses every further statement until [`resume`](Self::resume) is called with what this
+    /// returns. So the session stays refused if the future that was to call that is dropped.
+    pub(super) fn suspend(&mut self, message: &'static str) -> Option<Poison> {
+        let earlier = self.tx.as_ref().and_then(|tx| tx.poison.clone());
+        self.abandon_from(0, message);
+        earlier
+    }
+
+    /// See [`suspend`](Self::suspend).
+    pub(super) fn resume(&mut self, earlier: Option<Poison>) {
+        match &mut self.tx {
+            Some(tx) => tx.poison = earlier,
+            None => self.let_go = None,
+        }
+    }
+
+    fn abandon_from(&mut self, depth: u32, message: &'static str) {
         if self.tx.is_some() {
             let error = Error::programming(ErrorKind::TransactionAborted, message);
-            self.poison(self.depth(), SharedError::of(&error.into()));
+            self.poison(depth, SharedError::of(&error.into()));
         } else {
             let error = Error::new(Class::OUTCOME_UNKNOWN, message);
             self.let_go = Some(SharedError::of(&error.into()));
+        }
+    }
+
+    /// Refuses every further statement with this error.
+    pub(super) fn give_up(&mut self, echo: SharedError) {
+        match &mut self.tx {
+            Some(tx) => tx.poison(0, echo),
+            None => self.let_go = Some(echo),
         }
     }
 

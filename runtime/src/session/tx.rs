@@ -5,9 +5,10 @@ use std::future::Future;
 
 use super::executor::executor;
 use super::hooks::HookResult;
+use super::loan;
 use super::savepoint::Savepoint;
-use super::state::View;
 use super::tx_state::TxState;
+use super::view::View;
 use crate::backend::Backend;
 use crate::error::Outcome;
 use crate::op::DbError;
@@ -40,7 +41,9 @@ pub struct Tx<'c, DB: Backend> {
 }
 
 impl<DB: Backend> Tx<'_, DB> {
-    /// Returns the driver's connection, for helpers that take one.
+    /// Returns the driver's connection, for helpers that take one. Helpers that take an `impl
+    /// Acquire` can be called with `&mut *tx` itself, and helpers that take a
+    /// [`sqlx::Transaction`] inside [`with_sqlx`](Self::with_sqlx).
     ///
     /// dbop does not see what is sent over this connection, so it asks the server for the state of
     /// the transaction before the commit. What may be left in the session is undone as after
@@ -96,6 +99,52 @@ impl<DB: Backend> Tx<'_, DB> {
         .await;
         savepoint.close(result.is_ok()).await?;
         result
+    }
+
+    /// Runs `f` in a savepoint that is a [`sqlx::Transaction`], for helpers and libraries that take
+    /// one. The savepoint is kept if `f` returns `Ok`. If `f` returns `Err`, only the work of `f` is
+    /// undone, and the transaction goes on.
+    ///
+    /// Write out the closure's return type, because nothing else fixes the type of its error:
+    ///
+    /// ```
+    /// # use dbop::{Tx, transactional};
+    /// # use sqlx::{Sqlite, Transaction};
+    /// /// A helper of a library.
+    /// async fn enqueue(tx: &mut Transaction<'_, Sqlite>, job: &str) -> sqlx::Result<()> {
+    ///     sqlx::query("INSERT INTO jobs (name) VALUES (?)").bind(job).execute(&mut **tx).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// #[transactional]
+    /// async fn order(tx: &mut Tx<'_, Sqlite>, id: i64) -> Result<(), dbop::Error> {
+    ///     sqlx::query("INSERT INTO orders (id) VALUES (?)").bind(id).execute(&mut *tx).await?;
+    ///     tx.with_sqlx(async |t: &mut Transaction<'_, Sqlite>| -> Result<(), dbop::Error> {
+    ///         Ok(enqueue(&mut *t, "send the receipt").await?)
+    ///     })
+    ///     .await
+    /// }
+    /// ```
+    ///
+    /// dbop does not see what `f` sends, so what [`conn`](Self::conn) says of the raw connection
+    /// holds here: do not end the transaction by the text of a statement, and expect
+    /// [`Outcome::Unknown`] if the deadline passes inside `f`. Hooks are not touched.
+    ///
+    /// A savepoint is never the unit of retry: if `f` returns a serialization failure, the whole
+    /// transaction is replayed, whatever the body does with that error. If this future is dropped
+    /// before its end, the whole transaction is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the closure's error. Returns an error made from [`dbop::Error`](crate::Error) if the
+    /// savepoint could not be set or released, or if its work was undone although the closure
+    /// returned `Ok`, for example because the closure did not return the error of a statement.
+    pub async fn with_sqlx<T, E, F>(&mut self, f: F) -> Result<T, E>
+    where
+        F: for<'t, 'd> AsyncFnOnce(&'t mut sqlx::Transaction<'d, DB>) -> Result<T, E>,
+        E: DbError,
+    {
+        loan::with_sqlx::<DB, _, _, _>(self.view.reborrow(), f).await
     }
 
     /// Runs `hook` after this transaction has committed and given its connection back.

@@ -34,8 +34,8 @@ pub(crate) struct TxState {
     /// of the body may have ended the transaction, or if the raw connection was handed out when the
     /// database may have ended the transaction already.
     escaped: bool,
-    /// Whether the raw connection was handed out. What was sent over it may have ended the
-    /// transaction.
+    /// Whether the raw connection was handed out since the transaction was last found to be open.
+    /// What was sent over it may have ended the transaction.
     handed_out: bool,
     /// How many transactions had ended on the connection when this one began; `None` where the
     /// connection does not report the ends of transactions.
@@ -56,7 +56,7 @@ pub(crate) struct OpenMarker {
 }
 
 /// What has aborted a transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Poison {
     /// The outermost savepoint that is aborted; 0 for the whole transaction.
     pub(crate) depth: u32,
@@ -151,6 +151,12 @@ impl TxState {
     /// Records that the question whether the transaction is still open was not answered.
     pub(crate) fn is_not_answered(&mut self) {
         self.escaped |= self.handed_out;
+    }
+
+    /// Records that the transaction was found to be open. What was sent unseen has not ended it.
+    pub(crate) fn found_open(&mut self) {
+        self.unseen = false;
+        self.handed_out = false;
     }
 
     /// Records that the transaction was found to have ended.
@@ -263,6 +269,16 @@ pub(crate) fn ended_unseen() -> SharedError {
         "the transaction was ended by something other than dbop: over the raw connection, or by a \
          statement of the body such as COMMIT (or the body ran `RESET ALL` or `DISCARD ALL`, after \
          which dbop does not recognize the transaction)",
+    );
+    SharedError::of(&error.into())
+}
+
+/// Returns the error for a transaction of sqlx's that is open and that nobody can end any more.
+pub(crate) fn left_open() -> SharedError {
+    let error = Error::programming(
+        ErrorKind::TransactionState,
+        "a transaction that sqlx had begun on this session was forgotten (`mem::forget`), so it is \
+         still open, and later statements would be part of it; commit it, roll it back, or drop it",
     );
     SharedError::of(&error.into())
 }

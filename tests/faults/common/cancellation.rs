@@ -5,6 +5,7 @@ use super::{Database, fresh_with, outside};
 
 mod calls;
 mod inside;
+mod lent;
 pub(crate) mod operations;
 pub(crate) mod rounds;
 mod several;

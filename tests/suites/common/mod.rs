@@ -15,6 +15,7 @@ pub(crate) mod hooks;
 mod hooks_kept;
 mod joins;
 mod left_open;
+mod lent_to_sqlx;
 mod nesting;
 pub(crate) mod notes;
 mod opaque;

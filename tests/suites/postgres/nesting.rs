@@ -1,7 +1,7 @@
 //! A transaction cannot survive a serialization failure by going back to a savepoint.
 
 use dbop::{ErrorKind, Tx, transactional};
-use sqlx::Executor;
+use sqlx::{Executor, Transaction};
 
 use super::Database;
 use super::common::notes::{self, Runs, Trouble, insert, note, soon, stored};
@@ -92,4 +92,61 @@ async fn a_serialization_failure_in_a_nested_call_replays_the_whole_transaction(
     assert!(races_in_a_nested_call(&*db, &rival, &runs).await.unwrap());
     assert_eq!(runs.count(), 2);
     assert_eq!(stored(&db).await, [101]);
+}
+
+#[transactional(isolation = repeatable_read)]
+async fn races_in_a_closure_with_sqlx(
+    tx: &mut Tx<'_, Database>,
+    rival: &Rival,
+    runs: &Runs,
+) -> Result<bool, Trouble> {
+    runs.next();
+    let inside = tx
+        .with_sqlx(
+            async |own: &mut Transaction<'_, Database>| -> Result<(), Trouble> {
+                Ok(rival::race_on(&mut **own, rival).await?)
+            },
+        )
+        .await;
+    Ok(inside.is_ok())
+}
+
+#[tokio::test]
+async fn a_serialization_failure_in_a_closure_with_sqlx_replays_the_whole_transaction() {
+    let db = notes::open_narrow().await;
+    note(&*db, 1).await.unwrap();
+    let (rival, runs) = (Rival::of(&db).await, Runs::default());
+    let call = races_in_a_closure_with_sqlx(&*db, &rival, &runs);
+    assert!(call.await.unwrap());
+    assert_eq!(runs.count(), 2);
+    assert_eq!(stored(&db).await, [101]);
+}
+
+/// Stands for existing code that ignores an error.
+async fn swallow_a_duplicate(own: &mut Transaction<'_, Database>) -> sqlx::Result<()> {
+    insert(&mut **own, 2).await?;
+    drop(insert(&mut **own, 2).await);
+    Ok(())
+}
+
+#[transactional]
+async fn swallows_in_a_closure_with_sqlx(tx: &mut Tx<'_, Database>) -> Result<String, Trouble> {
+    insert(&mut *tx, 1).await?;
+    let inside = tx
+        .with_sqlx(
+            async |own: &mut Transaction<'_, Database>| -> Result<(), Trouble> {
+                Ok(swallow_a_duplicate(&mut *own).await?)
+            },
+        )
+        .await;
+    insert(&mut *tx, 3).await?;
+    Ok(inside.unwrap_err().to_string())
+}
+
+#[tokio::test]
+async fn an_error_swallowed_in_a_closure_with_sqlx_undoes_the_closure_alone() {
+    let db = notes::open_narrow().await;
+    let message = swallows_in_a_closure_with_sqlx(&*db).await.unwrap();
+    assert!(message.contains("`with_sqlx` was undone"), "{message}");
+    assert_eq!(stored(&db).await, [1, 3]);
 }

@@ -30,3 +30,12 @@ pub(crate) async fn race(tx: &mut Tx<'_, Postgres>, rival: &Rival) -> sqlx::Resu
     rival.strike().await?;
     tx.execute("UPDATE notes SET id = id + 50").await.map(drop)
 }
+
+/// Like [`race`], past dbop.
+pub(crate) async fn race_on(conn: &mut PgConnection, rival: &Rival) -> sqlx::Result<()> {
+    conn.execute("SELECT * FROM notes").await?;
+    rival.strike().await?;
+    conn.execute("UPDATE notes SET id = id + 50")
+        .await
+        .map(drop)
+}

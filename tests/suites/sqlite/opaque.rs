@@ -1,10 +1,10 @@
 //! Only SQLite knows what went through the raw connection, so dbop asks it before COMMIT.
 
-use dbop::{Outcome, Tx, db_op, transactional};
-use sqlx::{Executor, SqliteConnection};
+use dbop::{Db, Outcome, Tx, db_op, transactional};
+use sqlx::{Acquire, Executor, SqliteConnection};
 
 use super::Database;
-use super::common::notes::{self, Trouble, insert, note, stored};
+use super::common::notes::{self, Trouble, insert, note, soon, stored};
 
 /// Stands for existing code that ignores an error.
 async fn store_if_new(conn: &mut SqliteConnection, sql: &'static str) -> bool {
@@ -95,4 +95,44 @@ async fn an_operation_can_take_the_drivers_connection() {
     assert!(!on_the_drivers_connection(&*db, 1).await.unwrap());
     assert!(!joins_the_drivers_connection(&*db).await.unwrap());
     assert_eq!(stored(&db).await, [1, 2, 3]);
+}
+
+/// Stands for existing code that ends the outer transaction, and loses its own.
+async fn lose(
+    lender: impl Acquire<'_, Database = Database>,
+    sql: &'static str,
+) -> sqlx::Result<()> {
+    let mut own = lender.begin().await?;
+    let ended = own.execute(sql).await.map(drop);
+    std::mem::forget(own);
+    ended
+}
+
+#[transactional]
+async fn loses_one(tx: &mut Tx<'_, Database>, sql: &'static str) -> Result<(), Trouble> {
+    insert(&mut *tx, 1).await?;
+    Ok(lose(&mut *tx, sql).await?)
+}
+
+/// The connection cannot be replaced, so it has to be put right.
+#[tokio::test]
+async fn a_database_in_memory_outlives_a_transaction_of_sqlx_that_is_lost() {
+    let db = Db::connect("sqlite::memory:").await.unwrap();
+    db.pool().execute(notes::SCHEMA).await.unwrap();
+    for sql in [
+        "SELECT 1",
+        "ROLLBACK",
+        "INSERT OR ROLLBACK INTO notes VALUES (1)",
+    ] {
+        let error = soon("the call", loses_one(&db, sql)).await.unwrap_err();
+        assert_eq!(
+            error.database().outcome().unwrap(),
+            Outcome::RolledBack,
+            "{sql}"
+        );
+        assert_eq!(notes::notes(&db).await.unwrap(), [0_i64; 0], "{sql}");
+        soon("the next call", note(&db, 2)).await.unwrap();
+        assert_eq!(notes::notes(&db).await.unwrap(), [2], "{sql}");
+        db.pool().execute("DELETE FROM notes").await.unwrap();
+    }
 }

@@ -31,6 +31,15 @@ impl Facts {
         traces: Traces::None,
     };
 
+    /// The facts of statements that dbop does not see.
+    pub(crate) const UNSEEN: Self = Self {
+        writes: true,
+        may_end_transaction: true,
+        ends_transaction: false,
+        may_lift_guard: true,
+        traces: Traces::Unseen,
+    };
+
     /// Whether the text alone proves that the statement only reads.
     pub(crate) const fn provably_reads(self) -> bool {
         !self.writes && !self.may_end_transaction
