@@ -104,7 +104,7 @@ async fn races_in_a_closure_with_sqlx(
     let inside = tx
         .with_sqlx(
             async |own: &mut Transaction<'_, Database>| -> Result<(), Trouble> {
-                Ok(rival::race_on(&mut **own, rival).await?)
+                Ok(rival::race_on(own, rival).await?)
             },
         )
         .await;
