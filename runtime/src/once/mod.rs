@@ -11,6 +11,8 @@
 #[cfg(not(feature = "once"))]
 mod absent;
 #[cfg(feature = "once")]
+mod floats;
+#[cfg(feature = "once")]
 mod key;
 mod marker;
 #[cfg(feature = "once")]

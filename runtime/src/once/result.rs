@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::nulls;
+use super::{floats, nulls};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::op::{DbError, OpResult};
 
@@ -24,7 +24,7 @@ pub trait Kept: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Kept for T {
     fn to_json(&self) -> serde_json::Result<String> {
-        let json = serde_json::to_string(self)?;
+        let json = floats::to_json(self)?;
         // A result that cannot be read back would be an error for every later caller, for a week.
         Self::from_json(&json)?;
         nulls::check(self)?;
@@ -32,7 +32,7 @@ impl<T: Serialize + DeserializeOwned> Kept for T {
     }
 
     fn from_json(json: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(json)
+        floats::from_json(json)
     }
 }
 
