@@ -72,5 +72,8 @@ async fn the_drivers_own_connection() {
         flaky.pass()?;
         Ok(echo(&mut *conn, n).await?)
     }
-    assert_eq!(f(&mut &open().await, 1, &Flaky::default()).await.unwrap(), 1);
+    assert_eq!(
+        f(&mut &open().await, 1, &Flaky::default()).await.unwrap(),
+        1
+    );
 }

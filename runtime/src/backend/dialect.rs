@@ -18,8 +18,13 @@ pub struct BeginOptions {
     pub(crate) deferrable: bool,
     /// Whether the session was opened by the application and not by dbop.
     pub(crate) foreign: bool,
-    /// How long a statement may run. `None` leaves the limit that the session already has.
+    /// How long a statement may run. `None` leaves the limit that the session already has, as it
+    /// does below.
     pub(crate) statement_timeout: Option<Duration>,
+    /// How long the whole transaction may take.
+    pub(crate) transaction_timeout: Option<Duration>,
+    /// How long the transaction may be idle.
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 /// How a database reads the comments in the text of a statement.

@@ -31,10 +31,10 @@ pub(crate) use database_file::DatabaseFile;
 pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};
-pub(crate) use pool_plan::{Location, Options, Plan, PoolPlan, SessionSettings};
+pub(crate) use pool_plan::{Location, Options, Plan, PoolPlan, SessionSettings, options_of};
 #[cfg(feature = "postgres-sync")]
 pub(crate) use postgres::begin_sql;
-pub(crate) use recovery::Recovery;
+pub(crate) use recovery::{OpenedWith, Recovery};
 pub(crate) use session_control::{Liveness, SessionControl};
 pub(crate) use signals::{Ends, Signals};
 pub(crate) use statement::Statement;

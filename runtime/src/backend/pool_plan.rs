@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use log::LevelFilter;
-use sqlx::{Connection, Database};
+use sqlx::{ConnectOptions, Connection, Database};
 
 use super::database_file::DatabaseFile;
 use crate::error::{ErrorKind, Result};
+
+/// The level of statements in the log, unless somebody asks for another one.
+const QUIET: LevelFilter = LevelFilter::Trace;
 
 /// The options with which a connection is opened.
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
@@ -16,7 +19,9 @@ pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Opti
 pub struct SessionSettings {
     pub(crate) statement_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
-    pub(crate) log_statements: bool,
+    /// Whether every statement is logged at level info. `None` leaves that to the options of the
+    /// connection.
+    pub(crate) log_statements: Option<bool>,
 }
 
 impl Default for SessionSettings {
@@ -24,17 +29,18 @@ impl Default for SessionSettings {
         Self {
             statement_timeout: Duration::from_secs(30),
             idle_in_transaction_timeout: Duration::from_secs(60),
-            log_statements: false,
+            log_statements: None,
         }
     }
 }
 
 impl SessionSettings {
-    pub(crate) fn statement_log_level(&self) -> LevelFilter {
-        if self.log_statements {
-            LevelFilter::Info
-        } else {
-            LevelFilter::Trace
+    /// Returns these options with the level that the settings give to statements in the log.
+    pub(crate) fn log_with<O: ConnectOptions>(&self, options: O) -> O {
+        match self.log_statements {
+            Some(true) => options.log_statements(LevelFilter::Info),
+            Some(false) => options.log_statements(QUIET),
+            None => options,
         }
     }
 }
@@ -79,6 +85,11 @@ pub struct Location {
     pub(crate) namespace: Option<String>,
 }
 
+/// Returns the options that a URL describes, with the level that statements have in dbop's log.
+pub(crate) fn options_of<DB: PoolPlan>(url: &str) -> Result<Options<DB>> {
+    DB::read_url(url).map(|options| options.log_statements(QUIET))
+}
+
 /// How the pools of a database are made.
 pub trait PoolPlan: Database {
     /// Whether only one connection at a time may write.
@@ -94,12 +105,24 @@ pub trait PoolPlan: Database {
         false
     }
 
-    /// Plans the pools for a database at `url`, of `connections` connections each.
+    /// Reads a URL.
     ///
     /// # Errors
     ///
     /// Fails if the URL is not one of this database.
-    fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>>;
+    fn read_url(url: &str) -> Result<Options<Self>>;
+
+    /// Plans the pools for the database to which these options lead, of `connections` connections
+    /// each. What the settings do not mention stays as the options say.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the options lead to no database of which a handle could hold several connections.
+    fn plans(
+        options: Options<Self>,
+        connections: u32,
+        settings: &SessionSettings,
+    ) -> Result<Plans<Self>>;
 
     /// Returns where connections with these options lead, without a password.
     fn place(options: &Options<Self>) -> String;

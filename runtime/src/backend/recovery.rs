@@ -7,6 +7,15 @@ use sqlx::Database;
 
 use crate::error::{Class, Outcome};
 
+/// How dbop has opened a session.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenedWith {
+    pub(crate) read_only: bool,
+    /// Whether the options of the connection are the application's, which may hold settings that
+    /// cannot be read.
+    pub(crate) own_options: bool,
+}
+
 /// What an error does to a session, and how a session is made fit for the next call.
 pub trait Recovery: Database {
     /// The time after which the database has noticed that a connection was lost, and has ended the
@@ -49,12 +58,23 @@ pub trait Recovery: Database {
     /// `false` if the connection has to be closed instead.
     fn leave_transaction(conn: &mut Self::Connection) -> impl Future<Output = bool> + Send;
 
+    /// Whether [`reset_session`](Self::reset_session) puts settings back to what the options of the
+    /// connection say, and not to what dbop's own options would say.
+    const RESETS_TO_OPTIONS: bool;
+
     /// Undoes what calls may have left in a session that dbop has opened and on which no statement
-    /// runs: a transaction, settings, locks, subscriptions, temporary tables. `read_only` says
-    /// whether the session was opened read-only. `false` if the connection has to be closed
-    /// instead.
+    /// runs: a transaction, settings, locks, subscriptions, temporary tables. `false` if the
+    /// connection has to be closed instead.
     fn reset_session(
         conn: &mut Self::Connection,
-        read_only: bool,
+        opened: OpenedWith,
     ) -> impl Future<Output = bool> + Send;
+
+    /// Puts the limits of a session that dbop has opened back to what they were then, after code of
+    /// the application's has prepared the session, and rolls back a transaction that this code has
+    /// left open. `read_only` says whether the session was opened read-only.
+    fn restore_limits(
+        conn: &mut Self::Connection,
+        read_only: bool,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
 }

@@ -333,7 +333,7 @@ impl<M: Manager> BlockingDbBuilder<M> {
 
     /// Sets how long a call waits for a connection. The default is 10 s.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.pool.acquire_timeout = timeout.min(FOREVER);
+        self.settings.pool.acquire_timeout = Some(timeout.min(FOREVER));
         self
     }
 

@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Category, Class, Retry};
-    use crate::policy::CallSettings;
+    use crate::policy::{CallSettings, SessionLimits};
 
     static PLAIN: Op = Op::transaction("plain", "here", 1);
 
@@ -191,7 +191,7 @@ mod tests {
         errors: impl Into<VecDeque<Error>>,
     ) -> Result<(), ErrorKind> {
         let settings = CallSettings::default();
-        let defaults = Defaults::new(&settings, Duration::ZERO, None);
+        let defaults = Defaults::new(&settings, Duration::ZERO, SessionLimits::Foreign);
         let mut fails = Fails(errors.into());
         let opened = call.open(&defaults, Some(settings.timeout), &mut fails);
         opened.await.map_err(|error| error.kind())

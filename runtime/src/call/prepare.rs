@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::state::CallState;
 use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
-use crate::policy::Defaults;
+use crate::policy::{Defaults, SessionLimits};
 use crate::pool::Lease;
 use crate::session::{Guard, Idle, State, TxState};
 
@@ -22,6 +22,10 @@ pub(super) struct SessionPlan {
     forgets_plans: bool,
     /// How long a statement may run; `None`: as the session says.
     statement_timeout: Option<Duration>,
+    /// How long the transaction may be idle; `None`: as the session says.
+    idle_timeout: Option<Duration>,
+    /// The time that was left of the call when the plan was made.
+    left: Duration,
     /// The session was not opened by dbop.
     foreign: bool,
 }
@@ -65,6 +69,8 @@ impl SessionPlan {
                 deferrable: self.op.deferrable,
                 foreign: self.foreign,
                 statement_timeout: self.statement_timeout,
+                transaction_timeout: self.statement_timeout.map(|_| self.left),
+                idle_timeout: self.idle_timeout,
             };
             let sql = DB::begin_sql(lease.conn(), &begin);
             DB::TransactionManager::begin(lease.conn(), Some(sql)).await?;
@@ -111,18 +117,37 @@ impl CallState {
                 true => self.statement_timeout(defaults, left),
                 false => wants_longer.then_some(left),
             },
-            foreign: defaults.statement_timeout.is_none(),
+            idle_timeout: match defaults.sessions {
+                SessionLimits::PerTransaction {
+                    idle_in_transaction_timeout: idle,
+                    ..
+                } => Some(idle),
+                SessionLimits::Opened { .. } | SessionLimits::Foreign => None,
+            },
+            left,
+            foreign: !matches!(defaults.sessions, SessionLimits::Opened { .. }),
         })
     }
 
-    /// Returns the time left, where that is not what the session allows a statement anyway: clearly
-    /// less, or more because the operation has asked for more.
+    /// Returns how long a statement of a transaction may run: the time left, but no longer than a
+    /// statement may run on this database, unless the operation has asked for more. `None` where
+    /// the session has about this limit anyway.
     fn statement_timeout(&self, defaults: &Defaults, left: Duration) -> Option<Duration> {
         const NOT_WORTH_A_SETTING: Duration = Duration::from_secs(1);
-        match defaults.statement_timeout {
-            Some(of_session) if left > of_session => self.op.timeout.map(|_| left),
-            Some(of_session) if left + NOT_WORTH_A_SETTING >= of_session => None,
-            _ => Some(left),
+        match defaults.sessions {
+            SessionLimits::Opened {
+                statement_timeout: of_session,
+            } => {
+                if left > of_session {
+                    self.op.timeout.map(|_| left)
+                } else {
+                    (left + NOT_WORTH_A_SETTING < of_session).then_some(left)
+                }
+            }
+            SessionLimits::PerTransaction {
+                statement_timeout, ..
+            } if self.op.timeout.is_none() => Some(left.min(statement_timeout)),
+            SessionLimits::PerTransaction { .. } | SessionLimits::Foreign => Some(left),
         }
     }
 
@@ -130,10 +155,11 @@ impl CallState {
     /// because the operation has asked for that. For less, the call's own deadline is enough, and
     /// costs no statement.
     fn wants_longer(&self, defaults: &Defaults) -> bool {
+        let SessionLimits::Opened { statement_timeout } = defaults.sessions else {
+            return false;
+        };
         let asked = self.op.timeout.filter(|_| !self.op.transaction);
-        asked
-            .zip(defaults.statement_timeout)
-            .is_some_and(|(asked, of_session)| asked > of_session)
+        asked.is_some_and(|asked| asked > statement_timeout)
     }
 
     /// What is seen of a session that has just been opened, and of its transaction if that has

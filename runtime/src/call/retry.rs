@@ -252,7 +252,7 @@ mod tests {
     use crate::call::state::Clock;
     use crate::error::Retry;
     use crate::op::Retries;
-    use crate::policy::{CallSettings, RetryPolicy};
+    use crate::policy::{CallSettings, RetryPolicy, SessionLimits};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();
@@ -294,7 +294,7 @@ mod tests {
             retry_budget,
             ..CallSettings::default()
         };
-        Defaults::new(&settings, Duration::ZERO, None)
+        Defaults::new(&settings, Duration::ZERO, SessionLimits::Foreign)
     }
 
     fn next_after(call: &CallState, class: Class, effect: Effect, defaults: &Defaults) -> Next {

@@ -86,7 +86,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
             Source::Raw(conn) => open_on(state, Borrowed::Connection(conn)).await,
             Source::Pooled(conn) => open_on(state, Borrowed::Pooled(conn)).await,
             Source::Db(db) => {
-                let pools = ConnectionSource::Ours(db.pools(state.op.read_only));
+                let pools = ConnectionSource::OfDb(db.pools(state.op.read_only));
                 open_own(state, pools, db.defaults()).await
             }
             Source::Pool(pool) => {

@@ -3,16 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, Connection};
+use futures_core::future::BoxFuture;
+use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::time::{Instant, timeout_at};
 
+use super::adopted::Adopted;
 use super::handle::Db;
 use super::settings::Settings;
-use crate::backend::{Backend, Options, scheme};
+use crate::backend::{Backend, OpenedWith, Options, options_of, scheme};
 use crate::error::{Ended, Error, ErrorKind, Outcome, Result};
 use crate::op::Op;
 use crate::policy::{CircuitBreaker, RetryPolicy};
-use crate::pool::{PoolSet, unopened};
+use crate::pool::{AfterConnect, PoolSet, Pools, Sessions, unopened};
 use crate::rt::{FOREVER, Timer};
 
 impl<DB: Backend> Db<DB> {
@@ -55,9 +57,11 @@ impl<DB: Backend> Db<DB> {
     /// [`connect`](DbBuilder::connect).
     pub fn builder() -> DbBuilder<DB> {
         DbBuilder {
-            url: None,
+            place: Place::NotGiven,
+            adopted: None,
+            after_connect: None,
             settings: Settings::default(),
-            _database: std::marker::PhantomData,
+            of_pool: Vec::new(),
         }
     }
 }
@@ -81,18 +85,30 @@ impl<DB: Backend> Db<DB> {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct DbBuilder<DB: Backend> {
-    url: Option<Url>,
+    place: Place<DB>,
+    adopted: Option<Adopted<DB>>,
+    after_connect: Option<AfterConnect<DB>>,
     settings: Settings,
-    _database: std::marker::PhantomData<fn() -> DB>,
+    /// The methods and variables that have set something about the pools themselves.
+    of_pool: Vec<&'static str>,
 }
 
-/// A URL. It may contain a password, so `Debug` shows only its scheme.
+/// Where dbop opens connections to. A URL and options may contain a password, which `Debug` does not
+/// show.
 #[derive(Clone)]
-struct Url(String);
+enum Place<DB: Backend> {
+    NotGiven,
+    Url(String),
+    Options(Options<DB>),
+}
 
-impl fmt::Debug for Url {
+impl<DB: Backend> fmt::Debug for Place<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:..", scheme(&self.0).unwrap_or_default())
+        match self {
+            Self::NotGiven => f.write_str("NotGiven"),
+            Self::Url(url) => write!(f, "{}:..", scheme(url).unwrap_or_default()),
+            Self::Options(options) => f.write_str(&DB::place(options)),
+        }
     }
 }
 
@@ -106,8 +122,128 @@ impl<DB: Backend> DbBuilder<DB> {
     /// the file is removed, or another file is moved to its place, calls that need a new connection
     /// fail with [`ErrorKind::Configuration`] from then on. This is not noticed on systems without
     /// inodes, such as Windows.
+    ///
+    /// The last of `url`, [`connect_options`](Self::connect_options) and the `DATABASE_URL` of
+    /// [`env`](Self::env) counts.
     pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(Url(url.into()));
+        self.place = Place::Url(url.into());
+        self.about_pool("url")
+    }
+
+    /// Sets where the database is, and how connections to it are opened, by options of the driver:
+    /// `PgConnectOptions` or `SqliteConnectOptions`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # async fn example() -> Result<(), dbop::Error> {
+    /// use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+    ///
+    /// let options = SqliteConnectOptions::new()
+    ///     .filename("bank.db")
+    ///     .create_if_missing(true)
+    ///     .synchronous(SqliteSynchronous::Normal);
+    /// let db = dbop::Db::builder().connect_options(options).connect().await?;
+    /// # let _ = db;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What the options say holds for every connection: pragmas, extensions, `application_name`,
+    /// TLS, the statement cache, how statements are logged. dbop adds what its promises need. On
+    /// Postgres these are the limits of [`statement_timeout`](Self::statement_timeout) and
+    /// [`idle_in_transaction_timeout`](Self::idle_in_transaction_timeout), and
+    /// `client_connection_check_interval`. On SQLite these are the WAL mode of a file, a
+    /// `busy_timeout` of 250 ms, after which dbop itself waits for the lock, and `query_only` on
+    /// connections that read.
+    ///
+    /// The last of [`url`](Self::url), `connect_options` and the `DATABASE_URL` of
+    /// [`env`](Self::env) counts.
+    pub fn connect_options(mut self, options: Options<DB>) -> Self {
+        self.place = Place::Options(options);
+        self.about_pool("connect_options")
+    }
+
+    /// Sets what is done with each new connection of the pools before a call gets it, as
+    /// [`PoolOptions::after_connect`](sqlx::pool::PoolOptions::after_connect) of sqlx does. There is
+    /// nothing to do by default.
+    ///
+    /// ```
+    /// # #[cfg(feature = "postgres")]
+    /// # async fn example() -> Result<(), dbop::Error> {
+    /// use sqlx::Executor;
+    ///
+    /// let db = dbop::Db::<sqlx::Postgres>::builder()
+    ///     .url("postgres://user:password@localhost/bank")
+    ///     .after_connect(|conn| {
+    ///         Box::pin(async move {
+    ///             conn.execute("SET search_path = accounting, public").await?;
+    ///             Ok(())
+    ///         })
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # let _ = db;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The hook also prepares connections that only read, on which it cannot write. A connection
+    /// whose session was reset after a call is prepared again, so the hook must be able to run
+    /// twice on one connection. After the hook, dbop sets its own limits and handlers again, and
+    /// rolls back a transaction that the hook has left open. The connection of an advisory lock is
+    /// not prepared.
+    ///
+    /// If the hook returns an error, the connection is closed, and the call that waits for it fails
+    /// with an error that names the hook. A hook that does not end costs a call no more than its
+    /// [`acquire_timeout`](Self::acquire_timeout).
+    pub fn after_connect<F>(mut self, hook: F) -> Self
+    where
+        F: for<'c> Fn(&'c mut DB::Connection) -> BoxFuture<'c, sqlx::Result<()>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.after_connect = Some(AfterConnect::new(hook));
+        self.about_pool("after_connect")
+    }
+
+    /// Makes a handle of a pool that the application has made, as [`Db::from_pool`] does.
+    ///
+    /// ```
+    /// # async fn example(pool: sqlx::SqlitePool) -> Result<(), dbop::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let builder = dbop::Db::builder().pool(pool).timeout(Duration::from_secs(5));
+    /// let db = builder.connect().await?;
+    /// # let _ = db;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`connect`](Self::connect) opens no connection then. Settings that are about the pool itself
+    /// are an error: those of [`url`](Self::url), [`connect_options`](Self::connect_options),
+    /// [`after_connect`](Self::after_connect), [`max_connections`](Self::max_connections),
+    /// [`min_connections`](Self::min_connections), [`idle_timeout`](Self::idle_timeout),
+    /// [`max_lifetime`](Self::max_lifetime) and [`log_statements`](Self::log_statements), and the
+    /// variables of the environment for them. All others hold. A call waits for a connection for as
+    /// long as the pool lets it wait, or less if [`acquire_timeout`](Self::acquire_timeout) is set.
+    pub fn pool(mut self, pool: Pool<DB>) -> Self {
+        self.adopted = Some(Adopted::one(pool));
+        self
+    }
+
+    /// Makes a handle of two pools that the application has made, as [`Db::from_pools`] does.
+    /// Otherwise like [`pool`](Self::pool).
+    pub fn pools(mut self, write: Pool<DB>, read: Pool<DB>) -> Self {
+        self.adopted = Some(Adopted::two(write, read));
+        self
+    }
+
+    /// Notes that this method or variable has set something about the pools themselves.
+    fn about_pool(mut self, name: &'static str) -> Self {
+        if !self.of_pool.contains(&name) {
+            self.of_pool.push(name);
+        }
         self
     }
 
@@ -122,10 +258,12 @@ impl<DB: Backend> DbBuilder<DB> {
     /// their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
         let get = |name: &str| std::env::var_os(name);
-        if let Some(url) = self.settings.read_env(get).map_err(not_connected)? {
-            self.url = Some(Url(url));
+        let (url, of_pool) = self.settings.read_env(get).map_err(not_connected)?;
+        if let Some(url) = url {
+            self.place = Place::Url(url);
+            self = self.about_pool("DATABASE_URL");
         }
-        Ok(self)
+        Ok(of_pool.into_iter().fold(self, Self::about_pool))
     }
 
     /// Sets how many connections each pool may have at once. The default is 10, and 0 means 1.
@@ -134,7 +272,7 @@ impl<DB: Backend> DbBuilder<DB> {
     /// most 256.)
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.settings.pool.allow(connections);
-        self
+        self.about_pool("max_connections")
     }
 
     /// Sets the number of connections that each pool keeps once they are open, however long they are
@@ -142,19 +280,19 @@ impl<DB: Backend> DbBuilder<DB> {
     /// have needed so many at once.
     pub fn min_connections(mut self, connections: u32) -> Self {
         self.settings.pool.min_connections = connections;
-        self
+        self.about_pool("min_connections")
     }
 
     /// Sets how long a connection beyond [`min_connections`](Self::min_connections) stays open
     /// without being needed. 10 min by default. (A SQLite database in memory keeps its connection.)
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.idle_timeout = timeout.min(FOREVER);
-        self
+        self.about_pool("idle_timeout")
     }
 
     /// Sets how long a call waits for a connection at most. 10 s by default.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.pool.acquire_timeout = timeout.min(FOREVER);
+        self.settings.pool.acquire_timeout = Some(timeout.min(FOREVER));
         self
     }
 
@@ -162,7 +300,7 @@ impl<DB: Backend> DbBuilder<DB> {
     /// connection of a SQLite database in memory is never replaced.)
     pub fn max_lifetime(mut self, age: Duration) -> Self {
         self.settings.pool.max_lifetime = age;
-        self
+        self.about_pool("max_lifetime")
     }
 
     /// Sets how long the server may take over each thing that dbop asks of a connection on its own
@@ -250,39 +388,58 @@ impl<DB: Backend> DbBuilder<DB> {
     }
 
     /// Sets whether every statement is logged at level info. Off by default; statements are then
-    /// logged at level trace.
+    /// logged at level trace, or as [`connect_options`](Self::connect_options) say.
     pub fn log_statements(mut self, on: bool) -> Self {
-        self.settings.session.log_statements = on;
-        self
+        self.settings.session.log_statements = Some(on);
+        self.about_pool("log_statements")
     }
 
-    /// Opens the pools, and one connection, to see that the database is there.
+    /// Opens the pools, and one connection, to see that the database is there. With a
+    /// [`pool`](Self::pool) of the application's, no connection is opened.
     ///
     /// # Errors
     ///
-    /// Fails as [`Db::connect`] does.
+    /// Fails as [`Db::connect`] does. With a pool of the application's, fails with
+    /// [`ErrorKind::PoolClosed`] if the pool is closed, and with [`ErrorKind::Configuration`] if
+    /// there are settings that are about the pool itself. The error names them.
     pub async fn connect(self) -> Result<Db<DB>> {
         self.open().await.map_err(not_connected)
     }
 
     async fn open(self) -> Result<Db<DB>> {
-        let Some(Url(url)) = &self.url else {
-            return Err(Error::programming(
-                ErrorKind::Configuration,
-                "no URL was given; set DATABASE_URL, or call `url(..)` on the builder",
-            ));
+        if let Some(adopted) = self.adopted {
+            return adopted.open(&self.settings, &self.of_pool);
+        }
+        let (options, own_options) = match self.place {
+            Place::Url(url) => (options_of::<DB>(&url)?, false),
+            Place::Options(options) => (options, true),
+            Place::NotGiven => {
+                return Err(Error::programming(
+                    ErrorKind::Configuration,
+                    "no URL was given; set DATABASE_URL, or call `url(..)`, `connect_options(..)` \
+                     or `pool(..)` on the builder",
+                ));
+            }
         };
         let settings = &self.settings;
-        let plans = DB::plans(url, settings.pool.max_connections, &settings.session)?;
+        let plans = DB::plans(options, settings.pool.max_connections, &settings.session)?;
         let now = Instant::now();
-        let until = now + settings.pool.acquire_timeout;
+        let until = now + settings.pool.acquire_timeout();
         if let Some(options) = &plans.create {
             create::<DB>(options, until).await?;
         }
-        let read = plans.read.as_ref();
+        let open = |plan, read_only| {
+            let opened = OpenedWith {
+                read_only,
+                own_options,
+            };
+            let hook = self.after_connect.clone();
+            let sessions = Sessions { opened, hook };
+            Pools::Ours(PoolSet::open(plan, &settings.pool, &sessions))
+        };
         let db = Db::new(
-            PoolSet::open(&plans.write, &settings.pool, false),
-            read.map(|plan| PoolSet::open(plan, &settings.pool, true)),
+            open(&plans.write, false),
+            plans.read.as_ref().map(|plan| open(plan, true)),
             settings.defaults(),
             settings.close_timeout,
         );

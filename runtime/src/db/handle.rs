@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::once::marker_sql;
 use crate::policy::Defaults;
-use crate::pool::PoolSet;
+use crate::pool::Pools;
 
 /// A handle to a database, with its pools and the defaults of calls on it. A clone is another
 /// handle to the same pools.
@@ -32,16 +32,16 @@ pub struct Db<DB: Backend> {
 }
 
 struct DbInner<DB: Backend> {
-    write: PoolSet<DB>,
-    read: Option<PoolSet<DB>>,
+    write: Pools<DB>,
+    read: Option<Pools<DB>>,
     defaults: Defaults,
     close_timeout: Duration,
 }
 
 impl<DB: Backend> Db<DB> {
     pub(super) fn new(
-        write: PoolSet<DB>,
-        read: Option<PoolSet<DB>>,
+        write: Pools<DB>,
+        read: Option<Pools<DB>>,
         defaults: Defaults,
         close_timeout: Duration,
     ) -> Self {
@@ -74,9 +74,12 @@ impl<DB: Backend> Db<DB> {
     ///
     /// Returns after [`close_timeout`](crate::DbBuilder::close_timeout) at the latest. The
     /// connections of calls that are still running then are closed when those calls end.
+    ///
+    /// A handle [from pools of the application's](Self::from_pool) closes these pools, also for
+    /// those who use them directly.
     pub async fn close(&self) {
         let write = self.inner.write.close();
-        let read = self.inner.read.as_ref().map(PoolSet::close);
+        let read = self.inner.read.as_ref().map(Pools::close);
         let closing = async move {
             if let Some(read) = read {
                 read.await;
@@ -87,7 +90,7 @@ impl<DB: Backend> Db<DB> {
     }
 
     /// Returns the pools for calls that only read, or for calls that may write.
-    pub(crate) fn pools(&self, read_only: bool) -> &PoolSet<DB> {
+    pub(crate) fn pools(&self, read_only: bool) -> &Pools<DB> {
         match &self.inner.read {
             Some(read) if read_only => read,
             _ => &self.inner.write,

@@ -1,5 +1,6 @@
 //! [`Db`]: the handle that an application keeps, how it is opened, and its settings.
 
+mod adopted;
 mod builder;
 mod handle;
 mod settings;

@@ -5,8 +5,17 @@ use std::time::Duration;
 
 use crate::backend::SessionSettings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::{CallSettings, Defaults};
+use crate::policy::{CallSettings, Defaults, SessionLimits};
 use crate::pool::{MOST_CONNECTIONS, PoolSettings};
+use crate::rt::FOREVER;
+
+/// The variables that are about the pool itself, and not about the calls that use it.
+const OF_POOL: [&str; 4] = [
+    "DATABASE_POOL_SIZE",
+    "DATABASE_MAX_OVERFLOW",
+    "DATABASE_POOL_RECYCLE",
+    "DATABASE_ECHO",
+];
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -30,11 +39,25 @@ impl Default for Settings {
 impl Settings {
     /// Returns the defaults of calls on a database with these settings.
     pub(crate) fn defaults(&self) -> Defaults {
-        let statement_timeout = Some(self.session.statement_timeout);
-        Defaults::new(&self.calls, self.pool.acquire_timeout, statement_timeout)
+        let sessions = SessionLimits::Opened {
+            statement_timeout: self.session.statement_timeout,
+        };
+        Defaults::new(&self.calls, self.pool.acquire_timeout(), sessions)
     }
 
-    /// Takes the settings that the environment contains, and returns the URL, if there is one.
+    /// Returns the defaults of calls on pools of the application's, which make a call wait for
+    /// `acquire_timeout` unless these settings say otherwise.
+    pub(crate) fn defaults_of_adopted(&self, acquire_timeout: Duration) -> Defaults {
+        let sessions = SessionLimits::PerTransaction {
+            statement_timeout: self.session.statement_timeout,
+            idle_in_transaction_timeout: self.session.idle_in_transaction_timeout,
+        };
+        let acquire_timeout = self.pool.acquire_timeout.unwrap_or(acquire_timeout);
+        Defaults::new(&self.calls, acquire_timeout.min(FOREVER), sessions)
+    }
+
+    /// Takes the settings that the environment contains, and returns the URL, if there is
+    /// one, and the variables that are about the pool itself.
     ///
     /// # Errors
     ///
@@ -42,7 +65,7 @@ impl Settings {
     pub(crate) fn read_env(
         &mut self,
         get: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Option<String>> {
+    ) -> Result<(Option<String>, Vec<&'static str>)> {
         let mut faults = Vec::new();
         let mut read = |name: &str, valid: &str, set: &mut dyn FnMut(&str) -> Option<()>| {
             let Some(value) = get(name) else { return };
@@ -80,7 +103,7 @@ impl Settings {
             Some(())
         });
         read("DATABASE_POOL_TIMEOUT", seconds, &mut |v| {
-            self.pool.acquire_timeout = parse_seconds(v)?;
+            self.pool.acquire_timeout = Some(parse_seconds(v)?);
             Some(())
         });
         read("DATABASE_POOL_RECYCLE", seconds, &mut |v| {
@@ -93,15 +116,17 @@ impl Settings {
         });
         read("DATABASE_ECHO", "`true`, `false`, `1` or `0`", &mut |v| {
             self.session.log_statements = match v.to_ascii_lowercase().as_str() {
-                "true" | "1" => true,
-                "false" | "0" => false,
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
                 _ => return None,
             };
             Some(())
         });
         self.pool.keep_and_add(kept, additional);
         if faults.is_empty() {
-            return Ok(url);
+            let mut of_pool = OF_POOL.to_vec();
+            of_pool.retain(|name| get(name).is_some());
+            return Ok((url, of_pool));
         }
         Err(Error::programming(
             ErrorKind::Configuration,
@@ -207,5 +232,18 @@ mod tests {
             );
             assert!(!text.contains("h0rse"), "{text}");
         }
+    }
+
+    #[test]
+    fn variables_about_the_pool_itself_are_told_from_those_about_calls() {
+        let mut settings = Settings::default();
+        let of_pool = settings.read_env(|name| match name {
+            "DATABASE_POOL_SIZE" => Some("3".into()),
+            "DATABASE_POOL_TIMEOUT" | "DATABASE_STATEMENT_TIMEOUT" => Some("2".into()),
+            "DATABASE_ECHO" => Some("true".into()),
+            _ => None,
+        });
+        assert_eq!(of_pool.unwrap().1, ["DATABASE_POOL_SIZE", "DATABASE_ECHO"]);
+        assert_eq!(settings.pool.acquire_timeout(), Duration::from_secs(2));
     }
 }

@@ -47,6 +47,20 @@ pub(crate) struct Limits {
     pub(crate) poll: Duration,
 }
 
+/// What limits the statements and the pauses of the sessions that calls get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SessionLimits {
+    /// dbop has opened the sessions, and they have had this limit of a statement from the start.
+    Opened { statement_timeout: Duration },
+    /// The application has opened the sessions, and each transaction is given these limits.
+    PerTransaction {
+        statement_timeout: Duration,
+        idle_in_transaction_timeout: Duration,
+    },
+    /// The application has opened the sessions, and only the deadline of the call limits them.
+    Foreign,
+}
+
 /// What a call takes from its database if its operation does not say, and what all calls on the
 /// database share.
 #[derive(Debug)]
@@ -55,9 +69,7 @@ pub(crate) struct Defaults {
     /// Like `timeout`, for a call that gets no session from dbop. `None` if it has no deadline.
     pub(crate) timeout_without_session: Option<Duration>,
     pub(crate) acquire_timeout: Duration,
-    /// The statement timeout with which dbop has opened the sessions. `None` if dbop has not opened
-    /// them.
-    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) sessions: SessionLimits,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: Budget,
     /// Tells which call deletes old markers of `once` operations.
@@ -72,14 +84,14 @@ impl Defaults {
     pub(crate) fn new(
         settings: &CallSettings,
         acquire_timeout: Duration,
-        statement_timeout: Option<Duration>,
+        sessions: SessionLimits,
     ) -> Self {
         let (per_call, per_second) = settings.retry_budget;
         Self {
             timeout: settings.timeout,
             timeout_without_session: None,
             acquire_timeout,
-            statement_timeout,
+            sessions,
             retry: settings.retry,
             budget: Budget::new(per_call, per_second),
             marker_clean_up: Periodic::new(MARKER_CLEAN_UP),

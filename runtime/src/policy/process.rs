@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::defaults::{CallSettings, Defaults};
+use super::defaults::{CallSettings, Defaults, SessionLimits};
 use super::retry::RetryPolicy;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -90,7 +90,7 @@ impl ProcessDefaults {
         settings.breaker = None;
         Defaults {
             timeout_without_session: self.timeout,
-            ..Defaults::new(&settings, ACQUIRE_TIMEOUT, None)
+            ..Defaults::new(&settings, ACQUIRE_TIMEOUT, SessionLimits::Foreign)
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Where a call acquires its connection from: a pool of dbop's, or one of the application's own.
 
+use futures_core::future::BoxFuture;
 use sqlx::Pool;
 use tokio::time::{Instant, timeout_at};
 
+use super::adopted::AdoptedPool;
 use super::hooks::{PoolId, watch_acquire};
-use super::lease::Lease;
+use super::lease::{Lease, Owner};
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;
@@ -12,10 +14,54 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::rt::Timer;
 
+/// The pools of a [`Db`](crate::Db), for one sort of session.
+#[derive(Debug)]
+pub(crate) enum Pools<DB: Backend> {
+    /// The pools that dbop has made.
+    Ours(PoolSet<DB>),
+    /// The pool that the application has made.
+    Adopted(AdoptedPool<DB>),
+}
+
+impl<DB: Backend> Pools<DB> {
+    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    pub(crate) async fn acquire(
+        &self,
+        op: &'static Op,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
+        match self {
+            Self::Ours(pools) => pools.acquire(op, now, until, timer).await,
+            // Boxed, because otherwise each call on dbop's own pools would reserve space for this
+            // future.
+            Self::Adopted(pool) => Box::pin(pool.acquire(op, now, until, timer)).await,
+        }
+    }
+
+    /// Returns one of the pools.
+    pub(crate) fn pool(&self) -> &Pool<DB> {
+        match self {
+            Self::Ours(pools) => pools.pool(),
+            Self::Adopted(pool) => pool.pool(),
+        }
+    }
+
+    /// Closes all the pools right away, so that all of them refuse calls, and returns a future that
+    /// waits until their connections are gone.
+    pub(crate) fn close(&self) -> BoxFuture<'_, ()> {
+        match self {
+            Self::Ours(pools) => Box::pin(pools.close()),
+            Self::Adopted(pool) => Box::pin(pool.pool().close()),
+        }
+    }
+}
+
 /// Where a call's connection comes from.
 pub(crate) enum ConnectionSource<'a, DB: Backend> {
     /// The pools of a [`Db`](crate::Db).
-    Ours(&'a PoolSet<DB>),
+    OfDb(&'a Pools<DB>),
     /// A pool that the caller has passed.
     Callers(&'a Pool<DB>),
 }
@@ -30,20 +76,21 @@ impl<DB: Backend> ConnectionSource<'_, DB> {
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
         match self {
-            Self::Ours(pools) => pools.acquire(op, now, until, timer).await,
+            Self::OfDb(pools) => pools.acquire(op, now, until, timer).await,
             // Boxed, because otherwise each call on a `Db` would reserve space for this future.
             Self::Callers(pool) => Box::pin(acquire_from(pool, op, now, until, timer)).await,
         }
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
-        matches!(self, Self::Ours(pools) if pools.read_only)
+        matches!(self, Self::OfDb(Pools::Ours(pools)) if pools.read_only)
     }
 
     /// The number of connections that there may be at once.
     pub(crate) fn size(&self) -> u32 {
         match self {
-            Self::Ours(pools) => pools.size(),
+            Self::OfDb(Pools::Ours(pools)) => pools.size(),
+            Self::OfDb(Pools::Adopted(pool)) => pool.pool().options().get_max_connections(),
             Self::Callers(pool) => pool.options().get_max_connections(),
         }
     }
@@ -66,13 +113,17 @@ async fn acquire_from<DB: Backend>(
         acquired.map(|conn| (conn, signals))
     });
     match timer.until(patience, &mut waiting).await {
-        Ok(Ok((conn, signals))) => Lease::of_caller(conn, pool, op, signals, until).await,
+        Ok(Ok((conn, signals))) => {
+            Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
+        }
         Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Box::pin(why_none(pool, now, until)).await),
         Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
         Err(_) => {
             let reason = Box::pin(why_none(pool, now, until)).await;
             match timer.until(until, waiting).await {
-                Ok(Ok((conn, signals))) => Lease::of_caller(conn, pool, op, signals, until).await,
+                Ok(Ok((conn, signals))) => {
+                    Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
+                }
                 _ => Err(reason),
             }
         }

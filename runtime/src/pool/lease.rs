@@ -8,12 +8,13 @@ use sqlx::{Pool, SqlSafeStr};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::connect_hook::ConnectHook;
 use super::free::SubPoolPermit;
 use super::holders::Holding;
 use super::hooks::Origin;
 use super::returns::{Followed, Returns};
 use super::sub_pool::{SubPool, VALIDATION_TIMEOUT};
-use crate::backend::{Backend, Ends, Leftover, Options, Signals, Traces};
+use crate::backend::{Backend, Ends, Leftover, OpenedWith, Options, Signals, Traces};
 use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::rt::{Timer, background, here_or_background, within};
@@ -38,30 +39,53 @@ pub(crate) struct Lease<DB: Backend> {
 
 /// The pool that a connection goes back to.
 #[derive(Debug)]
-enum Owner<DB: Backend> {
+pub(super) enum Owner<DB: Backend> {
     /// A sub-pool of dbop's.
     Ours {
         sub_pool: Arc<SubPool<DB>>,
         /// Counts the call as a holder until the connection is fit for the next borrower.
         _holding: Holding,
     },
-    /// A pool of the application's own, opened with these options.
-    Callers(Arc<Options<DB>>),
+    /// A pool of the application's own.
+    Callers {
+        /// The options with which its connections are opened.
+        options: Arc<Options<DB>>,
+        /// How long the server may take over each step of the clean-up. `None` if there is no limit.
+        patience: Option<Duration>,
+        /// Counts the call as a holder, if the pool belongs to a handle.
+        _holding: Option<Holding>,
+    },
     /// No pool any more, because the connection has been taken out of the lease.
     Nowhere,
 }
 
+impl<DB: Backend> Owner<DB> {
+    /// A pool that the caller of one call has passed.
+    pub(super) fn of_caller(pool: &Pool<DB>) -> Self {
+        Self::Callers {
+            options: pool.connect_options(),
+            patience: DB::REMOTE.then_some(VALIDATION_TIMEOUT),
+            _holding: None,
+        }
+    }
+}
+
 /// What makes a connection fit for the next borrower.
-#[derive(Clone, Copy, Debug)]
-struct CleanUp {
+#[derive(Debug)]
+struct CleanUp<DB: Backend> {
     left: Leftover,
-    /// Whether the session was opened read-only. `None` if the session need not be reset.
-    reset_to: Option<ReadOnly>,
+    /// `None` if the session need not be reset.
+    reset: Option<Reset<DB>>,
     /// Whether the session was made read-only for the call.
     guarded: bool,
 }
 
-type ReadOnly = bool;
+/// What brings a session back to how it was when it was handed out first.
+#[derive(Debug)]
+struct Reset<DB: Backend> {
+    opened: OpenedWith,
+    hook: Option<Arc<ConnectHook<DB>>>,
+}
 
 impl<DB: Backend> Lease<DB> {
     /// Wraps a connection of one of dbop's own pools.
@@ -73,25 +97,24 @@ impl<DB: Backend> Lease<DB> {
     ) -> Self {
         let owner = Owner::Ours {
             sub_pool: Arc::clone(sub_pool),
-            _holding: sub_pool.holders.hold(op),
+            _holding: sub_pool.known.holders.hold(op),
         };
         Self::new(conn, origin, sub_pool.signals.clone(), owner)
     }
 
-    /// Wraps a connection of a pool of the caller's.
+    /// Wraps a connection of a pool of the application's.
     ///
     /// The driver does not say which connection of the pool this is, so each call connects new
     /// signals. There are two exceptions. A pool of dbop's brings its own `signals`. A call that
     /// only reads goes without, because connecting them would cost more than its query; a query
     /// that nobody waits for any more then runs to its end before the connection is given back.
-    pub(crate) async fn of_caller(
+    pub(super) async fn of_caller(
         mut conn: PoolConnection<DB>,
-        pool: &Pool<DB>,
+        owner: Owner<DB>,
         op: &'static Op,
         signals: Option<Arc<Signals>>,
         until: Instant,
     ) -> Result<Self> {
-        let owner = Owner::Callers(pool.connect_options());
         if !DB::HAS_SIGNALS {
             return Ok(Self::new(conn, Origin::Idle, None, owner));
         }
@@ -170,7 +193,7 @@ impl<DB: Backend> Lease<DB> {
     fn sub_pool(&self) -> Option<&SubPool<DB>> {
         match &self.owner {
             Owner::Ours { sub_pool, .. } => Some(sub_pool),
-            Owner::Callers(_) | Owner::Nowhere => None,
+            Owner::Callers { .. } | Owner::Nowhere => None,
         }
     }
 
@@ -190,7 +213,7 @@ impl<DB: Backend> Lease<DB> {
         match &self.owner {
             Owner::Ours { sub_pool, .. } if sub_pool.keep_forever => self.traces > Traces::None,
             Owner::Ours { .. } => matches!(self.traces, Traces::Unseen | Traces::State),
-            Owner::Callers(_) | Owner::Nowhere => false,
+            Owner::Callers { .. } | Owner::Nowhere => false,
         }
     }
 
@@ -199,9 +222,16 @@ impl<DB: Backend> Lease<DB> {
     fn has_to_close(&self) -> bool {
         match &self.owner {
             Owner::Ours { sub_pool, .. } => {
-                self.traces == Traces::Lasting && !sub_pool.keep_forever
+                // What only the driver knows of the session's settings cannot be put back.
+                let too_much = match sub_pool.opened.own_options && !DB::RESETS_TO_OPTIONS {
+                    true => self.has_to_reset() || self.traces == Traces::Lasting,
+                    false => self.traces == Traces::Lasting,
+                };
+                too_much && !sub_pool.keep_forever
             }
-            Owner::Callers(options) => self.traces >= Traces::State && !DB::is_in_memory(options),
+            Owner::Callers { options, .. } => {
+                self.traces >= Traces::State && !DB::is_in_memory(options)
+            }
             Owner::Nowhere => false,
         }
     }
@@ -233,15 +263,18 @@ impl<DB: Backend> Lease<DB> {
         self.stop_what_runs();
         let surplus = match &self.owner {
             Owner::Ours { sub_pool, .. } => sub_pool.claim_surplus(),
-            Owner::Callers(_) | Owner::Nowhere => None,
+            Owner::Callers { .. } | Owner::Nowhere => None,
         };
         let close = surplus.is_some() || self.has_to_close();
         let clean_up = CleanUp {
             left: self.left,
-            reset_to: self
+            reset: self
                 .sub_pool()
                 .filter(|_| self.has_to_reset())
-                .map(|sub_pool| sub_pool.read_only),
+                .map(|sub_pool| Reset {
+                    opened: sub_pool.opened,
+                    hook: sub_pool.hook.clone(),
+                }),
             guarded: self.guarded,
         };
         let (patience, way_back) = (self.patience(), self.way_back());
@@ -251,7 +284,7 @@ impl<DB: Backend> Lease<DB> {
         let permit = self.permit.take();
         async move {
             let cleaned = !close && {
-                let cleaning = clean_up.run::<DB>(&mut conn, signals.as_deref());
+                let cleaning = clean_up.run(&mut conn, signals.as_deref());
                 within(patience, cleaning).await.unwrap_or(false)
             };
             if !cleaned && keep_forever {
@@ -274,9 +307,10 @@ impl<DB: Backend> Lease<DB> {
 
     /// How long the server may take over each step of the clean-up. `None` if there is no limit.
     fn patience(&self) -> Option<Duration> {
-        match self.sub_pool() {
-            Some(sub_pool) => sub_pool.patience,
-            None => DB::REMOTE.then_some(VALIDATION_TIMEOUT),
+        match &self.owner {
+            Owner::Ours { sub_pool, .. } => sub_pool.patience,
+            Owner::Callers { patience, .. } => *patience,
+            Owner::Nowhere => None,
         }
     }
 
@@ -305,8 +339,7 @@ impl<DB: Backend> Lease<DB> {
                 .map_or(WayBack::Patient, |returns| {
                     WayBack::Together(Arc::clone(returns))
                 }),
-            None if DB::REMOTE => WayBack::Within(VALIDATION_TIMEOUT),
-            None => WayBack::Patient,
+            None => self.patience().map_or(WayBack::Patient, WayBack::Within),
         }
     }
 
@@ -319,9 +352,9 @@ impl<DB: Backend> Lease<DB> {
     }
 }
 
-impl CleanUp {
+impl<DB: Backend> CleanUp<DB> {
     /// Cleans the connection up. Returns `false` if the connection has to be closed instead.
-    async fn run<DB: Backend>(self, conn: &mut DB::Connection, signals: Option<&Signals>) -> bool {
+    async fn run(self, conn: &mut DB::Connection, signals: Option<&Signals>) -> bool {
         let recovered = self.left != Leftover::Unfinished || DB::recover(conn).await;
         // If no statement was running any more, the order to stop has not been taken back yet.
         if let Some(signals) = signals {
@@ -330,14 +363,26 @@ impl CleanUp {
         if !recovered {
             return false;
         }
-        if let Some(read_only) = self.reset_to {
-            return DB::reset_session(conn, read_only).await;
+        if let Some(reset) = self.reset {
+            return reset.run(conn).await;
         }
         if self.left == Leftover::Transaction && !DB::leave_transaction(conn).await {
             return false;
         }
         let lift_guard = DB::READ_ONLY_OFF.into_sql_str();
         !self.guarded || DB::run(conn, lift_guard).await.is_ok()
+    }
+}
+
+impl<DB: Backend> Reset<DB> {
+    async fn run(self, conn: &mut DB::Connection) -> bool {
+        if !DB::reset_session(conn, self.opened).await {
+            return false;
+        }
+        match self.hook {
+            Some(hook) => hook.run_again(conn, self.opened.read_only).await,
+            None => true,
+        }
     }
 }
 

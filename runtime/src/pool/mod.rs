@@ -1,9 +1,12 @@
 //! Connections: how a call acquires a connection, who holds it, and how it is given back.
 
 mod acquire;
+mod adopted;
+mod connect_hook;
 mod free;
 mod holders;
 mod hooks;
+mod known;
 mod lease;
 mod recency;
 mod refusal;
@@ -12,7 +15,9 @@ mod set;
 mod sub_pool;
 mod surplus;
 
-pub(crate) use acquire::ConnectionSource;
+pub(crate) use acquire::{ConnectionSource, Pools};
+pub(crate) use adopted::AdoptedPool;
+pub(crate) use connect_hook::AfterConnect;
 #[cfg(feature = "blocking")]
 pub(crate) use holders::{Holders, Holding};
 pub(crate) use hooks::Origin;
@@ -21,6 +26,6 @@ pub(crate) use lease::Lease;
 pub(crate) use recency::TRUSTED_IDLE;
 #[cfg(feature = "blocking")]
 pub(crate) use refusal::exhausted;
-pub(crate) use refusal::unopened;
+pub(crate) use refusal::{explain, unopened};
 pub(crate) use set::PoolSet;
-pub(crate) use sub_pool::{MOST_CONNECTIONS, PoolSettings};
+pub(crate) use sub_pool::{MOST_CONNECTIONS, PoolSettings, Sessions};

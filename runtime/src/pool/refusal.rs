@@ -81,7 +81,7 @@ pub(super) fn taken(size: u32) -> Error {
 }
 
 /// Adds to `error` what can be done about a connection that could not be opened.
-pub(super) fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
+pub(crate) fn explain<DB: Backend>(pool: &Pool<DB>, error: Error) -> Error {
     if error.kind() == ErrorKind::PoolClosed {
         return error.advise("close a handle or pool only when no call can follow");
     }

@@ -13,7 +13,7 @@ use super::free::FreeSubPools;
 use super::holders::Holders;
 use super::lease::Lease;
 use super::refusal::exhausted;
-use super::sub_pool::{PoolSettings, SubPool};
+use super::sub_pool::{PoolSettings, Sessions, SubPool};
 use crate::backend::{Backend, Plan};
 use crate::error::{Error, Result};
 use crate::op::Op;
@@ -28,7 +28,7 @@ pub(crate) struct PoolSet<DB: Backend> {
 }
 
 impl<DB: Backend> PoolSet<DB> {
-    pub(crate) fn open(plan: &Plan<DB>, settings: &PoolSettings, read_only: bool) -> Self {
+    pub(crate) fn open(plan: &Plan<DB>, settings: &PoolSettings, sessions: &Sessions<DB>) -> Self {
         let keep = settings.min_connections.min(plan.size);
         let (sub_pools, size) = match plan.apart {
             true => (plan.size, 1),
@@ -39,13 +39,13 @@ impl<DB: Backend> PoolSet<DB> {
                 true => u32::from(index < keep),
                 false => keep,
             };
-            SubPool::open(plan, (size, keep), settings, read_only)
+            SubPool::open(plan, (size, keep), settings, sessions)
         };
         let count = usize::try_from(sub_pools).unwrap_or(usize::MAX);
         Self {
             each: (0..sub_pools).map(sub_pool).collect(),
             free: FreeSubPools::new(count),
-            read_only,
+            read_only: sessions.opened.read_only,
         }
     }
 
@@ -74,7 +74,7 @@ impl<DB: Backend> PoolSet<DB> {
     fn exhausted(&self) -> Error {
         let holders = Holders::default();
         for sub_pool in &self.each {
-            sub_pool.holders.copy_to(&holders);
+            sub_pool.known.holders.copy_to(&holders);
         }
         exhausted(self.size(), false, Some(&holders))
     }
@@ -86,7 +86,7 @@ impl<DB: Backend> PoolSet<DB> {
 
     /// Returns one of the pools.
     pub(crate) fn pool(&self) -> &Pool<DB> {
-        &self.each[0].pool
+        &self.each[0].known.pool
     }
 
     /// Closes all the pools right away, so that all of them refuse calls, and returns a future that
@@ -95,7 +95,7 @@ impl<DB: Backend> PoolSet<DB> {
         let closing: Vec<_> = self
             .each
             .iter()
-            .map(|sub_pool| sub_pool.pool.close())
+            .map(|sub_pool| sub_pool.known.pool.close())
             .collect();
         async move {
             for closed in closing {

@@ -1,25 +1,21 @@
-//! [`SubPool`]: how a connection is taken from one pool, and the reason when there is none.
+//! [`SubPool`]: how one pool of dbop's is made, and how a connection is taken from it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use sqlx::Connection;
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{Connection, Pool};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::holders::Holders;
-use super::hooks::{Origin, PoolId, tell, watch_acquire};
+use super::connect_hook::{AfterConnect, ConnectHook};
+use super::hooks::{Origin, PoolId, tell};
+use super::known::KnownPool;
 use super::lease::Lease;
 use super::recency::Recency;
-use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, taken, unopened};
 use super::returns::Returns;
 use super::surplus::Surplus;
-use crate::backend::{Backend, DatabaseFile, Plan, Signals};
-use crate::classify;
-use crate::error::{Class, Error, Result};
+use crate::backend::{Backend, OpenedWith, Plan, Signals};
+use crate::error::Result;
 use crate::op::Op;
 use crate::rt::{Timer, within};
 
@@ -40,7 +36,8 @@ pub(crate) struct PoolSettings {
     pub(crate) min_connections: u32,
     /// How long a connection beyond those may be idle.
     pub(crate) idle_timeout: Duration,
-    pub(crate) acquire_timeout: Duration,
+    /// `None` if nobody has set it.
+    pub(crate) acquire_timeout: Option<Duration>,
     pub(crate) max_lifetime: Duration,
     /// How long the server may take over each thing that dbop asks of a connection on its own
     /// account, such as a ping or a clean-up.
@@ -53,7 +50,7 @@ impl Default for PoolSettings {
             max_connections: 10,
             min_connections: 0,
             idle_timeout: Duration::from_secs(10 * 60),
-            acquire_timeout: Duration::from_secs(10),
+            acquire_timeout: None,
             max_lifetime: Duration::from_secs(30 * 60),
             validation_timeout: VALIDATION_TIMEOUT,
         }
@@ -64,6 +61,11 @@ impl PoolSettings {
     /// Sets the number of connections that a pool may have at once, within what is possible.
     pub(crate) fn allow(&mut self, connections: u32) {
         self.max_connections = connections.clamp(1, MOST_CONNECTIONS);
+    }
+
+    /// How long a call waits for a connection.
+    pub(crate) fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout.unwrap_or(Duration::from_secs(10))
     }
 
     /// Takes the numbers of the environment: the connections that are kept, and those that may be
@@ -81,21 +83,19 @@ impl PoolSettings {
     }
 }
 
-/// How long a call waits for a connection before it asks the server for the reason.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How the sessions of a handle are opened, beside what the plan of their pool says.
+#[derive(Debug)]
+pub(crate) struct Sessions<DB: Backend> {
+    pub(crate) opened: OpenedWith,
+    pub(crate) hook: Option<AfterConnect<DB>>,
+}
 
-/// One pool of a [`Db`](crate::Db).
+/// One pool of a [`Db`](crate::Db), which dbop has made.
 #[derive(Debug)]
 pub(crate) struct SubPool<DB: Backend> {
-    pub(crate) pool: Pool<DB>,
-    /// The operations that hold connections of the pool; a connection that is being cleaned still
-    /// counts. The pool's own count includes connections that are still being opened.
-    pub(crate) holders: Arc<Holders>,
+    pub(super) known: KnownPool<DB>,
     /// `None` where sqlx closes connections for being idle, or nobody does.
     pub(super) surplus: Option<Surplus>,
-    /// When the server last refused a connection, and with what error. `None` if it last accepted
-    /// one, gave no answer, or has not been asked.
-    refusal: Mutex<Option<(Instant, Class, String)>>,
     /// `None` if connections of the pool are never tried before they are used.
     recency: Option<Arc<Recency>>,
     /// The signals of the pool's only connection. `None` if the pool may have several, or if the
@@ -106,11 +106,12 @@ pub(crate) struct SubPool<DB: Backend> {
     pub(crate) patience: Option<Duration>,
     /// The connections on their way back to the pool. `None` if their return has no time limit.
     pub(crate) returns: Option<Arc<Returns>>,
-    /// Whether the sessions were opened read-only.
-    pub(crate) read_only: bool,
+    pub(super) opened: OpenedWith,
+    /// What the application does to each session when it has been opened, and has to do again when
+    /// the session has been reset.
+    pub(super) hook: Option<Arc<ConnectHook<DB>>>,
     /// Whether the pool's one connection holds the database, and must therefore never be closed.
     pub(crate) keep_forever: bool,
-    file: DatabaseFile,
 }
 
 impl<DB: Backend> SubPool<DB> {
@@ -118,18 +119,32 @@ impl<DB: Backend> SubPool<DB> {
         plan: &Plan<DB>,
         (size, keep): (u32, u32),
         settings: &PoolSettings,
-        read_only: bool,
+        sessions: &Sessions<DB>,
     ) -> Arc<Self> {
         let signals = (size == 1 && DB::HAS_SIGNALS).then(Arc::<Signals>::default);
         let patience = DB::REMOTE.then_some(settings.validation_timeout);
         // Known once the pool is made.
         let id = Arc::<OnceLock<PoolId>>::default();
-        let on_connect = (Arc::clone(&id), signals.clone(), plan.file.clone());
+        let opened = sessions.opened;
+        let hook = sessions
+            .hook
+            .as_ref()
+            .map(|hook| ConnectHook::new(hook, settings.acquire_timeout()));
+        let on_connect = (
+            Arc::clone(&id),
+            signals.clone(),
+            plan.file.clone(),
+            hook.clone(),
+        );
         let options = PoolOptions::<DB>::new()
             .after_connect(move |conn, _| {
-                let (id, signals, file) = on_connect.clone();
+                let (id, signals, file, hook) = on_connect.clone();
                 tell(&id, Origin::New, signals.as_ref());
                 Box::pin(async move {
+                    // First, so that nothing of the application's replaces what dbop sets.
+                    if let Some(hook) = hook {
+                        hook.run(conn, opened.read_only).await?;
+                    }
                     file.opened()?;
                     match signals {
                         Some(signals) => DB::connect_signals(conn, signals, true).await,
@@ -138,7 +153,7 @@ impl<DB: Backend> SubPool<DB> {
                 })
             })
             .max_connections(size)
-            .acquire_timeout(settings.acquire_timeout)
+            .acquire_timeout(settings.acquire_timeout())
             .test_before_acquire(false);
         // A connection that holds the database is never tried: a caller that goes away meanwhile
         // would take the connection along.
@@ -156,18 +171,21 @@ impl<DB: Backend> SubPool<DB> {
         let pool = options.connect_lazy_with(plan.options.clone());
         id.get_or_init(|| PoolId::of(&pool));
         Arc::new(Self {
-            pool,
-            holders: Arc::default(),
+            known: KnownPool::new(pool, DB::ONE_WRITER, plan.file.clone(), hook.clone()),
             surplus: has_surplus.then(|| Surplus::new(keep, settings.idle_timeout)),
-            refusal: Mutex::new(None),
             recency,
             signals,
             patience,
             returns: patience.map(Returns::new),
-            read_only,
+            opened,
+            hook,
             keep_forever: plan.keep_forever,
-            file: plan.file.clone(),
         })
+    }
+
+    /// The number of connections that the pool may have.
+    pub(crate) fn size(&self) -> u32 {
+        self.known.size()
     }
 
     /// Acquires a connection for `op` before `until`; `now` saves a clock read.
@@ -181,14 +199,17 @@ impl<DB: Backend> SubPool<DB> {
         let (conn, origin) = match self.take_idle(now) {
             Some(conn) => (conn, Origin::Idle),
             // Boxed, because otherwise the future of every call would reserve space for this one.
-            None => Box::pin(self.wait_for_one(now, until, timer)).await?,
+            None => {
+                let (conn, origin, _) = Box::pin(self.known.wait(now, until, timer)).await?;
+                (conn, origin)
+            }
         };
         if let Some(recency) = &self.recency {
             recency.acquired(now);
         }
         let lease = Lease::of_sub_pool(conn, self, origin, op);
         if let Some(surplus) = &self.surplus {
-            surplus.held(self.holders.count(), now);
+            surplus.held(self.known.holders.count(), now);
             self.watch_surplus(surplus);
         }
         Ok(lease)
@@ -209,109 +230,9 @@ impl<DB: Backend> SubPool<DB> {
     /// is given back.
     fn take_idle(&self, now: Instant) -> Option<PoolConnection<DB>> {
         match &self.recency {
-            Some(recency) if !recency.trusts_idle(now, self.pool.size()) => None,
-            _ => self.pool.try_acquire(),
+            Some(recency) if !recency.trusts_idle(now, self.known.pool.size()) => None,
+            _ => self.known.pool.try_acquire(),
         }
-    }
-
-    /// Waits for a connection of the pool before `until`.
-    ///
-    /// sqlx's pool waits out its timeout while a server refuses connections, and then reports that
-    /// the pool timed out. Therefore a call that has waited for [`PATIENCE`], while calls hold
-    /// fewer connections than the pool may have, asks the server directly and reports the server's
-    /// answer. Waiting calls ask one at a time.
-    async fn wait_for_one(
-        self: &Arc<Self>,
-        now: Instant,
-        until: Instant,
-        timer: &mut Timer,
-    ) -> Result<(PoolConnection<DB>, Origin)> {
-        let mut acquiring = std::pin::pin!(self.pool.acquire());
-        let mut waiting = std::pin::pin!(async {
-            let (acquired, origin, _) =
-                watch_acquire(PoolId::of(&self.pool), acquiring.as_mut()).await;
-            acquired.map(|conn| (conn, origin))
-        });
-        let answered = AtomicBool::new(false);
-        let patience = until.min(now + PATIENCE);
-        let acquired = match timer.until(patience, &mut waiting).await {
-            Ok(acquired) => acquired,
-            Err(_) => {
-                let refused = Box::pin(self.refused(&answered));
-                match timer.until(until, select(waiting, refused)).await {
-                    Ok(Either::Left((acquired, _))) => acquired,
-                    Ok(Either::Right((refusal, _))) => return Err(refusal),
-                    Err(_) => Err(sqlx::Error::PoolTimedOut),
-                }
-            }
-        };
-        match acquired {
-            Ok(found) => Ok(found),
-            Err(error) => Err(self.why_none(error, &answered, now)),
-        }
-    }
-
-    /// Makes `error` say why there was no connection between `asked` and now.
-    fn why_none(&self, error: sqlx::Error, answered: &AtomicBool, asked: Instant) -> Error {
-        match (self.file.check(), error) {
-            (Err(moved), _) => moved,
-            (_, sqlx::Error::PoolTimedOut) => self.timed_out(answered, asked),
-            (_, error) => explain::<DB>(&self.pool, error.into()),
-        }
-    }
-
-    /// Waits until the server refuses a connection for which the pool has room, and returns the
-    /// refusal. `answered` tells whether the server accepted the connection when last asked.
-    async fn refused(&self, answered: &AtomicBool) -> Error {
-        loop {
-            let has_room = self.holders.count() < self.size();
-            if has_room && let Some(refusal) = self.ask(answered).await {
-                return refusal;
-            }
-            sleep(PATIENCE).await;
-        }
-    }
-
-    /// Asks the server for one connection outside the pool, unless its last refusal is still fresh.
-    /// Returns the refusal, or `None` if the server accepted or gave no answer.
-    async fn ask(&self, answered: &AtomicBool) -> Option<Error> {
-        // A replaced file is reported at once, because the pool itself would go on trying.
-        if let Err(moved) = self.file.check() {
-            return Some(moved);
-        }
-        let mut last = self.refusal.lock().await;
-        let fresh = last
-            .as_ref()
-            .filter(|(asked_at, ..)| asked_at.elapsed() < ANSWER_HOLDS);
-        if fresh.is_none() {
-            let answer = connect_once(&self.pool).await;
-            answered.store(matches!(answer, Some(Ok(()))), Ordering::Relaxed);
-            *last = answer
-                .and_then(Result::err)
-                .map(|error| (Instant::now(), classify::sqlx(&error), error.to_string()));
-        }
-        let (_, class, message) = last.as_ref()?;
-        let error = Error::new(*class, message.clone());
-        Some(explain::<DB>(&self.pool, error))
-    }
-
-    /// Returns the reason why there was no connection between `asked` and now.
-    fn timed_out(&self, answered: &AtomicBool, asked: Instant) -> Error {
-        let size = self.size();
-        if self.holders.count() >= size {
-            return exhausted(size, DB::ONE_WRITER, Some(&self.holders));
-        }
-        // The application may have taken connections from the pool itself, and others may be on
-        // their way back.
-        if answered.load(Ordering::Relaxed) && self.pool.size() >= size {
-            return taken(size);
-        }
-        unopened(&DB::place(&self.pool.connect_options()), asked.elapsed())
-    }
-
-    /// The number of connections that the pool may have.
-    pub(crate) fn size(&self) -> u32 {
-        self.pool.options().get_max_connections()
     }
 }
 

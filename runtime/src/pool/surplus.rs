@@ -108,21 +108,21 @@ impl<DB: Backend> SubPool<DB> {
     pub(super) fn has_surplus(&self) -> bool {
         self.surplus
             .as_ref()
-            .is_some_and(|surplus| surplus.is_one(self.pool.size(), Instant::now()))
+            .is_some_and(|surplus| surplus.is_one(self.known.pool.size(), Instant::now()))
     }
 
     /// Like [`has_surplus`](Self::has_surplus). If so, the connection has to be closed before the
     /// claim is dropped.
     pub(super) fn claim_surplus(self: &Arc<Self>) -> Option<SurplusClaim<DB>> {
         let surplus = self.surplus.as_ref()?;
-        let claimed = surplus.claim(|| self.pool.size(), Instant::now());
+        let claimed = surplus.claim(|| self.known.pool.size(), Instant::now());
         claimed.then(|| SurplusClaim(Arc::clone(self)))
     }
 
     /// Closes idle connections that are more than needed.
     async fn close_surplus(self: &Arc<Self>) {
         while let Some(_claim) = self.claim_surplus()
-            && let Some(conn) = self.pool.try_acquire()
+            && let Some(conn) = self.known.pool.try_acquire()
         {
             let _ = within(self.patience, conn.close()).await;
         }
@@ -158,7 +158,7 @@ impl<DB: Backend> SurplusWatch<DB> {
             let Some(surplus) = &sub_pool.surplus else {
                 return;
             };
-            if sub_pool.pool.is_closed() {
+            if sub_pool.known.pool.is_closed() {
                 return;
             }
             sub_pool.close_surplus().await;

@@ -158,7 +158,10 @@ impl Notes {
 
 /// A caller that is generic over the executor itself has to be annotated before what it calls.
 #[dbop::db_op]
-async fn calls_a_method(executor: impl Executor<'_, Database = Database>, id: i64) -> sqlx::Result<i64> {
+async fn calls_a_method(
+    executor: impl Executor<'_, Database = Database>,
+    id: i64,
+) -> sqlx::Result<i64> {
     Notes { offset: 10 }.insert(executor, id).await
 }
 

@@ -6,7 +6,10 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 
-async fn both(world: &World, called: impl AsyncFn(&Pool<Database>, i64) -> sqlx::Result<i64>) -> Called {
+async fn both(
+    world: &World,
+    called: impl AsyncFn(&Pool<Database>, i64) -> sqlx::Result<i64>,
+) -> Called {
     called(world.pool(), 1).await?;
     assert_eq!(world.notes().await, [1]);
     Ok(())

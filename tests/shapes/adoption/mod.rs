@@ -66,7 +66,10 @@ fn succeeded(called: Called) {
 }
 
 /// Inserts a note, and returns its number.
-async fn insert<'e>(executor: impl Executor<'e, Database = Database>, id: i64) -> sqlx::Result<i64> {
+async fn insert<'e>(
+    executor: impl Executor<'e, Database = Database>,
+    id: i64,
+) -> sqlx::Result<i64> {
     let insert = sqlx::query_scalar("INSERT INTO notes VALUES ($1) RETURNING id");
     insert.bind(id).fetch_one(executor).await
 }

@@ -26,7 +26,10 @@ impl Runs {
 }
 
 #[dbop::db_op(read_only)]
-async fn read(executor: impl Executor<'_, Database = Database>, runs: &Runs) -> Result<i64, Trouble> {
+async fn read(
+    executor: impl Executor<'_, Database = Database>,
+    runs: &Runs,
+) -> Result<i64, Trouble> {
     runs.fail_first()?;
     Ok(count(executor).await?)
 }

@@ -36,17 +36,24 @@ impl Dialect for Postgres {
             begin.deferrable,
             begin.statement_timeout,
         );
-        if let Some(limit) = begin.statement_timeout {
+        let version = || conn.server_version_num().unwrap_or_default();
+        if begin.foreign && version() >= 140_000 {
+            // A session that dbop opens has this setting from the start. It makes a statement
+            // end soon after its caller has gone away, and its locks with it.
+            sql.push_str("; SET LOCAL client_connection_check_interval = 100");
+        }
+        if let Some(limit) = begin.transaction_timeout
+            && version() >= 170_000
+        {
             let ms = milliseconds(limit);
-            let version = conn.server_version_num().unwrap_or_default();
-            if begin.foreign && version >= 140_000 {
-                // A session that dbop opens has this setting from the start. It makes a statement
-                // end soon after its caller has gone away, and its locks with it.
-                let _ = write!(sql, "; SET LOCAL client_connection_check_interval = 100");
-            }
-            if version >= 170_000 {
-                let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
-            }
+            let _ = write!(sql, "; SET LOCAL transaction_timeout = {ms}");
+        }
+        if let Some(limit) = begin.idle_timeout {
+            let ms = milliseconds(limit);
+            let _ = write!(
+                sql,
+                "; SET LOCAL idle_in_transaction_session_timeout = {ms}"
+            );
         }
         if sql == "BEGIN" {
             const PLAIN: &str = "BEGIN; SET LOCAL dbop.transaction = 'open'";

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use sqlx::Postgres;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Postgres};
 
 use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Location, Plan, Plans, PoolPlan, SessionSettings};
@@ -26,7 +26,7 @@ impl PoolPlan for Postgres {
     const ONE_WRITER: bool = false;
     const REMOTE: bool = true;
 
-    fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>> {
+    fn read_url(url: &str) -> Result<PgConnectOptions> {
         if !BEGINS.iter().any(|begin| url.starts_with(begin)) {
             return Err(wrong_scheme(url, "Postgres", &BEGINS, URL_FORM));
         }
@@ -34,19 +34,27 @@ impl PoolPlan for Postgres {
             let fault = Error::programming(ErrorKind::Configuration, CUT_SHORT);
             return Err(fault.advise(URL_FORM));
         }
+        let options = PgConnectOptions::from_str(url);
+        let options = options.map_err(|error| Error::from(error).advise(URL_FORM))?;
+        Ok(without_brackets(options))
+    }
+
+    /// The server takes the last of several values of one setting, so these hold whatever the
+    /// options say about them.
+    fn plans(
+        options: PgConnectOptions,
+        connections: u32,
+        settings: &SessionSettings,
+    ) -> Result<Plans<Self>> {
         let ms = |duration| milliseconds(duration).to_string();
-        let options =
-            PgConnectOptions::from_str(url).map_err(|error| Error::from(error).advise(URL_FORM))?;
-        let options = without_brackets(options)
-            .log_statements(settings.statement_log_level())
-            .options([
-                ("statement_timeout", ms(settings.statement_timeout)),
-                (
-                    "idle_in_transaction_session_timeout",
-                    ms(settings.idle_in_transaction_timeout),
-                ),
-                ("client_connection_check_interval", "100".to_owned()),
-            ]);
+        let options = settings.log_with(options).options([
+            ("statement_timeout", ms(settings.statement_timeout)),
+            (
+                "idle_in_transaction_session_timeout",
+                ms(settings.idle_in_transaction_timeout),
+            ),
+            ("client_connection_check_interval", "100".to_owned()),
+        ]);
         let readers = options
             .clone()
             .options([("default_transaction_read_only", "on")]);
@@ -90,10 +98,10 @@ impl PoolPlan for Postgres {
         let user = options.get_username();
         match kind {
             ErrorKind::Authentication => {
-                format!("{place} refused user `{user}`; check user and password in the URL")
+                format!("{place} refused user `{user}`; check user and password")
             }
             ErrorKind::UndefinedObject => format!(
-                "{place} has no database `{}`; create it, or correct the URL",
+                "{place} has no database `{}`; create it, or correct the name",
                 options.get_database().unwrap_or(user)
             ),
             ErrorKind::TooManyConnections => format!(

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
 use sqlx::{Connection, Executor, Postgres};
 use sqlx_core::transaction::TransactionManager;
 
-use crate::backend::recovery::Recovery;
+use crate::backend::recovery::{OpenedWith, Recovery};
 use crate::classify;
 use crate::error::{Category, Class, ErrorKind, Outcome, Retry};
 
@@ -72,12 +72,23 @@ impl Recovery for Postgres {
             && conn.execute("BEGIN; ROLLBACK").await.is_ok()
     }
 
+    const RESETS_TO_OPTIONS: bool = true;
+
     /// Sends one message. `RESET ALL` restores the settings with which the session was opened.
     /// Roles are not among them, so they are reset separately
     /// (<https://www.postgresql.org/docs/current/sql-reset.html>).
-    async fn reset_session(conn: &mut PgConnection, _: bool) -> bool {
+    async fn reset_session(conn: &mut PgConnection, _: OpenedWith) -> bool {
         const RESET: &str = "BEGIN; ROLLBACK; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
             CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
         Transactions::get_transaction_depth(conn) == 0 && conn.execute(RESET).await.is_ok()
+    }
+
+    /// Sends one message. `RESET` restores the values of the start of the session, which dbop has
+    /// sent.
+    async fn restore_limits(conn: &mut PgConnection, _: bool) -> sqlx::Result<()> {
+        const RESTORE: &str = "BEGIN; ROLLBACK; RESET statement_timeout;
+            RESET idle_in_transaction_session_timeout; RESET client_connection_check_interval;
+            RESET default_transaction_read_only";
+        conn.execute(RESTORE).await.map(drop)
     }
 }

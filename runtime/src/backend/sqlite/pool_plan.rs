@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions, Sqlite};
 
-use super::url::{Named, database_name};
+use super::url::{Named, database_name, read};
 use crate::backend::database_file::DatabaseFile;
 use crate::backend::pool_plan::{Location, Plan, Plans, PoolPlan, SessionSettings};
 use crate::error::{ErrorKind, Result};
@@ -26,16 +26,23 @@ impl PoolPlan for Sqlite {
         !options.get_filename().exists()
     }
 
-    fn plans(url: &str, connections: u32, settings: &SessionSettings) -> Result<Plans<Self>> {
+    fn read_url(url: &str) -> Result<SqliteConnectOptions> {
+        read(url)
+    }
+
+    /// Foreign keys are checked unless the application's options say otherwise: that is the default
+    /// of sqlx.
+    fn plans(
+        options: SqliteConnectOptions,
+        connections: u32,
+        settings: &SessionSettings,
+    ) -> Result<Plans<Self>> {
         let Named {
             options,
             file,
             create,
-        } = Named::by(url)?;
-        let options = options
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .log_statements(settings.statement_log_level());
+        } = Named::by(options)?;
+        let options = settings.log_with(options).busy_timeout(BUSY_TIMEOUT);
         let database_file = file.clone().map(DatabaseFile::file).unwrap_or_default();
         let plan = |options, size| Plan {
             options,
@@ -96,7 +103,9 @@ impl PoolPlan for Sqlite {
                 "`{file}` cannot exist, as its folder `{folder}` does not exist; create the folder first"
             )
         } else {
-            format!("`{file}` does not exist; add `?mode=rwc` to the URL to create it")
+            format!(
+                "`{file}` does not exist; add `?mode=rwc` to the URL, or `create_if_missing(true)` to the options, to create it"
+            )
         }
     }
 }

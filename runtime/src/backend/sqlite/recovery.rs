@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor, Sqlite};
 use sqlx_core::transaction::TransactionManager;
 
-use crate::backend::recovery::Recovery;
+use crate::backend::recovery::{OpenedWith, Recovery};
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::classify;
 use crate::error::{ErrorKind, Outcome};
@@ -87,9 +87,15 @@ impl Recovery for Sqlite {
         }
     }
 
+    const RESETS_TO_OPTIONS: bool = false;
+
     /// Restores the settings that decide what a statement means, detaches other files, and drops
     /// temporary tables. Settings that only decide how fast a statement is stay as they are.
-    async fn reset_session(conn: &mut SqliteConnection, read_only: bool) -> bool {
+    ///
+    /// With options of the application's, this is only asked of a database in memory, whose
+    /// connection cannot be closed. The driver does not tell which settings these options hold, so
+    /// settings stay as they are then.
+    async fn reset_session(conn: &mut SqliteConnection, opened: OpenedWith) -> bool {
         // Foreign keys stay off until all temporary tables are gone, because dropping a table may
         // violate them.
         const RESET: &str = "PRAGMA query_only = OFF; PRAGMA foreign_keys = OFF;
@@ -110,7 +116,8 @@ impl Recovery for Sqlite {
                 WHERE type IN ('trigger', 'view', 'table') AND substr(name, 1, 7) <> 'sqlite_'
             UNION ALL SELECT 'PRAGMA main.journal_mode = MEMORY'
                 FROM pragma_database_list WHERE name = 'main' AND file = ''";
-        if !Self::leave_transaction(conn).await || conn.execute(RESET).await.is_err() {
+        let sets = !opened.own_options;
+        if !Self::leave_transaction(conn).await || sets && conn.execute(RESET).await.is_err() {
             return false;
         }
         let Ok(left) = sqlx::query_scalar::<_, String>(LEFT)
@@ -124,11 +131,23 @@ impl Recovery for Sqlite {
                 return false;
             }
         }
-        let again = match read_only {
+        let again = match opened.read_only {
             true => "PRAGMA foreign_keys = ON; PRAGMA query_only = ON",
             false => "PRAGMA foreign_keys = ON",
         };
-        conn.execute(again).await.is_ok()
+        !sets || conn.execute(again).await.is_ok()
+    }
+
+    async fn restore_limits(conn: &mut SqliteConnection, read_only: bool) -> sqlx::Result<()> {
+        const LEFT_OPEN: &str = "a transaction could not be rolled back";
+        if !Self::leave_transaction(conn).await {
+            return Err(sqlx::Error::Protocol(LEFT_OPEN.to_owned()));
+        }
+        let limits = match read_only {
+            true => "PRAGMA busy_timeout = 250; PRAGMA query_only = ON",
+            false => "PRAGMA busy_timeout = 250",
+        };
+        conn.execute(limits).await.map(drop)
     }
 }
 

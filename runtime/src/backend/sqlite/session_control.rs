@@ -9,8 +9,8 @@ use sqlx::{Executor, Row, Sqlite};
 use sqlx_core::transaction::TransactionManager;
 
 use super::marks::{mark, marked};
-use crate::backend::dialect::Dialect;
 use super::recovery::roll_back_level;
+use crate::backend::dialect::Dialect;
 use crate::backend::session_control::{Liveness, SessionControl};
 use crate::backend::signals::Signals;
 use crate::isolation::Isolation;

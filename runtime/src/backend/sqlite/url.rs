@@ -1,9 +1,10 @@
-//! What a `sqlite:` URL names. The URL is read as sqlx and SQLite read it (`options/parse.rs` of
+//! What a `sqlite:` URL or the options of a connection name. The name is read as sqlx and SQLite read it (`options/parse.rs` of
 //! sqlx-sqlite, <https://www.sqlite.org/uri.html>).
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx_core::url::form_urlencoded;
 
@@ -14,41 +15,45 @@ const BEGIN: &str = "sqlite:";
 
 const FORM: &str = "write `sqlite:path/to/file.db`, with `?mode=rwc` to create the file";
 
-/// The database that a URL names, and how to open it.
+/// Reads a URL.
+///
+/// # Errors
+///
+/// Fails if the URL is of another database, or is not valid.
+pub(super) fn read(url: &str) -> Result<SqliteConnectOptions> {
+    if !url.starts_with(BEGIN) {
+        return Err(wrong_scheme(url, "Sqlite", &[BEGIN], FORM));
+    }
+    SqliteConnectOptions::from_str(url).map_err(|error| Error::from(error).advise(FORM))
+}
+
+/// The database that the options of a connection name, and how to open it.
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) options: SqliteConnectOptions,
     /// The absolute path of the database's file. `None` for a database in memory.
     pub(super) file: Option<PathBuf>,
-    /// Whether the URL says `?mode=rwc`, and the file is one of the file system.
+    /// Whether the options say that the file is created if it is missing, and the file is one of
+    /// the file system.
     pub(super) create: bool,
 }
 
 impl Named {
-    /// Reads a URL.
+    /// Finds out what the options name.
     ///
     /// A relative path is made absolute here. SQLite would do that anew for each connection, and
     /// the process may have changed its folder by then.
     ///
     /// # Errors
     ///
-    /// Fails if the URL is of another database, is not valid, or names no file of this machine, and
-    /// if a relative path cannot be made absolute.
-    pub(super) fn by(url: &str) -> Result<Self> {
-        if !url.starts_with(BEGIN) {
-            return Err(wrong_scheme(url, "Sqlite", &[BEGIN], FORM));
-        }
-        let options =
-            SqliteConnectOptions::from_str(url).map_err(|error| Error::from(error).advise(FORM))?;
-        let (before, parameters) = url.split_once('?').unwrap_or((url, ""));
-        let database = before
-            .trim_start_matches("sqlite://")
-            .trim_start_matches("sqlite:");
+    /// Fails if the options name no file of this machine, and if a relative path cannot be made
+    /// absolute.
+    pub(super) fn by(options: SqliteConnectOptions) -> Result<Self> {
         let name = options.get_filename().to_string_lossy().into_owned();
         let Name { path, query } = Name::read(&name)?;
-        let in_memory = database == ":memory:"
-            || path == ":memory:"
-            || says(parameters, "mode", "memory")
+        let parameters = parameters(&options);
+        let in_memory = path == ":memory:"
+            || says(&parameters, "mode", "memory")
             || says(&query, "mode", "memory");
         if in_memory {
             return Ok(Self {
@@ -60,7 +65,7 @@ impl Named {
         if path.is_empty() {
             return Err(Error::programming(
                 ErrorKind::Configuration,
-                "the URL names no file, and SQLite would give each connection an empty database of \
+                "the place that was given names no file, and SQLite would give each connection an empty database of \
                  its own, which goes away with it; write `sqlite:path/to/file.db?mode=rwc`, or \
                  `sqlite::memory:` for a database in memory",
             ));
@@ -83,9 +88,17 @@ impl Named {
         Ok(Self {
             options,
             file: Some(file),
-            create: says(parameters, "mode", "rwc") && !own_vfs,
+            create: says(&parameters, "mode", "rwc") && !own_vfs,
         })
     }
+}
+
+/// Returns what the options say beside the name, as the parameters of a URL, which is the only form
+/// in which they can be read. The name is left out, because sqlx panics where it makes no URL of a
+/// name.
+fn parameters(options: &SqliteConnectOptions) -> String {
+    let url = options.clone().filename("name").to_url_lossy();
+    url.query().unwrap_or_default().to_owned()
 }
 
 /// Returns the name by which spans call the database at this path or `file:` URI: the file's name
@@ -188,7 +201,9 @@ mod tests {
     use super::*;
 
     fn named(url: &str) -> Named {
-        Named::by(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+        read(url)
+            .and_then(Named::by)
+            .unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     #[test]
@@ -285,7 +300,9 @@ mod tests {
 
     #[test]
     fn a_file_of_another_machine_is_refused() {
-        let error = Named::by("sqlite:file://server/a.db").unwrap_err();
+        let error = read("sqlite:file://server/a.db")
+            .and_then(Named::by)
+            .unwrap_err();
         assert!(error.to_string().contains("`server`"), "{error}");
     }
 }

@@ -113,6 +113,14 @@ mod tests {
         survives((Shape::Nothing, vec![Shape::Box(1.0, 2.0)]));
     }
 
+    /// sqlx switches on this type of serde_json's, which keeps a piece of JSON as it is.
+    #[test]
+    fn a_piece_of_json_is_kept_as_it_is() {
+        let raw = "{\"a\": 0.10, \"b\": \"~1\"}";
+        let value = serde_json::value::RawValue::from_string(raw.to_owned()).unwrap();
+        assert_eq!(back(&vec![value])[0].get(), raw);
+    }
+
     #[test]
     fn a_number_that_was_stored_as_a_number_is_read() {
         assert_eq!(from_json::<f64>("1.5").unwrap(), 1.5);

@@ -1,0 +1,57 @@
+//! [`AdoptedPool`]: a pool that the application has made and given to a handle.
+//!
+//! The pool opens, tries and closes its connections as the application has told it, with the
+//! application's hooks. A call asks it for a connection as any other code does, and knows of its
+//! sessions only what it finds out itself.
+
+use std::time::Duration;
+
+use sqlx::Pool;
+use tokio::time::Instant;
+
+use super::known::KnownPool;
+use super::lease::{Lease, Owner};
+use crate::backend::{Backend, DatabaseFile};
+use crate::error::Result;
+use crate::op::Op;
+use crate::rt::Timer;
+
+/// A pool that the application has made and given to a handle.
+#[derive(Debug)]
+pub(crate) struct AdoptedPool<DB: Backend> {
+    known: KnownPool<DB>,
+    /// The time limit for each thing that dbop asks of a connection on its own account. `None` if
+    /// there is no limit.
+    patience: Option<Duration>,
+}
+
+impl<DB: Backend> AdoptedPool<DB> {
+    pub(crate) fn new(pool: Pool<DB>, validation_timeout: Duration) -> Self {
+        Self {
+            known: KnownPool::new(pool, false, DatabaseFile::default(), None),
+            patience: DB::REMOTE.then_some(validation_timeout),
+        }
+    }
+
+    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    pub(super) async fn acquire(
+        &self,
+        op: &'static Op,
+        now: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Lease<DB>> {
+        let KnownPool { pool, holders, .. } = &self.known;
+        let (conn, _, signals) = self.known.wait(now, until, timer).await?;
+        let owner = Owner::Callers {
+            options: pool.connect_options(),
+            patience: self.patience,
+            _holding: Some(holders.hold(op)),
+        };
+        Lease::of_caller(conn, owner, op, signals, until).await
+    }
+
+    pub(super) fn pool(&self) -> &Pool<DB> {
+        &self.known.pool
+    }
+}
