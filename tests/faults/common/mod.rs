@@ -6,6 +6,7 @@ pub(crate) mod cancellation;
 pub(crate) mod histories;
 mod limit;
 pub(crate) mod once;
+mod once_floats;
 mod once_identity;
 mod once_joined;
 pub(crate) mod registers;

@@ -2,10 +2,12 @@
 
 use super::{Database, fresh_with, outside};
 
+pub(crate) mod adopted;
 pub(crate) mod bad_input;
 pub(crate) mod bank;
 pub(crate) mod blocker;
 mod commit_errors;
+mod connecting;
 mod deadlines;
 mod ended_inside;
 mod ends;

@@ -8,6 +8,7 @@ use super::common;
 mod advisory;
 mod bad_input;
 mod conflicts;
+mod connecting;
 mod deadlines;
 mod ended_sessions;
 mod ends;

@@ -7,6 +7,7 @@ use super::common;
 
 mod bad_input;
 mod cancelled;
+mod connecting;
 mod deadlines;
 mod foreign_pools;
 mod guard;
