@@ -210,7 +210,7 @@ pub(super) async fn verdict<DB: Backend>(view: View<'_, DB>, call: &mut CallStat
     let View { conn, state } = view;
     let unseen = state.opaque || state.mid_statement();
     let ask = unseen && state.tx.as_ref().is_some_and(TxState::can_be_asked);
-    if ask || state.suspicion().is_some() {
+    if unseen || state.suspicion().is_some() {
         let deadline = call.deadline();
         let asking = Box::pin(async {
             session::settle_transaction::<DB>(conn, state).await?;
