@@ -142,7 +142,8 @@ impl<DB: Backend> DbBuilder<DB> {
     ///     .filename("bank.db")
     ///     .create_if_missing(true)
     ///     .synchronous(SqliteSynchronous::Normal);
-    /// let db = dbop::Db::builder().connect_options(options).connect().await?;
+    /// let builder = dbop::Db::<sqlx::Sqlite>::builder().connect_options(options);
+    /// let db = builder.connect().await?;
     /// # let _ = db;
     /// # Ok(())
     /// # }
