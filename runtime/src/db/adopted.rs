@@ -24,7 +24,7 @@ impl<DB: Backend> Db<DB> {
     /// the retry budget. [The guide](crate::guide::settings) has the table of what does not hold on
     /// a pool of the application's.
     ///
-    /// [`DbBuilder::pool`] takes a pool together with settings of calls.
+    /// [`DbBuilder::pool`](crate::DbBuilder::pool) takes a pool together with settings of calls.
     #[must_use]
     pub fn from_pool(pool: Pool<DB>) -> Self {
         Adopted::one(pool).into_db(&Settings::default())
