@@ -6,6 +6,7 @@ pub(crate) mod adopted;
 pub(crate) mod bad_input;
 pub(crate) mod bank;
 pub(crate) mod blocker;
+mod callers_transaction;
 mod commit_errors;
 mod connecting;
 mod deadlines;

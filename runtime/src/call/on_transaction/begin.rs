@@ -90,13 +90,16 @@ async fn begin<DB: Backend>(
     call: &mut CallState,
 ) -> Result<(), Error> {
     let (op, deadline) = (call.op, call.deadline());
-    let watched = call.watched_deadline();
+    let left = call.watched_deadline();
+    let left = left.map(|until| until.saturating_duration_since(Instant::now()));
     let begin = BeginOptions {
         isolation: op.isolation,
         read_only: op.read_only,
         deferrable: op.deferrable,
         foreign: true,
-        statement_timeout: watched.map(|until| until.saturating_duration_since(Instant::now())),
+        statement_timeout: left,
+        transaction_timeout: left,
+        idle_timeout: None,
     };
     let sql = Some(DB::begin_sql(conn.conn(), &begin));
     let mut unfinished = Unfinished {

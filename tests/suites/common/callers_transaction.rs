@@ -1,0 +1,338 @@
+//! `#[transactional]` on a connection or a transaction of the caller's.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use dbop::{ErrorKind, Outcome, Tx, transactional};
+use dbop_tests::Fresh;
+use sqlx::{Connection, Executor, Pool};
+
+use super::super::ENDLESS;
+use super::notes::{Trouble, insert, open};
+use super::{Database, outside};
+
+#[transactional]
+async fn two(tx: &mut Tx<'_, Database>, first: i64, second: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, first).await?;
+    Ok(insert(&mut *tx, second).await?)
+}
+
+#[transactional]
+async fn refused(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    Err(Trouble::Refused)
+}
+
+async fn noted(fresh: &Fresh<Database>) -> Vec<i64> {
+    let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");
+    ids.fetch_all(fresh.pool()).await.expect("the table")
+}
+
+/// Opens a pool that dbop knows nothing about.
+async fn pool_of(fresh: &Fresh<Database>) -> Pool<Database> {
+    Pool::connect(&fresh.url)
+        .await
+        .expect("the application's pool")
+}
+
+#[tokio::test]
+async fn a_connection_without_a_transaction_gets_one_that_is_committed_or_undone() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    two(&mut conn, 1, 2).await.unwrap();
+    let error = two(&mut conn, 3, 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unique);
+    assert_eq!(error.database().outcome(), Some(Outcome::RolledBack));
+    assert_eq!(error.database().attempts(), 1);
+    refused(&mut conn, 4).await.unwrap_err();
+    // The connection commits each statement by itself again.
+    insert(&mut conn, 5).await.unwrap();
+    assert_eq!(noted(&fresh).await, [1, 2, 5]);
+}
+
+#[tokio::test]
+async fn a_transaction_of_the_callers_is_joined_at_every_depth() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    let mut outer = conn.begin().await.unwrap();
+    two(&mut *outer, 1, 2).await.unwrap();
+    refused(&mut *outer, 3).await.unwrap_err();
+    let mut inner = outer.begin().await.unwrap();
+    two(&mut inner, 4, 5).await.unwrap();
+    two(&mut inner, 6, 1).await.unwrap_err();
+    inner.commit().await.unwrap();
+    let mut inner = outer.begin().await.unwrap();
+    two(&mut *inner, 7, 8).await.unwrap();
+    inner.rollback().await.unwrap();
+    outer.commit().await.unwrap();
+    assert_eq!(noted(&fresh).await, [1, 2, 4, 5]);
+    let mut outer = conn.begin().await.unwrap();
+    two(&mut *outer, 9, 10).await.unwrap();
+    outer.rollback().await.unwrap();
+    assert_eq!(noted(&fresh).await, [1, 2, 4, 5]);
+}
+
+/// Polls a future as often as it wants to be polled, but at most `polls` times, and drops it. `None`
+/// if it was not ready by then.
+async fn dropped_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut made = 0;
+    std::future::poll_fn(|cx| {
+        if made == polls {
+            return Poll::Ready(None);
+        }
+        made += 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// No call here takes more polls than this.
+const POLLS: usize = 60;
+
+#[tokio::test]
+async fn a_call_that_is_dropped_at_any_poll_leaves_the_callers_transaction_whole() {
+    let fresh = open().await;
+    let pool = pool_of(&fresh).await;
+    let mut ends = [0, 0];
+    for polls in 0..POLLS {
+        fresh
+            .pool()
+            .execute("DELETE FROM notes WHERE id > 0")
+            .await
+            .unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        insert(&mut *tx, 1).await.unwrap();
+        let done = dropped_after(polls, two(&mut *tx, 2, 3)).await;
+        let goes_on = async {
+            insert(&mut *tx, 4).await?;
+            tx.commit().await
+        };
+        let committed = goes_on.await;
+        let noted = noted(&fresh).await;
+        match (&done, committed) {
+            (Some(result), committed) => {
+                assert!(
+                    result.is_ok() && committed.is_ok(),
+                    "{polls}: {result:?} {committed:?}"
+                );
+                assert_eq!(noted, [1, 2, 3, 4], "after {polls} polls");
+            }
+            (None, Ok(())) => {
+                assert!(
+                    noted == [1, 4] || noted == [1, 2, 3, 4],
+                    "{noted:?} after {polls} polls"
+                );
+            }
+            // The caller was told that its transaction is lost.
+            (None, Err(_)) => assert_eq!(noted, [0; 0], "after {polls} polls"),
+        }
+        ends[usize::from(done.is_some())] += 1;
+    }
+    assert!(ends[0] > 1 && ends[1] > 1, "dropped and ended: {ends:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_at_any_poll_leaves_a_pooled_connection_without_a_transaction() {
+    let fresh = open().await;
+    let pool = pool_of(&fresh).await;
+    let mut ends = [0, 0];
+    for polls in 0..POLLS {
+        fresh
+            .pool()
+            .execute("DELETE FROM notes WHERE id > 0")
+            .await
+            .unwrap();
+        let mut conn = pool.acquire().await.unwrap();
+        let done = dropped_after(polls, two(&mut conn, 2, 3)).await;
+        drop(conn);
+        let mut conn = pool.acquire().await.unwrap();
+        insert(&mut *conn, 4).await.unwrap();
+        drop(conn);
+        let noted = noted(&fresh).await;
+        match &done {
+            Some(result) => {
+                assert!(result.is_ok(), "{polls}: {result:?}");
+                assert_eq!(noted, [2, 3, 4], "after {polls} polls");
+            }
+            None => assert!(
+                noted == [4] || noted == [2, 3, 4],
+                "{noted:?} after {polls} polls"
+            ),
+        }
+        ends[usize::from(done.is_some())] += 1;
+    }
+    assert!(ends[0] > 1 && ends[1] > 1, "dropped and ended: {ends:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_at_any_poll_is_all_there_or_not_at_all() {
+    let fresh = open().await;
+    let mut ends = [0, 0];
+    for polls in 0..POLLS {
+        fresh
+            .pool()
+            .execute("DELETE FROM notes WHERE id > 0")
+            .await
+            .unwrap();
+        let mut conn = outside(&fresh).await;
+        let done = dropped_after(polls, two(&mut conn, 2, 3)).await;
+        conn.close().await.unwrap();
+        let noted = noted(&fresh).await;
+        match &done {
+            Some(result) => {
+                assert!(result.is_ok(), "{polls}: {result:?}");
+                assert_eq!(noted, [2, 3], "after {polls} polls");
+            }
+            None => assert!(
+                noted == [0; 0] || noted == [2, 3],
+                "{noted:?} after {polls} polls"
+            ),
+        }
+        ends[usize::from(done.is_some())] += 1;
+    }
+    assert!(ends[0] > 1 && ends[1] > 1, "dropped and ended: {ends:?}");
+}
+
+#[transactional(timeout = "200ms")]
+async fn endless(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    tx.execute(ENDLESS).await.map_err(dbop::Error::from)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deadline_undoes_the_call_and_gives_the_connection_back() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    let error = endless(&mut conn, 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.database().outcome(), Some(Outcome::RolledBack));
+    let mut tx = conn.begin().await.unwrap();
+    insert(&mut *tx, 2).await.unwrap();
+    assert_eq!(
+        endless(&mut *tx, 3).await.unwrap_err().kind(),
+        ErrorKind::Timeout
+    );
+    insert(&mut *tx, 4).await.unwrap();
+    // The limit for statements is lifted.
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    insert(&mut *tx, 5).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(noted(&fresh).await, [2, 4, 5]);
+}
+
+#[transactional]
+async fn hooked(
+    tx: &mut Tx<'_, Database>,
+    id: i64,
+    told: &tokio::sync::mpsc::UnboundedSender<i64>,
+) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    let told = told.clone();
+    tx.after_commit(async move { told.send(id).expect("a test that listens") });
+    Ok(())
+}
+
+#[tokio::test]
+async fn hooks_run_after_a_commit_of_dbops_and_are_refused_where_the_caller_commits() {
+    let fresh = open().await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut conn = outside(&fresh).await;
+    hooked(&mut conn, 1, &tell).await.unwrap();
+    assert_eq!(told.try_recv(), Ok(1));
+    let mut tx = conn.begin().await.unwrap();
+    let error = hooked(&mut *tx, 2, &tell).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TransactionState);
+    assert!(error.to_string().contains("hooks"), "{error}");
+    tx.commit().await.unwrap();
+    assert!(told.try_recv().is_err());
+    assert_eq!(noted(&fresh).await, [1]);
+}
+
+#[transactional(once = id)]
+async fn once(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    Ok(insert(&mut *tx, id).await?)
+}
+
+#[tokio::test]
+async fn a_once_operation_says_that_it_cannot_run_on_a_connection_of_the_callers() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    let error = once(&mut conn, 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.database().outcome(), Some(Outcome::RolledBack));
+    assert_eq!(noted(&fresh).await, [0; 0]);
+}
+
+#[transactional(allow(manual_transaction, reason = "the mistake"))]
+async fn ends_itself(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    tx.conn()
+        .execute("COMMIT")
+        .await
+        .map_err(dbop::Error::from)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_ends_the_transaction_by_itself_is_not_believed() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    let error = ends_itself(&mut conn, 1).await.unwrap_err();
+    assert_eq!(
+        error.database().outcome(),
+        Some(Outcome::Unknown),
+        "{error}"
+    );
+    let mut conn = outside(&fresh).await;
+    let mut tx = conn.begin().await.unwrap();
+    let error = ends_itself(&mut *tx, 2).await.unwrap_err();
+    assert_eq!(
+        error.database().outcome(),
+        Some(Outcome::Unknown),
+        "{error}"
+    );
+}
+
+#[transactional]
+async fn nested_calls(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    two(&mut *tx, id, id + 1).await?;
+    let savepoint = async |sp: &mut Tx<'_, Database>| two(sp, id + 2, id).await;
+    assert!(tx.savepoint(savepoint).await.is_err());
+    let lent = async |lent: &mut sqlx::Transaction<'_, Database>| -> Result<(), Trouble> {
+        two(lent, id + 3, id + 4).await
+    };
+    tx.with_sqlx(lent).await
+}
+
+#[tokio::test]
+async fn calls_savepoints_and_loans_nest_in_the_callers_transaction() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    nested_calls(&mut conn, 10).await.unwrap();
+    let mut tx = conn.begin().await.unwrap();
+    nested_calls(&mut *tx, 20).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(noted(&fresh).await, [10, 11, 13, 14, 20, 21, 23, 24]);
+}
+
+#[transactional(allow(swallowed_error, reason = "the mistake"))]
+async fn swallows(tx: &mut Tx<'_, Database>, id: i64) -> Result<(), Trouble> {
+    insert(&mut *tx, id).await?;
+    let _ = refused(&mut *tx, id + 1).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_joined_call_that_fails_undoes_the_call_on_the_callers_connection() {
+    let fresh = open().await;
+    let mut conn = outside(&fresh).await;
+    swallows(&mut conn, 1).await.unwrap_err();
+    let mut tx = conn.begin().await.unwrap();
+    insert(&mut *tx, 3).await.unwrap();
+    swallows(&mut *tx, 4).await.unwrap_err();
+    tx.commit().await.unwrap();
+    assert_eq!(noted(&fresh).await, [3]);
+}
