@@ -6,7 +6,7 @@ use quote::ToTokens;
 
 use crate::errors::Errors;
 use crate::function::crossing::{self, Crossing};
-use crate::function::{Function, Session, types};
+use crate::function::{Function, Session, Streamed, types};
 use crate::options::{Attribute, Isolation, Options};
 use crate::replay::BodyRuns;
 use crate::tokens;
@@ -57,6 +57,9 @@ pub(crate) fn check_function(
         Some(_) => {}
     }
     once(function, options, errors);
+    if let Some(streamed) = function.stream() {
+        stream(attribute, function, streamed, options, errors);
+    }
     if function.is_plain() {
         plain(function, options, errors);
     } else {
@@ -66,6 +69,28 @@ pub(crate) fn check_function(
         {
             errors.at(given.key.span(), format!("`{given}` says where the `_sync` function of a plain `fn` stands, and this function is async; remove the option"));
         }
+    }
+}
+
+/// Checks that a function that returns a stream only reads, and that the stream may borrow its
+/// session.
+fn stream(
+    attribute: Attribute,
+    function: &Function,
+    streamed: &Streamed,
+    options: &Options,
+    errors: &mut Errors,
+) {
+    let output = &function.source.signature.output;
+    if attribute == Attribute::Transactional {
+        errors.on(output, "`#[transactional]` commits when its function returns, and a stream is read after that; use `#[db_op(read_only)]`, or collect the rows in an `async fn`");
+    } else if options.read_only.is_none() {
+        errors.on(output, "whoever reads a stream may stop half-way, and what was written by then would stay; declare `#[db_op(read_only)]`, or write and collect the rows in an `async fn`");
+    }
+    if let Some(session) = function.session.as_ref().filter(|_| options.db.is_none())
+        && streamed.is_static()
+    {
+        errors.on(output, format!("a stream that borrows its session cannot be `'static`; write `'_`, or the lifetime of `{}`", session.name));
     }
 }
 

@@ -5,8 +5,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::Path;
 use syn::ext::IdentExt;
+use syn::{Lifetime, Path};
 
 use crate::spans::{generated, respan};
 
@@ -36,12 +36,19 @@ locals! {
     session = "__session";
     /// The value that the body returned.
     result = "__result";
+    /// Where the items of a stream are put.
+    items = "__items";
     /// The session parameter, if the user named it `_`.
     unnamed_session = "__scope";
     /// The connection that is lent to a plain function.
     connection = "__conn";
     /// The error in the impls of `#[derive(DbError)]`.
     error = "__error";
+}
+
+/// The lifetime for which a stream borrows.
+pub(crate) fn stream_lifetime() -> Lifetime {
+    Lifetime::new("'__stream", generated())
 }
 
 /// Names the parameter that takes the place of a pattern in the signature.
@@ -138,6 +145,9 @@ impl Runtime {
         lend_each = lend_each;
         call = Call;
         unscoped = Unscoped;
+        stream = stream;
+        last_item = LastItem;
+        captures = Captures;
         arg = Arg;
         replay = replay;
         lend = lend;

@@ -19,7 +19,7 @@ pub use crate::blocking::owned_arg::{
 #[cfg(feature = "blocking")]
 pub use crate::blocking::pool::handle;
 pub use crate::blocking::thread::off_thread;
-pub use crate::call::{Arg, Call, Unscoped, replay};
+pub use crate::call::{Arg, Call, Captures, LastItem, Unscoped, replay, stream};
 pub use crate::classify::Category;
 pub use crate::error::Error;
 pub use crate::isolation::Isolation;

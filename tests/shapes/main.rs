@@ -21,4 +21,5 @@ mod receivers;
 mod returns;
 mod scopes;
 mod sessions;
+mod streams;
 mod traits;

@@ -30,27 +30,29 @@ impl Expansion<'_> {
     /// __call.finish()
     /// ```
     pub(super) fn call(&self) -> TokenStream {
-        let (call, attempt, body, result) = (
-            names::call(),
-            names::attempt(),
-            names::body(),
-            names::result(),
-        );
-        let some = self.runtime.some();
         let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
+        let repeated = self.call_loop();
+        quote_spanned!(spans::generated()=> #operation #repeated)
+    }
+
+    /// Writes the loop, without the static before it. For a stream, the lines in its middle are
+    /// ```text
+    ///     let (__body, mut __session) = __attempt.stream();
+    ///     let __session = &mut __session;
+    ///     let __result = __body.run(&__items, || { .. }).await;
+    /// ```
+    pub(super) fn call_loop(&self) -> TokenStream {
+        let (call, attempt, result) = (names::call(), names::attempt(), names::result());
+        let some = self.runtime.some();
         let traits = self.function.session.iter().flat_map(|it| &it.traits);
         let new = self.new_call();
         let (kept, replayed): (Vec<_>, Vec<_>) = self
             .replayed()
             .map(|argument| (self.keep(argument), self.replay(argument)))
             .unzip();
-        let (lent_from, mutable) = match (&self.function.session, self.attribute) {
-            (None, _) => (None, None),
-            (Some(_), Attribute::Transactional) => {
-                (Some(Self::session_from("tx")), Some(quote!(mut)))
-            }
-            (Some(_), Attribute::DbOp) => (Some(Self::session_from("conn")), Some(quote!(mut))),
-        };
+        let streamed = self.function.stream();
+        let lends = streamed.is_some() || self.function.session.is_some();
+        let mutable = lends.then(|| quote!(mut));
         let repeat = match self.body_runs {
             BodyRuns::AtMostOnce => quote!(if),
             BodyRuns::OncePerAttempt => quote!(while),
@@ -61,21 +63,46 @@ impl Expansion<'_> {
         // arguments.
         let owned = (self.body_runs == BodyRuns::AtMostOnce && self.options.db.is_none())
             .then(|| quote!(move));
-        let block = self.attempt();
+        let lent = self.lent_by_attempt();
+        let running = match streamed {
+            Some(streamed) => self.run_stream(streamed, owned.as_ref()),
+            None => {
+                let (body, block) = (names::body(), self.attempt());
+                quote_spanned!(spans::generated()=> #body.run(async #owned { #block }))
+            }
+        };
         quote_spanned! {spans::generated()=>
             #(#[allow(unused_imports)] use #traits as _;)*
-            #operation
             #new
             #(#kept)*
             #repeat let #some(#mutable #attempt) = #call.begin().await {
                 #(#replayed)*
-                let #body = #attempt.body();
-                #lent_from
-                let #result = #body.run(async #owned { #block }).await;
+                #lent
+                let #result = #running.await;
                 #attempt.end(#result).await;
             }
             #call.finish()
         }
+    }
+
+    /// Takes what runs the body, and the session, out of the attempt.
+    fn lent_by_attempt(&self) -> TokenStream {
+        let (attempt, body, session) = (names::attempt(), names::body(), names::session());
+        let has_session = self.function.session.is_some();
+        if self.function.stream().is_some() {
+            return match has_session {
+                true => quote_spanned! {spans::generated()=>
+                    let (#body, mut #session) = #attempt.stream();
+                    let #session = &mut #session;
+                },
+                false => quote_spanned!(spans::generated()=> let #body = #attempt.stream();),
+            };
+        }
+        let lent = has_session.then(|| match self.attribute {
+            Attribute::Transactional => Self::session_from("tx"),
+            Attribute::DbOp => Self::session_from("conn"),
+        });
+        quote_spanned!(spans::generated()=> let #body = #attempt.body(); #lent)
     }
 
     /// Input: the user's block.
@@ -95,12 +122,31 @@ impl Expansion<'_> {
     pub(super) fn attempt(&self) -> TokenStream {
         let lent = self.function.session.as_ref().map(|session| {
             let (lend, source) = (self.runtime.lend(), names::session());
-            self.session_binding(session, &quote!(#lend(&mut #source)))
+            let source = match self.function.stream() {
+                Some(_) => source.into_token_stream(),
+                None => quote!(&mut #source),
+            };
+            self.session_binding(session, &quote!(#lend(#source)))
         });
         let bound = self
             .replayed()
             .map(|argument| self.binding(argument, names::replayed(&argument.label())));
         let block = self.block();
+        let inferred = self.inferred_result();
+        quote_spanned! {spans::generated()=>
+            #lent
+            #(#bound)*
+            #inferred
+            match () { () => #block }
+        }
+    }
+
+    /// Output: `if false { return fake_return::<R>(); }`. Nothing for a stream, whose items the
+    /// closure around the block is known to yield.
+    fn inferred_result(&self) -> Option<TokenStream> {
+        if self.function.stream().is_some() {
+            return None;
+        }
         // With these spans, "return type inferred to be .. here" points at the user's return type.
         let (first, last) = spans::ends(&self.function.output);
         let (fake_return, output) = (
@@ -109,12 +155,7 @@ impl Expansion<'_> {
         );
         let inferred = quote_spanned!(last=> #fake_return::<#output>());
         let inferred = quote_spanned!(first=> return #inferred;);
-        quote_spanned! {spans::generated()=>
-            #lent
-            #(#bound)*
-            if false { #inferred }
-            match () { () => #block }
-        }
+        Some(quote_spanned!(spans::generated()=> if false { #inferred }))
     }
 
     /// Binds the session to the user's own pattern and type.
@@ -151,16 +192,24 @@ impl Expansion<'_> {
     pub(super) fn new_call(&self) -> TokenStream {
         let (call, operation) = (names::call(), names::operation());
         let output = types::without_impl(&self.function.output);
+        let is_stream = self.function.stream().is_some();
         // With these spans, a return type that an operation cannot have is reported where the type
         // stands.
         let (first, last) = spans::ends(&self.function.output);
         let (key, once) = self.once().unzip();
         let Some(session) = &self.function.session else {
             let unscoped = self.runtime.unscoped();
-            let (open, close) = (
-                spans::respan(quote!(#unscoped::<), first),
-                quote_spanned!(last=> >::new(&#operation)),
-            );
+            let open = spans::respan(quote!(#unscoped::<), first);
+            let (output, close) = match is_stream {
+                true => (
+                    self.last_item(&output),
+                    quote_spanned!(last=> >::stream(&#operation)),
+                ),
+                false => (
+                    output.into_token_stream(),
+                    quote_spanned!(last=> >::new(&#operation)),
+                ),
+            };
             return quote_spanned!(spans::generated()=> let mut #call = #open #output #close;);
         };
         if self.function.is_plain() {
@@ -178,8 +227,13 @@ impl Expansion<'_> {
             ),
         };
         let close = match self.attribute {
+            _ if is_stream => quote_spanned!(last=> >::stream(&#operation, #scope)),
             Attribute::DbOp => quote_spanned!(last=> >::operation(&#operation, #scope)),
             Attribute::Transactional => quote_spanned!(last=> >::transaction(&#operation, #scope)),
+        };
+        let output = match is_stream {
+            true => self.last_item(&output),
+            false => output.into_token_stream(),
         };
         quote_spanned!(spans::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
     }

@@ -8,6 +8,7 @@ mod operation;
 mod place;
 mod plain;
 mod signature;
+mod stream;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::quote;
@@ -84,7 +85,10 @@ pub(crate) fn expand(
     if function.is_plain() {
         return expansion.plain(warnings);
     }
-    let body = function.form.body(expansion.call());
+    let body = match function.stream() {
+        Some(streamed) => expansion.stream(streamed),
+        None => function.form.body(expansion.call()),
+    };
     let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     // With generated braces, the function would count as code of another crate's macro, for which
     // rustc does not report dead code.

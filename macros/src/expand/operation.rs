@@ -29,6 +29,9 @@ pub(super) fn item(
         Attribute::Transactional => quote!(transaction),
     };
     let mut settings = settings(options, runtime);
+    if function.stream().is_some() {
+        settings.push(quote!(stream()));
+    }
     // dbop does not see the statements on a connection that it lends, so a `read_only` operation is
     // guarded from the beginning.
     let is_raw = |session: &Session| session.may_be_raw();

@@ -3,11 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{
-    FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Signature, Token, Type, parse_quote,
-};
+use syn::{FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Signature, Token, parse_quote};
 
 use super::Expansion;
+use super::stream::outlived;
 use crate::function::{Argument, Session, is_lint_level, types};
 use crate::options::{Attribute, Callers};
 use crate::spans;
@@ -29,6 +28,9 @@ impl Expansion<'_> {
         }
         if let Some(session) = &self.function.session {
             self.bind_generic(session, &mut signature.generics);
+        }
+        if let Some(streamed) = self.function.stream() {
+            self.lend_to_stream(streamed, &mut signature);
         }
         signature
     }
@@ -65,24 +67,23 @@ impl Expansion<'_> {
         if self.function.is_plain() {
             return FnArg::Typed(self.db_parameter(session));
         }
+        let (first, last) = spans::ends(&session.parameter.ty);
         let passed = match &session.generic {
             Some(generic) => generic.to_token_stream(),
             None => {
-                let (first, last) = spans::ends(&session.parameter.ty);
                 let role = spans::respan(self.role(session), first);
-                let opaque = spans::respan(quote!(impl), first);
-                match session.callers {
-                    Callers::Place => quote_spanned!(last=> (#opaque #role)),
-                    _ => quote_spanned!(last=> #opaque #role),
-                }
+                quote_spanned!(last=> impl #role)
             }
         };
-        let passed = match (session.callers, types::lifetime(&session.parameter.ty)) {
-            (Callers::Place, lifetime) => quote!(&#lifetime mut #passed),
-            _ => passed,
+        let passed = match session.callers {
+            Callers::Place => {
+                let lifetime = types::lifetime(&session.parameter.ty);
+                quote_spanned!(first=> &#lifetime mut #passed)
+            }
+            Callers::Scope | Callers::Nothing => passed,
         };
         let mut parameter = renamed(&session.parameter, &session.name);
-        parameter.ty = Box::new(Type::Verbatim(passed));
+        parameter.ty = parse_quote!(#passed);
         FnArg::Typed(parameter)
     }
 
@@ -95,8 +96,11 @@ impl Expansion<'_> {
             (_, Attribute::Transactional) => quote!(Scope),
         };
         let (krate, database) = (self.runtime.krate(), &session.database);
-        // A future with a lifetime bound must not hold a scope that may live shorter.
-        let bound = self.function.form.bound();
+        // A future or a stream with a lifetime bound must not hold a scope that may live shorter.
+        let bound = match self.function.stream() {
+            Some(streamed) => outlived(streamed),
+            None => self.function.form.bound().cloned(),
+        };
         let bound = bound.filter(|_| session.callers == Callers::Scope);
         let bound = bound.map(|bound| quote!(+ #bound));
         quote!(#krate::#role<#database> #bound)

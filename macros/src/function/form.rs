@@ -1,15 +1,11 @@
-//! The three ways to write an async function, with the type that its future returns, and the plain
-//! function.
+//! The three ways to write an async function, with the type that its future returns, the function
+//! that returns a stream, and the plain function.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::punctuated::Punctuated;
-use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, ReturnType,
-    Signature, Token, Type, TypeParamBound,
-};
+use syn::{Lifetime, ReturnType, Signature, Type};
 
-use super::types;
+use super::yields::{FUTURE, STREAM, Shape, Yielded};
 use crate::tokens::{is_ident, is_punct};
 
 /// How the function is written.
@@ -20,6 +16,8 @@ pub(crate) enum Form {
     /// what `async_trait` makes of a method, or `fn f() -> impl Future<Output = R> { async move {
     /// block } }`.
     Returned(Box<Returned>),
+    /// `fn f() -> BoxStream<'_, R> { block }`, with any block that makes a stream.
+    Stream(Streamed),
     /// `fn f() -> R { block }`, which runs on the blocking pool.
     Plain,
 }
@@ -31,6 +29,24 @@ pub(crate) struct Returned {
     around: Surroundings,
 }
 
+/// How a function returns its stream.
+pub(crate) struct Streamed {
+    pub(crate) shape: Shape,
+    /// The lifetime that everything in the stream must outlive; `None` if no lifetime is written.
+    pub(crate) bound: Option<Lifetime>,
+}
+
+impl Streamed {
+    /// Returns whether the stream may borrow nothing: `dyn Stream` in a box is `'static` where no
+    /// lifetime is written.
+    pub(crate) fn is_static(&self) -> bool {
+        match &self.bound {
+            Some(bound) => bound.ident == "static",
+            None => self.shape != Shape::Opaque,
+        }
+    }
+}
+
 /// Tokens with a hole where a brace group stood.
 struct Surroundings {
     before: TokenStream,
@@ -38,10 +54,17 @@ struct Surroundings {
     after: TokenStream,
 }
 
-/// The function returns a future, but no async block can be found in its body, or the name of the
-/// type hides what the future returns.
+/// Why it is not clear how a function is written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unclear;
+pub(crate) enum Unclear {
+    /// The function returns a future, but no async block can be found in its body, or the name of
+    /// the type hides what the future returns.
+    Future,
+    /// The name of the type hides what the stream yields.
+    Stream,
+    /// The function is an `async fn` and returns a stream.
+    AwaitedStream,
+}
 
 impl Form {
     /// Returns the form, the type that the future returns (`None` for `()` that is not written) and
@@ -54,35 +77,43 @@ impl Form {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(&**ty),
         };
+        let stream = declared.and_then(|ty| STREAM.by(ty));
         if signature.asyncness.is_some() {
-            return Ok((Form::Async, declared.cloned(), body.clone()));
-        }
-        let Some((output, bound)) = declared.and_then(future_output) else {
-            let is_future = declared.is_some_and(mentions_future) || ends_in_boxed_async(body);
-            return match is_future {
-                true => Err(Unclear),
-                false => Ok((Form::Plain, declared.cloned(), body.clone())),
+            return match stream {
+                Some(_) => Err(Unclear::AwaitedStream),
+                None => Ok((Form::Async, declared.cloned(), body.clone())),
             };
-        };
-        let (around, block) = Surroundings::of(body.stream()).ok_or(Unclear)?;
-        Ok((
-            Form::Returned(Box::new(Returned { bound, around })),
-            Some(output),
-            block,
-        ))
+        }
+        if let Some(Yielded { ty, bound, shape }) = stream {
+            let form = Form::Stream(Streamed { shape, bound });
+            return Ok((form, Some(ty), body.clone()));
+        }
+        if let Some(Yielded { ty, bound, .. }) = declared.and_then(|ty| FUTURE.by(ty)) {
+            let (around, block) = Surroundings::of(body.stream()).ok_or(Unclear::Future)?;
+            let returned = Returned { bound, around };
+            return Ok((Form::Returned(Box::new(returned)), Some(ty), block));
+        }
+        if declared.is_some_and(|ty| FUTURE.is_named_by(ty)) || ends_in_boxed_async(body) {
+            Err(Unclear::Future)
+        } else if declared.is_some_and(|ty| STREAM.is_named_by(ty)) {
+            Err(Unclear::Stream)
+        } else {
+            Ok((Form::Plain, declared.cloned(), body.clone()))
+        }
     }
 
     /// Returns the body of the new function, with `inner` in the place of the block.
     pub(crate) fn body(&self, inner: TokenStream) -> TokenStream {
         match self {
-            Form::Async | Form::Plain => inner,
+            Form::Async | Form::Plain | Form::Stream(_) => inner,
             Form::Returned(returned) => returned.around.fill(inner),
         }
     }
 
+    /// Returns the lifetime that everything in a returned future must outlive.
     pub(crate) fn bound(&self) -> Option<&Lifetime> {
         match self {
-            Form::Async | Form::Plain => None,
+            Form::Async | Form::Plain | Form::Stream(_) => None,
             Form::Returned(returned) => returned.bound.as_ref(),
         }
     }
@@ -146,23 +177,6 @@ impl Surroundings {
     }
 }
 
-/// Returns whether the type is called a future: `impl TryFuture<..>` and `MyFuture<'_, R>` are,
-/// `Result<Vec<FutureBooking>, E>` is not.
-fn mentions_future(ty: &Type) -> bool {
-    let name = types::last_segment(ty).map(|segment| segment.ident.to_string());
-    if name.is_some_and(|name| name.ends_with("Result") && !name.contains("Future")) {
-        return false;
-    }
-    fn mentions(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(ident) => ident.to_string().contains("Future"),
-            TokenTree::Group(group) => mentions(group.stream()),
-            _ => false,
-        })
-    }
-    mentions(ty.to_token_stream())
-}
-
 /// Returns whether the body ends in `Box::pin(async ..)`.
 fn ends_in_boxed_async(body: &Group) -> bool {
     let tokens: Vec<_> = body.stream().into_iter().collect();
@@ -189,67 +203,4 @@ fn is_async_block(tokens: &[TokenTree]) -> bool {
         }
         _ => false,
     }
-}
-
-/// Returns the `R` and the lifetime bound of a type that is a future of `R`.
-fn future_output(ty: &Type) -> Option<(Type, Option<Lifetime>)> {
-    if let Some(boxed) = types::wrapped(ty, "Pin").and_then(|pinned| types::wrapped(pinned, "Box"))
-    {
-        return match types::ungrouped(boxed) {
-            Type::TraitObject(object) => output_of_bounds(&object.bounds),
-            _ => None,
-        };
-    }
-    if let Type::ImplTrait(opaque) = types::ungrouped(ty) {
-        return output_of_bounds(&opaque.bounds);
-    }
-    // The aliases of the futures crate.
-    let alias = types::last_segment(ty)
-        .filter(|segment| segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture")?;
-    let PathArguments::AngleBracketed(arguments) = &alias.arguments else {
-        return None;
-    };
-    let lifetime = arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Lifetime(lifetime) => Some(lifetime.clone()),
-        _ => None,
-    });
-    match types::type_arguments(alias).as_slice() {
-        [output] => Some(((*output).clone(), lifetime)),
-        _ => None,
-    }
-}
-
-fn output_of_bounds(
-    bounds: &Punctuated<TypeParamBound, Token![+]>,
-) -> Option<(Type, Option<Lifetime>)> {
-    let mut output = None;
-    let mut lifetime = None;
-    for bound in bounds {
-        match bound {
-            TypeParamBound::Trait(bound) => {
-                let segment = bound
-                    .path
-                    .segments
-                    .last()
-                    .filter(|segment| segment.ident == "Future");
-                if let Some(PathArguments::AngleBracketed(arguments)) =
-                    segment.map(|segment| &segment.arguments)
-                {
-                    output = associated_output(arguments).or(output);
-                }
-            }
-            TypeParamBound::Lifetime(bound) => lifetime = Some(bound.clone()),
-            _ => {}
-        }
-    }
-    Some((output?, lifetime))
-}
-
-fn associated_output(arguments: &AngleBracketedGenericArguments) -> Option<Type> {
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::AssocType(associated) if associated.ident == "Output" => {
-            Some(associated.ty.clone())
-        }
-        _ => None,
-    })
 }

@@ -9,17 +9,19 @@ mod lifetimes;
 mod session;
 mod source;
 pub(crate) mod types;
+mod yields;
 
 use proc_macro2::Group;
 use quote::ToTokens;
 use syn::{FnArg, Lifetime, Safety, Signature, Type};
 
 pub(crate) use argument::{Argument, cfgs, is_lint_level};
-pub(crate) use form::Form;
 use form::Unclear;
+pub(crate) use form::{Form, Streamed};
 use lifetimes::Lifetimes;
 pub(crate) use session::Session;
 pub(crate) use source::Source;
+pub(crate) use yields::Shape;
 
 use crate::errors::Errors;
 use crate::names::Runtime;
@@ -28,7 +30,8 @@ use crate::options::{self, Callers, Options};
 pub(crate) struct Function {
     pub(crate) source: Source,
     pub(crate) form: Form,
-    /// The type that the function returns, or the future that the function returns.
+    /// The type that the function returns, or that the future returns that the function returns,
+    /// or the type of each item of the stream that the function returns.
     pub(crate) output: Type,
     /// The user's block, with its braces.
     pub(crate) block: Group,
@@ -100,6 +103,14 @@ impl Function {
         matches!(self.form, Form::Plain)
     }
 
+    /// Returns how the function returns a stream; `None` if the function returns none.
+    pub(crate) fn stream(&self) -> Option<&Streamed> {
+        match &self.form {
+            Form::Stream(streamed) => Some(streamed),
+            _ => None,
+        }
+    }
+
     /// Returns the signature without the lifetimes that only the session parameter used.
     pub(crate) fn signature_without_session_lifetimes(&self) -> Signature {
         let mut signature = self.source.signature.clone();
@@ -141,9 +152,12 @@ fn returned(
         errors.on(constness, format!("{attribute} on a `const fn`: a database call cannot run at compile time; remove `const`"));
         return None;
     }
-    let Ok((form, output, block)) = form else {
-        errors.on(&signature.output, format!("{attribute} finds no async block to run, or not what it is a future of; return `impl Future<Output = ..>` or `Pin<Box<dyn Future<Output = ..>>>` and end the body in `async move {{ .. }}` or `Box::pin(async move {{ .. }})`, or make it an `async fn`"));
-        return None;
+    let (form, output, block) = match form {
+        Ok(found) => found,
+        Err(unclear) => {
+            errors.on(&signature.output, format!("{attribute} {}", why(&unclear)));
+            return None;
+        }
     };
     if let (Form::Plain, Safety::Unsafe(keyword)) = (&form, &signature.safety) {
         errors.on(keyword, format!("{attribute} on an `unsafe fn`: its body would run on another thread, where nobody vouches for it; make it safe"));
@@ -158,6 +172,21 @@ fn returned(
             );
             errors.on(place, format!("`{}` returns nothing, but a database call can fail; return `Result<(), E>`, where `E` is `dbop::Error`, `sqlx::Error` or an error that derives `DbError`", signature.ident));
             None
+        }
+    }
+}
+
+/// Says what is unclear, and what to write.
+fn why(unclear: &Unclear) -> &'static str {
+    match unclear {
+        Unclear::Future => {
+            "finds no async block to run, or not what it is a future of; return `impl Future<Output = ..>` or `Pin<Box<dyn Future<Output = ..>>>` and end the body in `async move { .. }` or `Box::pin(async move { .. })`, or make it an `async fn`"
+        }
+        Unclear::Stream => {
+            "does not see the items of this stream; return `BoxStream<'_, Result<T, E>>`, `impl Stream<Item = Result<T, E>>` or `Pin<Box<dyn Stream<Item = Result<T, E>> + Send + '_>>`"
+        }
+        Unclear::AwaitedStream => {
+            "on an `async fn` that returns a stream: what is awaited would be over before the stream is read; remove `async`, and let the stream do what has to be awaited"
         }
     }
 }

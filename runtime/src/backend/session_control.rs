@@ -62,6 +62,9 @@ pub trait SessionControl: Database {
         conn: &mut Self::Connection,
     ) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
+    /// Whether the database itself limits how long a statement may run.
+    const LIMITS_STATEMENTS: bool;
+
     /// Sets how long each statement outside a transaction may run from now on, where the
     /// database has such a limit.
     fn limit_statements(

@@ -8,8 +8,9 @@ use super::on_connection::CallersSession;
 use super::on_transaction::CallersTransaction;
 use super::own::OwnSession;
 use super::run::{Body, Ran};
+use super::stream::LastItem;
+use super::stream_body::StreamBody;
 use crate::backend::Backend;
-use crate::error::Error;
 use crate::policy::Defaults;
 use crate::session::{Conn, FailedJoin, Tx, View};
 
@@ -36,6 +37,30 @@ pub(super) enum AttemptSession<'a, DB: Backend> {
     CallersTx(CallersTransaction<'a, DB>),
 }
 
+impl<DB: Backend> AttemptSession<'_, DB> {
+    fn view(&mut self) -> View<'_, DB> {
+        match self {
+            Self::Own { own, .. } => own.view(),
+            Self::Joined(join) => join.view(),
+            Self::Callers(session) => session.view(),
+            Self::CallersTx(transaction) => transaction.view(),
+        }
+    }
+}
+
+impl<DB: Backend, R> Attempt<'_, DB, LastItem<R>> {
+    /// Returns what runs a body that returns a stream, and lends the session to that body.
+    pub fn stream(&mut self) -> (StreamBody<'_, R>, Conn<'_, DB>) {
+        if let AttemptSession::Joined(join) = &mut self.session {
+            join.may_be_left();
+        }
+        let conn = Conn {
+            view: self.session.view(),
+        };
+        (StreamBody::new(self.call), conn)
+    }
+}
+
 impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// Returns what runs the body.
     #[must_use]
@@ -56,12 +81,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
     }
 
     fn view(&mut self) -> View<'_, DB> {
-        match &mut self.session {
-            AttemptSession::Own { own, .. } => own.view(),
-            AttemptSession::Joined(join) => join.view(),
-            AttemptSession::Callers(session) => session.view(),
-            AttemptSession::CallersTx(transaction) => transaction.view(),
-        }
+        self.session.view()
     }
 
     /// Ends the session as the body's result demands. Ends the call as well, unless there is
@@ -72,7 +92,7 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
         let late = ran.result.is_err();
         let mut result = ran
             .result
-            .unwrap_or_else(|_| (call.of.refused)(Error::deadline("the body to finish")));
+            .unwrap_or_else(|_| (call.of.refused)(call.state.too_late()));
         let encoded = call
             .of
             .once

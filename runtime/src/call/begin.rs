@@ -49,7 +49,7 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
             }
         };
         let guard = call.guard::<DB>(self.source.is_read_only());
-        let own = match call.plan(self.defaults, guard) {
+        let own = match call.plan::<DB>(self.defaults, guard) {
             Some(plan) => self.begin_on(lease, plan, call).await?,
             None => {
                 let state = call.session_state(&lease, guard, None, self.defaults.limits.idle);

@@ -152,6 +152,12 @@ impl<DB: Backend> Join<'_, DB> {
         }
     }
 
+    /// Lets the caller drop the call before its end. The call is a stream that only reads: its
+    /// consumer may have seen enough, and there is nothing to undo.
+    pub(super) fn may_be_left(&mut self) {
+        self.over = true;
+    }
+
     pub(super) fn is_nested(&self) -> bool {
         matches!(self.entered, Entered::Nested(_))
     }

@@ -25,6 +25,9 @@
 //! | `end`, `ROLLBACK` sent | running | unfinished: discarded | rolled back |
 //! | `end`, `COMMIT` sent | committing | goes on in a task of its own | committed or rolled back, never in part |
 //! | `end`, hooks | committing or ended | given back | committed; the hooks go on in a task |
+//!
+//! A function that returns a stream runs the same loop, in a future that the stream owns. The tables
+//! in [`stream`] say what each await of it leaves.
 
 mod args;
 mod attempt;
@@ -45,6 +48,8 @@ mod run;
 mod scoped;
 mod span;
 mod state;
+mod stream;
+mod stream_body;
 mod unscoped;
 
 #[cfg(feature = "blocking")]
@@ -61,4 +66,5 @@ pub use scoped::Call;
 pub(crate) use span::CallSpan;
 #[cfg(feature = "blocking")]
 pub(crate) use state::{CallState, Permit};
+pub use stream::{Captures, LastItem, stream};
 pub use unscoped::Unscoped;

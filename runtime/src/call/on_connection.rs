@@ -71,7 +71,7 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
         call.attempts.most = 1;
         let conn = self.conn.take();
         let conn = conn.expect("there is one attempt, and no replacement of its connection");
-        let mut state = State::new(call.op, call.deadline(), call.longest_poll, None);
+        let mut state = State::new(call.op, call.last_statement(), call.longest_poll, None);
         // Whoever owns the connection did not ask for a guard.
         state.read_only = false;
         state.cannot_write = false;
@@ -80,7 +80,10 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
             state: Box::new(state),
             limit: None,
         };
-        session.limit = limit_statements::<DB>(session.conn.conn(), call).await?;
+        // A statement of a stream lasts for as long as its consumer takes over the rows.
+        if call.time_for_each_item().is_none() {
+            session.limit = limit_statements::<DB>(session.conn.conn(), call).await?;
+        }
         Ok(session)
     }
 }

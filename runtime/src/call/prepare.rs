@@ -10,6 +10,7 @@ use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
 use crate::policy::{Defaults, SessionLimits};
 use crate::pool::Lease;
+use crate::rt::FOREVER;
 use crate::session::{Guard, Idle, State, TxState};
 
 /// What a connection has to be told before the body gets it.
@@ -99,11 +100,15 @@ impl CallState {
     }
 
     /// Returns `None` if the connection is fit for the body as it is.
-    pub(super) fn plan(&self, defaults: &Defaults, guard: SessionGuard) -> Option<SessionPlan> {
+    pub(super) fn plan<DB: Backend>(
+        &self,
+        defaults: &Defaults,
+        guard: SessionGuard,
+    ) -> Option<SessionPlan> {
         let op = self.op;
-        let wants_longer = self.wants_longer(defaults);
+        let longer = self.longer_statements::<DB>(defaults);
         let forgets_plans = self.attempts.stale_plans;
-        if !(op.transaction || guard == SessionGuard::Now || forgets_plans || wants_longer) {
+        if !(op.transaction || guard == SessionGuard::Now || forgets_plans || longer.is_some()) {
             return None;
         }
         let asked = Instant::now();
@@ -115,7 +120,7 @@ impl CallState {
             forgets_plans,
             statement_timeout: match op.transaction {
                 true => self.statement_timeout(defaults, left),
-                false => wants_longer.then_some(left),
+                false => longer,
             },
             idle_timeout: match defaults.sessions {
                 SessionLimits::PerTransaction {
@@ -151,15 +156,23 @@ impl CallState {
         }
     }
 
-    /// Whether a session without a transaction is to allow a statement more time than it does,
-    /// because the operation has asked for that. For less, the call's own deadline is enough, and
-    /// costs no statement.
-    fn wants_longer(&self, defaults: &Defaults) -> bool {
+    /// Returns how long a session without a transaction is to let a statement run, where that is
+    /// more than it does: because the operation has asked for more, or because the statement lasts
+    /// for as long as the consumer of a stream takes over its rows. For less, the call's own
+    /// deadline is enough, and costs no statement.
+    fn longer_statements<DB: Backend>(&self, defaults: &Defaults) -> Option<Duration> {
         let SessionLimits::Opened { statement_timeout } = defaults.sessions else {
-            return false;
+            return None;
         };
-        let asked = self.op.timeout.filter(|_| !self.op.transaction);
-        asked.is_some_and(|asked| asked > statement_timeout)
+        if self.op.transaction || !DB::LIMITS_STATEMENTS {
+            return None;
+        }
+        if self.time_for_each_item().is_some() {
+            return Some(FOREVER);
+        }
+        let asked = self.op.timeout?;
+        let left = || self.deadline().saturating_duration_since(Instant::now());
+        (asked > statement_timeout).then(left)
     }
 
     /// What is seen of a session that has just been opened, and of its transaction if that has
@@ -178,7 +191,7 @@ impl CallState {
             let idle = Idle::new(op, longest_idle, begun);
             TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
         });
-        let mut state = State::new(op, self.deadline(), self.longest_poll, tx);
+        let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
         state.traces = lease.traces;
         if guard == SessionGuard::Late {
             state.guard = Guard::Pending;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 use tracing::Span;
+use tracing::span::Entered;
 
 use crate::op::Op;
 use crate::rt::{Late, Timer};
@@ -16,13 +17,10 @@ use crate::rt::{Late, Timer};
 /// attempt.
 #[derive(Debug)]
 pub struct Body {
-    pub(super) op: &'static Op,
     /// `None` if the call has none, or has joined a call that watches the same deadline.
     pub(super) deadline: Option<tokio::time::Instant>,
     pub(super) timer: Timer,
-    /// A poll that takes longer is reported.
-    pub(super) longest_poll: Duration,
-    pub(super) span: Option<Box<Span>>,
+    pub(super) polls: Polls,
 }
 
 /// The result of a body, and the timer, which the end of the attempt uses again.
@@ -37,12 +35,9 @@ impl Body {
     pub fn run<F: Future>(self, body: F) -> Run<F> {
         Run {
             body: Some(body),
-            span: self.span,
             deadline: self.deadline,
             timer: self.timer,
-            op: self.op,
-            longest_poll: self.longest_poll,
-            reported: false,
+            polls: self.polls,
         }
     }
 }
@@ -55,27 +50,19 @@ pin_project! {
         // `None` only while the future is dropped.
         #[pin]
         body: Option<F>,
-        span: Option<Box<Span>>,
         deadline: Option<tokio::time::Instant>,
         timer: Timer,
-        op: &'static Op,
-        longest_poll: Duration,
-        reported: bool,
+        polls: Polls,
     }
 
     impl<F> PinnedDrop for Run<F> {
         fn drop(this: Pin<&mut Self>) {
             // What the body holds is dropped inside the span as well.
             let mut this = this.project();
-            let _entered = this.span.as_deref().map(Span::enter);
+            let _entered = this.polls.enter();
             this.body.set(None);
         }
     }
-}
-
-thread_local! {
-    /// Whether an inner body has reported the poll that is under way.
-    static REPORTED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl<F: Future> Future for Run<F> {
@@ -86,19 +73,7 @@ impl<F: Future> Future for Run<F> {
         let Some(body) = this.body.as_pin_mut() else {
             return Poll::Pending;
         };
-        let entered = this.span.as_deref().map(Span::enter);
-        let before = REPORTED.replace(false);
-        let began = Instant::now();
-        let polled = body.poll(cx);
-        let took = began.elapsed();
-        drop(entered);
-        if took > *this.longest_poll && !*this.reported {
-            *this.reported = true;
-            if !REPORTED.replace(true) {
-                report(this.op, took);
-            }
-        }
-        REPORTED.set(before || REPORTED.get());
+        let polled = this.polls.watch(|| body.poll(cx));
         let result = match (polled, *this.deadline) {
             (Poll::Ready(output), _) => Ok(output),
             (Poll::Pending, Some(deadline)) if this.timer.poll_late(deadline, cx) => Err(Late),
@@ -106,6 +81,47 @@ impl<F: Future> Future for Run<F> {
         };
         let timer = std::mem::take(this.timer);
         Poll::Ready(Ran { result, timer })
+    }
+}
+
+/// What is around each poll of a body: its span, and the report of a poll that takes long.
+#[derive(Debug)]
+pub(super) struct Polls {
+    pub(super) op: &'static Op,
+    /// A poll that takes longer is reported.
+    pub(super) longest: Duration,
+    pub(super) span: Option<Box<Span>>,
+    pub(super) reported: bool,
+}
+
+thread_local! {
+    /// Whether an inner body has reported the poll that is under way.
+    static REPORTED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Polls {
+    /// Enters the span.
+    pub(super) fn enter(&self) -> Option<Entered<'_>> {
+        self.span.as_deref().map(Span::enter)
+    }
+
+    /// Polls a body once.
+    #[inline]
+    pub(super) fn watch<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let entered = self.enter();
+        let before = REPORTED.replace(false);
+        let began = Instant::now();
+        let polled = poll();
+        let took = began.elapsed();
+        drop(entered);
+        if took > self.longest && !self.reported {
+            self.reported = true;
+            if !REPORTED.replace(true) {
+                report(self.op, took);
+            }
+        }
+        REPORTED.set(before || REPORTED.get());
+        polled
     }
 }
 

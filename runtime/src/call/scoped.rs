@@ -8,6 +8,7 @@ use super::on_transaction::OnConnection;
 use super::result::KeptOf;
 use super::span::{CallSpan, is_heard};
 use super::state::CallState;
+use super::stream::LastItem;
 use crate::backend::{Backend, Location};
 use crate::error::{Error, Outcome};
 use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
@@ -112,6 +113,17 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     /// Returns the result of the call.
     pub fn finish(mut self) -> R {
         self.call.finish()
+    }
+}
+
+impl<S, DB: Backend, R> Call<S, DB, LastItem<R>> {
+    /// A call of a `#[db_op]` that returns a stream of `R`.
+    pub fn stream(op: &'static Op, scope: S) -> Self
+    where
+        S: Scope<DB>,
+        R: OpResult,
+    {
+        Self::operation(op, scope)
     }
 }
 

@@ -7,13 +7,13 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::run::Body;
+use super::run::{Body, Polls};
 use super::span::CallSpan;
 use crate::error::{Ended, Error, ErrorKind, Outcome};
 use crate::once::Marker;
 use crate::op::{Op, ReportedError};
 use crate::policy::Pass;
-use crate::rt::{Millis, Timer};
+use crate::rt::{FOREVER, Millis, Timer};
 use crate::session::Due;
 
 #[derive(Debug)]
@@ -165,12 +165,77 @@ impl CallState {
     #[inline]
     pub(super) fn body(&self, timer: Timer) -> Body {
         Body {
-            op: self.op,
             deadline: self.watched_deadline(),
             timer,
-            longest_poll: self.longest_poll.get(),
-            span: self.span().cloned().map(Box::new),
+            polls: self.polls(),
         }
+    }
+
+    /// What is around each poll of a body of this call.
+    #[inline]
+    pub(super) fn polls(&self) -> Polls {
+        Polls {
+            op: self.op,
+            longest: self.longest_poll.get(),
+            span: self.span().cloned().map(Box::new),
+            reported: false,
+        }
+    }
+
+    /// How long each item of a stream may take; `None` if the call has no deadline, or one that
+    /// covers all of it. Asked before the first item.
+    pub(super) fn time_for_each_item(&self) -> Option<Duration> {
+        if !self.op.stream || self.op.timeout.is_some() {
+            return None;
+        }
+        match self.clock {
+            Clock::Outermost {
+                started,
+                deadline,
+                watched: true,
+            } => Some(deadline - started),
+            _ => None,
+        }
+    }
+
+    /// Until when the body may send statements. The consumer of a stream may take any time before
+    /// it asks for the next item, so what ends the body is only the wait for an item.
+    pub(super) fn last_statement(&self) -> Instant {
+        match self.time_for_each_item() {
+            Some(_) => self.deadline() + FOREVER,
+            None => self.deadline(),
+        }
+    }
+
+    /// The consumer of a stream asks for its next item, which may take this long; `None`: what is
+    /// left of the deadline. Returns `false` if nothing is left.
+    pub(super) fn asks_for_item(&mut self, time: Option<Duration>) -> bool {
+        match (&mut self.clock, time) {
+            (Clock::Outermost { deadline, .. }, Some(time)) => {
+                *deadline = Instant::now() + time;
+                true
+            }
+            _ => {
+                let deadline = self.watched_deadline();
+                deadline.is_none_or(|deadline| Instant::now() < deadline)
+            }
+        }
+    }
+
+    /// The consumer of a stream gets an item. The body cannot run again, because the consumer would
+    /// get the item twice. And a consumer that has an item may have all it wants: if it drops the
+    /// stream from here on, it has ended the call.
+    pub(super) fn hands_out_item(&mut self) {
+        self.attempts.most = self.attempts.made;
+        self.phase = Phase::Ended(Outcome::Committed);
+    }
+
+    /// The error of a body that was cut off at the deadline.
+    pub(super) fn too_late(&self) -> Error {
+        Error::deadline(match self.op.stream {
+            true => "the next item of the stream",
+            false => "the body to finish",
+        })
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {

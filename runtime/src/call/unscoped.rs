@@ -9,7 +9,9 @@ use super::retry::{BodyRan, FailedAttempt};
 use super::run::{Body, Ran};
 use super::span::CallSpan;
 use super::state::CallState;
-use crate::error::{Effect, Error, Outcome, Result};
+use super::stream::LastItem;
+use super::stream_body::StreamBody;
+use crate::error::{Effect, Outcome, Result};
 use crate::op::{Op, OpResult};
 use crate::policy::defaults_without_db;
 use crate::rt::Timer;
@@ -77,6 +79,25 @@ impl<R> Unscoped<R> {
     }
 }
 
+impl<R> Unscoped<LastItem<R>> {
+    /// A call of this operation, which returns a stream of `R`.
+    #[must_use]
+    pub fn stream(op: &'static Op) -> Self
+    where
+        R: OpResult,
+    {
+        Self::new(op)
+    }
+}
+
+impl<R> UnscopedAttempt<'_, LastItem<R>> {
+    /// Returns what runs the body that returns a stream.
+    #[must_use]
+    pub fn stream(&mut self) -> StreamBody<'_, R> {
+        StreamBody::new(self.call)
+    }
+}
+
 impl<R> UnscopedAttempt<'_, R> {
     /// Returns what runs the body.
     #[must_use]
@@ -89,7 +110,7 @@ impl<R> UnscopedAttempt<'_, R> {
         let call = self.call;
         let result = ran
             .result
-            .unwrap_or_else(|_| (call.of.refused)(Error::deadline("the body to finish")));
+            .unwrap_or_else(|_| (call.of.refused)(call.state.too_late()));
         let failure = (call.of.failure)(&result).map(|failure| {
             call.state.saw(failure.error);
             failure.class

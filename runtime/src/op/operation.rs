@@ -24,6 +24,8 @@ pub struct Op {
     pub(crate) nested: bool,
     pub(crate) once: bool,
     pub(crate) deferrable: bool,
+    /// Whether the function returns a stream.
+    pub(crate) stream: bool,
     /// Whether the body gets the driver's connection itself.
     pub(crate) lends_connection: bool,
     pub(crate) isolation: Option<Isolation>,
@@ -100,6 +102,7 @@ impl Op {
             nested: false,
             once: false,
             deferrable: false,
+            stream: false,
             lends_connection: false,
             isolation: None,
             retry: Retries::Default,
@@ -141,6 +144,13 @@ impl Op {
     #[must_use]
     pub const fn deferrable(mut self) -> Self {
         self.deferrable = true;
+        self
+    }
+
+    /// Notes that the function returns a stream.
+    #[must_use]
+    pub const fn stream(mut self) -> Self {
+        self.stream = true;
         self
     }
 

@@ -16,6 +16,8 @@ type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
 impl SessionControl for Postgres {
     const FINISHES_UNREAD: bool = true;
+
+    const LIMITS_STATEMENTS: bool = true;
     // Closing the connection stops the statement that runs on it.
     const HAS_SIGNALS: bool = false;
     const UNDOES_DROPPED_BEGIN: bool = false;

@@ -33,6 +33,8 @@ impl SessionControl for Sqlite {
     // A statement that is let go is reset at the row that was read last, and the reset commits what
     // the statement has done so far.
     const FINISHES_UNREAD: bool = false;
+
+    const LIMITS_STATEMENTS: bool = false;
     const HAS_SIGNALS: bool = true;
     const UNDOES_DROPPED_BEGIN: bool = true;
 
