@@ -51,6 +51,18 @@ use proc_macro::TokenStream;
 /// The session is the first parameter after the receiver, or the parameter that is marked
 /// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
+/// # Streams
+///
+/// A `fn` that returns a stream of `Result`s is `read_only`, and its body runs when the stream is
+/// polled; `dbop::guide::streams` says how long it may take, and what is retried.
+///
+/// ```text
+/// #[db_op(read_only)]
+/// fn accounts(conn: &mut Conn<'_, Sqlite>, least: i64) -> BoxStream<'_, Result<Account, BankError>> { .. }
+///
+/// let mut stream = accounts(&db, 500);
+/// ```
+///
 /// # Plain functions
 ///
 /// A `fn` that is not async becomes an `async fn` whose body runs on the blocking pool, with a

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`settings`] | how a database is opened, which settings there are, and what the environment says |
 //! | [`sessions`] | what a function gets, what its callers pass, `query!`, clean sessions, advisory locks |
+//! | [`streams`] | rows one by one: functions that return streams |
 //! | [`options`] | every option of the attributes and of `#[derive(DbError)]`, with its default |
 //! | [`errors`] | what an error tells, error types of your own, HTTP statuses |
 //! | [`replay_and_outcomes`] | when a call is replayed, and what is known when it has failed |
@@ -30,6 +31,11 @@ pub mod settings {
 pub mod sessions {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/sessions.md")]
+}
+
+pub mod streams {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/streams.md")]
 }
 
 pub mod options {

@@ -380,3 +380,65 @@ fn an_argument_that_only_the_option_db_reads_raises_no_lint() {
     );
     assert_eq!(found.matches("unused_variables").count(), 1, "{found}");
 }
+
+#[test]
+fn a_stream_owns_its_loop_and_borrows_what_is_passed() {
+    assert_expands(
+        DbOp,
+        "read_only",
+        "fn f<T: Get>(&self, conn: &mut Conn<'_, Sqlite>, name: &str, t: T) -> BoxStream<'_, Result<T, E>> { body }",
+        "fn f<'__stream, T: Get>(&'__stream self, conn: impl ::dbop::Scope<Sqlite> + '__stream, name: &'__stream str, t: T) -> BoxStream<'__stream, Result<T, E>>
+        where T: '__stream {
+            static __DBOP_OP: P::Op = P::Op::operation(\"f\", P::core::file!(), P::core::line!()).read_only().stream();
+            P::Box::pin(P::stream(move |__items| async move {
+                let mut __call = P::Call::<_, Sqlite, P::LastItem<Result<T, E>>>::stream(&__DBOP_OP, conn);
+                let mut __kept_t = P::Arg::new(t);
+                while let P::core::option::Option::Some(mut __attempt) = __call.begin().await {
+                    let __this_t = P::replay(&mut __kept_t, &__attempt);
+                    let (__body, mut __session) = __attempt.stream();
+                    let __session = &mut __session;
+                    let __result = __body.run(&__items, || -> BoxStream<'_, Result<T, E>> {
+                        let conn: &mut Conn<'_, Sqlite> = P::lend(__session);
+                        let t = __this_t;
+                        match () { () => { body } }
+                    }).await;
+                    __attempt.end(__result).await;
+                }
+                __call.finish()
+            }))
+        }",
+    );
+}
+
+/// Returns the signature of the function in the expansion, without spaces.
+fn signature_of_stream(options: &str, signature: &str) -> String {
+    let found = expanded(DbOp, options, &format!("{signature} {{ body }}"));
+    let found: String = found.split_whitespace().collect();
+    let (signature, _) = found.split_once("{static").expect(&found);
+    let (_, signature) = signature.split_once("fnf").expect(&found);
+    format!("fnf{}", signature.replace("::dbop::__private0::", ""))
+}
+
+#[test]
+fn a_stream_captures_each_lifetime_in_every_edition() {
+    let of = |signature| signature_of_stream("read_only", signature);
+    assert_eq!(
+        of("fn f<'a>(c: &'a mut Conn<'_, Sqlite>, n: &'a str) -> impl Stream<Item = R> + use<'a>"),
+        "fnf<'a>(c:impl::dbop::Scope<Sqlite>,n:&'astr)->implStream<Item=R>+Captures<'a>"
+    );
+    assert_eq!(
+        of("fn f(c: &mut Conn<'_, Sqlite>, n: i64) -> impl Stream<Item = R>"),
+        "fnf(c:impl::dbop::Scope<Sqlite>,n:i64)->implStream<Item=R>"
+    );
+    assert_eq!(
+        of("fn f(c: &mut Conn<'_, Sqlite>, g: impl Fn(&str)) -> impl Stream<Item = R> + '_"),
+        "fnf<'__stream>(c:impl::dbop::Scope<Sqlite>+'__stream,g:implFn(&str)+'__stream)->implStream<Item=R>+'__stream+Captures<'__stream>"
+    );
+}
+
+#[test]
+fn a_stream_that_borrows_nothing_keeps_its_signature() {
+    let signature = "fn f(pool: PgPool, n: &'static str) -> BoxStream<'static, R>";
+    let bare: String = signature.split_whitespace().collect();
+    assert_eq!(signature_of_stream("read_only", signature), bare);
+}

@@ -29,6 +29,7 @@ mod reopened;
 mod repair;
 pub(crate) mod replay;
 mod replay_arguments;
+pub(crate) mod returned_streams;
 mod soak;
 pub(crate) mod streams;
 mod swallowed;

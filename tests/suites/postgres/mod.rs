@@ -21,6 +21,7 @@ mod plans;
 mod pool_size;
 mod repair;
 mod replay;
+mod returned_streams;
 mod rival;
 mod session_state;
 mod statement_limits;

@@ -7,3 +7,6 @@ mod shapes;
 
 #[path = "../../plain.rs"]
 mod plain;
+
+#[path = "../../streams.rs"]
+mod streams;
