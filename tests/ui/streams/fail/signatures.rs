@@ -21,7 +21,7 @@ fn other_trait(conn: &mut Conn<'_, Sqlite>) -> impl TryStream<Ok = i64, Error = 
 }
 
 #[db_op(read_only)]
-async fn awaited(conn: &mut Conn<'_, Sqlite>) -> BoxStream<'_, Item> {
+async fn awaited<'c>(conn: &'c mut Conn<'_, Sqlite>) -> BoxStream<'c, Item> {
     futures_util::stream::empty().boxed()
 }
 
