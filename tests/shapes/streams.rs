@@ -121,7 +121,7 @@ async fn borrowed_arguments() {
 #[tokio::test]
 async fn arguments() {
     #[derive(Debug)]
-    struct NotClone(i64);
+    struct NotClone(Box<i64>);
 
     #[db_op(read_only)]
     fn patterns(
@@ -150,14 +150,15 @@ async fn arguments() {
     }
     #[db_op(read_only, retry = never)]
     fn moved(conn: &mut Conn<'_, Sqlite>, last: NotClone) -> impl Stream<Item = Answer> + '_ {
-        up_to(conn, last.0).map_ok(move |n| n + last.0)
+        let NotClone(last) = last;
+        up_to(conn, *last).map_ok(move |n| n + *last)
     }
     let (db, flaky) = (open().await, Flaky::default());
     let found = patterns(&db, (1, "n".to_owned()), [1, 9], "", &flaky);
     assert_eq!(all(found).await, ["1n", "2n"]);
     assert_eq!(flaky.attempts(), 2);
     assert_eq!(all(generics(&db, [1_u8, 3], |n| n % 2 == 0)).await, [2, 4]);
-    assert_eq!(all(moved(&db, NotClone(2))).await, [3, 4]);
+    assert_eq!(all(moved(&db, NotClone(Box::new(2)))).await, [3, 4]);
 }
 
 #[derive(Debug, Clone)]

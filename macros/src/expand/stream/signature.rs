@@ -91,19 +91,20 @@ fn bound_types(signature: &mut Signature, lifetime: &Lifetime) {
                 .push(TypeParamBound::Lifetime(lifetime.clone()));
         }
     }
-    let types = signature.generics.type_params();
-    let bounds: Vec<WherePredicate> = types
-        .map(|declared| {
-            let ty = &declared.ident;
-            parse_quote!(#ty: #lifetime)
-        })
-        .collect();
-    if !bounds.is_empty() {
-        signature
-            .generics
-            .make_where_clause()
-            .predicates
-            .extend(bounds);
+    let mut elsewhere: Vec<WherePredicate> = Vec::new();
+    for declared in signature.generics.type_params_mut() {
+        let ty = &declared.ident;
+        // Clippy wants all bounds of a parameter in one place.
+        if declared.bounds.is_empty() {
+            elsewhere.push(parse_quote!(#ty: #lifetime));
+        } else {
+            let bound = TypeParamBound::Lifetime(lifetime.clone());
+            declared.bounds.push(bound);
+        }
+    }
+    if !elsewhere.is_empty() {
+        let clause = signature.generics.make_where_clause();
+        clause.predicates.extend(elsewhere);
     }
 }
 
