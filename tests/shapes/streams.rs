@@ -113,7 +113,7 @@ async fn borrowed_arguments() {
     }
     let (db, text) = (open().await, "a".to_owned());
     assert_eq!(all(elided(&db, &text, &["b", "c"])).await, ["abc1"]);
-    assert_eq!(all(named(&db, &text)).await, ["a"]);
+    assert_eq!(all(named(&mut &db, &text)).await, ["a"]);
     assert_eq!(all(opaque(&db, &text)).await, ["a1"]);
     assert_eq!(all(of_two(&db, &text, "b")).await, [("a", "b")]);
 }

@@ -6,7 +6,6 @@ use syn::punctuated::Punctuated;
 use syn::{FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Signature, Token, parse_quote};
 
 use super::Expansion;
-use super::stream::outlived;
 use crate::function::{Argument, Session, is_lint_level, types};
 use crate::options::{Attribute, Callers};
 use crate::spans;
@@ -96,11 +95,9 @@ impl Expansion<'_> {
             (_, Attribute::Transactional) => quote!(Scope),
         };
         let (krate, database) = (self.runtime.krate(), &session.database);
-        // A future or a stream with a lifetime bound must not hold a scope that may live shorter.
-        let bound = match self.function.stream() {
-            Some(streamed) => outlived(streamed),
-            None => self.function.form.bound().cloned(),
-        };
+        // A future with a lifetime bound must not hold a scope that may live shorter. (For a stream,
+        // all arguments get the bound.)
+        let bound = self.function.form.bound();
         let bound = bound.filter(|_| session.callers == Callers::Scope);
         let bound = bound.map(|bound| quote!(+ #bound));
         quote!(#krate::#role<#database> #bound)

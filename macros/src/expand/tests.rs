@@ -387,7 +387,7 @@ fn a_stream_owns_its_loop_and_borrows_what_is_passed() {
         DbOp,
         "read_only",
         "fn f<T: Get>(&self, conn: &mut Conn<'_, Sqlite>, name: &str, t: T) -> BoxStream<'_, Result<T, E>> { body }",
-        "fn f<'__stream, T: Get + '__stream>(&'__stream self, conn: impl ::dbop::Scope<Sqlite> + '__stream, name: &'__stream str, t: T) -> BoxStream<'__stream, Result<T, E>> {
+        "fn f<'__stream, T: Get + '__stream>(&'__stream self, conn: impl ::dbop::SessionScope<Sqlite> + '__stream, name: &'__stream str, t: T) -> BoxStream<'__stream, Result<T, E>> {
             static __DBOP_OP: P::Op = P::Op::operation(\"f\", P::core::file!(), P::core::line!()).read_only().stream();
             P::Box::pin(P::stream(move |__items| async move {
                 let mut __call = P::Call::<_, Sqlite, P::LastItem<Result<T, E>>>::stream(&__DBOP_OP, conn);
@@ -423,19 +423,19 @@ fn the_signature_of_a_stream_says_what_it_borrows() {
     let of = |signature| signature_of_stream("read_only", signature);
     assert_eq!(
         of("fn f<'a>(c: &'a mut Conn<'_, Sqlite>, n: &'a str) -> impl Stream<Item = R> + use<'a>"),
-        "fnf<'a>(c:impl::dbop::Scope<Sqlite>,n:&'astr)->implStream<Item=R>+Captures<'a>"
+        "fnf<'a>(c:impl::dbop::SessionScope<Sqlite>,n:&'astr)->implStream<Item=R>+Captures<'a>"
     );
     assert_eq!(
         of("fn f<T>(c: &mut Conn<'_, Sqlite>, t: T) -> BoxStream<'_, R> where T: Get"),
-        "fnf<'__stream,T>(c:impl::dbop::Scope<Sqlite>+'__stream,t:T)->BoxStream<'__stream,R>whereT:Get,T:'__stream"
+        "fnf<'__stream,T>(c:impl::dbop::SessionScope<Sqlite>+'__stream,t:T)->BoxStream<'__stream,R>whereT:Get,T:'__stream"
     );
     assert_eq!(
         of("fn f(c: &mut Conn<'_, Sqlite>, n: i64) -> impl Stream<Item = R>"),
-        "fnf(c:impl::dbop::Scope<Sqlite>,n:i64)->implStream<Item=R>"
+        "fnf(c:impl::dbop::SessionScope<Sqlite>,n:i64)->implStream<Item=R>"
     );
     assert_eq!(
         of("fn f(c: &mut Conn<'_, Sqlite>, g: impl Fn(&str)) -> impl Stream<Item = R> + '_"),
-        "fnf<'__stream>(c:impl::dbop::Scope<Sqlite>+'__stream,g:implFn(&str)+'__stream)->implStream<Item=R>+'__stream+Captures<'__stream>"
+        "fnf<'__stream>(c:impl::dbop::SessionScope<Sqlite>+'__stream,g:implFn(&str)+'__stream)->implStream<Item=R>+'__stream+Captures<'__stream>"
     );
 }
 

@@ -120,7 +120,7 @@ impl<S, DB: Backend, R> Call<S, DB, LastItem<R>> {
     /// A call of a `#[db_op]` that returns a stream of `R`.
     pub fn stream(op: &'static Op, scope: S) -> Self
     where
-        S: Scope<DB>,
+        S: SessionScope<DB>,
         R: OpResult,
     {
         Self::operation(op, scope)

@@ -10,7 +10,6 @@ use syn::{ReturnType, Type, TypeParamBound, TypeTraitObject, parse_quote};
 use super::{Expansion, operation};
 use crate::function::{Shape, Streamed, types};
 use crate::{names, spans};
-pub(super) use signature::outlived;
 
 impl Expansion<'_> {
     /// Output:

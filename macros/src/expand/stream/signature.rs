@@ -69,7 +69,7 @@ impl Expansion<'_> {
 }
 
 /// Returns the lifetime that everything in the stream must outlive; `None` if nothing must.
-pub(in crate::expand) fn outlived(streamed: &Streamed) -> Option<Lifetime> {
+fn outlived(streamed: &Streamed) -> Option<Lifetime> {
     let borrows = streamed.bound.is_some() && !streamed.is_static();
     borrows.then(|| lifetime(streamed))
 }
