@@ -183,7 +183,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
             errors.on(ty, "the order of a `HashSet` differs each time, so equal arguments could not be recognized; take a `BTreeSet`, or put `#[once(skip)]` before the argument");
         }
     }
-    let never = BodyRuns::of(options, true) == BodyRuns::AtMostOnce;
+    let never = BodyRuns::of(options, function) == BodyRuns::AtMostOnce;
     for argument in function
         .arguments
         .iter()

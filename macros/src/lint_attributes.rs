@@ -11,7 +11,7 @@ use crate::errors::Errors;
 use crate::suggest;
 
 /// The names of all lints, in the order of the documentation.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "foreign_await",
     "blocking_call",
     "detached_task",
@@ -23,6 +23,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "retry_without_idempotence",
     "manual_transaction",
     "session_state",
+    "no_session",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,5 +1,6 @@
 //! Whether the body of an operation may be replayed.
 
+use crate::function::Function;
 use crate::options::{Options, Retry};
 
 /// How often one call runs the body.
@@ -13,13 +14,15 @@ pub(crate) enum BodyRuns {
 
 impl BodyRuns {
     /// Without a session, dbop does not know what a failed body has applied. Such a body is
-    /// replayed only if it is declared `read_only` or `idempotent`.
-    pub(crate) fn of(options: &Options, has_session: bool) -> BodyRuns {
+    /// replayed only if it is declared `read_only` or `idempotent`. A body in a transaction that the
+    /// caller has begun is never replayed, because the failure may have ended that transaction.
+    pub(crate) fn of(options: &Options, function: &Function) -> BodyRuns {
         let never = options
             .retry
             .as_ref()
             .is_some_and(|retry| retry.value == Retry::Never);
-        if never || !(has_session || options.says_repeatable()) {
+        let has_session = function.session.is_some();
+        if never || function.lent().is_some() || !(has_session || options.says_repeatable()) {
             BodyRuns::AtMostOnce
         } else {
             BodyRuns::OncePerAttempt

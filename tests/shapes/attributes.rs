@@ -169,13 +169,13 @@ async fn instrumented_methods() {
 
 #[tokio::test]
 async fn instrumented_without_a_session() {
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     #[tracing::instrument(skip(pool), err)]
     async fn below(pool: &sqlx::SqlitePool, n: i64) -> Answer {
         Ok(echo(pool, n).await?)
     }
     #[tracing::instrument(skip(pool), err)]
-    #[db_op(idempotent)]
+    #[db_op(idempotent, allow(no_session))]
     async fn above(pool: &sqlx::SqlitePool, n: i64) -> Answer {
         Ok(echo(pool, n).await?)
     }

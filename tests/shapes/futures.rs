@@ -52,7 +52,7 @@ async fn joins_and_savepoints_in_a_task() {
 
 #[tokio::test]
 async fn operations_without_a_session_in_a_task() {
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     async fn f(pool: SqlitePool, text: String) -> Answer<String> {
         echo(&pool, 1).await?;
         Ok(text)
@@ -121,7 +121,7 @@ async fn arguments_that_are_send_but_not_sync() {
         echo(&mut *tx, 1).await?;
         Ok(value.to_string())
     }
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn g(pool: &SqlitePool, cell: RefCell<i64>) -> Answer {
         let n = cell.replace(2);
         echo(pool, n + cell.replace(3)).await?;

@@ -171,7 +171,7 @@ mod shadowed {
         ::core::result::Result::Ok(n)
     }
 
-    #[::dbop::db_op(idempotent)]
+    #[::dbop::db_op(idempotent, allow(no_session))]
     pub(super) async fn unscoped(
         pool: &::sqlx::SqlitePool,
         n: i64,

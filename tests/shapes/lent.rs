@@ -65,7 +65,7 @@ async fn every_attempt_of_an_operation_is_lent_the_same_mutable_argument() {
     }
     #[db_op(
         read_only,
-        allow(unreplayable_argument, reason = "it counts the attempts")
+        allow(unreplayable_argument, no_session, reason = "it counts the attempts")
     )]
     async fn on_a_pool(pool: &sqlx::SqlitePool, count: &mut i64, flaky: &Flaky) -> Answer {
         *count += 1;

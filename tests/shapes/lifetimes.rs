@@ -142,7 +142,7 @@ impl<'v> View<'v> {
         Ok(self.text)
     }
 
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn joined<'o>(
         self,
         pool: &sqlx::SqlitePool,

@@ -141,7 +141,7 @@ impl Repo {
 struct Id(i64);
 
 impl Id {
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn copied_without_session(self, pool: &sqlx::SqlitePool) -> Answer {
         Ok(echo(pool, self.0).await?)
     }

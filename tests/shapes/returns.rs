@@ -272,7 +272,7 @@ async fn a_box_future_of_the_futures_crate() {
 
 #[tokio::test]
 async fn a_box_future_without_a_session() {
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     fn f<'a>(pool: &'a sqlx::SqlitePool, flaky: &'a Flaky) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             flaky.pass()?;

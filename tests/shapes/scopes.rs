@@ -77,18 +77,18 @@ struct Repo {
 }
 
 impl Repo {
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn own_pool(&self, n: i64) -> Answer {
         Ok(echo(&self.pool, n).await?)
     }
 
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     async fn own_pool_replayed(&self, (a, b): (i64, String)) -> Answer<String> {
         self.flaky.pass()?;
         Ok(b + &echo(&self.pool, a).await?.to_string())
     }
 
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn own_pool_with_anything(&mut self, list: &mut Vec<i64>, n: i64) -> Answer<&mut Flaky> {
         list.push(echo(&self.pool, n).await?);
         Ok(&mut self.flaky)
@@ -123,7 +123,7 @@ async fn repo() -> Repo {
 
 #[tokio::test]
 async fn a_pool_argument() {
-    #[db_op]
+    #[db_op(allow(no_session))]
     async fn f(pool: &SqlitePool, n: i64) -> Answer {
         Ok(echo(pool, n).await?)
     }
@@ -132,7 +132,7 @@ async fn a_pool_argument() {
 
 #[tokio::test]
 async fn a_pool_argument_replayed() {
-    #[db_op(idempotent)]
+    #[db_op(idempotent, allow(no_session))]
     async fn f(pool: &SqlitePool, text: String, flaky: &Flaky) -> Answer<String> {
         flaky.pass()?;
         echo(pool, 1).await?;

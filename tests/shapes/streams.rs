@@ -229,7 +229,7 @@ trait Numbers {
 }
 
 impl Numbers for i64 {
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     fn numbers<'s>(&'s self, db: &'s Db<Sqlite>) -> BoxStream<'s, Answer> {
         up_to(db.pool(), *self)
     }
@@ -315,11 +315,11 @@ async fn streams_that_are_not_send() {
 
 #[tokio::test]
 async fn without_a_session() {
-    #[db_op(read_only)]
+    #[db_op(read_only, allow(no_session))]
     fn pool(pool: &SqlitePool, last: i64) -> BoxStream<'_, Answer> {
         up_to(pool, last)
     }
-    #[db_op(read_only, timeout = "10s")]
+    #[db_op(read_only, timeout = "10s", allow(no_session))]
     fn owned(pool: SqlitePool, flaky: Arc<Flaky>) -> BoxStream<'static, Answer> {
         stream::once(async move {
             flaky.pass()?;

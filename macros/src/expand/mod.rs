@@ -73,7 +73,7 @@ pub(crate) fn expand(
     runtime: &Runtime,
     warnings: &TokenStream,
 ) -> TokenStream {
-    let body_runs = BodyRuns::of(options, function.session.is_some());
+    let body_runs = BodyRuns::of(options, function);
     let expansion = Expansion {
         attribute,
         function,

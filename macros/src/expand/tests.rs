@@ -157,8 +157,8 @@ fn without_a_session_the_signature_stays() {
     assert_expands(
         DbOp,
         "name = \"pool.f\", crate = crate::db",
-        "async fn f(pool: &PgPool, buffer: &mut Vec<u8>) -> sqlx::Result<()> { body }",
-        "async fn f(pool: &PgPool, buffer: &mut Vec<u8>) -> sqlx::Result<()> {
+        "async fn f(client: &Client, buffer: &mut Vec<u8>) -> sqlx::Result<()> { body }",
+        "async fn f(client: &Client, buffer: &mut Vec<u8>) -> sqlx::Result<()> {
             static __DBOP_OP: crate::db::__private0::Op =
                 crate::db::__private0::Op::operation(\"pool.f\", crate::db::__private0::core::file!(), crate::db::__private0::core::line!());
             let mut __call = crate::db::__private0::Unscoped::<sqlx::Result<()>>::new(&__DBOP_OP);
@@ -441,7 +441,7 @@ fn the_signature_of_a_stream_says_what_it_borrows() {
 
 #[test]
 fn a_stream_that_borrows_nothing_keeps_its_signature() {
-    let signature = "fn f(pool: PgPool, n: &'static str) -> BoxStream<'static, R>";
+    let signature = "fn f(client: Client, n: &'static str) -> BoxStream<'static, R>";
     let bare: String = signature.split_whitespace().collect();
     assert_eq!(signature_of_stream("read_only", signature), bare);
 }

@@ -39,6 +39,16 @@ impl Argument {
         types::reference(&self.parameter.ty).is_some_and(|(_, mutable)| mutable)
     }
 
+    /// Returns whether the argument is a transaction or a connection of sqlx's that the caller goes
+    /// on with.
+    pub(crate) fn is_lent(&self) -> bool {
+        let lent = types::reference(&self.parameter.ty).filter(|(_, mutable)| *mutable);
+        let word = lent.and_then(|(inner, _)| types::last_segment(inner));
+        word.is_some_and(|word| {
+            word.ident.to_string().ends_with("Transaction") || word.ident == "PoolConnection"
+        })
+    }
+
     /// Returns whether the argument is `name: &T`, which the body cannot make refer to another
     /// value.
     pub(crate) fn is_unchanging_reference(&self) -> bool {

@@ -6,6 +6,7 @@ pub(crate) mod crossing;
 mod executor;
 mod form;
 mod lifetimes;
+pub(crate) mod lookalike;
 mod session;
 mod source;
 pub(crate) mod types;
@@ -54,7 +55,7 @@ impl Function {
         let plain = matches!(&form, Ok((Form::Plain, ..)));
         let mut signature = source.signature.clone();
         let session = if plain {
-            session::plain::find_connection(attribute, &signature, &source.marks, errors)
+            session::plain::find_connection(attribute, &source, errors)
         } else {
             session::awaited::find_session(attribute, &mut signature, &source, runtime, errors)
         };
@@ -96,6 +97,14 @@ impl Function {
             arguments,
             lifetimes,
         })
+    }
+
+    /// Returns the transaction or connection of sqlx's that the caller has lent in the place of a
+    /// session.
+    pub(crate) fn lent(&self) -> Option<&Argument> {
+        let mut arguments = self.arguments.iter();
+        let may_be_lent = self.session.is_none() && !self.is_plain();
+        arguments.find(|argument| may_be_lent && argument.is_lent())
     }
 
     /// Returns whether the body is not async, and runs on the blocking pool.

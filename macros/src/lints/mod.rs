@@ -27,6 +27,7 @@ mod blocking_call;
 mod detached_task;
 mod foreign_await;
 mod manual_transaction;
+mod no_session;
 mod query_in_loop;
 mod retry_without_idempotence;
 mod session_state;
@@ -83,6 +84,7 @@ pub(crate) static LINTS: [&Lint; lint_attributes::NAMES.len()] = [
     &retry_without_idempotence::LINT,
     &manual_transaction::LINT,
     &session_state::LINT,
+    &no_session::LINT,
 ];
 
 /// The function that the lints look at.

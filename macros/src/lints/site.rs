@@ -59,7 +59,8 @@ pub(super) struct Site {
     pub(super) around: Vec<Around>,
     /// Whether the expression is a statement `expression;`, whose value nobody gets.
     pub(super) is_discarded: bool,
-    /// The name of the session parameter; `None` if there is none.
+    /// The name of the session parameter, or of what the caller has lent in its place; `None` if
+    /// there is none.
     session: Option<Ident>,
     pub(super) levels: Levels,
     reports: Reports,
@@ -75,8 +76,11 @@ impl Site {
             names.bind(&argument.parameter.pat, &is);
         }
         let session = subject.function.session.as_ref();
-        if let Some(session) = session {
-            names.bind(&session.parameter.pat, &Is::Session);
+        let session = session.map(|session| (&session.name, &session.parameter));
+        let lent = subject.function.lent();
+        let session = session.or(lent.map(|lent| (&lent.name, &lent.parameter)));
+        if let Some((_, parameter)) = session {
+            names.bind(&parameter.pat, &Is::Session);
         }
         Site {
             names,
@@ -85,7 +89,7 @@ impl Site {
             repeats: Repeats::Not,
             around: Vec::new(),
             is_discarded: false,
-            session: session.map(|session| session.name.clone()),
+            session: session.map(|(name, _)| name.clone()),
             levels,
             reports: Reports::default(),
         }

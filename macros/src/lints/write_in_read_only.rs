@@ -40,7 +40,11 @@ async fn touch(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 "#,
     pass: |subject| {
         let read_only = subject.options.read_only.is_some();
-        read_only.then(|| Box::new(WriteInReadOnly) as _)
+        let fate = match subject.has_session() {
+            true => "its session refuses it when it runs",
+            false => "no session of dbop's refuses it, and a call that fails may be repeated",
+        };
+        read_only.then(|| Box::new(WriteInReadOnly { fate }) as _)
     },
 };
 
@@ -48,7 +52,10 @@ async fn touch(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<()> {
 /// transaction as well.
 const RUN_ANYWHERE: [&str; 3] = ["CLUSTER", "REINDEX", "VACUUM"];
 
-struct WriteInReadOnly;
+struct WriteInReadOnly {
+    /// What becomes of the statement.
+    fate: &'static str,
+}
 
 impl Pass for WriteInReadOnly {
     fn sql(&mut self, sql: &Sql, site: &mut Site) {
@@ -61,13 +68,15 @@ impl Pass for WriteInReadOnly {
                 .writes
                 .filter(|keyword| !RUN_ANYWHERE.contains(keyword));
             if let Some(keyword) = refused {
-                let message = LINT
-                    .message
-                    .replace("writes,", &format!("writes (`{keyword}`),"));
+                let message = format!(
+                    "this statement writes (`{keyword}`), and the operation is `read_only`: {}",
+                    self.fate
+                );
                 site.report_as(&LINT, &sql.place, sql.point, (&message, LINT.help));
             } else if let Some(lock) = statement.locks {
                 let message = format!(
-                    "`{lock}` locks rows, which a `read_only` operation may not do: its session refuses it when it runs"
+                    "`{lock}` locks rows, which a `read_only` operation may not do: {}",
+                    self.fate
                 );
                 site.report_as(
                     &LINT,

@@ -69,7 +69,7 @@ async fn set_slowly_in_a_transaction(tx: &mut Tx<'_, Postgres>, run: u32) -> Res
     Ok(())
 }
 
-#[db_op(idempotent)]
+#[db_op(idempotent, allow(no_session))]
 async fn sets_without_a_session(
     db: &Db<Postgres>,
     runs: &AtomicU32,

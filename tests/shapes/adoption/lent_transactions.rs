@@ -52,7 +52,7 @@ unchanged!(a_transaction_under_another_name, #[dbop::db_op] {
     Ok(())
 });
 
-unchanged!(a_connection_of_the_callers_pool, #[dbop::db_op] {
+unchanged!(a_connection_of_the_callers_pool, #[dbop::db_op(allow(no_session))] {
     async fn f(conn: &mut PoolConnection<Database>, id: i64) -> sqlx::Result<i64> {
         let mut tx = conn.begin().await?;
         insert(&mut *tx, id).await?;

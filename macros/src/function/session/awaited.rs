@@ -6,6 +6,7 @@ use syn::{Signature, Type};
 
 use super::{Candidate, Session, SessionKind, written};
 use crate::errors::Errors;
+use crate::function::lookalike::Lookalike;
 use crate::function::{Source, executor, types};
 use crate::names::Runtime;
 use crate::options::{Attribute, Callers};
@@ -19,7 +20,7 @@ pub(crate) fn find_session(
     runtime: &Runtime,
     errors: &mut Errors,
 ) -> Option<Session> {
-    let marks = &source.marks;
+    let (marks, body) = (&source.marks, source.body.stream());
     let awaited = Awaited {
         attribute,
         runtime,
@@ -31,10 +32,9 @@ pub(crate) fn find_session(
         None
     } else {
         let marked = marks.first().map(|(index, _)| *index);
-        let body = source.body.stream();
-        executor::replace(attribute, signature, body, marked, runtime, errors)
+        executor::replace(attribute, signature, body.clone(), marked, runtime, errors)
     };
-    let session = super::find(&awaited, attribute, signature, marks, errors)?;
+    let session = super::find(&awaited, attribute, signature, &body, marks, errors)?;
     Some(match executor {
         Some(executor) if executor.index == session.index => session.was(executor),
         _ => session,
@@ -124,7 +124,11 @@ impl SessionKind for Awaited<'_> {
         }
     }
 
-    fn missing(&self, name: &Ident, receiver: &str) -> String {
+    fn missing(&self, name: &Ident, receiver: &str, lookalike: Option<&Lookalike>) -> String {
+        if let Some(found) = lookalike {
+            let advice = found.advice(self.attribute);
+            return format!("`#[transactional]` finds no session in `{name}`; {advice}");
+        }
         format!(
             "`{name}` has no session parameter: `#[transactional]` needs one, as in `fn {name}({receiver}tx: &mut Tx<'_, Sqlite>, ..)`; an alias of that type is marked with `#[session]`"
         )

@@ -9,6 +9,7 @@ use quote::ToTokens;
 use syn::{FnArg, Ident, Pat, PatType, Path, Signature, Type};
 
 use super::executor::Executor;
+use super::lookalike::{self, Lookalike};
 use super::types;
 use crate::errors::Errors;
 use crate::names;
@@ -111,7 +112,7 @@ trait SessionKind {
     fn later(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session>;
 
     /// Says that `#[transactional]` needs a session, and how to write one in the function `name`.
-    fn missing(&self, name: &Ident, receiver: &str) -> String;
+    fn missing(&self, name: &Ident, receiver: &str, lookalike: Option<&Lookalike>) -> String;
 }
 
 /// Finds the session parameter. Every mistake gets an error that shows the right way to write it.
@@ -119,6 +120,7 @@ fn find<K: SessionKind>(
     kind: &K,
     attribute: Attribute,
     signature: &Signature,
+    body: &TokenStream,
     marks: &[(usize, syn::Attribute)],
     errors: &mut Errors,
 ) -> Option<Session> {
@@ -149,7 +151,10 @@ fn find<K: SessionKind>(
     if attribute == Attribute::Transactional {
         let name = &signature.ident;
         let receiver = signature.receiver().map_or("", |_| "&self, ");
-        errors.at(name.span(), kind.missing(name, receiver));
+        let lookalike = lookalike::find(signature, body);
+        let message = kind.missing(name, receiver, lookalike.as_ref());
+        let place = lookalike.map_or_else(|| name.to_token_stream(), |found| found.place);
+        errors.on(place, message);
     }
     None
 }

@@ -2,22 +2,24 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{Signature, Type};
+use syn::Type;
 
 use super::{Candidate, Session, SessionKind, written};
 use crate::errors::Errors;
-use crate::function::types;
+use crate::function::lookalike::Lookalike;
+use crate::function::{Source, types};
 use crate::options::Attribute;
 
 /// Finds the connection: the parameter that is marked, or the first parameter after the receiver,
 /// if its type is a `&mut` reference or has the name of a connection.
 pub(crate) fn find_connection(
     attribute: Attribute,
-    signature: &Signature,
-    marks: &[(usize, syn::Attribute)],
+    source: &Source,
     errors: &mut Errors,
 ) -> Option<Session> {
-    super::find(&Plain { attribute }, attribute, signature, marks, errors)
+    let (signature, body) = (&source.signature, source.body.stream());
+    let plain = Plain { attribute };
+    super::find(&plain, attribute, signature, &body, &source.marks, errors)
 }
 
 struct Plain {
@@ -50,7 +52,7 @@ impl SessionKind for Plain {
         is_connection.then(|| Session::new(candidate, inner.to_token_stream()))
     }
 
-    fn missing(&self, name: &Ident, receiver: &str) -> String {
+    fn missing(&self, name: &Ident, receiver: &str, _: Option<&Lookalike>) -> String {
         format!(
             "`{name}` has no connection: `#[transactional]` on a plain `fn` needs one, as in `fn {name}({receiver}conn: &mut rusqlite::Connection, ..)`; or make it an `async fn` with `tx: &mut Tx<'_, Sqlite>`"
         )

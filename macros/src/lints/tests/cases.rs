@@ -494,7 +494,7 @@ fn writes_in_read_only_operations_are_found() {
     }
     assert_eq!(
         found(
-            "#[db_op(read_only)] async fn f(pool: &PgPool) -> R { query(\"UPDATE t SET a = 1 WHERE b\").execute(pool).await?; Ok(()) }"
+            "#[db_op(read_only, allow(no_session))] async fn f(pool: &PgPool) -> R { query(\"UPDATE t SET a = 1 WHERE b\").execute(pool).await?; Ok(()) }"
         ),
         ["write_in_read_only"],
         "whose session it is, is not seen"
@@ -550,7 +550,7 @@ fn statements_in_loops_are_found() {
     );
     assert_eq!(
         found(
-            "#[db_op] async fn f(&self, items: &[i64]) -> R { for x in items { query(\"SELECT 1\").execute(&self.pool).await?; } Ok(()) }"
+            "#[db_op(allow(no_session))] async fn f(&self, items: &[i64]) -> R { for x in items { query(\"SELECT 1\").execute(&self.pool).await?; } Ok(()) }"
         ),
         ["query_in_loop"]
     );
@@ -560,7 +560,7 @@ fn statements_in_loops_are_found() {
 fn without_a_session_a_future_is_taken_for_a_part_of_the_body() {
     assert_eq!(
         found(
-            "#[db_op] async fn f(&self, items: &[i64]) -> R { let work = async { for x in items { query(\"SELECT 1\").execute(&self.pool).await?; } Ok(()) }; Instrument::instrument(work, span).await }"
+            "#[db_op(allow(no_session))] async fn f(&self, items: &[i64]) -> R { let work = async { for x in items { query(\"SELECT 1\").execute(&self.pool).await?; } Ok(()) }; Instrument::instrument(work, span).await }"
         ),
         ["query_in_loop"]
     );
@@ -683,7 +683,7 @@ fn transactions_by_hand_are_found() {
     );
     assert_eq!(
         found(
-            "#[db_op] async fn f(pool: &PgPool) -> R { let mut tx = pool.begin().await?; tx.commit().await?; Ok(()) }"
+            "#[db_op(allow(no_session))] async fn f(pool: &PgPool) -> R { let mut tx = pool.begin().await?; tx.commit().await?; Ok(()) }"
         ),
         [] as [&str; 0]
     );
@@ -726,7 +726,7 @@ fn changes_of_the_session_are_found() {
     );
     assert_eq!(
         found(
-            "#[db_op] async fn f(pool: &PgPool) -> R { let mut conn = pool.acquire().await?; query(\"SET a = 1\").execute(&mut *conn).await?; Ok(()) }"
+            "#[db_op(allow(no_session))] async fn f(pool: &PgPool) -> R { let mut conn = pool.acquire().await?; query(\"SET a = 1\").execute(&mut *conn).await?; Ok(()) }"
         ),
         ["session_state"],
         "whose session it is, is not seen"
@@ -772,6 +772,74 @@ fn what_ends_with_the_transaction_is_no_change_of_the_session() {
 }
 
 #[test]
+fn functions_that_get_no_session_are_found() {
+    for parameters in [
+        "pool: &PgPool",
+        "pool: Pool<Sqlite>",
+        "db: &Db<Sqlite>",
+        "db: Arc<Db<Sqlite>>",
+        "State(pool): State<PgPool>, id: i64",
+        "id: i64, pool: &SqlitePool",
+        "conn: &mut PoolConnection<Postgres>",
+        "conn: &PgConnection",
+        "mut conn: SqliteConnection",
+        "executor: impl Executor<'_, Database = D>",
+        "executor: impl DbExecutor",
+        "tx: Option<&mut Transaction<'_, Postgres>>",
+    ] {
+        let generics = if parameters.contains("= D") {
+            "<D: Database>"
+        } else {
+            ""
+        };
+        let code = format!("#[db_op] async fn f{generics}({parameters}) -> R {{ Ok(()) }}");
+        assert_eq!(found(&code), ["no_session"], "{code}");
+    }
+    for body in [
+        "query(\"SELECT 1\").fetch_one(&self.pool).await",
+        "self.read_pool.acquire().await",
+        "let mut tx = self.db.begin().await?; Ok(())",
+        "names(self.pool()).await",
+    ] {
+        let code = format!("#[db_op] async fn f(&self) -> R {{ {body} }}");
+        assert_eq!(found(&code), ["no_session"], "{code}");
+    }
+    for function in [
+        "async fn f(&self) -> R { self.client.get(&self.url).await }",
+        "async fn f(&self) -> R { self.pool.size(); Ok(()) }",
+        "async fn f(url: &str) -> R { Ok(()) }",
+        "async fn f(tx: &mut Transaction<'_, Postgres>) -> R { Ok(()) }",
+        "async fn f(tx: &mut PgTransaction<'_>) -> R { Ok(()) }",
+        "async fn f(tx: &mut Conn<'_, Postgres>, pool: &PgPool) -> R { Ok(()) }",
+        "fn f(pool: &Pool) -> R { Ok(()) }",
+    ] {
+        assert_eq!(
+            found(&format!("#[db_op] {function}")),
+            [] as [&str; 0],
+            "{function}"
+        );
+    }
+}
+
+#[test]
+fn statements_on_a_transaction_that_was_lent_are_read() {
+    let in_lent = |body: &str| {
+        found(&format!(
+            "#[db_op(read_only)] async fn f(tx: &mut Transaction<'_, Postgres>, items: &[i64]) -> R {{ {body} }}"
+        ))
+    };
+    let read = in_lent("query(\"DELETE FROM t\").execute(&mut **tx).await?; Ok(())");
+    assert_eq!(read, ["write_in_read_only", "unfiltered_write"]);
+    let read = in_lent("let _ = query(\"SELECT 1\").execute(&mut **tx).await; Ok(())");
+    assert_eq!(read, ["swallowed_error"]);
+    let read = in_lent("for x in items { query(\"SELECT 1\").execute(&mut **tx).await?; } Ok(())");
+    assert_eq!(read, ["query_in_loop"]);
+    // Whoever has begun the transaction allows savepoints in it.
+    let read = in_lent("let mut inner = tx.begin().await?; inner.commit().await?; Ok(())");
+    assert_eq!(read, [] as [&str; 0]);
+}
+
+#[test]
 fn the_types_tell_whether_comments_nest() {
     let deletes = "\"/* /* */ DELETE FROM t; -- */\"";
     let is_found = |code: &str| match found(code).as_slice() {
@@ -798,7 +866,7 @@ fn the_types_tell_whether_comments_nest() {
         ("conn: impl Executor", false),
     ] {
         let code = format!(
-            "#[db_op] async fn f({parameters}) -> R {{ query({deletes}).execute(&mut *conn).await?; Ok(()) }}"
+            "#[db_op(allow(no_session))] async fn f({parameters}) -> R {{ query({deletes}).execute(&mut *conn).await?; Ok(()) }}"
         );
         assert_eq!(is_found(&code), is_sqlite, "{code}");
     }
