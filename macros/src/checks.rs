@@ -7,7 +7,7 @@ use quote::ToTokens;
 use crate::errors::Errors;
 use crate::function::crossing::{self, Crossing};
 use crate::function::{Function, Session, Streamed, types};
-use crate::options::{Attribute, Isolation, Options};
+use crate::options::{Attribute, Callers, Isolation, Options};
 use crate::replay::BodyRuns;
 use crate::tokens;
 
@@ -53,7 +53,10 @@ pub(crate) fn check_function(
         // The missing session was reported when the function was read.
         None if attribute == Attribute::Transactional => {}
         None => without_session(function, options, errors),
-        Some(session) if options.db.is_none() => elided_bound(function, session, errors),
+        Some(session) if options.db.is_none() => {
+            elided_bound(function, session, errors);
+            optional_without_handle(session, errors);
+        }
         Some(_) => {}
     }
     once(function, options, errors);
@@ -211,6 +214,15 @@ fn without_session(function: &Function, options: &Options, errors: &mut Errors) 
     }
     if let Some(db) = &options.db {
         errors.at(db.key.span(), format!("`db` says where the {session} comes from, and this function has none; add `{parameter}`, or remove `db`"));
+    }
+}
+
+/// Reports `tx: Option<&mut Transaction<'_, DB>>` without the option that says where the transaction
+/// comes from if there is none.
+fn optional_without_handle(session: &Session, errors: &mut Errors) {
+    if session.callers == Callers::Optional {
+        let name = &session.name;
+        errors.on(&session.parameter.ty, format!("where `{name}` is `None`, dbop begins a transaction; say where, as in `#[transactional(db = self.pool)]`"));
     }
 }
 

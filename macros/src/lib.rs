@@ -31,8 +31,9 @@ use proc_macro::TokenStream;
 
 /// One operation on one database session; each statement commits by itself.
 ///
-/// The function's session parameter is `conn: &mut Conn<'_, DB>`, or sqlx's own `&mut PgConnection`
-/// or `&mut SqliteConnection`. Callers pass a `&Db`, a pool, or a session that they already have:
+/// The function's session parameter is `conn: &mut Conn<'_, DB>`, or what functions over sqlx have:
+/// `impl PgExecutor<'_>`, `&mut PgConnection` and others, which `dbop::guide::adoption` lists. Callers
+/// pass a `&Db`, a pool, or a session that they already have:
 ///
 /// ```text
 /// #[db_op(read_only, timeout = "2s")]
@@ -48,7 +49,7 @@ use proc_macro::TokenStream;
 /// The attribute searches the body for mistakes that compile and fail in production: `dbop::lint`
 /// lists them.
 ///
-/// The session is the first parameter after the receiver, or the parameter that is marked
+/// The session is the first parameter whose type is one of a session, or the parameter that is marked
 /// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
 /// # Streams
@@ -83,8 +84,9 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 
 /// One database transaction: committed when the function returns `Ok`, rolled back otherwise.
 ///
-/// The function's session parameter is `tx: &mut Tx<'_, DB>`. Callers pass a `&Db` or a pool, or a
-/// transaction that they already have, which the call then joins:
+/// The function's session parameter is `tx: &mut Tx<'_, DB>`, or what functions over sqlx have, which
+/// `dbop::guide::adoption` lists. Callers pass a `&Db` or a pool, or a transaction that they already
+/// have, which the call then joins:
 ///
 /// ```text
 /// #[transactional(isolation = serializable)]
@@ -101,7 +103,7 @@ pub fn db_op(options: TokenStream, function: TokenStream) -> TokenStream {
 /// The attribute searches the body for mistakes that compile and fail in production: `dbop::lint`
 /// lists them.
 ///
-/// The session is the first parameter after the receiver, or the parameter that is marked
+/// The session is the first parameter whose type is one of a session, or the parameter that is marked
 /// `#[session]`. The mark also tells the attribute that an alias stands for a session type.
 ///
 /// # Plain functions

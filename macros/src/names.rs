@@ -34,6 +34,8 @@ locals! {
     body = "__body";
     /// The value that the session parameter borrows from.
     session = "__session";
+    /// The transaction of sqlx's that a body gets in an `Option`.
+    transaction = "__tx";
     /// The value that the body returned.
     result = "__result";
     /// Where the items of a stream are put.
@@ -153,6 +155,8 @@ impl Runtime {
         lend = lend;
         fake_return = fake_return;
         as_scope = AsScope;
+        lent_or = lent_or;
+        sqlx_transaction = sqlx::Transaction;
         once_key = OnceKey;
         session_param = SessionParam;
         postgres = Postgres;

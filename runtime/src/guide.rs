@@ -3,6 +3,7 @@
 //! | page | what it answers |
 //! |---|---|
 //! | [`settings`] | how a database is opened, which settings there are, and what the environment says |
+//! | [`adoption`] | how existing functions are annotated, shape by shape, and in which order |
 //! | [`sessions`] | what a function gets, what its callers pass, `query!`, clean sessions, advisory locks |
 //! | [`streams`] | rows one by one: functions that return streams |
 //! | [`options`] | every option of the attributes and of `#[derive(DbError)]`, with its default |
@@ -26,6 +27,11 @@
 pub mod settings {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/settings.md")]
+}
+
+pub mod adoption {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/adoption.md")]
 }
 
 pub mod sessions {

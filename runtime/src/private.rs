@@ -25,5 +25,5 @@ pub use crate::error::Error;
 pub use crate::isolation::Isolation;
 pub use crate::once::OnceKey;
 pub use crate::op::{Cause, DbError, DriverError, Op};
-pub use crate::scope::AsScope;
+pub use crate::scope::{AsScope, lent_or};
 pub use crate::session::{SessionParam, fake_return, lend};

@@ -21,7 +21,8 @@ use crate::session::{Conn, Tx, View};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not where an operation on `{DB}` can get its session from",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Conn<'_, {DB}>` or a `&mut` connection",
-    note = "pass `&db` or `&pool` for a session of its own, or `&mut *conn` to run on the caller's session"
+    note = "pass `&db` or `&pool` for a session of its own, or `&mut *conn` to run on the caller's session",
+    note = "if the caller takes any executor itself, annotate the caller first"
 )]
 pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 
@@ -40,7 +41,8 @@ pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not where a transaction on `{DB}` can begin, and no transaction to join",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
-    note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction"
+    note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction",
+    note = "if the caller takes any executor itself, annotate the caller first"
 )]
 pub trait Scope<DB: Backend>: SessionScope<DB> {}
 
@@ -107,6 +109,8 @@ impl<DB: Backend, T: Place<DB> + ?Sized> Scope<DB> for &mut T {}
 
 macro_rules! role {
     ($role:ident for [$($generic:tt)*] $type:ty, $db:ty) => {
+        // The message of the trait lists what callers pass.
+        #[diagnostic::do_not_recommend]
         impl<$($generic)*> $role<$db> for $type {}
     };
 }
@@ -156,6 +160,40 @@ lent!([DB: Backend] Transaction<'_, DB>, DB, this => Source::Raw(&mut **this), S
 lent!([] sqlx::SqliteConnection, sqlx::Sqlite, this => Source::Raw(this), SessionPlace Place);
 #[cfg(feature = "postgres")]
 lent!([] sqlx::PgConnection, sqlx::Postgres, this => Source::Raw(this), SessionPlace Place);
+
+/// The transaction that the caller has lent, or else what the option `db` names.
+#[derive(Debug)]
+pub enum LentOr<'t, 'c, DB: Backend, S> {
+    /// The caller's transaction.
+    Lent(&'t mut Transaction<'c, DB>),
+    /// The handle or the pool, because the caller has lent nothing.
+    Own(S),
+}
+
+impl<DB: Backend, S: Scope<DB>> HasSource<DB> for LentOr<'_, '_, DB, S> {
+    fn source(&mut self) -> Source<'_, DB> {
+        match self {
+            Self::Lent(transaction) => Source::Raw(&mut ***transaction),
+            Self::Own(scope) => scope.source(),
+        }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, S: Scope<DB>> SessionScope<DB> for LentOr<'_, '_, DB, S> {}
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, S: Scope<DB>> Scope<DB> for LentOr<'_, '_, DB, S> {}
+
+/// Returns the scope of a call whose caller may have lent a transaction.
+pub fn lent_or<'t, 'c, DB: Backend, S: Scope<DB>>(
+    lent: Option<&'t mut Transaction<'c, DB>>,
+    own: S,
+) -> LentOr<'t, 'c, DB, S> {
+    match lent {
+        Some(transaction) => LentOr::Lent(transaction),
+        None => LentOr::Own(own),
+    }
+}
 
 /// Lends the handle or pool that `db = ..` names. The expression may have any number of references:
 /// a method call resolves them by itself.

@@ -8,7 +8,7 @@ use super::arguments::{allow_used_underscore, lint_levels};
 use super::lend_self::{Receiver, lend_self};
 use super::{Expansion, operation};
 use crate::function::{Session, cfgs, types};
-use crate::options::Attribute;
+use crate::options::{Attribute, Callers};
 use crate::replay::BodyRuns;
 use crate::{names, spans};
 
@@ -120,24 +120,48 @@ impl Expansion<'_> {
     /// `match` drops temporaries of the block's last expression before the arguments, as a function
     /// does; before edition 2024, a plain block would keep the temporaries longer than `v`.
     pub(super) fn attempt(&self) -> TokenStream {
-        let lent = self.function.session.as_ref().map(|session| {
-            let (lend, source) = (self.runtime.lend(), names::session());
-            let source = match self.function.stream() {
-                Some(_) => source.into_token_stream(),
-                None => quote!(&mut #source),
-            };
-            self.session_binding(session, &quote!(#lend(#source)))
-        });
+        let session = self.function.session.as_ref();
+        let optional = session.filter(|session| session.callers == Callers::Optional);
+        let lent = session.map(|session| self.lend_session(session));
         let bound = self
             .replayed()
             .map(|argument| self.binding(argument, names::replayed(&argument.label())));
         let block = self.block();
         let inferred = self.inferred_result();
-        quote_spanned! {spans::generated()=>
+        let attempt = quote_spanned! {spans::generated()=>
             #lent
             #(#bound)*
             #inferred
             match () { () => #block }
+        };
+        match optional {
+            Some(session) => self.inside_sqlx(session, &attempt),
+            None => attempt,
+        }
+    }
+
+    fn lend_session(&self, session: &Session) -> TokenStream {
+        if session.callers == Callers::Optional {
+            let (some, transaction) = (self.runtime.some(), names::transaction());
+            return self.session_binding(session, &quote!(#some(#transaction)));
+        }
+        let (lend, source) = (self.runtime.lend(), names::session());
+        let source = match self.function.stream() {
+            Some(_) => source.into_token_stream(),
+            None => quote!(&mut #source),
+        };
+        self.session_binding(session, &quote!(#lend(#source)))
+    }
+
+    /// Output: `__session.with_sqlx(async |__tx: &mut Transaction<'_, DB>| -> R { .. }).await`
+    fn inside_sqlx(&self, session: &Session, attempt: &TokenStream) -> TokenStream {
+        let (source, transaction) = (names::session(), names::transaction());
+        let (sqlx_transaction, database) = (self.runtime.sqlx_transaction(), &session.database);
+        let output = types::without_impl(&self.function.output);
+        quote_spanned! {spans::generated()=>
+            #source.with_sqlx(async |#transaction: &mut #sqlx_transaction<'_, #database>| -> #output {
+                #attempt
+            }).await
         }
     }
 
@@ -225,6 +249,13 @@ impl Expansion<'_> {
                 session.name.to_token_stream(),
                 allow_used_underscore(&session.parameter),
             ),
+        };
+        let scope = match session.callers {
+            Callers::Optional => {
+                let (lent_or, name) = (self.runtime.lent_or(), &session.name);
+                quote_spanned!(spans::generated()=> #lent_or(#name, #scope))
+            }
+            _ => scope,
         };
         let close = match self.attribute {
             _ if is_stream => quote_spanned!(last=> >::stream(&#operation, #scope)),

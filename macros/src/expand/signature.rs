@@ -41,8 +41,11 @@ impl Expansion<'_> {
             .as_ref()
             .filter(|session| session.index == index)
         {
-            let is_passed = session.callers != Callers::Nothing;
-            return is_passed.then(|| self.scope_parameter(session));
+            return match session.callers {
+                Callers::Nothing => None,
+                Callers::Optional => Some(FnArg::Typed(renamed(&session.parameter, &session.name))),
+                Callers::Scope | Callers::Place => Some(self.scope_parameter(session)),
+            };
         }
         let argument = self
             .function
@@ -79,7 +82,7 @@ impl Expansion<'_> {
                 let lifetime = types::lifetime(&session.parameter.ty);
                 quote_spanned!(first=> &#lifetime mut #passed)
             }
-            Callers::Scope | Callers::Nothing => passed,
+            _ => passed,
         };
         let mut parameter = renamed(&session.parameter, &session.name);
         parameter.ty = parse_quote!(#passed);

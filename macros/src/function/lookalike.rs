@@ -68,7 +68,7 @@ fn of_parameter(parameter: &PatType, signature: &Signature) -> Option<Lookalike>
             "PoolConnection" | "PgConnection" | "SqliteConnection" => {
                 (Kind::Connection(name), database)
             }
-            "Option" if is_optional_transaction(ty) => (Kind::Optional, None),
+            "Option" if types::optional_transaction(ty).is_some() => (Kind::Optional, None),
             _ if is_any_executor(ty, signature) => (Kind::Executor, None),
             _ => return None,
         },
@@ -96,13 +96,6 @@ fn word_of(ty: &Type) -> Option<(String, Option<String>)> {
         _ => argument,
     };
     Some((word, database))
-}
-
-/// Returns whether the type is `Option<&mut Transaction<'_, _>>`.
-fn is_optional_transaction(ty: &Type) -> bool {
-    let inner = types::wrapped(ty, "Option").and_then(types::reference);
-    let transaction = inner.and_then(|(inner, _)| types::last_segment(inner));
-    transaction.is_some_and(|segment| segment.ident.to_string().ends_with("Transaction"))
 }
 
 /// Returns whether the type, or the type parameter that it names, is bounded by a trait that is

@@ -26,6 +26,16 @@ pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
     }
 }
 
+/// Returns the `DB` of `Option<&mut Transaction<'_, DB>>`.
+pub(crate) fn optional_transaction(ty: &Type) -> Option<&Type> {
+    let (inner, _) = wrapped(ty, "Option").and_then(reference)?;
+    let segment = last_segment(inner).filter(|segment| segment.ident == "Transaction")?;
+    match type_arguments(segment).as_slice() {
+        [database] => Some(database),
+        _ => None,
+    }
+}
+
 /// Returns the `'a` of `&'a mut T`.
 pub(crate) fn lifetime(ty: &Type) -> Option<&Lifetime> {
     match ungrouped(ty) {

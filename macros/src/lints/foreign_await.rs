@@ -11,6 +11,7 @@ use super::site::{Runs, Site};
 use super::waits::{self, Waits};
 use super::{Lint, Pass};
 use crate::lint_attributes::Level;
+use crate::options::Callers;
 
 pub(super) static LINT: Lint = Lint {
     name: "foreign_await",
@@ -93,7 +94,10 @@ async fn summarize(db: &Db<Sqlite>, id: i64) -> dbop::Result<()> {
             true => Box::new(ForeignCall) as Box<dyn Pass>,
             false => Box::new(ForeignAwait),
         };
-        subject.is_transaction().then(pass)
+        // Where a transaction is optional, the body has a way without one, which never runs.
+        let session = subject.function.session.as_ref();
+        let is_optional = session.is_some_and(|session| session.callers == Callers::Optional);
+        (subject.is_transaction() && !is_optional).then(pass)
     },
 };
 

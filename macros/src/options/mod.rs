@@ -83,6 +83,9 @@ pub(crate) enum Callers {
     Place,
     /// Nothing, because the option `db` says where the session comes from.
     Nothing,
+    /// `tx: Option<&mut Transaction<'_, DB>>`, as it was written. The option `db` says where the
+    /// session comes from if they pass `None`.
+    Optional,
 }
 
 /// The options that were written, each value with its key.

@@ -116,9 +116,13 @@ impl<DB: Backend> fmt::Debug for BlockOnDb<DB> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<DB: Backend> SessionScope<DB> for &BlockOnDb<DB> {}
+#[diagnostic::do_not_recommend]
 impl<DB: Backend> Scope<DB> for &BlockOnDb<DB> {}
+#[diagnostic::do_not_recommend]
 impl<DB: Backend> SessionPlace<DB> for &BlockOnDb<DB> {}
+#[diagnostic::do_not_recommend]
 impl<DB: Backend> Place<DB> for &BlockOnDb<DB> {}
 
 impl<DB: Backend> sealed::HasSource<DB> for &BlockOnDb<DB> {

@@ -6,6 +6,7 @@ mod by_value;
 mod futures;
 mod lent_transactions;
 mod named;
+mod optional;
 mod replay;
 
 use dbop_tests::{Fresh, Trouble};

@@ -100,6 +100,13 @@ impl SessionKind for Awaited<'_> {
         if let Some(known) = behind_mut(ty) {
             return self.resolve(&known, candidate, errors);
         }
+        if let Some(database) = types::optional_transaction(ty)
+            && self.attribute == Attribute::Transactional
+        {
+            let mut session = Session::new(candidate, database.to_token_stream());
+            session.callers = Callers::Optional;
+            return Some(session);
+        }
         let (inner, why) = match types::reference(ty) {
             Some((inner, _)) => (inner, "a shared reference cannot run statements"),
             None => (&**ty, "dbop opens and closes it, the body only borrows it"),
@@ -118,6 +125,9 @@ impl SessionKind for Awaited<'_> {
     }
 
     fn later(&self, candidate: Candidate<'_>, errors: &mut Errors) -> Option<Session> {
+        if types::optional_transaction(&candidate.parameter.ty).is_some() {
+            return self.first(candidate, errors);
+        }
         match behind_mut(&candidate.parameter.ty)? {
             Known::Incomplete | Known::Foreign(_) => None,
             known => self.resolve(&known, candidate, errors),

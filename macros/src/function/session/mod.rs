@@ -63,6 +63,9 @@ impl Session {
 
     /// Lets callers pass what the options ask for.
     pub(super) fn as_asked(mut self, options: &Options) -> Session {
+        if self.callers == Callers::Optional {
+            return self;
+        }
         if options.db.is_some() {
             self.callers = Callers::Nothing;
         } else if let Some(asked) = &options.callers {
@@ -76,6 +79,7 @@ impl Session {
     pub(super) fn left(&self) -> TokenStream {
         match (self.callers, types::reference(&self.parameter.ty)) {
             (Callers::Place, Some((inner, _))) if self.generic.is_none() => inner.to_token_stream(),
+            (Callers::Optional, _) => TokenStream::new(),
             _ => self.written.clone(),
         }
     }

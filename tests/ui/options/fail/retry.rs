@@ -35,7 +35,7 @@ async fn base_over_cap(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
 }
 
 #[db_op(retry(attempts = 3))]
-async fn without_session(pool: &sqlx::SqlitePool) -> dbop::Result<()> {
+async fn without_session(id: i64) -> dbop::Result<()> {
     Ok(())
 }
 

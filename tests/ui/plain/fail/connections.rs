@@ -51,16 +51,6 @@ fn with_nothing() -> dbop::Result<()> {
 }
 
 #[db_op]
-fn not_first(n: i64, conn: &mut Connection) -> dbop::Result<()> {
-    Ok(())
-}
-
-#[transactional]
-fn not_first_either(n: i64, conn: &mut Connection) -> dbop::Result<()> {
-    Ok(())
-}
-
-#[db_op]
 fn not_first_and_shared(n: i64, conn: &Connection) -> dbop::Result<()> {
     Ok(())
 }

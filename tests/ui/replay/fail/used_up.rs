@@ -41,7 +41,7 @@ async fn output<'a>(conn: &mut Conn<'_, Sqlite>, rows: Vec<&'a mut i64>) -> dbop
 }
 
 #[db_op(idempotent)]
-async fn without_session(pool: &sqlx::SqlitePool, log: &mut Vec<String>) -> dbop::Result<()> {
+async fn without_session(log: &mut Vec<String>) -> dbop::Result<()> {
     Ok(())
 }
 

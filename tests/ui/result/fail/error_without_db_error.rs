@@ -20,7 +20,7 @@ async fn session(conn: &mut Conn<'_, Sqlite>) -> Result<i64, String> {
 }
 
 #[db_op]
-async fn without_session(pool: &sqlx::SqlitePool) -> Result<i64, Box<dyn std::error::Error>> {
+async fn without_session(id: i64) -> Result<i64, Box<dyn std::error::Error>> {
     Ok(1)
 }
 

@@ -15,7 +15,7 @@ async fn session(conn: &mut Conn<'_, Sqlite>) -> Option<i64> {
 }
 
 #[db_op]
-async fn without_session(pool: &sqlx::SqlitePool) -> Vec<i64> {
+async fn without_session(id: i64) -> Vec<i64> {
     Vec::new()
 }
 

@@ -3,11 +3,11 @@
 
 use std::pin::Pin;
 
-use dbop::db_op;
-use sqlx::SqliteConnection;
+use dbop::{Conn, db_op};
+use sqlx::Sqlite;
 
 #[db_op]
-fn boxed(conn: &mut SqliteConnection) -> Pin<Box<dyn Future<Output = dbop::Result<()>> + Send + '_>> {
+fn boxed(conn: &mut Conn<'_, Sqlite>) -> Pin<Box<dyn Future<Output = dbop::Result<()>> + Send + '_>> {
     Box::pin(async move { Ok(()) })
 }
 

@@ -2,20 +2,10 @@
 #![allow(unused)]
 
 use dbop::{Conn, Tx, db_op, transactional};
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Postgres, Sqlite, Transaction};
 
 #[transactional]
 async fn conn(conn: &mut Conn<'_, Sqlite>) -> dbop::Result<()> {
-    Ok(())
-}
-
-#[transactional]
-async fn postgres(conn: &mut PgConnection) -> dbop::Result<()> {
-    Ok(())
-}
-
-#[transactional]
-async fn sqlite(conn: &mut SqliteConnection) -> dbop::Result<()> {
     Ok(())
 }
 
