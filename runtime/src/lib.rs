@@ -112,11 +112,13 @@ pub use classify::{Category, Class, ErrorKind, Retry};
 pub use db::{Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.
 pub use dbop_macros::DbError;
-/// [`guide::options`] has every option with its default, and [`lint`] every mistake that the
-/// attribute rejects.
+/// One session for the function. [`guide::options`] has every option with its default, [`lint`] every
+/// mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
+///
 pub use dbop_macros::db_op;
-/// [`guide::options`] has every option with its default, and [`lint`] every mistake that the
-/// attribute rejects.
+/// One transaction for the function. [`guide::options`] has every option with its default, [`lint`]
+/// every mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
+///
 pub use dbop_macros::transactional;
 pub use op::{Cause, DbError, OperationMetrics, metrics};
 // These names make rustc's lint attributes of the same names ambiguous in this file, so the file

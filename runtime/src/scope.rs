@@ -17,7 +17,22 @@ use crate::session::{Conn, Tx, View};
 /// What the caller of a `#[db_op]` on the database `DB` may pass: whatever is a [`Scope`], and a
 /// [`Conn`] as well.
 ///
-/// The table of [`Scope`] says what each argument means.
+/// The table of [`Scope`] says what each argument means. Functions of your own pass a scope on:
+///
+/// ```
+/// use dbop::{Conn, SessionScope, db_op};
+/// use sqlx::Sqlite;
+///
+/// #[db_op(read_only)]
+/// async fn balance(conn: &mut Conn<'_, Sqlite>, id: i64) -> dbop::Result<i64> {
+///     let cents = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = ?");
+///     Ok(cents.bind(id).fetch_one(&mut *conn).await?)
+/// }
+///
+/// async fn is_rich(scope: impl SessionScope<Sqlite>, id: i64) -> dbop::Result<bool> {
+///     Ok(balance(scope, id).await? > 1_000_000)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not where an operation on `{DB}` can get its session from",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Conn<'_, {DB}>` or a `&mut` connection",
@@ -38,6 +53,27 @@ pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 /// | `&mut *conn`, sqlx's own connection or `PoolConnection` | runs on that connection, once | begins and ends a transaction on that connection, once |
 ///
 /// Write the reborrow `&mut *tx`, not `tx`: a generic parameter would move `tx`.
+///
+/// The methods of a trait take a scope, so that annotated functions can implement them:
+///
+/// ```
+/// use dbop::{Scope, Tx, transactional};
+/// use sqlx::Sqlite;
+///
+/// trait Accounts {
+///     async fn open(&self, tx: impl Scope<Sqlite>, owner: &str) -> dbop::Result<i64>;
+/// }
+///
+/// struct Bank;
+///
+/// impl Accounts for Bank {
+///     #[transactional]
+///     async fn open(&self, tx: &mut Tx<'_, Sqlite>, owner: &str) -> dbop::Result<i64> {
+///         let insert = sqlx::query_scalar("INSERT INTO accounts (owner) VALUES (?) RETURNING id");
+///         Ok(insert.bind(owner).fetch_one(&mut *tx).await?)
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not where a transaction on `{DB}` can begin, and no transaction to join",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
@@ -48,6 +84,23 @@ pub trait Scope<DB: Backend>: SessionScope<DB> {}
 
 /// What may stand behind the `&mut` that a `#[db_op]` takes, as in `conn: &mut PgConnection`:
 /// whatever is a [`Place`], and a [`Conn`] as well.
+///
+/// ```
+/// use dbop::{Db, db_op};
+/// use sqlx::{Connection, Sqlite, SqliteConnection};
+///
+/// #[db_op(read_only)] // callers see `conn: &mut impl SessionPlace<Sqlite>`
+/// async fn balance(conn: &mut SqliteConnection, id: i64) -> dbop::Result<i64> {
+///     let cents = sqlx::query_scalar("SELECT cents FROM accounts WHERE id = ?");
+///     Ok(cents.bind(id).fetch_one(conn).await?)
+/// }
+///
+/// async fn callers(db: &Db<Sqlite>, conn: &mut SqliteConnection) -> dbop::Result<()> {
+///     balance(conn, 1).await?; // runs once
+///     balance(&mut &*db, 1).await?; // has a session of its own, and is retried
+///     Ok(())
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "an operation on `{DB}` cannot run on a `{Self}`",
     label = "expected a connection, a transaction, a `Conn` or a `Tx` of `{DB}`",
@@ -61,6 +114,24 @@ pub trait SessionPlace<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 /// A caller passes `&mut conn` for sqlx's connection, `PoolConnection` or `Transaction`, `&mut tx`
 /// for a [`Tx`], and `&mut &db` or `&mut &pool` for a transaction of its own. The table of [`Scope`]
 /// says what each of them means.
+///
+/// ```
+/// use dbop::transactional;
+/// use sqlx::{Connection, SqliteConnection};
+///
+/// #[transactional] // callers see `conn: &mut impl Place<Sqlite>`
+/// async fn close(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<()> {
+///     sqlx::query("UPDATE accounts SET closed = 1 WHERE id = ?").bind(id).execute(conn).await?;
+///     Ok(())
+/// }
+///
+/// async fn callers(conn: &mut SqliteConnection) -> sqlx::Result<()> {
+///     close(conn, 1).await?; // begins a transaction on `conn`, and commits it
+///     let mut tx = conn.begin().await?;
+///     close(&mut tx, 2).await?; // joins the transaction by a savepoint
+///     tx.commit().await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a transaction on `{DB}` cannot begin on a `{Self}`, and cannot join one",
     label = "expected a connection, a transaction or a `Tx` of `{DB}`",
