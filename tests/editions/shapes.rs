@@ -158,7 +158,7 @@ async fn receivers() {
 
 #[tokio::test]
 async fn functions_without_a_session() {
-    #[db_op(idempotent)]
+    #[db_op(idempotent, allow(no_session))]
     async fn f(pool: &SqlitePool, text: String, flaky: &Flaky) -> Answer<String> {
         flaky.pass()?;
         echo(pool, 1).await?;

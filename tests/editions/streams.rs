@@ -48,7 +48,7 @@ async fn boxes() {
     }
     let (db, text) = (open().await, "a".to_owned());
     assert_eq!(all(alias(&db, &text)).await, ["a1"]);
-    assert_eq!(all(pinned(&db, &text)).await, ["a"]);
+    assert_eq!(all(pinned(&mut &db, &text)).await, ["a"]);
 }
 
 #[tokio::test]

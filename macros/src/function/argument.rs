@@ -40,12 +40,14 @@ impl Argument {
     }
 
     /// Returns whether the argument is a transaction or a connection of sqlx's that the caller goes
-    /// on with.
+    /// on with, or an alias that has the name of a transaction.
     pub(crate) fn is_lent(&self) -> bool {
+        const ENDINGS: [&str; 4] = ["Transaction", "Trx", "Tx", "Txn"];
         let lent = types::reference(&self.parameter.ty).filter(|(_, mutable)| *mutable);
         let word = lent.and_then(|(inner, _)| types::last_segment(inner));
         word.is_some_and(|word| {
-            word.ident.to_string().ends_with("Transaction") || word.ident == "PoolConnection"
+            let name = word.ident.to_string();
+            name == "PoolConnection" || ENDINGS.iter().any(|ending| name.ends_with(ending))
         })
     }
 

@@ -63,7 +63,7 @@ impl Function {
             return Err(Box::new(source));
         };
         source.signature = signature;
-        let session = session.map(|session| session.as_asked(options));
+        let session = session.map(|session| session.with_callers(options));
         let arguments = source
             .signature
             .inputs

@@ -408,7 +408,7 @@ impl<M: Manager> fmt::Debug for BlockingDbBuilder<M> {
         let (pool, calls) = (&self.settings.pool, &self.settings.calls);
         f.debug_struct("BlockingDbBuilder")
             .field("max_connections", &pool.max_connections)
-            .field("acquire_timeout", &pool.acquire_timeout)
+            .field("acquire_timeout", &pool.acquire_timeout())
             .field("validation_timeout", &pool.validation_timeout)
             .field("timeout", &calls.timeout)
             .field("retry", &calls.retry)

@@ -210,22 +210,28 @@ mod tests {
     #[cfg(feature = "sqlite")]
     #[test]
     fn while_nobody_calls_the_surplus_is_closed_on_the_runtime_of_the_last_call() {
-        use crate::backend::PoolPlan;
+        use crate::backend::{OpenedWith, PoolPlan};
         use crate::op::Op;
-        use crate::pool::PoolSettings;
+        use crate::pool::{PoolSettings, Sessions};
         use crate::rt::Timer;
 
         static HOLD: Op = Op::operation("hold", file!(), line!());
 
         let open = || {
-            let plans = sqlx::Sqlite::plans("sqlite::memory:", 1, &Default::default());
+            let options = sqlx::Sqlite::read_url("sqlite::memory:").expect("options");
+            let plans = sqlx::Sqlite::plans(options, 1, &Default::default());
             let mut plan = plans.expect("a database in memory").write;
             plan.keep_forever = false;
             let settings = PoolSettings {
                 idle_timeout: Duration::from_millis(150),
                 ..PoolSettings::default()
             };
-            SubPool::open(&plan, (3, 1), &settings, false)
+            let opened = OpenedWith {
+                read_only: false,
+                own_options: false,
+            };
+            let sessions = Sessions { opened, hook: None };
+            SubPool::open(&plan, (3, 1), &settings, &sessions)
         };
         let mut opened = None;
         for _ in 0..2 {
@@ -241,17 +247,17 @@ mod tests {
                     let acquiring = sub_pool.acquire(&HOLD, now, until, &mut timer);
                     leases.push(acquiring.await.expect("a connection"));
                 }
-                assert_eq!(sub_pool.pool.size(), 3);
+                assert_eq!(sub_pool.known.pool.size(), 3);
                 drop(leases);
                 let shrinking = async {
-                    while sub_pool.pool.size() > 1 {
+                    while sub_pool.known.pool.size() > 1 {
                         sleep(Duration::from_millis(5)).await;
                     }
                 };
                 let shrunk = tokio::time::timeout(Duration::from_secs(20), shrinking).await;
                 shrunk.expect("what nobody needs is closed");
                 sleep(Duration::from_millis(350)).await;
-                assert_eq!(sub_pool.pool.size(), 1, "this one is kept");
+                assert_eq!(sub_pool.known.pool.size(), 1, "this one is kept");
             });
             drop(runtime);
             let surplus = opened

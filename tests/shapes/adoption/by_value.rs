@@ -113,7 +113,7 @@ unchanged!(a_lifetime_that_another_argument_shares, #[dbop::db_op] {
         insert(executor, i64::try_from(sum).unwrap()).await
     }
 } async |world: &World| -> Called {
-    let words = vec!["a".to_owned(), "bc".to_owned()];
+    let words = ["a".to_owned(), "bc".to_owned()];
     let texts: Vec<&str> = words.iter().map(|word| &**word).collect();
     assert_eq!(f(world.pool(), &texts).await?, 3);
     Ok(())

@@ -34,6 +34,7 @@ unchanged!(a_pinned_box, #[dbop::transactional] {
 } async |world: &World| both(world, async |pool, id| f(pool, id).await).await);
 
 unchanged!(an_opaque_future, #[dbop::db_op] {
+    #[allow(clippy::manual_async_fn)] // the shape
     fn f<'e, E>(executor: E, id: i64) -> impl Future<Output = sqlx::Result<i64>> + Send + 'e
     where
         E: Executor<'e, Database = Database> + 'e,

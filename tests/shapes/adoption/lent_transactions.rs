@@ -52,6 +52,17 @@ unchanged!(a_transaction_under_another_name, #[dbop::db_op] {
     Ok(())
 });
 
+unchanged!(a_transaction_that_is_only_read_from, #[dbop::db_op(read_only)] {
+    async fn f(tx: &mut Txn<'_>) -> sqlx::Result<i64> {
+        count(&mut **tx).await
+    }
+} async |world: &World| -> Called {
+    let mut tx = world.pool().begin().await?;
+    insert(&mut *tx, 1).await?;
+    assert_eq!(f(&mut tx).await?, 1);
+    Ok(())
+});
+
 unchanged!(a_connection_of_the_callers_pool, #[dbop::db_op(allow(no_session))] {
     async fn f(conn: &mut PoolConnection<Database>, id: i64) -> sqlx::Result<i64> {
         let mut tx = conn.begin().await?;

@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Lets callers pass what the options ask for.
-    pub(super) fn as_asked(mut self, options: &Options) -> Session {
+    pub(super) fn with_callers(mut self, options: &Options) -> Session {
         if self.callers == Callers::Optional {
             return self;
         }

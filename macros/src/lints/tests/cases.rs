@@ -810,6 +810,8 @@ fn functions_that_get_no_session_are_found() {
         "async fn f(url: &str) -> R { Ok(()) }",
         "async fn f(tx: &mut Transaction<'_, Postgres>) -> R { Ok(()) }",
         "async fn f(tx: &mut PgTransaction<'_>) -> R { Ok(()) }",
+        "async fn f(tx: &mut Txn<'_>) -> R { Ok(()) }",
+        "async fn f(tx: &mut DbTx<'_>) -> R { Ok(()) }",
         "async fn f(tx: &mut Conn<'_, Postgres>, pool: &PgPool) -> R { Ok(()) }",
         "fn f(pool: &Pool) -> R { Ok(()) }",
     ] {

@@ -144,6 +144,8 @@ fn server(options: &PgConnectOptions) -> (String, Option<u16>) {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::ConnectOptions;
+
     use super::*;
 
     fn location(url: &str) -> (Option<String>, Option<u16>, Option<String>) {
@@ -212,8 +214,7 @@ mod tests {
                 "[2001:db8::1]:6543",
             ),
         ] {
-            let plans = Postgres::plans(url, 1, &SessionSettings::default());
-            let options = plans.expect(url).write.options;
+            let options = Postgres::read_url(url).expect(url);
             assert_eq!(Postgres::place(&options), place, "{url}");
             let advice = Postgres::advice(ErrorKind::Connection, &options);
             assert!(
@@ -230,8 +231,7 @@ mod tests {
         };
         let port = listener.local_addr().expect("a port").port();
         let url = format!("postgres://u@[::1]:{port}/shop");
-        let plans = Postgres::plans(&url, 1, &SessionSettings::default());
-        let options = plans.expect("a plan").write.options;
+        let options = Postgres::read_url(&url).expect("options");
         tokio::select! {
             accepted = listener.accept() => drop(accepted.expect("a connection")),
             failed = options.connect() => panic!("not accepted: {:?}", failed.map(drop)),
@@ -245,8 +245,7 @@ mod tests {
             "postgres://ada:p#q7@localhost/shop",
             "postgres://ada:1?q7@localhost/shop",
         ] {
-            let plans = Postgres::plans(url, 1, &SessionSettings::default());
-            let error = plans.map(drop).expect_err(url);
+            let error = Postgres::read_url(url).expect_err(url);
             assert_eq!(error.kind(), ErrorKind::Configuration, "{url}");
             assert!(error.to_string().contains("`%40`"), "{error}");
             assert!(!format!("{error} {error:?}").contains("q7"), "{error:?}");

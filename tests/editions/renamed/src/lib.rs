@@ -35,13 +35,13 @@ async fn a_renamed_dependency() {
         let query = sqlx::query_scalar("SELECT 2");
         Ok(query.fetch_one(&mut *conn).await?)
     }
-    #[db_op(crate = ::database)]
+    #[db_op(crate = ::database, allow(no_session))]
     async fn h(pool: &sqlx::SqlitePool) -> Result<i64, AppError> {
         Ok(sqlx::query_scalar("SELECT 3").fetch_one(pool).await?)
     }
     let db = open().await;
     assert_eq!(f(&db, (1, "n".to_owned())).await.unwrap(), "n1");
-    assert_eq!(g(&db).await.unwrap() + h(db.pool()).await.unwrap(), 5);
+    assert_eq!(g(&mut &db).await.unwrap() + h(db.pool()).await.unwrap(), 5);
 }
 
 /// # Safety
