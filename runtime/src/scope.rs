@@ -78,7 +78,7 @@ pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
     message = "`{Self}` is not where a transaction on `{DB}` can begin, and no transaction to join",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
     note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction",
-    note = "if the caller takes any executor itself, annotate the caller first"
+    note = "if the caller is a `#[db_op]`, or takes any executor itself, make the caller `#[transactional]` first"
 )]
 pub trait Scope<DB: Backend>: SessionScope<DB> {}
 

@@ -42,15 +42,36 @@ pub trait SessionControl: Database {
         conn: &mut Self::Connection,
     ) -> impl Future<Output = sqlx::Result<Isolation>> + Send;
 
+    /// Whether a transaction is open that was begun by the text of a statement, so that sqlx does not
+    /// count it. `false` where a `BEGIN` inside of a transaction is refused anyway.
+    fn begun_by_text(
+        conn: &mut Self::Connection,
+    ) -> impl Future<Output = sqlx::Result<bool>> + Send {
+        let _ = conn;
+        std::future::ready(Ok(false))
+    }
+
+    /// Orders the rollback of a transaction whose `BEGIN` was dropped half-way, when sqlx counted
+    /// none. The order is sent before the next statement on the connection.
+    fn undo_dropped_begin(conn: &mut Self::Connection) {
+        let _ = conn;
+    }
+
+    /// Rolls back what was done since sqlx counted `outer` transactions and savepoints.
+    fn roll_back_to(
+        conn: &mut Self::Connection,
+        outer: usize,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
     /// Orders the rollback of the transaction or savepoint that was begun when sqlx counted `outer`
     /// of them. The order is sent before the next statement on the connection. The future that was
     /// to end the transaction may have been dropped half-way.
     fn roll_back_later(conn: &mut Self::Connection, outer: usize);
 
-    /// Ends the session, so that every later statement fails. Does nothing where that is never
-    /// needed.
-    fn end_session(conn: &mut Self::Connection) -> impl Future<Output = ()> + Send {
-        let _ = conn;
+    /// Ends a session in which sqlx has lost transactions: it should count `outer`. Every later
+    /// statement and `COMMIT` then fails. Does nothing where that is never needed.
+    fn end_session(conn: &mut Self::Connection, outer: usize) -> impl Future<Output = ()> + Send {
+        let _ = (conn, outer);
         std::future::ready(())
     }
 
@@ -85,7 +106,9 @@ pub trait SessionControl: Database {
     ) -> impl Future<Output = sqlx::Result<Self::RawLimit>> + Send;
 
     /// Orders the running statement to stop, unless the database ends it at the limit by itself.
-    fn stop_at_limit(limit: &Self::RawLimit);
+    /// `only_reads`: the statement is known to write nothing. Otherwise it is not stopped where that
+    /// would end a transaction of the caller's.
+    fn stop_at_limit(limit: &Self::RawLimit, only_reads: bool);
 
     /// Waits until a statement that was cut off has ended, and lifts the limit.
     fn lift_limit(

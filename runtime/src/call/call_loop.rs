@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::result::ResultOf;
 use super::retry::FailedAttempt;
+use super::run;
 use super::span::CallSpan;
 use super::state::CallState;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -80,12 +81,15 @@ impl<R> CallLoop<R> {
 
     /// Ends the call because no attempt could begin.
     pub(crate) fn refuse(&mut self, error: Error) {
+        run::tell_outer(self.state.attempts.made > 1);
         self.result = Some((self.of.refused)(self.state.refused(error)));
     }
 
     /// Ends the call with this result.
     pub(crate) fn end(&mut self, mut result: R, outcome: Outcome) {
-        if let Some(failure) = (self.of.failure)(&result) {
+        let failure = (self.of.failure)(&result);
+        run::tell_outer(failure.is_some() && self.state.attempts.made > 1);
+        if let Some(failure) = failure {
             self.state.failed_with(failure.class.kind, failure.error);
         }
         let outcome = self.state.conclude(outcome);

@@ -4,15 +4,19 @@
 //! statement on the connection may run. Without that limit, a statement that was cut off at the
 //! deadline would run on, and the caller's next statement would wait for its end.
 //!
+//! In a transaction of the caller's, the limit ends with that transaction on Postgres. On SQLite only a
+//! statement that reads is stopped there: a write that is stopped would end the whole transaction.
+//!
 //! | dropped during | the connection | the database |
 //! |---|---|---|
 //! | setting the limit | may keep the limit | untouched |
-//! | the body | keeps the limit; the statement that runs ends at the limit (Postgres), or is stopped (SQLite) | the statements that ended |
+//! | the body | keeps the limit (a `PoolConnection` is closed); the statement that runs ends at the limit (Postgres), or runs on (SQLite) | the statements that ended |
 //! | lifting the limit | may keep the limit | the body's end |
 
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
+use sqlx_core::transaction::TransactionManager;
 use tokio::time::Instant;
 
 use super::call_loop::{Following, NotOpened, Opening};
@@ -55,6 +59,9 @@ pub(super) struct CallersSession<'a, DB: Backend> {
     conn: Borrowed<'a, DB>,
     state: Box<State>,
     limit: Option<DB::RawLimit>,
+    /// Whether the session may keep the limit, because it was set, or may have been, for longer than a
+    /// transaction, and was not lifted.
+    keeps_limit: bool,
 }
 
 impl<'a, DB: Backend> CallersConnection<'a, DB> {
@@ -68,7 +75,7 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
 
     async fn open(&mut self, call: &mut CallState) -> Result<Self::Session, NotOpened> {
         // Nothing is replayed on a connection of which nothing is known.
-        call.attempts.most = 1;
+        call.attempts.on_lent = true;
         let conn = self.conn.take();
         let conn = conn.expect("there is one attempt, and no replacement of its connection");
         let mut state = State::new(call.op, call.last_statement(), call.longest_poll, None);
@@ -79,10 +86,15 @@ impl<'a, DB: Backend> Opening for CallersConnection<'a, DB> {
             conn,
             state: Box::new(state),
             limit: None,
+            keeps_limit: false,
         };
         // A statement of a stream lasts for as long as its consumer takes over the rows.
         if call.time_for_each_item().is_none() {
-            session.limit = limit_statements::<DB>(session.conn.conn(), call).await?;
+            let conn = session.conn.conn();
+            let is_outside = DB::TransactionManager::get_transaction_depth(conn) == 0;
+            session.keeps_limit =
+                DB::LIMITS_STATEMENTS && is_outside && call.watched_deadline().is_some();
+            session.limit = limit_statements::<DB>(conn, call).await?;
         }
         Ok(session)
     }
@@ -106,20 +118,20 @@ pub(super) async fn limit_statements<DB: Backend>(
     }
 }
 
-/// Lifts the limit of [`limit_statements`]. If the call is `late`, the statement that was cut off is
-/// stopped first.
+/// Lifts the limit of [`limit_statements`]. `stop`: the statement that was cut off is stopped first, and
+/// is known to write nothing or not. `false`: the session may have kept the limit.
 pub(super) async fn lift_limit<DB: Backend>(
     conn: &mut DB::Connection,
     limit: DB::RawLimit,
     call: &mut CallState,
-    late: bool,
-) {
-    if late {
-        DB::stop_at_limit(&limit);
+    stop: Option<bool>,
+) -> bool {
+    if let Some(only_reads) = stop {
+        DB::stop_at_limit(&limit, only_reads);
     }
     let lifting = Box::pin(DB::lift_limit(conn, limit));
     let until = call.deadline().max(Instant::now()) + GRACE;
-    let _ = call.timer.until(until, lifting).await;
+    matches!(call.timer.until(until, lifting).await, Ok(Ok(())))
 }
 
 impl<DB: Backend> CallersSession<'_, DB> {
@@ -148,7 +160,9 @@ impl<DB: Backend> CallersSession<'_, DB> {
             }
         };
         if let Some(limit) = self.limit.take() {
-            lift_limit::<DB>(self.conn.conn(), limit, call, late).await;
+            let stop = late.then(|| self.state.only_reads());
+            let lifted = lift_limit::<DB>(self.conn.conn(), limit, call, stop).await;
+            self.keeps_limit &= !lifted;
         }
         match contradiction {
             Some(error) => Following::Replace(error, outcome),
@@ -158,11 +172,10 @@ impl<DB: Backend> CallersSession<'_, DB> {
 }
 
 impl<DB: Backend> Drop for CallersSession<'_, DB> {
+    /// Nobody lifts the limit any more, so a connection of a pool must not go to the next borrower.
     fn drop(&mut self) {
-        if let Some(limit) = &self.limit
-            && self.state.mid_statement()
-        {
-            DB::stop_at_limit(limit);
+        if let (true, Borrowed::Pooled(conn)) = (self.keeps_limit, &mut self.conn) {
+            conn.close_on_drop();
         }
     }
 }

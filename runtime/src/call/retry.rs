@@ -6,6 +6,7 @@
 //!
 //! | what is known of the failed attempt | what follows |
 //! |---|---|
+//! | it ran on a connection that the caller has lent | the error |
 //! | the table it missed has been made | another at once |
 //! | its connection was dead before anything was sent | another at once, on another connection; as often as the pool may have connections |
 //! | no body has run, and somebody else holds the lock it needs | another after a wait in the queue for that lock |
@@ -16,7 +17,7 @@
 //! | the deadline comes before the next attempt, or the budget for outages is used up | the error |
 //! | anything else | another after back-off |
 //!
-//! The first three rows count as no attempt.
+//! The rows two to four count as no attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +136,9 @@ enum Next {
 /// Decides by the table at the top of this file.
 fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     let (op, attempts) = (call.op, &call.attempts);
+    if attempts.on_lent {
+        return Next::Error;
+    }
     match failed.at_once {
         Some(AtOnce::TableMade) => return Next::AtOnce,
         Some(AtOnce::DeadConnection { of })

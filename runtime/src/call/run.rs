@@ -28,6 +28,8 @@ pub struct Body {
 pub struct Ran<R> {
     pub(super) result: Result<R, Late>,
     pub(super) timer: Timer,
+    /// Whether the last call inside the body has failed after it was retried.
+    pub(super) was_retried: bool,
 }
 
 impl Body {
@@ -79,8 +81,11 @@ impl<F: Future> Future for Run<F> {
             (Poll::Pending, Some(deadline)) if this.timer.poll_late(deadline, cx) => Err(Late),
             (Poll::Pending, _) => return Poll::Pending,
         };
-        let timer = std::mem::take(this.timer);
-        Poll::Ready(Ran { result, timer })
+        Poll::Ready(Ran {
+            result,
+            timer: std::mem::take(this.timer),
+            was_retried: this.polls.was_retried,
+        })
     }
 }
 
@@ -92,11 +97,37 @@ pub(super) struct Polls {
     pub(super) longest: Duration,
     pub(super) span: Option<Box<Span>>,
     pub(super) reported: bool,
+    /// Whether the last call inside the body has failed after it was retried.
+    pub(super) was_retried: bool,
+}
+
+/// What the calls inside a body leave for the body's own call, during one poll.
+#[derive(Clone, Copy)]
+struct Inside {
+    /// Whether an inner body has reported the poll that is under way.
+    reported: bool,
+    /// Whether the call that ended last has failed after it was retried. `None` if none has ended.
+    was_retried: Option<bool>,
+}
+
+impl Inside {
+    const NOTHING: Self = Self {
+        reported: false,
+        was_retried: None,
+    };
 }
 
 thread_local! {
-    /// Whether an inner body has reported the poll that is under way.
-    static REPORTED: Cell<bool> = const { Cell::new(false) };
+    static INSIDE: Cell<Inside> = const { Cell::new(Inside::NOTHING) };
+}
+
+/// Tells the call around one that has ended whether that one has failed after it was retried.
+pub(super) fn tell_outer(was_retried: bool) {
+    let inside = INSIDE.get();
+    INSIDE.set(Inside {
+        was_retried: Some(was_retried),
+        ..inside
+    });
 }
 
 impl Polls {
@@ -109,18 +140,30 @@ impl Polls {
     #[inline]
     pub(super) fn watch<T>(&mut self, poll: impl FnOnce() -> T) -> T {
         let entered = self.enter();
-        let before = REPORTED.replace(false);
+        let before = INSIDE.replace(Inside::NOTHING);
         let began = Instant::now();
         let polled = poll();
         let took = began.elapsed();
         drop(entered);
         if took > self.longest && !self.reported {
             self.reported = true;
-            if !REPORTED.replace(true) {
+            let inside = INSIDE.get();
+            if !inside.reported {
                 report(self.op, took);
             }
+            INSIDE.set(Inside {
+                reported: true,
+                ..inside
+            });
         }
-        REPORTED.set(before || REPORTED.get());
+        let inside = INSIDE.get();
+        if let Some(was_retried) = inside.was_retried {
+            self.was_retried = was_retried;
+        }
+        INSIDE.set(Inside {
+            reported: before.reported || inside.reported,
+            was_retried: inside.was_retried.or(before.was_retried),
+        });
         polled
     }
 }

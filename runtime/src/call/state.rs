@@ -89,12 +89,15 @@ pub(super) struct Attempts {
     pub(super) may_have_effect: bool,
     /// The last attempt failed because of what its connection had prepared.
     pub(super) stale_plans: bool,
+    /// The call runs on a connection that its caller has lent. It does not even wait in a queue: a
+    /// failure may concern what the caller has done before.
+    pub(super) on_lent: bool,
 }
 
 impl Attempts {
     /// Whether no attempt follows the one that runs, whatever happens: its arguments may be moved.
     pub(super) fn is_last(&self) -> bool {
-        self.made >= self.most
+        self.on_lent || self.made >= self.most
     }
 }
 
@@ -119,6 +122,7 @@ impl CallState {
                 queued_for: None,
                 may_have_effect: false,
                 stale_plans: false,
+                on_lent: false,
             },
             timer: Timer::default(),
             due: None,
@@ -179,6 +183,7 @@ impl CallState {
             longest: self.longest_poll.get(),
             span: self.span().cloned().map(Box::new),
             reported: false,
+            was_retried: false,
         }
     }
 

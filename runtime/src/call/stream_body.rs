@@ -104,7 +104,10 @@ impl<S: Stream<Item = R>, R> Future for RunStream<'_, S, R> {
                 _ => return Poll::Pending,
             },
         };
-        let timer = std::mem::take(&mut state.timer);
-        Poll::Ready(Ran { result, timer })
+        Poll::Ready(Ran {
+            result,
+            timer: std::mem::take(&mut state.timer),
+            was_retried: this.polls.was_retried,
+        })
     }
 }

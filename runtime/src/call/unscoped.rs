@@ -123,7 +123,9 @@ impl<R> UnscopedAttempt<'_, R> {
                     false => Effect::Possible,
                 };
                 let failed = FailedAttempt::of_body(class, effect, BodyRan::default());
-                if call.state.follow(defaults_without_db(), &failed).await {
+                // What a call inside the body has tried often enough is not tried again from here.
+                let is_settled = ran.was_retried;
+                if !is_settled && call.state.follow(defaults_without_db(), &failed).await {
                     return;
                 }
                 effect.outcome()

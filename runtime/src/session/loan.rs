@@ -33,6 +33,8 @@
 //! `with_sqlx` and the release wait for the server until the deadline of the call, as every
 //! statement does.
 
+use std::ops::{Deref, DerefMut};
+
 use futures_core::future::BoxFuture;
 use sqlx::{Acquire, Connection, SqlSafeStr, Transaction};
 use sqlx_core::transaction::TransactionManager;
@@ -242,6 +244,25 @@ fn did_not_end_well(error: &sqlx::Error) -> SharedError {
     SharedError::of(&error.into())
 }
 
+/// The driver's connection, lent by [`Acquire::acquire`] of a session. A type of its own, because a body
+/// that was written for a pool's connection binds what it gets as `mut`.
+#[derive(Debug)]
+pub struct Acquired<'t, DB: Backend>(&'t mut DB::Connection);
+
+impl<DB: Backend> Deref for Acquired<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        self.0
+    }
+}
+
+impl<DB: Backend> DerefMut for Acquired<'_, DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        self.0
+    }
+}
+
 /// Implements sqlx's `Acquire` for `&mut $lent`, a lent session.
 macro_rules! acquire {
     ($($lent:ident)*) => {
@@ -274,10 +295,11 @@ macro_rules! acquire {
             /// ```
             impl<'t, DB: Backend> Acquire<'t> for &'t mut $lent<'_, DB> {
                 type Database = DB;
-                type Connection = &'t mut DB::Connection;
+                type Connection = Acquired<'t, DB>;
 
                 fn acquire(self) -> BoxFuture<'t, sqlx::Result<Self::Connection>> {
-                    Box::pin(acquire::<DB>(self.view.reborrow()))
+                    let acquiring = acquire::<DB>(self.view.reborrow());
+                    Box::pin(async { acquiring.await.map(Acquired) })
                 }
 
                 fn begin(self) -> BoxFuture<'t, sqlx::Result<Transaction<'t, DB>>> {

@@ -26,6 +26,8 @@ pub(crate) struct State {
     started: u32,
     /// Whether a statement was sent whose end has not been seen.
     running: bool,
+    /// Whether the statement sent last is known to write nothing.
+    last_reads: bool,
     /// The class of the error with which the first statement failed, if that error proves that the
     /// statement was not applied.
     first_not_applied: Option<Class>,
@@ -70,6 +72,7 @@ impl State {
             longest_poll,
             started: 0,
             running: false,
+            last_reads: false,
             first_not_applied: None,
             unread: None,
             let_go: None,
@@ -98,6 +101,11 @@ impl State {
     /// Returns the number of open savepoints.
     pub(crate) fn depth(&self) -> u32 {
         self.tx.as_ref().map_or(0, |tx| tx.depth)
+    }
+
+    /// Whether what runs on the connection is known to write nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.last_reads && !self.opaque
     }
 
     /// Whether a statement is still running, or was dropped before its end.
@@ -192,6 +200,7 @@ impl State {
     pub(crate) fn sending(&mut self, text: &SqlStr, facts: Facts, now: Instant) -> Option<SqlStr> {
         self.started += 1;
         self.asking(now);
+        self.last_reads = facts.provably_reads();
         self.note(facts);
         if facts.may_end_transaction {
             self.opaque = true;

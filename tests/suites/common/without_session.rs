@@ -72,3 +72,30 @@ async fn a_call_on_a_callers_connection_has_no_deadline_unless_its_operation_nam
     says(&mut own, super::super::BRIEF).await.unwrap();
     assert_eq!(super::super::statement_limit(&mut own).await, limit);
 }
+
+#[db_op(read_only)]
+async fn stumbles(conn: &mut Conn<'_, Database>, runs: &notes::Runs) -> Result<(), Trouble> {
+    conn.execute("SELECT 1").await?;
+    runs.next();
+    Err(Trouble::NotNow)
+}
+
+#[db_op(read_only, allow(no_session))]
+async fn calls_one_that_stumbles(
+    pool: &sqlx::Pool<Database>,
+    runs: &notes::Runs,
+) -> Result<(), Trouble> {
+    stumbles(pool, runs).await
+}
+
+#[tokio::test]
+async fn what_a_call_inside_has_tried_often_enough_is_not_tried_again_from_outside() {
+    let db = notes::open().await;
+    let (alone, inside) = (notes::Runs::default(), notes::Runs::default());
+    stumbles(db.pool(), &alone).await.unwrap_err();
+    calls_one_that_stumbles(db.pool(), &inside)
+        .await
+        .unwrap_err();
+    assert!(alone.count() > 1);
+    assert_eq!(inside.count(), alone.count());
+}

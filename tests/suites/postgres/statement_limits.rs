@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use dbop::{Conn, DbBuilder, ErrorKind, Outcome, Tx, db_op, transactional};
-use sqlx::{AssertSqlSafe, Executor, Postgres};
+use dbop_tests::poll_at_most;
+use sqlx::{AssertSqlSafe, Connection, Executor, Postgres};
 
 use super::common::notes::{self, Runs, Trouble, soon};
 use super::{Database, ENDLESS};
@@ -112,5 +113,79 @@ async fn an_error_at_the_deadline_says_so_whoever_was_faster() {
         let error = error.database();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         assert!(error.to_string().contains("`timeout = \"..\"`"), "{error}");
+    }
+}
+
+#[transactional]
+async fn limits(tx: &mut Tx<'_, Database>) -> Result<(String, String), Trouble> {
+    let limits = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')";
+    Ok(sqlx::query_as(limits).fetch_one(&mut *tx).await?)
+}
+
+/// Opens a pool of the application's with these limits.
+async fn pool_with(url: &str, limits: &[(&str, &str)]) -> sqlx::PgPool {
+    let options = url
+        .parse::<sqlx::postgres::PgConnectOptions>()
+        .expect("a URL");
+    let options = options.options(limits.iter().copied());
+    sqlx::PgPool::connect_with(options).await.expect("a pool")
+}
+
+#[tokio::test]
+async fn limits_of_the_applications_own_sessions_hold_where_they_are_shorter() {
+    let db = notes::open().await;
+    let short = pool_with(
+        &db.url,
+        &[("statement_timeout", "1s"), ("lock_timeout", "500")],
+    )
+    .await;
+    let expected = ("1s".to_owned(), "500ms".to_owned());
+    assert_eq!(limits(&short).await.unwrap(), expected);
+    let mut conn = short.acquire().await.unwrap();
+    assert_eq!(limits(&mut conn).await.unwrap(), expected);
+    let long = pool_with(
+        &db.url,
+        &[("statement_timeout", "2d"), ("lock_timeout", "0")],
+    )
+    .await;
+    let (statement, lock) = limits(&long).await.unwrap();
+    let millis = |limit: String| {
+        limit
+            .strip_suffix("ms")
+            .and_then(|ms| ms.parse::<u32>().ok())
+    };
+    let (statement, lock) = (
+        millis(statement).unwrap_or(30_000),
+        millis(lock).unwrap_or(24_000),
+    );
+    assert!((20_000..=30_000).contains(&statement) && (16_000..=24_000).contains(&lock));
+    // What was set ends with the transaction.
+    let after: String = sqlx::query_scalar("SHOW statement_timeout")
+        .fetch_one(&long)
+        .await
+        .unwrap();
+    assert_eq!(after, "2d");
+}
+
+#[db_op(timeout = "10s")]
+async fn reads_in_time(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    conn.execute("SELECT pg_sleep(0.002)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_with_a_deadline_that_is_dropped_leaves_no_limit_in_the_applications_pool() {
+    let db = notes::open().await;
+    let pool = pool_with(&db.url, &[("statement_timeout", "2d")]).await;
+    for polls in (1..=8).cycle().take(40) {
+        let mut conn = pool.acquire().await.unwrap();
+        let mut tx = conn.begin().await.unwrap();
+        drop(poll_at_most(polls, reads_in_time(&mut *tx)).await);
+        let _ = tx.commit().await;
+        drop(poll_at_most(polls, reads_in_time(&mut conn)).await);
+        drop(conn);
+        let limit = sqlx::query_scalar("SHOW statement_timeout");
+        let limit: String = limit.fetch_one(&pool).await.unwrap();
+        assert_eq!(limit, "2d", "after {polls} polls");
     }
 }

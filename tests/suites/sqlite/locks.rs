@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use dbop::{ErrorKind, Outcome, Tx, transactional};
-use sqlx::Sqlite;
+use sqlx::{Executor, Sqlite};
 use tokio::time::timeout;
 
+use super::HURRY;
 use super::common::bank::{self, balance, total};
 use super::common::blocker::Blocker;
 use super::common::replay::{Failure, Runs, add};
+use super::outside;
 
 /// Several times as long as SQLite itself waits for a lock under dbop.
 const LONG: Duration = Duration::from_millis(1200);
@@ -133,4 +135,19 @@ async fn many_tasks_share_one_writer_without_a_busy_error() {
         );
     }
     assert_eq!(balance(&*db, 1).await.unwrap(), 100 + 32 * 20);
+}
+
+#[tokio::test]
+async fn a_lock_on_a_connection_of_the_callers_is_an_error_and_not_waited_for_in_line() {
+    let db = bank::open().await;
+    let mut own = outside(&db).await;
+    own.execute(HURRY).await.unwrap();
+    let (blocker, runs) = (Blocker::locked(&db).await, Runs::default());
+    let error = timeout(NEVER, deposit(&mut own, &runs)).await;
+    let error = error.expect("no wait in line").unwrap_err().database();
+    assert_eq!(error.kind(), ErrorKind::Lock);
+    assert_eq!(error.outcome(), Some(Outcome::RolledBack));
+    blocker.unlock().await;
+    deposit(&mut own, &runs).await.unwrap();
+    assert_eq!(runs.count(), 1);
 }

@@ -6,6 +6,7 @@ pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 use super::common;
 
 mod bad_input;
+mod callers_transaction;
 mod cancelled;
 mod connecting;
 mod deadlines;

@@ -35,6 +35,7 @@ impl Dialect for Postgres {
             begin.read_only,
             begin.deferrable,
             begin.statement_timeout,
+            begin.foreign,
         );
         let version = || conn.server_version_num().unwrap_or_default();
         if begin.foreign && version() >= 140_000 {

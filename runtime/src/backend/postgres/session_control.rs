@@ -1,10 +1,13 @@
 //! What dbop asks of an open session of Postgres, and what it tells that session.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, Postgres, Row, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::backend::session_control::{Liveness, SessionControl};
@@ -13,6 +16,15 @@ use crate::isolation::Isolation;
 use crate::rt::milliseconds;
 
 type Transactions = <Postgres as sqlx::Database>::TransactionManager;
+
+/// The time limit for statements that a caller's own connection had before.
+#[derive(Debug)]
+pub struct RawLimit {
+    /// A number with its unit, or 0.
+    before: String,
+    /// Whether the limit ends with the transaction.
+    is_local: bool,
+}
 
 impl SessionControl for Postgres {
     const FINISHES_UNREAD: bool = true;
@@ -47,6 +59,42 @@ impl SessionControl for Postgres {
         })
     }
 
+    /// `now()` is the time at which the transaction began. Outside of a transaction, that is the
+    /// statement's own time.
+    async fn begun_by_text(conn: &mut PgConnection) -> sqlx::Result<bool> {
+        let ask = sqlx::raw_sql("SELECT now() <> statement_timestamp()");
+        ask.fetch_one(conn).await?.try_get(0)
+    }
+
+    /// A custom `BEGIN` of the driver's queues its text at its first poll. That text is `ROLLBACK`
+    /// here, and its answer is read before the next statement.
+    fn undo_dropped_begin(conn: &mut PgConnection) {
+        let mut rollback = pin!(Transactions::begin(conn, Some("ROLLBACK".into_sql_str())));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = rollback.as_mut().poll(&mut cx);
+    }
+
+    /// A savepoint to which the driver has gone back is still there, without being counted. If the
+    /// driver counts even less, it has rolled back more than it should.
+    async fn roll_back_to(conn: &mut PgConnection, outer: usize) -> sqlx::Result<()> {
+        match Transactions::get_transaction_depth(conn) {
+            depth if depth < outer => {
+                Self::end_session(conn, outer).await;
+                Ok(())
+            }
+            depth if depth == outer && outer > 0 => {
+                let back = format!("ROLLBACK TO SAVEPOINT _sqlx_savepoint_{outer}");
+                conn.execute(AssertSqlSafe(back)).await.map(drop)
+            }
+            _ => {
+                while Transactions::get_transaction_depth(conn) > outer {
+                    Transactions::rollback(conn).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Where the count is back at `outer`, an inner `SAVEPOINT` that was dropped half-way has
     /// already ordered the rollback of what was begun there.
     fn roll_back_later(conn: &mut PgConnection, outer: usize) {
@@ -55,7 +103,14 @@ impl SessionControl for Postgres {
         }
     }
 
-    async fn end_session(conn: &mut PgConnection) {
+    async fn end_session(conn: &mut PgConnection, outer: usize) {
+        // sqlx sends no `COMMIT` for a transaction that it does not count, and says that it was
+        // committed.
+        while Transactions::get_transaction_depth(conn) < outer {
+            if Transactions::begin(conn, None).await.is_err() {
+                break;
+            }
+        }
         let end = "SELECT pg_terminate_backend(pg_backend_pid())";
         let _ = conn.execute(end).await;
     }
@@ -78,27 +133,31 @@ impl SessionControl for Postgres {
         conn.execute(AssertSqlSafe(sql)).await.map(drop)
     }
 
-    /// The previous `statement_timeout`: a number with its unit, or 0.
-    type RawLimit = String;
+    type RawLimit = RawLimit;
 
     /// Uses `SHOW` because it does not count as a query: a transaction of the caller's may still
     /// have to choose its isolation, which is only possible before the first query.
-    async fn limit_raw(conn: &mut PgConnection, limit: Duration) -> sqlx::Result<String> {
+    async fn limit_raw(conn: &mut PgConnection, limit: Duration) -> sqlx::Result<RawLimit> {
+        let is_local = Transactions::get_transaction_depth(conn) > 0;
         let sql = format!(
-            "SHOW statement_timeout; SET statement_timeout = {}",
+            "SHOW statement_timeout; SET {} statement_timeout = {}",
+            if is_local { "LOCAL" } else { "SESSION" },
             milliseconds(limit)
         );
         let before = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;
-        before.try_get(0)
+        let before = before.try_get(0)?;
+        Ok(RawLimit { before, is_local })
     }
 
     /// Does nothing, because the server ends the statement at its `statement_timeout`.
-    fn stop_at_limit(_: &String) {}
+    fn stop_at_limit(_: &RawLimit, _: bool) {}
 
-    async fn lift_limit(conn: &mut PgConnection, before: String) -> sqlx::Result<()> {
+    async fn lift_limit(conn: &mut PgConnection, limit: RawLimit) -> sqlx::Result<()> {
         // This reads the rest of the answer to a statement that was cut off. Its error is expected.
         let _ = conn.ping().await;
-        let sql = format!("SET statement_timeout = '{before}'");
+        let RawLimit { before, is_local } = limit;
+        let scope = if is_local { "LOCAL" } else { "SESSION" };
+        let sql = format!("SET {scope} statement_timeout = '{before}'");
         conn.execute(AssertSqlSafe(sql)).await.map(drop)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Executor, Row, Sqlite};
+use sqlx::{AssertSqlSafe, Executor, Row, Sqlite};
 use sqlx_core::transaction::TransactionManager;
 
 use super::marks::{mark, marked};
@@ -27,6 +27,8 @@ pub struct RawLimit {
     signals: Arc<Signals>,
     /// Whether the connection is from one of dbop's pools, and keeps its handlers.
     is_ours: bool,
+    /// Whether a transaction of the caller's is open.
+    in_transaction: bool,
 }
 
 impl SessionControl for Sqlite {
@@ -59,6 +61,25 @@ impl SessionControl for Sqlite {
         Ok(Self::DEFAULT_ISOLATION)
     }
 
+    /// A transaction may be gone although the driver counts it, because SQLite has ended it after an
+    /// error. A savepoint to which the driver has gone back is still there, without being counted.
+    async fn roll_back_to(conn: &mut SqliteConnection, outer: usize) -> sqlx::Result<()> {
+        if outer > 0 && Transactions::get_transaction_depth(conn) == outer {
+            let back = format!("ROLLBACK TO SAVEPOINT _sqlx_savepoint_{outer}");
+            return conn.execute(AssertSqlSafe(back)).await.map(drop);
+        }
+        while Transactions::get_transaction_depth(conn) > outer {
+            let is_last = Transactions::get_transaction_depth(conn) == 1;
+            let rolled_back = Transactions::rollback(conn).await;
+            if rolled_back.is_err()
+                && !(is_last && matches!(Self::liveness(conn).await, Liveness::Ended))
+            {
+                return rolled_back;
+            }
+        }
+        Ok(())
+    }
+
     /// The driver expects one such order after a `COMMIT` or `ROLLBACK` whose answer nobody has
     /// waited for, and then does nothing more.
     fn roll_back_later(conn: &mut SqliteConnection, _: usize) {
@@ -82,12 +103,14 @@ impl SessionControl for Sqlite {
     type RawLimit = RawLimit;
 
     async fn limit_raw(conn: &mut SqliteConnection, _: Duration) -> sqlx::Result<RawLimit> {
+        let in_transaction = !matches!(Self::liveness(conn).await, Liveness::Ended);
         if let Some(signals) = marked(conn).await? {
             // The connection is from one of dbop's pools. Its handlers are already set, and could
             // not be restored if others replaced them.
             return Ok(RawLimit {
                 signals,
                 is_ours: true,
+                in_transaction,
             });
         }
         let signals = Arc::<Signals>::default();
@@ -95,11 +118,15 @@ impl SessionControl for Sqlite {
         Ok(RawLimit {
             signals,
             is_ours: false,
+            in_transaction,
         })
     }
 
-    fn stop_at_limit(limit: &RawLimit) {
-        limit.signals.stop();
+    /// SQLite rolls the whole transaction back when a statement that writes is stopped.
+    fn stop_at_limit(limit: &RawLimit, only_reads: bool) {
+        if only_reads || !limit.in_transaction {
+            limit.signals.stop();
+        }
     }
 
     async fn lift_limit(conn: &mut SqliteConnection, limit: RawLimit) -> sqlx::Result<()> {

@@ -31,6 +31,7 @@ impl SyncConnection for Client {
             begin.read_only,
             begin.deferrable,
             Some(begin.time_left),
+            true,
         );
         Ok(self.batch_execute(&sql)?)
     }

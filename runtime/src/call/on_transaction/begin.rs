@@ -38,7 +38,7 @@ impl<'a, DB: Backend> Opening for OnConnection<'a, DB> {
     type Session = CallersTransaction<'a, DB>;
 
     async fn open(&mut self, call: &mut CallState) -> Result<Self::Session, NotOpened> {
-        call.attempts.most = 1;
+        call.attempts.on_lent = true;
         if call.once.is_some() {
             return Err(no_once().into());
         }
@@ -74,6 +74,7 @@ impl<'a, DB: Backend> Opening for OnConnection<'a, DB> {
             limit,
             outer,
             open: true,
+            ends: false,
         };
         if outer > 0 {
             // A rollback to the savepoint takes the limit back.
@@ -90,6 +91,13 @@ async fn begin<DB: Backend>(
     call: &mut CallState,
 ) -> Result<(), Error> {
     let (op, deadline) = (call.op, call.deadline());
+    let asking = DB::begun_by_text(conn.conn());
+    match call.timer.until(deadline, asking).await {
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) => return Err(unknown_to_sqlx()),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(Late) => return Err(Error::deadline("an answer on the caller's connection")),
+    }
     let left = call.watched_deadline();
     let left = left.map(|until| until.saturating_duration_since(Instant::now()));
     let begin = BeginOptions {
@@ -102,34 +110,29 @@ async fn begin<DB: Backend>(
         idle_timeout: None,
     };
     let sql = Some(DB::begin_sql(conn.conn(), &begin));
-    let mut unfinished = Unfinished {
-        conn,
-        over: DB::UNDOES_DROPPED_BEGIN,
+    let mut unfinished = Unfinished::<DB> {
+        conn: conn.conn(),
+        over: false,
     };
-    let can_be_cut = DB::UNDOES_DROPPED_BEGIN || matches!(unfinished.conn, Borrowed::Pooled(_));
-    let begin = DB::TransactionManager::begin(unfinished.conn.conn(), sql);
-    let begun = match can_be_cut {
-        true => call.timer.until(deadline, begin).await,
-        false => Ok(begin.await),
-    };
-    unfinished.over |= begun.is_ok();
+    let begin = DB::TransactionManager::begin(unfinished.conn, sql);
+    let begun = call.timer.until(deadline, begin).await;
+    unfinished.over = begun.is_ok();
     match begun {
         Ok(begun) => Ok(begun?),
         Err(Late) => Err(Error::deadline("the transaction to begin")),
     }
 }
 
-/// A connection on which a `BEGIN` may be under way. Closes the connection if it is dropped before
-/// that is over, and if the connection can be closed.
-struct Unfinished<'b, 'a, DB: Backend> {
-    conn: &'b mut Borrowed<'a, DB>,
+/// A connection on which a `BEGIN` may be under way.
+struct Unfinished<'a, DB: Backend> {
+    conn: &'a mut DB::Connection,
     over: bool,
 }
 
-impl<DB: Backend> Drop for Unfinished<'_, '_, DB> {
+impl<DB: Backend> Drop for Unfinished<'_, DB> {
     fn drop(&mut self) {
-        if let (false, Borrowed::Pooled(conn)) = (self.over, &mut *self.conn) {
-            conn.close_on_drop();
+        if !self.over {
+            DB::undo_dropped_begin(self.conn);
         }
     }
 }
@@ -176,7 +179,7 @@ async fn set_savepoint<DB: Backend>(
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             if DB::TransactionManager::get_transaction_depth(conn) < outer {
-                DB::end_session(conn).await;
+                DB::end_session(conn, outer).await;
             }
             Err(error.into())
         }
@@ -212,6 +215,14 @@ impl<F> Drop for Forgotten<F> {
     fn drop(&mut self) {
         std::mem::forget(self.0.take());
     }
+}
+
+fn unknown_to_sqlx() -> Error {
+    Error::programming(
+        ErrorKind::TransactionState,
+        "a transaction is open on the caller's connection that was begun by the text of a statement; \
+         begin it with sqlx's `begin`, so that this call can join it",
+    )
 }
 
 fn no_once() -> Error {

@@ -7,8 +7,7 @@
 //!
 //! | dropped during | the connection | the database |
 //! |---|---|---|
-//! | `BEGIN` on SQLite | rolls back by itself | untouched |
-//! | `BEGIN` on Postgres | a `PoolConnection` is closed; any other one is left in a transaction of which sqlx does not know | untouched |
+//! | `BEGIN` | rolls back before its next statement | untouched |
 //! | `SAVEPOINT` | may have a savepoint that nobody uses | untouched |
 //! | the body, `ROLLBACK` | rolls back before its next statement | rolled back |
 //! | `COMMIT` | may be in the middle of it; sends no second one | committed or rolled back |
@@ -40,6 +39,8 @@ pub(super) struct CallersTransaction<'a, DB: Backend> {
     /// How many transactions and savepoints sqlx counted before.
     outer: usize,
     open: bool,
+    /// Whether the end of the transaction or the savepoint was sent.
+    ends: bool,
 }
 
 /// How the work of a transaction ends.
@@ -76,8 +77,10 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
         if let Some(error) = &error {
             call.saw(error);
         }
-        if let Some(limit) = self.limit.take() {
-            lift_limit::<DB>(self.conn.conn(), limit, call, late).await;
+        // What could not be rolled back in time would be waited for once more.
+        if let Some(limit) = self.limit.take().filter(|_| !self.open) {
+            let stop = late.then(|| self.state.only_reads());
+            lift_limit::<DB>(self.conn.conn(), limit, call, stop).await;
         }
         let outcome = call.conclude(outcome);
         call.due = self.due(outcome).for_later();
@@ -108,6 +111,7 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
 
     async fn commit(&mut self, call: &mut CallState) -> (Option<Error>, Outcome) {
         call.commits();
+        self.ends = true;
         let until = call.deadline() + commit::GRACE;
         let committing = DB::TransactionManager::commit(self.conn.conn());
         let answer = call.timer.until(until, committing).await;
@@ -131,6 +135,7 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
     /// Leaves the work of the savepoint to the caller's transaction.
     async fn release(&mut self, call: &mut CallState) -> (Option<Error>, Outcome) {
         call.commits();
+        self.ends = true;
         let until = call.deadline() + commit::GRACE;
         let releasing = DB::TransactionManager::commit(self.conn.conn());
         match call.timer.until(until, releasing).await {
@@ -158,17 +163,12 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
     async fn undo(&mut self, call: &mut CallState, late: bool) -> Outcome {
         let outcome = self.state.effect_of_rollback(late).outcome();
         if let (true, Some(limit)) = (late, &self.limit) {
-            DB::stop_at_limit(limit);
+            DB::stop_at_limit(limit, self.state.only_reads());
         }
         let until = call.deadline().max(Instant::now()) + GRACE;
         let (conn, outer) = (self.conn.conn(), self.outer);
-        let rolling_back = async {
-            while DB::TransactionManager::get_transaction_depth(conn) > outer {
-                DB::TransactionManager::rollback(conn).await?;
-            }
-            Ok::<_, sqlx::Error>(())
-        };
-        match call.timer.until(until, Box::pin(rolling_back)).await {
+        let rolling_back = Box::pin(DB::roll_back_to(conn, outer));
+        match call.timer.until(until, rolling_back).await {
             Ok(Ok(())) => self.open = false,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "rollback failed on a connection of the caller's");
@@ -194,11 +194,11 @@ impl<DB: Backend> Drop for CallersTransaction<'_, DB> {
         if !self.open {
             return;
         }
-        if let (true, Some(limit)) = (self.state.mid_statement(), &self.limit) {
-            DB::stop_at_limit(limit);
-        }
         DB::roll_back_later(self.conn.conn(), self.outer);
-        let outcome = self.state.effect_of_rollback(true).outcome();
+        let outcome = match self.ends {
+            true => Outcome::Unknown,
+            false => self.state.effect_of_rollback(true).outcome(),
+        };
         drop(self.due(outcome));
     }
 }
