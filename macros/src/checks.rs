@@ -222,7 +222,7 @@ fn without_session(function: &Function, options: &Options, errors: &mut Errors) 
 fn optional_without_handle(session: &Session, errors: &mut Errors) {
     if session.callers == Callers::Optional {
         let name = &session.name;
-        errors.on(&session.parameter.ty, format!("where `{name}` is `None`, dbop begins a transaction; say where, as in `#[transactional(db = self.pool)]`"));
+        errors.on(&session.parameter.ty, format!("where `{name}` is `None`, dbop begins a transaction; say where, as in `db = self.pool`, or `db = pool` for a parameter"));
     }
 }
 

@@ -22,7 +22,9 @@ impl BodyRuns {
             .as_ref()
             .is_some_and(|retry| retry.value == Retry::Never);
         let has_session = function.session.is_some();
-        if never || function.lent().is_some() || !(has_session || options.says_repeatable()) {
+        let is_lent =
+            !has_session && (function.lent().is_some() || function.uses_own_transaction());
+        if never || is_lent || !(has_session || options.says_repeatable()) {
             BodyRuns::AtMostOnce
         } else {
             BodyRuns::OncePerAttempt

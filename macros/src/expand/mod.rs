@@ -61,8 +61,9 @@ pub(crate) fn placeholder(
     let body = function.form.body(quote!(#session #block));
     let body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     let function = function.source.with(&expansion.signature(), &body);
-    // A variable that is unused for now may be used in the finished function.
-    quote!(#[allow(unused_variables)] #function)
+    // A variable that is unused for now may be used in the finished function, and braces around a
+    // body of one expression are those of the body.
+    quote!(#[allow(unused_braces, unused_variables)] #function)
 }
 
 /// Writes the whole function.

@@ -445,3 +445,14 @@ fn a_stream_that_borrows_nothing_keeps_its_signature() {
     let bare: String = signature.split_whitespace().collect();
     assert_eq!(signature_of_stream("read_only", signature), bare);
 }
+
+#[test]
+fn what_runs_in_a_transaction_of_its_own_is_not_replayed() {
+    let replays = |body: &str| {
+        let function = format!("async fn f(&mut self, id: i64) -> R {{ {body} }}");
+        expanded(DbOp, "read_only", &function).contains("while")
+    };
+    assert!(!replays("query(S).bind(id).fetch_one(&mut *self.tx).await"));
+    assert!(!replays("get(&mut self.unit.db_transaction, id).await"));
+    assert!(replays("self.cache.get(id).await"));
+}

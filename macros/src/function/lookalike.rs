@@ -19,12 +19,13 @@ pub(crate) struct Lookalike {
 }
 
 enum Kind {
-    /// `pool: &PgPool` or `db: &Db<Sqlite>`, with the name of the parameter.
-    Pool(String),
+    /// `pool: &PgPool`, with the name of the parameter, and whether it is a reference.
+    Pool(String, bool),
     /// `State(pool): State<PgPool>`, from which a web framework takes the pool.
     Extracted,
-    /// `conn: &mut PoolConnection<_>`, `conn: PgConnection` and the like, with the parameter's name.
-    Connection(String),
+    /// `conn: &mut PoolConnection<_>`, `conn: PgConnection` and the like, with the parameter's name, and
+    /// whether it is a `&mut`.
+    Connection(String, bool),
     /// `executor: impl Executor<'_, Database = DB>`, or a trait of the user's own.
     Executor,
     /// `tx: Option<&mut Transaction<'_, _>>`.
@@ -34,12 +35,17 @@ enum Kind {
 }
 
 /// Finds what looks like the session of a function that has none.
-pub(crate) fn find(signature: &Signature, body: &TokenStream) -> Option<Lookalike> {
+pub(crate) fn find(
+    attribute: Attribute,
+    signature: &Signature,
+    body: &TokenStream,
+) -> Option<Lookalike> {
     let parameters = signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(parameter) => Some(parameter),
         FnArg::Receiver(_) => None,
     });
-    let mut found = parameters.filter_map(|parameter| of_parameter(parameter, signature));
+    let mut found =
+        parameters.filter_map(|parameter| of_parameter(attribute, parameter, signature, body));
     found.next().or_else(|| {
         let handle = signature.receiver().and_then(|_| in_self(body.clone()))?;
         Some(Lookalike {
@@ -50,7 +56,12 @@ pub(crate) fn find(signature: &Signature, body: &TokenStream) -> Option<Lookalik
     })
 }
 
-fn of_parameter(parameter: &PatType, signature: &Signature) -> Option<Lookalike> {
+fn of_parameter(
+    attribute: Attribute,
+    parameter: &PatType,
+    signature: &Signature,
+    body: &TokenStream,
+) -> Option<Lookalike> {
     let name = match &*parameter.pat {
         Pat::Ident(pattern) => pattern.ident.to_string(),
         _ => "conn".to_owned(),
@@ -61,12 +72,18 @@ fn of_parameter(parameter: &PatType, signature: &Signature) -> Option<Lookalike>
         Some(inner) => (inner, true),
         None => (types::wrapped(ty, "Arc").unwrap_or(ty), false),
     };
+    let reference = types::reference(&parameter.ty).map(|(_, mutable)| mutable);
+    // An operation that only hands its pool to others needs no session. A transaction needs one.
+    let is_transaction = attribute == Attribute::Transactional;
+    let runs = || is_transaction || is_extracted || runs_statements(body.clone(), &name);
     let (kind, database) = match word_of(ty) {
         Some((word, database)) => match word.as_str() {
-            "PgPool" | "SqlitePool" | "Pool" | "Db" if is_extracted => (Kind::Extracted, database),
-            "PgPool" | "SqlitePool" | "Pool" | "Db" => (Kind::Pool(name), database),
+            "PgPool" | "SqlitePool" | "Pool" if !runs() => return None,
+            "Db" if is_transaction => (Kind::Pool(name, reference.is_some()), database),
+            "PgPool" | "SqlitePool" | "Pool" if is_extracted => (Kind::Extracted, database),
+            "PgPool" | "SqlitePool" | "Pool" => (Kind::Pool(name, reference.is_some()), database),
             "PoolConnection" | "PgConnection" | "SqliteConnection" => {
-                (Kind::Connection(name), database)
+                (Kind::Connection(name, reference == Some(true)), database)
             }
             "Option" if types::optional_transaction(ty).is_some() => (Kind::Optional, None),
             _ if is_any_executor(ty, signature) => (Kind::Executor, None),
@@ -137,32 +154,88 @@ fn is_any_executor(ty: &Type, signature: &Signature) -> bool {
     })
 }
 
-/// Finds `&self.pool`, `self.pool.begin()` or `self.pool.acquire()` in a body, also with `pool()`.
+/// Returns whether a body runs statements on this pool: `.fetch_one(pool)`, `pool.begin()`,
+/// `pool.execute(..)`.
+fn runs_statements(body: TokenStream, pool: &str) -> bool {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => {
+            let is_given = at > 0 && is_runner(&tokens[at - 1]) && mentions_name(group.stream(), pool);
+            is_given || runs_statements(group.stream(), pool)
+        }
+        TokenTree::Ident(name) if name == pool => {
+            matches!(&tokens[at + 1..], [dot, method, ..] if is_punct(dot, '.') && is_runner(method))
+        }
+        _ => false,
+    })
+}
+
+fn mentions_name(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| is_ident(&token, name))
+}
+
+/// Returns whether the method runs a statement, or takes a connection for that.
+fn is_runner(method: &TokenTree) -> bool {
+    let TokenTree::Ident(method) = method else {
+        return false;
+    };
+    let method = method.to_string();
+    let names = ["acquire", "begin", "try_acquire", "try_begin"];
+    method.starts_with("fetch") || method.starts_with("execute") || names.contains(&&*method)
+}
+
+/// Finds `&self.pool`, `self.queue.pool.begin()` or `self.pool.acquire()` in a body, also with
+/// `pool()`.
 fn in_self(body: TokenStream) -> Option<String> {
+    let found = field_of_self(body, &is_handle)?;
+    let call = if found.is_called { "()" } else { "" };
+    found.runs.then(|| format!("self.{}{call}", found.path))
+}
+
+/// A field of `self`, and how it is used.
+pub(super) struct FieldOfSelf {
+    /// The names after `self`, with points between them.
+    path: String,
+    /// Whether the field is a method, as in `self.pool()`.
+    is_called: bool,
+    /// Whether statements run on the field: it is given to `.fetch_one(..)` and the like, or `.begin`
+    /// follows.
+    runs: bool,
+}
+
+/// Finds the first field of `self`, or of a field of `self`, that has such a name.
+pub(super) fn field_of_self(
+    body: TokenStream,
+    has_name: &impl Fn(&Ident) -> bool,
+) -> Option<FieldOfSelf> {
     let tokens: Vec<TokenTree> = body.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
         if let TokenTree::Group(group) = token
-            && let Some(found) = in_self(group.stream())
+            && let Some(mut found) = field_of_self(group.stream(), has_name)
         {
+            found.runs |= at > 0 && is_runner(&tokens[at - 1]);
             return Some(found);
         }
-        let [this, dot, TokenTree::Ident(field), rest @ ..] = &tokens[at..] else {
-            continue;
-        };
-        if !(is_ident(this, "self") && is_punct(dot, '.') && is_handle(field)) {
+        if !is_ident(token, "self") {
             continue;
         }
-        let (call, rest) = match rest {
-            [TokenTree::Group(arguments), rest @ ..] if arguments.stream().is_empty() => {
-                ("()", rest)
+        let mut path = Vec::new();
+        let mut rest = &tokens[at + 1..];
+        while let [dot, TokenTree::Ident(field), after @ ..] = rest
+            && is_punct(dot, '.')
+        {
+            path.push(field.to_string());
+            rest = after;
+            if has_name(field) {
+                let is_called = matches!(rest, [TokenTree::Group(arguments), ..] if arguments.stream().is_empty());
+                let after_call = if is_called { &rest[1..] } else { rest };
+                let runs = matches!(after_call, [dot, method, ..] if is_punct(dot, '.') && is_runner(method));
+                return Some(FieldOfSelf {
+                    path: path.join("."),
+                    is_called,
+                    runs,
+                });
             }
-            rest => ("", rest),
-        };
-        let is_lent = at > 0 && is_punct(&tokens[at - 1], '&');
-        let opens = matches!(rest, [dot, method, ..]
-            if is_punct(dot, '.') && (is_ident(method, "begin") || is_ident(method, "acquire")));
-        if is_lent || opens || !call.is_empty() {
-            return Some(format!("self.{field}{call}"));
         }
     }
     None
@@ -188,21 +261,29 @@ impl Lookalike {
             None => ", where `DB` is `Postgres` or `Sqlite`",
         };
         match &self.kind {
-            Kind::Pool(pool) => format!(
-                "take `{parameter}` in place of `{pool}`{which}, and write `&mut *{name}` where the body runs statements on `{pool}`; callers go on passing the pool"
-            ),
+            Kind::Pool(pool, is_reference) => {
+                let callers = match is_reference {
+                    true => "callers go on passing the pool",
+                    false => "callers pass a reference to the pool",
+                };
+                format!(
+                    "take `{parameter}` in place of `{pool}`{which}, and write `&mut *{name}` where the body runs statements on `{pool}`; {callers}"
+                )
+            }
             Kind::Extracted => format!(
                 "move the statements to a function with `{parameter}`{which}, and call that function with the pool"
             ),
-            Kind::Connection(conn) => match self.database.as_deref() {
-                Some("Postgres") => {
-                    format!("take `{conn}: &mut PgConnection`; callers may pass what they pass now")
+            Kind::Connection(conn, is_mutable) => {
+                let callers = match is_mutable {
+                    true => "callers may pass what they pass now",
+                    false => "callers pass a `&mut` to the connection",
+                };
+                match self.database.as_deref() {
+                    Some("Postgres") => format!("take `{conn}: &mut PgConnection`; {callers}"),
+                    Some("Sqlite") => format!("take `{conn}: &mut SqliteConnection`; {callers}"),
+                    _ => format!("take `{parameter}`{which}; {callers}"),
                 }
-                Some("Sqlite") => format!(
-                    "take `{conn}: &mut SqliteConnection`; callers may pass what they pass now"
-                ),
-                _ => format!("take `{parameter}`{which}; callers may pass what they pass now"),
-            },
+            }
             Kind::Executor => {
                 "name the database, as in `impl Executor<'_, Database = Postgres>`".to_owned()
             }

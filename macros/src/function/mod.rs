@@ -12,7 +12,7 @@ mod source;
 pub(crate) mod types;
 mod yields;
 
-use proc_macro2::Group;
+use proc_macro2::{Group, Ident};
 use quote::ToTokens;
 use syn::{FnArg, Lifetime, Safety, Signature, Type};
 
@@ -107,6 +107,12 @@ impl Function {
         arguments.find(|argument| may_be_lent && argument.is_lent())
     }
 
+    /// Returns whether the body uses a transaction in `self`, such as `self.tx`.
+    pub(crate) fn uses_own_transaction(&self) -> bool {
+        let has_receiver = self.source.signature.receiver().is_some();
+        has_receiver && lookalike::field_of_self(self.block.stream(), &is_transaction).is_some()
+    }
+
     /// Returns whether the body is not async, and runs on the blocking pool.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.form, Form::Plain)
@@ -198,6 +204,14 @@ fn why(unclear: &Unclear) -> &'static str {
             "on an `async fn` that returns a stream: what is awaited would be over before the stream is read; remove `async`, and let the stream do what has to be awaited"
         }
     }
+}
+
+/// Returns whether the name is one that transactions have.
+fn is_transaction(name: &Ident) -> bool {
+    let name = name.to_string();
+    ["tx", "trx", "txn", "transaction"]
+        .iter()
+        .any(|ending| name == *ending || name.ends_with(&format!("_{ending}")))
 }
 
 fn is_unit(ty: &Type) -> bool {

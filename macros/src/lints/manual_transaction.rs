@@ -53,9 +53,10 @@ async fn transfer(tx: &mut Tx<'_, Sqlite>, from: i64, to: i64) -> dbop::Result<(
 }
 "#,
     pass: |subject| {
-        subject
-            .has_session()
-            .then(|| Box::new(ManualTransaction::new(subject)) as _)
+        let session = subject.function.session.as_ref()?;
+        // Such a function was written to begin a transaction, which is a savepoint in one of dbop's.
+        let begins = !subject.function.is_plain() && session.lets_body_begin();
+        (!begins).then(|| Box::new(ManualTransaction::new(subject)) as _)
     },
 };
 

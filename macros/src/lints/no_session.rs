@@ -53,7 +53,11 @@ struct NoSession;
 impl Pass for NoSession {
     fn signature(&mut self, subject: &Subject<'_>, site: &mut Site) {
         let function = subject.function;
-        let found = lookalike::find(&function.source.signature, &function.block.stream());
+        let found = lookalike::find(
+            subject.attribute,
+            &function.source.signature,
+            &function.block.stream(),
+        );
         if let Some(found) = found {
             let point = first_token(&found.place);
             let help = found.advice(subject.attribute);

@@ -95,7 +95,6 @@ async fn a_function_that_takes_its_pool_as_well() {
 
 unchanged!(an_acquired_connection, #[dbop::db_op] {
     async fn f(db: impl Acquire<'_, Database = Database>, id: i64) -> sqlx::Result<i64> {
-        #[allow(unused_mut)] // a pool's connection needs it
         let mut conn = db.acquire().await?;
         count(&mut *conn).await?;
         insert(&mut *conn, id).await

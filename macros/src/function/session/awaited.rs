@@ -166,6 +166,10 @@ impl Awaited<'_> {
             Known::Postgres => return Some(raw(candidate, self.runtime.postgres())),
             Known::Sqlite => return Some(raw(candidate, self.runtime.sqlite())),
             Known::Incomplete if self.marked => return None,
+            // An alias of sqlx's transaction, which a `#[db_op]` runs in as it is.
+            Known::Incomplete if self.attribute == Attribute::DbOp && is_named_tx(ty) => {
+                return None;
+            }
             Known::Incomplete => {
                 errors.on(ty, "the database is missing: write for example `&mut Tx<'_, Sqlite>`, or mark an alias with `#[session]`");
                 let database = self.hidden_database(candidate);
@@ -190,6 +194,12 @@ impl Awaited<'_> {
         }
         Some(Session::new(candidate, database.to_token_stream()))
     }
+}
+
+/// Returns whether the type behind `&mut` is called `Tx`.
+fn is_named_tx(ty: &Type) -> bool {
+    let segment = types::reference(ty).and_then(|(inner, _)| types::last_segment(inner));
+    segment.is_some_and(|segment| segment.ident == "Tx")
 }
 
 /// Returns the session for a body that gets the driver's connection.

@@ -84,6 +84,14 @@ impl Session {
         }
     }
 
+    /// Returns whether the body was written to begin transactions of its own: on an `impl Acquire` or on
+    /// the driver's connection.
+    pub(crate) fn lets_body_begin(&self) -> bool {
+        let is_acquire = |path: &Path| path.segments.last().is_some_and(|it| it.ident == "Acquire");
+        let is_optional = self.callers == Callers::Optional;
+        self.may_be_raw() && !is_optional || self.traits.iter().any(is_acquire)
+    }
+
     /// Returns whether the body gets a connection of the driver, or a type that may stand for one.
     pub(crate) fn may_be_raw(&self) -> bool {
         !awaited::is_of_dbop(&self.parameter.ty)
@@ -155,7 +163,7 @@ fn find<K: SessionKind>(
     if attribute == Attribute::Transactional {
         let name = &signature.ident;
         let receiver = signature.receiver().map_or("", |_| "&self, ");
-        let lookalike = lookalike::find(signature, body);
+        let lookalike = lookalike::find(attribute, signature, body);
         let message = kind.missing(name, receiver, lookalike.as_ref());
         let place = lookalike.map_or_else(|| name.to_token_stream(), |found| found.place);
         errors.on(place, message);

@@ -776,10 +776,21 @@ fn functions_that_get_no_session_are_found() {
     for parameters in [
         "pool: &PgPool",
         "pool: Pool<Sqlite>",
-        "db: &Db<Sqlite>",
-        "db: Arc<Db<Sqlite>>",
-        "State(pool): State<PgPool>, id: i64",
+        "pool: Arc<PgPool>",
         "id: i64, pool: &SqlitePool",
+    ] {
+        for body in [
+            "query(\"SELECT 1\").fetch_one(pool).await",
+            "let mut tx = pool.begin().await?; Ok(())",
+            "loop { pool.execute(\"SELECT 1\").await?; }",
+        ] {
+            let code = format!("#[db_op] async fn f({parameters}) -> R {{ {body} }}");
+            assert!(found(&code).contains(&"no_session".to_owned()), "{code}");
+        }
+        let code = format!("#[db_op] async fn f({parameters}) -> R {{ names(&pool, 1).await }}");
+        assert_eq!(found(&code), [] as [&str; 0], "{code}");
+    }
+    for parameters in [
         "conn: &mut PoolConnection<Postgres>",
         "conn: &PgConnection",
         "mut conn: SqliteConnection",
@@ -799,7 +810,8 @@ fn functions_that_get_no_session_are_found() {
         "query(\"SELECT 1\").fetch_one(&self.pool).await",
         "self.read_pool.acquire().await",
         "let mut tx = self.db.begin().await?; Ok(())",
-        "names(self.pool()).await",
+        "query(\"SELECT 1\").execute(&self.queue.pool).await",
+        "self.queue.db.begin().await",
     ] {
         let code = format!("#[db_op] async fn f(&self) -> R {{ {body} }}");
         assert_eq!(found(&code), ["no_session"], "{code}");
@@ -807,6 +819,9 @@ fn functions_that_get_no_session_are_found() {
     for function in [
         "async fn f(&self) -> R { self.client.get(&self.url).await }",
         "async fn f(&self) -> R { self.pool.size(); Ok(()) }",
+        "async fn f(&self) -> R { names(&self.pool).await }",
+        "async fn f(db: &Db<Sqlite>) -> R { names(db).await }",
+        "async fn f(tx: &mut Tx<'_>) -> R { Ok(()) }",
         "async fn f(url: &str) -> R { Ok(()) }",
         "async fn f(tx: &mut Transaction<'_, Postgres>) -> R { Ok(()) }",
         "async fn f(tx: &mut PgTransaction<'_>) -> R { Ok(()) }",

@@ -19,11 +19,21 @@ async fn pool(pool: &PgPool, id: i64) -> dbop::Result<i64> {
 
 #[db_op]
 async fn any_pool(pool: Pool<Sqlite>) -> dbop::Result<()> {
-    Ok(())
+    let mut tx = pool.begin().await?;
+    sqlx::query("UPDATE accounts SET cents = 0 WHERE id = 1").execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
-#[db_op]
-async fn handle(db: &Db<Sqlite>) -> dbop::Result<()> {
+// A function that only calls other operations needs no session.
+#[db_op(idempotent)]
+async fn only_calls(accounts: &SqlitePool, db: &Db<Sqlite>) -> dbop::Result<()> {
+    handle(accounts).await?;
+    handle(db.pool()).await
+}
+
+#[db_op(allow(no_session))]
+async fn handle(pool: &SqlitePool) -> dbop::Result<()> {
+    sqlx::query("UPDATE accounts SET cents = 0 WHERE id = 1").execute(pool).await?;
     Ok(())
 }
 
