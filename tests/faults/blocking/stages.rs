@@ -363,17 +363,24 @@ async fn a_conflict_at_begin_is_waited_out_also_by_what_is_never_retried() {
 #[tokio::test]
 async fn a_call_that_waits_in_line_until_its_deadline_says_what_for() {
     let (world, script) = narrow().await;
-    for _ in 0..1000 {
+    for _ in 0..5000 {
         script.at(Stage::Begin, Act::Conflict);
     }
-    let error = hurried_transaction(&world, 1, Gate::opened())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Serialization, "{error}");
-    assert_eq!(
-        (error.outcome().unwrap(), error.attempts()),
-        (Outcome::RolledBack, 1)
-    );
+    // A deadline that passes just while the database is asked is reported as such.
+    for _ in 0..5 {
+        let call = hurried_transaction(&world, 1, Gate::opened());
+        let error = call.await.unwrap_err();
+        if error.kind() == ErrorKind::Timeout {
+            continue;
+        }
+        assert_eq!(error.kind(), ErrorKind::Serialization, "{error}");
+        assert_eq!(
+            (error.outcome().unwrap(), error.attempts()),
+            (Outcome::RolledBack, 1)
+        );
+        return;
+    }
+    panic!("each call was told of its deadline only");
 }
 
 #[transactional]

@@ -6,7 +6,7 @@ use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::{Executor, PgPool, Postgres, Sqlite};
 
 // It has no session of dbop.
-#[db_op]
+#[db_op(allow(no_session))]
 async fn a_pool_of_its_own(pool: &PgPool) -> dbop::Result<()> {
     let mut transaction = pool.begin().await?;
     transaction

@@ -73,7 +73,7 @@ async fn allowed(tx: &mut Tx<'_, Sqlite>, into: &mut Vec<String>) -> dbop::Resul
 }
 
 // Nothing replays it.
-#[db_op]
+#[db_op(allow(no_session))]
 async fn without_a_session(pool: &PgPool, log: &mut Vec<String>) -> dbop::Result<()> {
     sqlx::query("SELECT 1").execute(pool).await?;
     log.push("read".to_owned());
