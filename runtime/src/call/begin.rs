@@ -41,7 +41,7 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
         let asked = Instant::now();
         let until = call.deadline().min(asked + self.defaults.acquire_timeout);
         let (op, timer) = (call.op, &mut call.timer);
-        let lease = match self.source.acquire(op, asked, until, timer).await {
+        let mut lease = match self.source.acquire(op, asked, until, timer).await {
             Ok(lease) => lease,
             Err(error) => {
                 call.report_unopened(&error, asked);
@@ -49,13 +49,21 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
             }
         };
         let guard = call.guard::<DB>(self.source.is_read_only());
-        let own = match call.plan::<DB>(self.defaults, guard) {
-            Some(plan) => self.begin_on(lease, plan, call).await?,
-            None => {
-                let state = call.session_state(&lease, guard, None, self.defaults.limits.idle);
-                Box::new(OwnSession::new(lease, state))
+        let begun = match call.plan::<DB>(self.defaults, guard) {
+            Some(plan) => self.begin_on(&mut lease, &plan, call).await,
+            None => Ok(None),
+        };
+        let answered = match begun {
+            Ok(answered) => answered,
+            Err(not_opened) => {
+                // Discarded whatever the error was: a transaction left behind would meet the next
+                // borrower.
+                lease.give_back(call.deadline(), &mut call.timer).await;
+                return Err(not_opened);
             }
         };
+        let state = call.session_state(&lease, guard, answered, self.defaults.limits.idle);
+        let own = Box::new(OwnSession::new(lease, state));
         if call.once.is_none() {
             return Ok(Claim::Won(own));
         }
@@ -64,44 +72,38 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
 }
 
 impl<DB: Backend> OwnSessions<'_, DB> {
-    /// Makes a session of this connection by this plan.
+    /// Tells the connection what the plan says, and returns when it has answered.
     async fn begin_on(
         &self,
-        mut lease: Lease<DB>,
-        plan: SessionPlan,
+        lease: &mut Lease<DB>,
+        plan: &SessionPlan,
         call: &mut CallState,
-    ) -> Result<Box<OwnSession<DB>>, NotOpened> {
-        let defaults = self.defaults;
-        if call.op.once && defaults.marker_clean_up.is_due() {
-            Box::pin(self.clean_up(&mut lease, call)).await;
+    ) -> Result<Option<Instant>, NotOpened> {
+        if call.op.once && self.defaults.marker_clean_up.is_due() {
+            Box::pin(self.clean_up(lease, call)).await;
         }
         call.statements_limited = plan.limits_statements();
-        let preparing = plan.prepare(&mut lease);
-        let begun = call.timer.until(call.deadline(), preparing).await;
+        let asked = plan.asked;
+        let begun = call.timer.until(call.deadline(), plan.prepare(lease)).await;
         let answered = Instant::now();
-        let not_opened = match begun {
+        match begun {
             Ok(Ok(())) => {
                 if call.op.transaction {
-                    call.report_answer(answered - plan.asked);
+                    call.report_answer(answered - asked);
                 }
-                let state =
-                    call.session_state(&lease, plan.guard, Some(answered), defaults.limits.idle);
-                return Ok(Box::new(OwnSession::new(lease, state)));
+                Ok(Some(answered))
             }
             Ok(Err(error)) if DB::has_answered(&error) => {
-                call.report_answer(answered - plan.asked);
-                Error::from(error).into()
+                call.report_answer(answered - asked);
+                Err(Error::from(error).into())
             }
-            Ok(Err(error)) => self.lost(&mut lease, error, call),
+            Ok(Err(error)) => Err(self.lost(lease, error, call)),
             Err(_) => {
                 lease.was_lost();
-                call.report_silence(answered - plan.asked);
-                Error::deadline("the transaction to begin").into()
+                call.report_silence(answered - asked);
+                Err(Error::deadline("the transaction to begin").into())
             }
-        };
-        // Discarded whatever the error was: a transaction left behind would meet the next borrower.
-        lease.give_back(call.deadline(), &mut call.timer).await;
-        Err(not_opened)
+        }
     }
 
     /// The connection was lost before its first answer. Where the connection was idle before, or an

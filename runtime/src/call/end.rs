@@ -89,12 +89,16 @@ pub(super) async fn end_operation<DB: Backend>(
         None => None,
     };
     let no_answer = own.state.broken && own.state.first_answer_is_missing();
-    let (mut lease, _) = own.take();
-    lease.left = left;
-    let was_dead = no_answer && lease.origin == Origin::Idle;
-    let siblings = lease.pool_size().filter(|_| was_dead);
-    // The clean-up is waited for only where another attempt may follow.
-    give_back(lease, call, late || class.is_none()).await;
+    // A block of its own, so that the call's future has no room for a lease.
+    let (siblings, giving_back) = {
+        let (mut lease, _) = own.take();
+        lease.left = left;
+        let was_dead = no_answer && lease.origin == Origin::Idle;
+        let siblings = lease.pool_size().filter(|_| was_dead);
+        // The clean-up is waited for only where another attempt may follow.
+        (siblings, give_back(lease, call, late || class.is_none()))
+    };
+    giving_back.await;
 
     let (Some(class), Some(effect)) = (refined, effect) else {
         return Following::Return(call.conclude(Outcome::Committed));
@@ -339,10 +343,16 @@ pub(super) async fn undo<DB: Backend>(
 
 /// Gives the connection back. Unless `at_once`, waits until what was left on it has been undone, at
 /// most until the deadline; the clean-up then continues in the background.
-async fn give_back<DB: Backend>(lease: Lease<DB>, call: &mut CallState, at_once: bool) {
-    if at_once {
-        drop(lease);
-    } else {
-        lease.give_back(call.deadline(), &mut call.timer).await;
+fn give_back<DB: Backend>(
+    lease: Lease<DB>,
+    call: &mut CallState,
+    at_once: bool,
+) -> impl Future<Output = ()> {
+    let deadline = call.deadline();
+    let giving_back = (!at_once).then(|| lease.give_back(deadline, &mut call.timer));
+    async move {
+        if let Some(giving_back) = giving_back {
+            giving_back.await;
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct SessionPlan {
     op: &'static Op,
     /// When the plan was made.
     pub(super) asked: Instant,
-    pub(super) guard: SessionGuard,
+    guard: SessionGuard,
     forgets_plans: bool,
     /// How long a statement may run; `None`: as the session says.
     statement_timeout: Option<Duration>,

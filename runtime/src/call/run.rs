@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing::span::Entered;
 
 use crate::op::Op;
-use crate::rt::{Late, Timer};
+use crate::rt::{Late, Millis, Timer};
 
 /// What runs a user's body. It does not belong to the attempt, because the body borrows the
 /// attempt.
@@ -94,7 +94,7 @@ impl<F: Future> Future for Run<F> {
 pub(super) struct Polls {
     pub(super) op: &'static Op,
     /// A poll that takes longer is reported.
-    pub(super) longest: Duration,
+    pub(super) longest: Millis,
     pub(super) span: Option<Box<Span>>,
     pub(super) reported: bool,
     /// Whether the last call inside the body has failed after it was retried.
@@ -145,7 +145,7 @@ impl Polls {
         let polled = poll();
         let took = began.elapsed();
         drop(entered);
-        if took > self.longest && !self.reported {
+        if took > self.longest.get() && !self.reported {
             self.reported = true;
             let inside = INSIDE.get();
             if !inside.reported {

@@ -180,7 +180,7 @@ impl CallState {
     pub(super) fn polls(&self) -> Polls {
         Polls {
             op: self.op,
-            longest: self.longest_poll.get(),
+            longest: self.longest_poll,
             span: self.span().cloned().map(Box::new),
             reported: false,
             was_retried: false,

@@ -248,10 +248,20 @@ impl<DB: Backend> Lease<DB> {
     }
 
     /// Like [`release`](Self::release), but stops waiting at `deadline`; the clean-up continues in
-    /// the background.
-    pub(crate) async fn give_back(self, deadline: Instant, timer: &mut Timer) {
-        if !self.is_clean() {
-            let _ = timer.until(deadline, Box::pin(self.release())).await;
+    /// the background. A clean connection is given back right away.
+    ///
+    /// This is not an `async fn`, because the future would have room for two leases, and a call's
+    /// future has room for this one.
+    pub(crate) fn give_back(
+        self,
+        deadline: Instant,
+        timer: &mut Timer,
+    ) -> impl Future<Output = ()> {
+        let releasing = (!self.is_clean()).then(|| Box::pin(self.release()));
+        async move {
+            if let Some(releasing) = releasing {
+                let _ = timer.until(deadline, releasing).await;
+            }
         }
     }
 
