@@ -37,10 +37,23 @@ pub trait SessionControl: Database {
     /// Whether a `BEGIN` or `SAVEPOINT` whose future is dropped half-way is undone by the driver.
     const UNDOES_DROPPED_BEGIN: bool;
 
-    /// Returns the isolation level of the transaction that is open on a connection.
-    fn isolation(
+    /// Prepares a transaction of the caller's for a savepoint of the driver's, when sqlx counts `outer`
+    /// transactions and savepoints. Returns the isolation level of that transaction.
+    ///
+    /// On Postgres, this sets a floor: a savepoint with the name of the one that follows. The driver
+    /// does not release a savepoint to which it has rolled back, so an older one of that name may be
+    /// there. If the end of the call's savepoint is dropped half-way, the rollback that follows goes
+    /// back to the floor and no further.
+    fn lay_floor(
         conn: &mut Self::Connection,
+        outer: usize,
     ) -> impl Future<Output = sqlx::Result<Isolation>> + Send;
+
+    /// Orders the release of the floor, once no rollback can need it any more. The order's answer is
+    /// read before the next statement on the connection.
+    fn remove_floor(conn: &mut Self::Connection, outer: usize) {
+        let _ = (conn, outer);
+    }
 
     /// Whether a transaction is open that was begun by the text of a statement, so that sqlx does not
     /// count it. `false` where a `BEGIN` inside of a transaction is refused anyway.

@@ -1,12 +1,13 @@
 //! `#[transactional]` on a connection or a transaction of the caller's.
 
+use std::future::pending;
 use std::time::Duration;
 
 use dbop::{ErrorKind, Outcome, Tx, transactional};
 use dbop_tests::{Fresh, poll_at_most};
 use sqlx::{Connection, Executor, Pool};
 
-use super::super::{ABORTS, ENDLESS};
+use super::super::{ABORTS, BRIEF, ENDLESS, HURRY};
 use super::notes::{Trouble, insert, open};
 use super::{Database, outside};
 
@@ -133,6 +134,41 @@ async fn a_call_that_is_dropped_at_any_poll_leaves_the_callers_transaction_whole
     .await;
 }
 
+/// sqlx does not release a savepoint to which it has rolled back, and all of its savepoints at one
+/// depth have one name.
+#[tokio::test]
+async fn a_call_that_is_dropped_at_any_poll_undoes_nothing_that_followed_an_earlier_rollback() {
+    let fresh = open().await;
+    let pool = pool_of(&fresh).await;
+    sweep(async |polls, first| {
+        let mut tx = pool.begin().await.unwrap();
+        match polls % 2 {
+            0 => drop(refused(&mut *tx, first).await),
+            _ => tx.begin().await.unwrap().rollback().await.unwrap(),
+        }
+        insert(&mut *tx, first + 1).await.unwrap();
+        let done = poll_at_most(polls, two(&mut *tx, first + 2, first + 3)).await;
+        let goes_on = async {
+            insert(&mut *tx, first + 4).await?;
+            tx.commit().await
+        };
+        let committed = goes_on.await;
+        let noted = noted_from(&fresh, first).await;
+        match committed {
+            Ok(()) => assert!(
+                noted == [1, 2, 3, 4] || (done.is_none() && noted == [1, 4]),
+                "{noted:?} after {polls} polls"
+            ),
+            Err(error) => assert!(
+                done.is_none() && noted.is_empty(),
+                "{noted:?} after {polls} polls: {error}"
+            ),
+        }
+        done.is_some()
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_call_that_is_dropped_at_any_poll_leaves_a_pooled_connection_without_a_transaction() {
     let fresh = open().await;
@@ -210,6 +246,34 @@ async fn a_deadline_undoes_the_call_and_gives_the_connection_back() {
     assert_eq!(noted(&fresh).await, [2, 4, 5]);
 }
 
+#[transactional(timeout = "100ms")]
+#[dbop::allow(foreign_await, reason = "nothing but its deadline ends it")]
+async fn waits_elsewhere(_tx: &mut Tx<'_, Database>) -> Result<(), Trouble> {
+    pending().await
+}
+
+/// Writes a note after deadlines that have passed while no statement ran. An order to stop that
+/// outlives its call would stop a statement here.
+async fn goes_on(conn: &mut <Database as sqlx::Database>::Connection, id: i64) {
+    let error = waits_elsewhere(&mut *conn).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    conn.execute(BRIEF).await.unwrap();
+    let mut tx = conn.begin().await.unwrap();
+    let error = waits_elsewhere(&mut *tx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    tx.execute(BRIEF).await.unwrap();
+    insert(&mut *tx, id).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_that_no_statement_meets_stops_none_of_the_callers() {
+    let fresh = open().await;
+    goes_on(&mut outside(&fresh).await, 1).await;
+    goes_on(&mut fresh.pool().acquire().await.unwrap(), 2).await;
+    assert_eq!(noted(&fresh).await, [1, 2]);
+}
+
 #[transactional]
 async fn hooked(
     tx: &mut Tx<'_, Database>,
@@ -236,6 +300,43 @@ async fn hooks_run_after_a_commit_of_dbops_and_are_refused_where_the_caller_comm
     tx.commit().await.unwrap();
     assert!(told.try_recv().is_err());
     assert_eq!(noted(&fresh).await, [1]);
+}
+
+/// Fails at its `COMMIT`. A hook then writes through another connection, and tells what became of it.
+#[transactional]
+async fn fails_at_its_end(
+    tx: &mut Tx<'_, Database>,
+    url: &str,
+    told: &tokio::sync::mpsc::UnboundedSender<sqlx::Result<()>>,
+) -> Result<(), Trouble> {
+    let (url, told) = (url.to_owned(), told.clone());
+    tx.after_rollback(async move {
+        let written = async {
+            let mut other = <Database as sqlx::Database>::Connection::connect(&url).await?;
+            other.execute(HURRY).await?;
+            insert(&mut other, 1).await
+        };
+        told.send(written.await).expect("a test that listens");
+    });
+    tx.execute("INSERT INTO replies VALUES (99)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn hooks_after_a_commit_that_failed_on_a_callers_connection_find_the_transaction_over() {
+    let fresh = open().await;
+    let replies = "CREATE TABLE replies
+        (note BIGINT NOT NULL REFERENCES notes DEFERRABLE INITIALLY DEFERRED)";
+    fresh.pool().execute(replies).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut conn = outside(&fresh).await;
+    let error = fails_at_its_end(&mut conn, &fresh.url, &tell).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ForeignKey);
+    assert_eq!(error.database().outcome(), Some(Outcome::RolledBack));
+    told.try_recv().expect("a hook that ran").unwrap();
+    insert(&mut conn, 2).await.unwrap();
+    assert_eq!(noted(&fresh).await, [1, 2]);
 }
 
 #[transactional(once = id)]

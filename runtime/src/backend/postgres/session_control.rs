@@ -49,14 +49,23 @@ impl SessionControl for Postgres {
 
     /// Uses `SHOW`, which does not count as a query: a transaction may still have to choose its
     /// isolation, which is only possible before the first query.
-    async fn isolation(conn: &mut PgConnection) -> sqlx::Result<Isolation> {
-        let show = sqlx::raw_sql("SHOW transaction_isolation");
+    async fn lay_floor(conn: &mut PgConnection, outer: usize) -> sqlx::Result<Isolation> {
+        let sql = format!("SHOW transaction_isolation; SAVEPOINT _sqlx_savepoint_{outer}");
+        let show = sqlx::raw_sql(AssertSqlSafe(sql));
         let level: String = show.fetch_one(conn).await?.try_get(0)?;
         Ok(match level.as_str() {
             "serializable" => Isolation::Serializable,
             "repeatable read" => Isolation::RepeatableRead,
             _ => Isolation::ReadCommitted,
         })
+    }
+
+    /// The first poll of a statement sends its text, if no other answer is to be read before.
+    fn remove_floor(conn: &mut PgConnection, outer: usize) {
+        let release = format!("RELEASE SAVEPOINT _sqlx_savepoint_{outer}");
+        let mut releasing = pin!(conn.execute(AssertSqlSafe(release)));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = releasing.as_mut().poll(&mut cx);
     }
 
     /// `now()` is the time at which the transaction began. Outside of a transaction, that is the

@@ -57,7 +57,8 @@ impl SessionControl for Sqlite {
         }
     }
 
-    async fn isolation(_: &mut SqliteConnection) -> sqlx::Result<Isolation> {
+    /// Needs no floor, because the driver knows of an end whose answer nobody has waited for.
+    async fn lay_floor(_: &mut SqliteConnection, _: usize) -> sqlx::Result<Isolation> {
         Ok(Self::DEFAULT_ISOLATION)
     }
 

@@ -58,7 +58,7 @@ impl<'a, DB: Backend> Opening for OnConnection<'a, DB> {
                 (isolation, limit)
             }
             _ => {
-                let isolation = isolation_of_caller::<DB>(conn.conn(), call).await?;
+                let isolation = join::<DB>(conn.conn(), outer, call).await?;
                 set_savepoint::<DB>(conn.conn(), outer, call).await?;
                 (isolation, None)
             }
@@ -137,25 +137,28 @@ impl<DB: Backend> Drop for Unfinished<'_, DB> {
     }
 }
 
-/// Returns the isolation of the caller's transaction. Fails if the operation asks for more, or if
-/// the transaction is aborted.
-async fn isolation_of_caller<DB: Backend>(
+/// Prepares the caller's transaction for a savepoint, and returns its isolation. Fails if the
+/// operation asks for more, or if the transaction is aborted.
+async fn join<DB: Backend>(
     conn: &mut DB::Connection,
+    outer: usize,
     call: &mut CallState,
 ) -> Result<Isolation, Error> {
     let deadline = call.deadline();
-    let found = call.timer.until(deadline, DB::isolation(conn)).await;
+    let laying = Box::pin(DB::lay_floor(conn, outer));
+    let found = call.timer.until(deadline, laying).await;
     let found = found.map_err(|_| Error::deadline("an answer in the caller's transaction"))??;
-    match call.op.isolation.filter(|asked| *asked > found) {
-        None => Ok(found),
-        Some(asked) => Err(Error::programming(
-            ErrorKind::Isolation,
-            format!(
-                "it asks for {asked}, but the caller's transaction runs at {found}; begin that \
-                 transaction at {asked}, because an open transaction cannot change it"
-            ),
-        )),
-    }
+    let Some(asked) = call.op.isolation.filter(|asked| *asked > found) else {
+        return Ok(found);
+    };
+    DB::remove_floor(conn, outer);
+    Err(Error::programming(
+        ErrorKind::Isolation,
+        format!(
+            "it asks for {asked}, but the caller's transaction runs at {found}; begin that \
+             transaction at {asked}, because an open transaction cannot change it"
+        ),
+    ))
 }
 
 /// Sets a savepoint in the caller's transaction.

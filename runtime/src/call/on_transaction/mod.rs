@@ -8,10 +8,10 @@
 //! | dropped during | the connection | the database |
 //! |---|---|---|
 //! | `BEGIN` | rolls back before its next statement | untouched |
-//! | `SAVEPOINT` | may have a savepoint that nobody uses | untouched |
+//! | `SAVEPOINT` | may have savepoints that nobody uses | untouched |
 //! | the body, `ROLLBACK` | rolls back before its next statement | rolled back |
 //! | `COMMIT` | may be in the middle of it; sends no second one | committed or rolled back |
-//! | the end of a savepoint | may send an end that fails, and with it the caller's transaction | kept for the caller to commit, undone, or rolled back with the caller's transaction |
+//! | the end of a savepoint | may have savepoints that nobody uses | undone (Postgres), or kept for the caller to commit (SQLite) |
 
 mod begin;
 
@@ -76,6 +76,9 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
         };
         if let Some(error) = &error {
             call.saw(error);
+        }
+        if self.outer > 0 && !self.open {
+            DB::remove_floor(self.conn.conn(), self.outer);
         }
         // What could not be rolled back in time would be waited for once more.
         if let Some(limit) = self.limit.take().filter(|_| !self.open) {
