@@ -109,7 +109,7 @@ pub use backend::Backend;
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingDb;
 pub use classify::{Category, Class, ErrorKind, Retry};
-pub use db::{Db, DbBuilder};
+pub use db::{AnyDb, Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.
 pub use dbop_macros::DbError;
 /// One session for the function. [`guide::options`] has every option with its default, [`lint`] every
