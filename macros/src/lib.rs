@@ -13,6 +13,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 mod checks;
+mod database;
 mod db_error;
 mod errors;
 mod expand;

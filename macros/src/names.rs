@@ -146,6 +146,7 @@ impl Runtime {
         lend_option = lend_option;
         lend_each = lend_each;
         call = Call;
+        choose = choose;
         unscoped = Unscoped;
         stream = stream;
         last_item = LastItem;

@@ -16,6 +16,14 @@ pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
     find_ident(tokens, name).is_some()
 }
 
+/// Returns whether an identifier of this name occurs in the tokens.
+pub(crate) fn has_ident(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match &token {
+        TokenTree::Group(group) => has_ident(group.stream(), name),
+        _ => is_ident(&token, name),
+    })
+}
+
 /// Returns whether the token is this identifier or keyword.
 pub(crate) fn is_ident(token: &TokenTree, name: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == name)

@@ -19,6 +19,8 @@ pub use crate::blocking::owned_arg::{
 #[cfg(feature = "blocking")]
 pub use crate::blocking::pool::handle;
 pub use crate::blocking::thread::off_thread;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub use crate::call::choose;
 pub use crate::call::{Arg, Call, Captures, LastItem, Unscoped, replay, stream};
 pub use crate::classify::Category;
 pub use crate::error::Error;

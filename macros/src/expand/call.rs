@@ -123,9 +123,12 @@ impl Expansion<'_> {
         let session = self.function.session.as_ref();
         let optional = session.filter(|session| session.callers == Callers::Optional);
         let lent = session.map(|session| self.lend_session(session));
-        let bound = self
-            .replayed()
-            .map(|argument| self.binding(argument, names::replayed(&argument.label())));
+        let bound = self.function.arguments.iter().filter_map(|argument| {
+            match self.is_replayed(argument) {
+                true => Some(self.binding(argument, names::replayed(&argument.label()))),
+                false => self.binding_for_each(argument),
+            }
+        });
         let block = self.block();
         let inferred = self.inferred_result();
         let attempt = quote_spanned! {spans::generated()=>
@@ -241,14 +244,9 @@ impl Expansion<'_> {
         }
         let (path, database) = (self.runtime.call(), &session.database);
         let open = spans::respan(quote!(#path::<_,), first);
-        let (db, scope, allow) = match &self.options.db {
-            Some(db) => self.scope_of(&db.value),
-            // A name `_tx` says that the body does not read the session; the expansion has to.
-            None => (
-                None,
-                session.name.to_token_stream(),
-                allow_used_underscore(&session.parameter),
-            ),
+        let (db, scope, allow) = match self.databases() {
+            Some(_) => (None, self.context_scope(session), None),
+            None => self.scope(session),
         };
         let scope = match session.callers {
             Callers::Optional => {
@@ -257,16 +255,35 @@ impl Expansion<'_> {
             }
             _ => scope,
         };
-        let close = match self.attribute {
-            _ if is_stream => quote_spanned!(last=> >::stream(&#operation, #scope)),
-            Attribute::DbOp => quote_spanned!(last=> >::operation(&#operation, #scope)),
-            Attribute::Transactional => quote_spanned!(last=> >::transaction(&#operation, #scope)),
+        let new = match self.attribute {
+            _ if is_stream => quote_spanned!(last=> stream),
+            Attribute::DbOp if self.takes_any() => quote_spanned!(last=> any_operation),
+            Attribute::DbOp => quote_spanned!(last=> operation),
+            Attribute::Transactional if self.takes_any() => quote_spanned!(last=> any_transaction),
+            Attribute::Transactional => quote_spanned!(last=> transaction),
         };
+        let close = quote_spanned!(last=> >::#new(&#operation, #scope));
         let output = match is_stream {
             true => self.last_item(&output),
             false => output.into_token_stream(),
         };
         quote_spanned!(spans::generated()=> #key #db #allow let mut #call = #open #database, #output #close #once;)
+    }
+
+    /// Returns what makes the scope, the scope that the call gets, and the lints that the call allows.
+    pub(super) fn scope(
+        &self,
+        session: &Session,
+    ) -> (Option<TokenStream>, TokenStream, Option<TokenStream>) {
+        match &self.options.db {
+            Some(db) => self.scope_of(&db.value),
+            // A name `_tx` says that the body does not read the session; the expansion has to.
+            None => (
+                None,
+                session.name.to_token_stream(),
+                allow_used_underscore(&session.parameter),
+            ),
+        }
     }
 
     /// Input: `db = self.db`. Output: `let __db = &(self.db);`, and the scope that the call gets.

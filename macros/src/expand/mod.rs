@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod each_database;
 mod lend_self;
 mod once;
 mod operation;
@@ -9,6 +10,7 @@ mod place;
 mod plain;
 mod signature;
 mod stream;
+mod without_self;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::quote;
@@ -58,7 +60,8 @@ pub(crate) fn placeholder(
         expansion.session_binding(session, &quote!(#fake_return()))
     });
     let block = &function.block;
-    let body = function.form.body(quote!(#session #block));
+    let database = expansion.first_database();
+    let body = function.form.body(quote!(#database #session #block));
     let body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     let function = function.source.with(&expansion.signature(), &body);
     // A variable that is unused for now may be used in the finished function, and braces around a
@@ -88,7 +91,10 @@ pub(crate) fn expand(
     }
     let body = match function.stream() {
         Some(streamed) => expansion.stream(streamed),
-        None => function.form.body(expansion.call()),
+        None => function.form.body(match expansion.databases() {
+            Some(databases) => expansion.call_for_each(&databases),
+            None => expansion.call(),
+        }),
     };
     let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     // With generated braces, the function would count as code of another crate's macro, for which

@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
-use syn::{FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Signature, Token, parse_quote};
+use syn::{
+    FnArg, GenericParam, Generics, Pat, PatIdent, PatType, Receiver, Signature, Token, parse_quote,
+};
 
 use super::Expansion;
 use crate::function::{Argument, Session, is_lint_level, types};
@@ -52,14 +54,26 @@ impl Expansion<'_> {
             .arguments
             .iter()
             .find(|argument| argument.index == index);
-        let is_bound_inside =
-            |argument: &&Argument| self.function.is_plain() || self.is_replayed(argument);
+        let is_bound_inside = |argument: &&Argument| {
+            self.function.is_plain() || self.is_replayed(argument) || self.databases().is_some()
+        };
         match argument.filter(is_bound_inside) {
             // The user's pattern moves into the body, where each attempt binds a new value to the
             // pattern.
             Some(argument) => Some(FnArg::Typed(renamed(&argument.parameter, &argument.name))),
-            None => Some(input),
+            None => Some(match input {
+                FnArg::Receiver(receiver) => FnArg::Receiver(self.receiver(receiver)),
+                other => other,
+            }),
         }
+    }
+
+    /// Removes the `mut` of `mut self` if the body gets `self` under another name.
+    fn receiver(&self, mut receiver: Receiver) -> Receiver {
+        if self.is_chosen() {
+            receiver.mutability = None;
+        }
+        receiver
     }
 
     /// Input: `tx: &mut Tx<'_, DB>`. Output: `tx: impl Scope<DB>`, or for `conn: &mut PgConnection`
@@ -91,19 +105,25 @@ impl Expansion<'_> {
 
     /// The bounds of what callers pass, as in `Scope<DB> + 'a`.
     fn role(&self, session: &Session) -> TokenStream {
-        let role = match (session.callers, self.attribute) {
-            (Callers::Place, Attribute::DbOp) => quote!(SessionPlace),
-            (Callers::Place, Attribute::Transactional) => quote!(Place),
-            (_, Attribute::DbOp) => quote!(SessionScope),
-            (_, Attribute::Transactional) => quote!(Scope),
+        let krate = self.runtime.krate();
+        let database = match self.databases().as_deref() {
+            Some([only]) => only.path(self.runtime),
+            _ => session.database.clone(),
         };
-        let (krate, database) = (self.runtime.krate(), &session.database);
+        let role = match (session.callers, self.attribute) {
+            (_, Attribute::DbOp) if self.takes_any() => quote!(AnySessionScope),
+            (_, Attribute::Transactional) if self.takes_any() => quote!(AnyScope),
+            (Callers::Place, Attribute::DbOp) => quote!(SessionPlace<#database>),
+            (Callers::Place, Attribute::Transactional) => quote!(Place<#database>),
+            (_, Attribute::DbOp) => quote!(SessionScope<#database>),
+            (_, Attribute::Transactional) => quote!(Scope<#database>),
+        };
         // A future with a lifetime bound must not hold a scope that may live shorter. (For a stream,
         // all arguments get the bound.)
         let bound = self.function.form.bound();
         let bound = bound.filter(|_| session.callers == Callers::Scope);
         let bound = bound.map(|bound| quote!(+ #bound));
-        quote!(#krate::#role<#database> #bound)
+        quote!(#krate::#role #bound)
     }
 
     /// Input: `fn f<E>(executor: E)`. Output: `fn f<E: Scope<DB>>(executor: E)`, or `fn f()` if

@@ -110,6 +110,11 @@ impl Form {
         }
     }
 
+    /// Returns whether the function is not async, and returns a future.
+    pub(crate) fn is_returned(&self) -> bool {
+        matches!(self, Form::Returned(_))
+    }
+
     /// Returns the lifetime that everything in a returned future must outlive.
     pub(crate) fn bound(&self) -> Option<&Lifetime> {
         match self {

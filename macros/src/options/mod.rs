@@ -6,6 +6,7 @@ pub(crate) mod reader;
 use proc_macro2::TokenStream;
 use syn::{Expr, LitStr, Path};
 
+use crate::database::Database;
 use crate::errors::Errors;
 use crate::lint_attributes::NamedLint;
 use reader::{Given, Row, Value, Written};
@@ -98,6 +99,7 @@ pub(crate) struct Options {
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) db: Option<Given<Expr>>,
     pub(crate) callers: Option<Given<Callers>>,
+    pub(crate) on: Option<Given<Vec<Database>>>,
     pub(crate) max_concurrency: Option<Given<Limit>>,
     pub(crate) krate: Option<Given<Path>>,
     pub(crate) isolation: Option<Given<Isolation>>,
@@ -126,7 +128,7 @@ impl Options {
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The table of all options, which is the only place that names them.
-static TABLE: [Row<Options>; 16] = [
+static TABLE: [Row<Options>; 17] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -152,6 +154,9 @@ static TABLE: [Row<Options>; 16] = [
     Row::new("callers", "callers = scope", |options, value| {
         let words = [("scope", Callers::Scope), ("place", Callers::Place)];
         value.word(&words).map(|given| options.callers = given)
+    }),
+    Row::new("on", "on = [Sqlite, Postgres]", |options, value| {
+        value.words(&Database::ALL).map(|given| options.on = given)
     }),
     Row::new(
         "max_concurrency",

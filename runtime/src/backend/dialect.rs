@@ -50,9 +50,9 @@ pub trait Dialect: Database {
     /// Which database this is.
     const DATABASE: KnownDatabase;
 
-    /// The name OpenTelemetry gives this database in `db.system.name`
-    /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
-    const SYSTEM: &'static str;
+    /// What the types of this database say about which database there is.
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    type Choice: super::choice::Choice;
 
     /// The isolation level of a transaction that asks for none.
     const DEFAULT_ISOLATION: Isolation;

@@ -8,6 +8,8 @@
 //! | what an error does to a session, and how a session is cleaned up | [`Recovery`] |
 //! | which pools there are, and where they lead | [`PoolPlan`] |
 
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod choice;
 mod database_file;
 mod dialect;
 mod driver;
@@ -47,12 +49,30 @@ pub(crate) use url::scheme;
 pub trait Backend:
     Database<Connection: Debug + Sync> + Dialect + Driver + SessionControl + Recovery + PoolPlan
 {
+    /// The name that OpenTelemetry gives the database in `db.system.name`: `"sqlite"` or
+    /// `"postgresql"`
+    /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
+    ///
+    /// ```
+    /// use dbop::{Conn, db_op};
+    ///
+    /// #[db_op(read_only, on = [Sqlite, Postgres])]
+    /// async fn system(conn: &mut Conn<'_, DB>) -> dbop::Result<&'static str> {
+    ///     Ok(DB::SYSTEM)
+    /// }
+    /// ```
+    const SYSTEM: &'static str;
 }
 
 // These are two impls and not one for every type with these traits. The compiler then proves what
 // `Backend` asks for once, here. With one impl it would prove it again, down to the last field of a
 // connection, wherever a user's function names a session.
 #[cfg(feature = "postgres")]
-impl Backend for sqlx::Postgres {}
+impl Backend for sqlx::Postgres {
+    const SYSTEM: &'static str = "postgresql";
+}
+
 #[cfg(feature = "sqlite")]
-impl Backend for sqlx::Sqlite {}
+impl Backend for sqlx::Sqlite {
+    const SYSTEM: &'static str = "sqlite";
+}

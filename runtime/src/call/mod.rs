@@ -34,6 +34,8 @@ mod attempt;
 mod begin;
 mod call_loop;
 mod commit;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+mod either;
 mod end;
 mod enter;
 mod join;
@@ -59,6 +61,8 @@ pub use args::{Arg, replay};
 pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
 pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub use either::choose;
 #[cfg(feature = "blocking")]
 pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
 pub use scoped::Call;

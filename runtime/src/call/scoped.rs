@@ -15,7 +15,7 @@ use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
 use crate::op::{Op, OpResult};
 use crate::policy::{Defaults, defaults_without_db};
 use crate::pool::ConnectionSource;
-use crate::scope::{Scope, SessionScope, Source};
+use crate::scope::{AnyScope, AnySessionScope, Scope, SessionScope, Source};
 
 /// A call of `#[db_op]` or `#[transactional]` with a session.
 #[derive(Debug)]
@@ -36,15 +36,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         S: SessionScope<DB>,
         R: OpResult,
     {
-        let (scope, span) = match is_heard() {
-            false => (scope, None),
-            true => with_span(op, scope),
-        };
-        Self {
-            scope,
-            source: S::source,
-            call: CallLoop::new(op, span, DB::UNTIL_ENDED),
-        }
+        Self::new(op, scope, S::source)
     }
 
     /// A call of a `#[transactional]`.
@@ -55,6 +47,42 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         R: OpResult,
     {
         Self::operation(op, scope)
+    }
+
+    /// A call of a `#[db_op]` that is written for two databases, the one of them being `DB`.
+    #[inline]
+    pub fn any_operation(op: &'static Op, scope: S) -> Self
+    where
+        S: AnySessionScope,
+        R: OpResult,
+    {
+        Self::new(op, scope, S::source_on::<DB>)
+    }
+
+    /// A call of a `#[transactional]` that is written for two databases, the one of them being `DB`.
+    #[inline]
+    pub fn any_transaction(op: &'static Op, scope: S) -> Self
+    where
+        S: AnyScope,
+        R: OpResult,
+    {
+        Self::any_operation(op, scope)
+    }
+
+    #[inline]
+    fn new(op: &'static Op, scope: S, source: fn(&mut S) -> Source<'_, DB>) -> Self
+    where
+        R: OpResult,
+    {
+        let (scope, span) = match is_heard() {
+            false => (scope, None),
+            true => with_span(op, scope, source),
+        };
+        Self {
+            scope,
+            source,
+            call: CallLoop::new(op, span, DB::UNTIL_ENDED),
+        }
     }
 
     /// Lets the call take effect once for this key.
@@ -132,11 +160,12 @@ impl<S, DB: Backend, R> Call<S, DB, LastItem<R>> {
 ///
 /// A joined call does not know where the database is; the span around its own says so.
 #[inline(never)]
-fn with_span<S: SessionScope<DB>, DB: Backend>(
+fn with_span<S, DB: Backend>(
     op: &Op,
     mut scope: S,
+    source: fn(&mut S) -> Source<'_, DB>,
 ) -> (S, Option<Box<CallSpan>>) {
-    let location = match scope.source() {
+    let location = match source(&mut scope) {
         Source::Db(db) => DB::location(&db.pool().connect_options()),
         Source::Pool(pool) => DB::location(&pool.connect_options()),
         Source::Joined(_) | Source::Raw(_) | Source::Pooled(_) => Location::default(),

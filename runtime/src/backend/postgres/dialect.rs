@@ -20,7 +20,8 @@ const MARKER: &str = "SET LOCAL dbop.transaction = 'open'";
 
 impl Dialect for Postgres {
     const DATABASE: KnownDatabase = KnownDatabase::Postgres;
-    const SYSTEM: &'static str = "postgresql";
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    type Choice = crate::backend::choice::OnPostgres;
     const DEFAULT_ISOLATION: Isolation = Isolation::ReadCommitted;
     const ERROR_ABORTS: bool = true;
     const SELECTS_ONLY_READ: bool = false;

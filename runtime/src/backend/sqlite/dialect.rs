@@ -14,7 +14,8 @@ use crate::isolation::Isolation;
 
 impl Dialect for Sqlite {
     const DATABASE: KnownDatabase = KnownDatabase::Sqlite;
-    const SYSTEM: &'static str = "sqlite";
+    #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    type Choice = crate::backend::choice::OnSqlite;
     const DEFAULT_ISOLATION: Isolation = Isolation::Serializable;
     const ERROR_ABORTS: bool = false;
     const SELECTS_ONLY_READ: bool = true;

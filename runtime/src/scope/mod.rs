@@ -2,7 +2,10 @@
 //!
 //! An operation that takes its session by value asks for a [`SessionScope`], or for a [`Scope`] if
 //! the operation is a transaction. An operation that takes `&mut` asks for the same things behind
-//! that `&mut`: a [`SessionPlace`] or a [`Place`].
+//! that `&mut`: a [`SessionPlace`] or a [`Place`]. An operation that is written once for two databases
+//! asks for an [`AnySessionScope`] or an [`AnyScope`].
+
+mod any;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,8 +13,11 @@ use std::sync::Arc;
 use sqlx::pool::PoolConnection;
 use sqlx::{Pool, Transaction};
 
-use crate::backend::Backend;
-use crate::db::Db;
+pub(crate) use any::HasAnySource;
+pub use any::{AnyScope, AnySessionScope};
+
+use crate::backend::{Backend, Dialect, KnownDatabase};
+use crate::db::{AnyDb, Db};
 use crate::session::{Conn, Tx, View};
 
 /// What the caller of a `#[db_op]` on the database `DB` may pass: whatever is a [`Scope`], and a
@@ -179,10 +185,10 @@ impl<DB: Backend, T: SessionPlace<DB> + ?Sized> SessionScope<DB> for &mut T {}
 impl<DB: Backend, T: Place<DB> + ?Sized> Scope<DB> for &mut T {}
 
 macro_rules! role {
-    ($role:ident for [$($generic:tt)*] $type:ty, $db:ty) => {
+    ($role:ty, for [$($generic:tt)*] $type:ty) => {
         // The message of the trait lists what callers pass.
         #[diagnostic::do_not_recommend]
-        impl<$($generic)*> $role<$db> for $type {}
+        impl<$($generic)*> $role for $type {}
     };
 }
 
@@ -194,6 +200,19 @@ macro_rules! source {
                 $source
             }
         }
+
+        impl<$($generic)*> HasAnySource for $type {
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            type Choice = <$db as Dialect>::Choice;
+
+            fn database(&self) -> KnownDatabase {
+                <$db as Dialect>::DATABASE
+            }
+
+            fn source_on<Same: Backend>(&mut self) -> Source<'_, Same> {
+                HasSource::<$db>::source(self).on()
+            }
+        }
     };
 }
 
@@ -201,21 +220,25 @@ macro_rules! source {
 macro_rules! handle {
     ($generics:tt $type:ty, $this:ident => $source:expr) => {
         source!($generics $type, DB, $this => $source);
-        role!(SessionScope for $generics $type, DB);
-        role!(Scope for $generics $type, DB);
-        role!(SessionPlace for $generics $type, DB);
-        role!(Place for $generics $type, DB);
+        role!(SessionScope<DB>, for $generics $type);
+        role!(Scope<DB>, for $generics $type);
+        role!(SessionPlace<DB>, for $generics $type);
+        role!(Place<DB>, for $generics $type);
+        role!(AnySessionScope, for $generics $type);
+        role!(AnyScope, for $generics $type);
     };
 }
 
 /// A session or a connection of the caller's. One more `&mut` is allowed: a caller that has `conn:
 /// &mut PgConnection` may write `&mut conn`.
 macro_rules! lent {
-    ($generics:tt $type:ty, $db:ty, $this:ident => $source:expr, $($role:ident)+) => {
+    ($generics:tt $type:ty, $db:ty, $this:ident => $source:expr, $($place:ident $any:ident)+) => {
         source!($generics $type, $db, $this => $source);
         $(
-            role!($role for $generics $type, $db);
-            role!($role for $generics &mut $type, $db);
+            role!($place<$db>, for $generics $type);
+            role!($place<$db>, for $generics &mut $type);
+            role!($any, for $generics &mut $type);
+            role!($any, for $generics &mut &mut $type);
         )+
     };
 }
@@ -223,14 +246,14 @@ macro_rules! lent {
 handle!([DB: Backend] &Db<DB>, this => Source::Db(this));
 handle!([DB: Backend] &Arc<Db<DB>>, this => Source::Db(this));
 handle!([DB: Backend] &Pool<DB>, this => Source::Pool(this));
-lent!([DB: Backend] Tx<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace Place);
-lent!([DB: Backend] Conn<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace);
-lent!([DB: Backend] PoolConnection<DB>, DB, this => Source::Pooled(this), SessionPlace Place);
-lent!([DB: Backend] Transaction<'_, DB>, DB, this => Source::Raw(&mut **this), SessionPlace Place);
+lent!([DB: Backend] Tx<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace AnySessionScope Place AnyScope);
+lent!([DB: Backend] Conn<'_, DB>, DB, this => Source::Joined(this.view.reborrow()), SessionPlace AnySessionScope);
+lent!([DB: Backend] PoolConnection<DB>, DB, this => Source::Pooled(this), SessionPlace AnySessionScope Place AnyScope);
+lent!([DB: Backend] Transaction<'_, DB>, DB, this => Source::Raw(&mut **this), SessionPlace AnySessionScope Place AnyScope);
 #[cfg(feature = "sqlite")]
-lent!([] sqlx::SqliteConnection, sqlx::Sqlite, this => Source::Raw(this), SessionPlace Place);
+lent!([] sqlx::SqliteConnection, sqlx::Sqlite, this => Source::Raw(this), SessionPlace AnySessionScope Place AnyScope);
 #[cfg(feature = "postgres")]
-lent!([] sqlx::PgConnection, sqlx::Postgres, this => Source::Raw(this), SessionPlace Place);
+lent!([] sqlx::PgConnection, sqlx::Postgres, this => Source::Raw(this), SessionPlace AnySessionScope Place AnyScope);
 
 /// The transaction that the caller has lent, or else what the option `db` names.
 #[derive(Debug)]
@@ -287,6 +310,14 @@ impl<DB: Backend> AsScope for Db<DB> {
 }
 
 impl<DB: Backend> AsScope for Pool<DB> {
+    type Scope<'a> = &'a Self;
+
+    fn as_scope(&self) -> &Self {
+        self
+    }
+}
+
+impl AsScope for AnyDb {
     type Scope<'a> = &'a Self;
 
     fn as_scope(&self) -> &Self {

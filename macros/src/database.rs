@@ -1,0 +1,35 @@
+//! The databases that a function can be written for at once.
+
+use proc_macro2::TokenStream;
+
+use crate::names::Runtime;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// The databases by the names that users write, in the order of the runtime's `choose`.
+    pub(crate) const ALL: [(&'static str, Database); 2] = [
+        ("Sqlite", Database::Sqlite),
+        ("Postgres", Database::Postgres),
+    ];
+
+    /// Returns whether dbop is built for this database.
+    pub(crate) const fn is_enabled(self) -> bool {
+        match self {
+            Database::Sqlite => cfg!(feature = "sqlite"),
+            Database::Postgres => cfg!(feature = "postgres"),
+        }
+    }
+
+    /// Returns the path of the database's type.
+    pub(crate) fn path(self, runtime: &Runtime) -> TokenStream {
+        match self {
+            Database::Sqlite => runtime.sqlite(),
+            Database::Postgres => runtime.postgres(),
+        }
+    }
+}

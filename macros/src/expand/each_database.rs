@@ -1,0 +1,167 @@
+//! The option `on`: the loop around the body, once for each database.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Pat, Receiver, ReceiverKind};
+
+use super::Expansion;
+use super::operation;
+use super::without_self::without_self;
+use crate::database::Database;
+use crate::function::{Argument, Session};
+use crate::tokens::has_ident;
+use crate::{names, spans};
+
+impl Expansion<'_> {
+    /// Returns the databases of the option `on`.
+    pub(super) fn databases(&self) -> Option<Vec<Database>> {
+        self.options.on.as_ref().map(|on| on.value.clone())
+    }
+
+    /// Returns whether the type of what callers pass leaves the database open.
+    pub(super) fn takes_any(&self) -> bool {
+        self.databases()
+            .is_some_and(|databases| databases.len() > 1)
+    }
+
+    /// Returns whether the body is compiled for two databases.
+    pub(super) fn is_chosen(&self) -> bool {
+        let databases = self.databases().unwrap_or_default();
+        databases.iter().filter(|it| it.is_enabled()).count() > 1
+    }
+
+    /// Output, with the loop of [`Expansion::call`] in each block:
+    /// ```text
+    /// static __DBOP_OP: Op = ..;
+    /// choose(&tx).run(
+    ///     (tx, a, b),
+    ///     |(tx, a, b)| { type DB = Sqlite; async move { .. } },
+    ///     |(tx, a, b)| { type DB = Postgres; async move { .. } },
+    /// ).await
+    /// ```
+    ///
+    /// Only one of the two closures can take the arguments, so the arguments come as a value. The
+    /// tokens of the body have the same spans in both. rustc then reports a mistake once, unless its
+    /// text names the database.
+    pub(super) fn call_for_each(&self, databases: &[Database]) -> TokenStream {
+        let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
+        let Some(session) = &self.function.session else {
+            return operation;
+        };
+        let (binding, scope, allow) = self.scope(session);
+        let name = self.context_scope(session);
+        let scoped = self
+            .options
+            .db
+            .as_ref()
+            .map(|_| quote_spanned!(spans::generated()=> #binding let #name = #scope;));
+        let body = self.call_loop();
+        let mut built = databases.iter().filter(|database| database.is_enabled());
+        let calling = match built.next() {
+            Some(only) if !self.is_chosen() => {
+                let item = self.database_item(*only);
+                quote_spanned!(spans::generated()=> #item #body)
+            }
+            _ => self.choice(&name, body, allow),
+        };
+        quote_spanned!(spans::generated()=> #operation #scoped #calling)
+    }
+
+    fn choice(
+        &self,
+        scope: &TokenStream,
+        body: TokenStream,
+        allow: Option<TokenStream>,
+    ) -> TokenStream {
+        let body = match self.moved_receiver() {
+            Some(_) => without_self(body),
+            None => body,
+        };
+        let items = Database::ALL.map(|(_, database)| self.database_item(database));
+        let (choose, run) = (self.runtime.choose(), self.run_chosen());
+        let (given, taken) = self.context(scope);
+        let calling = quote_spanned! {spans::generated()=>
+            #choose(&#scope).#run(#given, #(|#taken| { #items async move { #body } }),*).await
+        };
+        match allow {
+            None => calling,
+            Some(allow) => {
+                let result = names::result();
+                quote_spanned!(spans::generated()=> #allow let #result = #calling; #result)
+            }
+        }
+    }
+
+    /// Output: `type DB = Sqlite;`
+    fn database_item(&self, database: Database) -> TokenStream {
+        let (krate, path) = (self.runtime.krate(), database.path(self.runtime));
+        let name = self.function.session.as_ref().map(|it| &it.database);
+        quote_spanned! {spans::generated()=>
+            type #name = #path;
+            #[allow(unused_imports)]
+            use #krate::Backend as _;
+        }
+    }
+
+    /// Output: the item for the first database, so that an editor knows the types of a body that has
+    /// mistakes. Nothing without the option `on`.
+    pub(super) fn first_database(&self) -> Option<TokenStream> {
+        let databases = self.databases()?;
+        let first = databases.into_iter().find(|it| it.is_enabled())?;
+        Some(self.database_item(first))
+    }
+
+    /// Returns the name of the scope inside of the closures.
+    pub(super) fn context_scope(&self, session: &Session) -> TokenStream {
+        match &self.options.db {
+            Some(_) => names::unnamed_session().into_token_stream(),
+            None => session.name.to_token_stream(),
+        }
+    }
+
+    /// Returns the method that runs the closures.
+    fn run_chosen(&self) -> TokenStream {
+        let output = self.function.source.signature.output.to_token_stream();
+        let sends = self.function.form.is_returned()
+            && ["Send", "BoxFuture"]
+                .iter()
+                .any(|it| has_ident(output.clone(), it));
+        match sends {
+            true => quote_spanned!(spans::generated()=> run_send),
+            false => quote_spanned!(spans::generated()=> run),
+        }
+    }
+
+    /// Returns the value that a closure gets, and the pattern by which the closure takes it apart.
+    fn context(&self, scope: &TokenStream) -> (TokenStream, TokenStream) {
+        let receiver = self.moved_receiver().map(|receiver| {
+            let (mutability, this) = (receiver.mutability, names::this());
+            (quote!(self), quote!(#mutability #this))
+        });
+        let arguments = self.function.arguments.iter().map(|argument| {
+            let name = argument.name.to_token_stream();
+            (name.clone(), name)
+        });
+        let (given, taken): (Vec<_>, Vec<_>) = receiver.into_iter().chain(arguments).unzip();
+        (
+            quote_spanned!(spans::generated()=> (#scope, #(#given,)*)),
+            quote_spanned!(spans::generated()=> (#scope, #(#taken,)*)),
+        )
+    }
+
+    /// Returns the receiver if only one closure can have it. A shared reference is copied.
+    fn moved_receiver(&self) -> Option<&Receiver> {
+        let receiver = self.function.source.signature.receiver()?;
+        let is_shared = matches!(&receiver.kind, ReceiverKind::Reference(_, _, None));
+        (!is_shared).then_some(receiver)
+    }
+
+    /// Output: `let mut v = v;`, if the user's pattern is more than a name. Nothing without the
+    /// option `on`.
+    pub(super) fn binding_for_each(&self, argument: &Argument) -> Option<TokenStream> {
+        self.databases()?;
+        let is_name = matches!(&*argument.parameter.pat, Pat::Ident(pattern)
+            if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
+        (!is_name).then(|| self.binding(argument, &argument.name))
+    }
+}
