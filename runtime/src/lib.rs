@@ -102,6 +102,7 @@ mod pool;
 mod rt;
 mod scope;
 mod session;
+mod sql;
 
 #[cfg(feature = "postgres")]
 pub use advisory::{AdvisoryKey, AdvisoryLock};

@@ -29,3 +29,4 @@ pub use crate::once::OnceKey;
 pub use crate::op::{Cause, DbError, DriverError, Op};
 pub use crate::scope::{AsScope, lent_or};
 pub use crate::session::{SessionParam, fake_return, lend};
+pub use crate::sql::text_for;

@@ -1,6 +1,6 @@
 //! The option `on`: the loop around the body, once for each database.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Pat, Receiver, ReceiverKind};
 
@@ -107,6 +107,9 @@ impl Expansion<'_> {
     /// mistakes. Nothing without the option `on`.
     pub(super) fn first_database(&self) -> Option<TokenStream> {
         let databases = self.databases()?;
+        let session = self.function.session.as_ref()?;
+        // A database with another name is a mistake, and may be a path.
+        syn::parse2::<Ident>(session.database.clone()).ok()?;
         let first = databases.into_iter().find(|it| it.is_enabled())?;
         Some(self.database_item(first))
     }

@@ -57,6 +57,7 @@ fn sql(path: &Path, writes: Option<&'static str>, unfiltered: Option<&'static st
         statements: vec![statement],
         on_session: None,
         is_built: true,
+        is_for_one: false,
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Sql {
     pub(super) on_session: Option<bool>,
     /// Whether calls build the statement, which is then not written as text.
     pub(super) is_built: bool,
+    /// Whether the text is for one of the databases of the function.
+    pub(super) is_for_one: bool,
 }
 
 /// A string literal, and how much the literal says about the whole text.
@@ -23,11 +25,15 @@ pub(super) struct Sql {
 pub(super) struct Literal {
     pub(super) literal: LitStr,
     pub(super) form: TextForm,
+    /// The database that the text is for, if the place of the text says that.
+    pub(super) dialect: Option<Dialect>,
 }
 
 impl PartialEq for Literal {
     fn eq(&self, other: &Self) -> bool {
-        self.form == other.form && self.literal.value() == other.literal.value()
+        self.form == other.form
+            && self.dialect == other.dialect
+            && self.literal.value() == other.literal.value()
     }
 }
 
@@ -36,7 +42,14 @@ impl Literal {
         Literal {
             literal: literal.clone(),
             form: TextForm::Whole,
+            dialect: None,
         }
+    }
+
+    /// Notes that the text is for this database.
+    pub(super) fn of(mut self, dialect: Dialect) -> Literal {
+        self.dialect = Some(dialect);
+        self
     }
 
     /// Marks the literal as the beginning of a longer text.
@@ -49,9 +62,10 @@ impl Literal {
 
     pub(super) fn read(&self, on_session: Option<bool>, dialect: Dialect) -> Sql {
         // Another session may belong to another database.
-        let dialect = match on_session {
-            Some(false) => Dialect::Unknown,
-            _ => dialect,
+        let dialect = match (self.dialect, on_session) {
+            (Some(own), _) => own,
+            (None, Some(false)) => Dialect::Unknown,
+            (None, _) => dialect,
         };
         Sql {
             place: self.literal.to_token_stream(),
@@ -59,6 +73,7 @@ impl Literal {
             statements: sql::read(&self.literal.value(), self.form, dialect),
             on_session,
             is_built: false,
+            is_for_one: self.dialect.is_some(),
         }
     }
 }

@@ -156,6 +156,13 @@ impl Site {
         true
     }
 
+    /// Reports a mistake that is none of a lint's.
+    pub(super) fn mistake(&mut self, place: impl ToTokens, message: &str) {
+        let place = place.into_token_stream();
+        let error = syn::Error::new_spanned(place, message);
+        self.reports.errors.push(error);
+    }
+
     /// Reports code that could not be compiled, whatever the level is.
     pub(super) fn reject(
         &mut self,

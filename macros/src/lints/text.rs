@@ -1,6 +1,6 @@
 //! Finds the SQL in a body: string literals in the places where a driver takes a statement.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -96,6 +96,7 @@ fn pragma_set_by(call: &ExprMethodCall) -> Option<Literal> {
     Some(Literal {
         literal: LitStr::new(&statement, name.span()),
         form: TextForm::Template,
+        dialect: None,
     })
 }
 
@@ -145,7 +146,7 @@ fn collect(expression: &Expr, names: &Names, found: &mut Vec<Literal>) {
             }
         }
         Expr::Binary(_) => add(added(expression).as_slice()),
-        Expr::Macro(call) => add(of_text_macro(&call.mac).as_slice()),
+        Expr::Macro(call) => add(&of_text_macro(&call.mac)),
         Expr::Reference(inner) => collect(&inner.expr, names, found),
         Expr::If(branches) => {
             of_block(&branches.then_branch, names, found);
@@ -202,8 +203,44 @@ fn of_block(block: &syn::Block, names: &Names, found: &mut Vec<Literal>) {
     }
 }
 
-/// Returns the text of `format!("..", table)`, `concat!("..", "..")` or the like.
-fn of_text_macro(call: &Macro) -> Option<Literal> {
+/// Returns the texts of `format!("..", table)`, `concat!("..", "..")`, `dbop::sql!(sqlite = "..",
+/// postgres = "..")` or the like.
+fn of_text_macro(call: &Macro) -> Vec<Literal> {
+    match last(&call.path) {
+        Some(name) if name == "sql" => each_database(call),
+        _ => one_text(call).into_iter().collect(),
+    }
+}
+
+/// Input: `sql!(sqlite = "..", postgres = "..")`. Output: both texts, each with its dialect.
+fn each_database(call: &Macro) -> Vec<Literal> {
+    let arm = |input: syn::parse::ParseStream<'_>| {
+        let database: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        Ok((database, input.parse::<Expr>()?))
+    };
+    let arms = |input: syn::parse::ParseStream<'_>| {
+        Punctuated::<_, Token![,]>::parse_terminated_with(input, arm)
+    };
+    let Ok(arms) = arms.parse2(call.tokens.clone()) else {
+        return Vec::new();
+    };
+    let read = |(database, text): &(Ident, Expr)| {
+        let text = match text {
+            Expr::Lit(lit) => Literal::whole(string(&lit.lit)?),
+            Expr::Macro(call) => one_text(&call.mac)?,
+            _ => return None,
+        };
+        let dialect = match database == "sqlite" {
+            true => Dialect::Sqlite,
+            false => Dialect::Postgres,
+        };
+        Some(text.of(dialect))
+    };
+    arms.iter().filter_map(read).collect()
+}
+
+fn one_text(call: &Macro) -> Option<Literal> {
     let name = last(&call.path)?;
     let arguments = Punctuated::<LitStr, Token![,]>::parse_terminated;
     if name == "concat" {
@@ -223,7 +260,11 @@ fn of_text_macro(call: &Macro) -> Option<Literal> {
         return None;
     };
     let literal = first.parse2(call.tokens.clone()).ok()?;
-    Some(Literal { literal, form })
+    Some(Literal {
+        literal,
+        form,
+        dialect: None,
+    })
 }
 
 /// Returns the sum `"SELECT .. " + "FROM .."`. Only the beginning is known if something else is

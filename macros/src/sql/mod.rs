@@ -73,6 +73,8 @@ pub(crate) struct Statement {
     /// Whether `LIMIT`, `FETCH FIRST` or `FETCH NEXT` stands anywhere in the statement, subqueries
     /// included.
     pub(crate) limited: bool,
+    /// Whether `?` stands anywhere in the statement, outside of strings, names and comments.
+    pub(crate) has_question_mark: bool,
 }
 
 /// Reads every statement of a text. Empty statements are left out.

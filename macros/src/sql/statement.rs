@@ -40,6 +40,7 @@ impl Part {
 pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -> Statement {
     let mut found = Statement {
         limited: limited(whole),
+        has_question_mark: has_question_mark(whole),
         ..Statement::default()
     };
     let mut at = whole.certain();
@@ -74,6 +75,12 @@ pub(super) fn read_statement(whole: Cursor<'_>, holes: Option<(usize, usize)>) -
         main = false;
     }
     found
+}
+
+/// Returns whether a `?` stands in the statement, which is a placeholder of SQLite or an operator of
+/// PostgreSQL.
+fn has_question_mark(whole: Cursor<'_>) -> bool {
+    (whole.at..whole.end).any(|at| whole.tokens.is_symbol(at, b'?'))
 }
 
 /// Returns whether `LIMIT` or `FETCH FIRST` stands in the statement, at any depth.

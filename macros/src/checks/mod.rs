@@ -1,6 +1,8 @@
 //! Step three: finds options and functions that are valid on their own and wrong together. Mistakes
 //! that rustc reports anyway are left to rustc.
 
+mod each_database;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
@@ -60,6 +62,7 @@ pub(crate) fn check_function(
         Some(_) => {}
     }
     once(function, options, errors);
+    each_database::check(function, options, errors);
     if let Some(streamed) = function.stream() {
         stream(attribute, function, streamed, options, errors);
     }
