@@ -61,7 +61,7 @@ pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
         plan,
         settings: &[],
     };
-    let rounds = crates.rounds(&Style::ALL)?;
+    let rounds = AllRounds(crates.rounds(&Style::ALL)?);
     let mut section = report(plan, &rounds);
     if !plan.is_quick {
         crates.settings = &OPTIMIZED;
@@ -69,6 +69,7 @@ pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
         section += &optimized_row(&rounds);
     }
     section += &macros_row(plan, &target)?;
+    section += &for_both(&rounds);
     Ok(section)
 }
 
@@ -77,8 +78,8 @@ pub(crate) fn section(plan: &Plan, folder: &Folder) -> Result<String> {
 fn dependencies(repository: &Path) -> String {
     let dbop = repository.join("runtime");
     format!(
-        r#"dbop = {{ path = {dbop:?}, default-features = false, features = ["sqlite"] }}
-sqlx = {{ version = "0.9", default-features = false, features = ["runtime-tokio", "macros", "sqlite"] }}
+        r#"dbop = {{ path = {dbop:?}, default-features = false, features = ["sqlite", "postgres"] }}
+sqlx = {{ version = "0.9", default-features = false, features = ["runtime-tokio", "macros", "sqlite", "postgres"] }}
 tokio = {{ version = "1", features = ["macros", "rt-multi-thread", "time"] }}
 tracing = "0.1"
 thiserror = "2"
@@ -136,20 +137,27 @@ impl Crates<'_> {
 /// Returns the source with another statement in one function near the middle.
 fn changed(source: &str, functions: usize) -> String {
     let number = functions / 2 / 10 * 10;
-    let update = format!("UPDATE accounts_{number} SET cents = cents + ?");
+    let update = format!("UPDATE accounts_{number} SET cents = cents + $1");
     source.replace(&update, &format!("{update} + 0"))
 }
 
-fn report(plan: &Plan, rounds: &[Rounds]) -> String {
+/// The times of all crates.
+struct AllRounds(Vec<Rounds>);
+
+impl AllRounds {
+    fn of(&self, style: Style) -> &Rounds {
+        let at = Style::ALL.iter().position(|other| *other == style);
+        &self.0[at.unwrap_or_default()]
+    }
+}
+
+fn report(plan: &Plan, rounds: &AllRounds) -> String {
     let Plan {
         functions,
         rounds: n,
         ..
     } = plan;
-    let of = |style: Style| {
-        let at = Style::ALL.iter().position(|other| *other == style);
-        &rounds[at.unwrap_or_default()]
-    };
+    let of = |style: Style| rounds.of(style);
     let empty = Middle::of(of(Style::Empty).cpu()).median;
     let dbop = of(Style::Dbop).cpu();
     let mut text = format!(
@@ -169,7 +177,7 @@ fn report(plan: &Plan, rounds: &[Rounds]) -> String {
         "spread",
         "target",
     ]);
-    for style in Style::ALL {
+    for style in Style::FOR_ONE {
         let rounds = of(style);
         let cpu = rounds.cpu();
         let seconds = Middle::of(cpu.iter().copied());
@@ -210,6 +218,41 @@ fn report(plan: &Plan, rounds: &[Rounds]) -> String {
         &changed,
         &of(Style::Careful).changed_cpu(),
     )
+}
+
+/// Compares the functions for both databases with those for one and with both written out.
+fn for_both(rounds: &AllRounds) -> String {
+    let of = |style: Style| rounds.of(style).cpu();
+    let mut text = String::from(
+        "\nThe same functions for both databases, in the same rounds. The ratio is that of `on` to the row.\n\n",
+    );
+    text += &head(&[
+        "the same functions",
+        "CPU s",
+        "`on` : row",
+        "spread",
+        "target",
+    ]);
+    let both = of(Style::Both);
+    for (style, most) in [
+        (Style::Both, None),
+        (Style::Dbop, Some(2.3)),
+        (Style::Twice, Some(1.2)),
+    ] {
+        let cpu = of(style);
+        let ratio = ratio(&both, &cpu);
+        let seconds = Middle::of(cpu.iter().copied());
+        text += &row(&[
+            style.title().to_owned(),
+            format!("{:.2}", seconds.median),
+            most.map_or_else(String::new, |_| format!("{:.2}", ratio.median)),
+            most.map_or_else(|| seconds.spread(), |_| ratio.spread()),
+            most.map_or_else(String::new, |most| {
+                format!("at most {most}: {}", verdict(ratio.median <= most))
+            }),
+        ]);
+    }
+    text
 }
 
 fn compared(what: &str, dbop: &[f64], careful: &[f64]) -> String {
@@ -271,7 +314,12 @@ mod tests {
             let changed = changed(&source, 100);
             let lines = source.lines().zip(changed.lines());
             let differ = lines.filter(|(before, after)| before != after).count();
-            assert_eq!(differ, usize::from(style != Style::Empty), "{style:?}");
+            let expected = match style {
+                Style::Empty => 0,
+                Style::Twice => 2,
+                _ => 1,
+            };
+            assert_eq!(differ, expected, "{style:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) struct Shape {
     /// The arguments after the session. Each ends with a comma.
     pub(crate) arguments: &'static str,
     pub(crate) returns: &'static str,
-    /// The body. `$` marks where a statement runs.
+    /// The body. `@` marks where a statement runs.
     pub(crate) body: &'static str,
 }
 
@@ -27,18 +27,18 @@ pub(crate) const SHAPES: [Shape; 10] = [
         arguments: "from: i64, to: i64, cents: i64,",
         returns: "()",
         body: r#"
-let left: i64 = sqlx::query_scalar("UPDATE accounts_# SET cents = cents - ? WHERE id = ? RETURNING cents")
+let left: i64 = sqlx::query_scalar("UPDATE accounts_# SET cents = cents - $1 WHERE id = $2 RETURNING cents")
     .bind(cents)
     .bind(from)
-    .fetch_one($)
+    .fetch_one(@)
     .await?;
 if left < 0 {
     return Err(Error::InsufficientFunds(from));
 }
-sqlx::query("UPDATE accounts_# SET cents = cents + ? WHERE id = ?")
+sqlx::query("UPDATE accounts_# SET cents = cents + $1 WHERE id = $2")
     .bind(cents)
     .bind(to)
-    .execute($)
+    .execute(@)
     .await?;
 Ok(())
 "#,
@@ -49,9 +49,9 @@ Ok(())
         arguments: "id: i64,",
         returns: "i64",
         body: r#"
-let cents = sqlx::query_scalar("SELECT cents FROM accounts_# WHERE id = ?")
+let cents = sqlx::query_scalar("SELECT cents FROM accounts_# WHERE id = $1")
     .bind(id)
-    .fetch_one($)
+    .fetch_one(@)
     .await?;
 Ok(cents)
 "#,
@@ -62,20 +62,20 @@ Ok(cents)
         arguments: "owner: &str, note: Option<String>, cents: i64,",
         returns: "i64",
         body: r#"
-let id: i64 = sqlx::query_scalar("INSERT INTO accounts_# (owner, cents, note) VALUES (?, 0, ?) RETURNING id")
+let id: i64 = sqlx::query_scalar("INSERT INTO accounts_# (owner, cents, note) VALUES ($1, 0, $2) RETURNING id")
     .bind(owner)
     .bind(&note)
-    .fetch_one($)
+    .fetch_one(@)
     .await?;
-sqlx::query("INSERT INTO entries_# (account, cents, booked) VALUES (?, ?, datetime('now'))")
+sqlx::query("INSERT INTO entries_# (account, cents, booked) VALUES ($1, $2, CURRENT_TIMESTAMP)")
     .bind(id)
     .bind(cents)
-    .execute($)
+    .execute(@)
     .await?;
-sqlx::query("UPDATE accounts_# SET cents = ? WHERE id = ?")
+sqlx::query("UPDATE accounts_# SET cents = $1 WHERE id = $2")
     .bind(cents)
     .bind(id)
-    .execute($)
+    .execute(@)
     .await?;
 Ok(id)
 "#,
@@ -83,13 +83,13 @@ Ok(id)
     Shape {
         name: "entries",
         session: Session::Reads,
-        arguments: "account: i64, limit: u32,",
+        arguments: "account: i64, limit: i64,",
         returns: "Vec<Entry>",
         body: r#"
-let entries = sqlx::query_as("SELECT id, account, cents, booked FROM entries_# WHERE account = ? ORDER BY id LIMIT ?")
+let entries = sqlx::query_as("SELECT id, account, cents, booked FROM entries_# WHERE account = $1 ORDER BY id LIMIT $2")
     .bind(account)
     .bind(limit)
-    .fetch_all($)
+    .fetch_all(@)
     .await?;
 Ok(entries)
 "#,
@@ -100,14 +100,14 @@ Ok(entries)
         arguments: "id: i64,",
         returns: "u64",
         body: r#"
-let entries = sqlx::query("DELETE FROM entries_# WHERE account = ?")
+let entries = sqlx::query("DELETE FROM entries_# WHERE account = $1")
     .bind(id)
-    .execute($)
+    .execute(@)
     .await?
     .rows_affected();
-let accounts = sqlx::query("DELETE FROM accounts_# WHERE id = ?")
+let accounts = sqlx::query("DELETE FROM accounts_# WHERE id = $1")
     .bind(id)
-    .execute($)
+    .execute(@)
     .await?
     .rows_affected();
 Ok(entries + accounts)
@@ -119,13 +119,13 @@ Ok(entries + accounts)
         arguments: "account: i64, cents: i64, booked: String,",
         returns: "i64",
         body: r#"
-let done = sqlx::query("INSERT INTO entries_# (account, cents, booked) VALUES (?, ?, ?)")
+let id = sqlx::query_scalar("INSERT INTO entries_# (account, cents, booked) VALUES ($1, $2, $3) RETURNING id")
     .bind(account)
     .bind(cents)
     .bind(&booked)
-    .execute($)
+    .fetch_one(@)
     .await?;
-Ok(done.last_insert_rowid())
+Ok(id)
 "#,
     },
     Shape {
@@ -134,9 +134,9 @@ Ok(done.last_insert_rowid())
         arguments: "owner: &str, cents: i64,",
         returns: "Option<Account>",
         body: r#"
-let account: Option<Account> = sqlx::query_as("SELECT id, owner, cents, note FROM accounts_# WHERE owner = ?")
+let account: Option<Account> = sqlx::query_as("SELECT id, owner, cents, note FROM accounts_# WHERE owner = $1")
     .bind(owner)
-    .fetch_optional($)
+    .fetch_optional(@)
     .await?;
 let Some(mut account) = account else {
     return Ok(None);
@@ -145,10 +145,10 @@ if account.cents < cents {
     return Err(Error::InsufficientFunds(account.id));
 }
 account.cents -= cents;
-sqlx::query("UPDATE accounts_# SET cents = ? WHERE id = ?")
+sqlx::query("UPDATE accounts_# SET cents = $1 WHERE id = $2")
     .bind(account.cents)
     .bind(account.id)
-    .execute($)
+    .execute(@)
     .await?;
 Ok(Some(account))
 "#,
@@ -159,9 +159,9 @@ Ok(Some(account))
         arguments: "owner: &str,",
         returns: "Option<Account>",
         body: r#"
-let found = sqlx::query_as::<_, Account>("SELECT id, owner, cents, note FROM accounts_# WHERE owner = ?")
+let found = sqlx::query_as::<_, Account>("SELECT id, owner, cents, note FROM accounts_# WHERE owner = $1")
     .bind(owner)
-    .fetch_optional($)
+    .fetch_optional(@)
     .await?;
 Ok(found.filter(|account| !account.owner.is_empty()))
 "#,
@@ -172,19 +172,19 @@ Ok(found.filter(|account| !account.owner.is_empty()))
         arguments: "id: i64, owner: String,",
         returns: "bool",
         body: r#"
-let old: String = sqlx::query_scalar("SELECT owner FROM accounts_# WHERE id = ?")
+let old: String = sqlx::query_scalar("SELECT owner FROM accounts_# WHERE id = $1")
     .bind(id)
-    .fetch_one($)
+    .fetch_one(@)
     .await?;
 if old == owner {
     return Ok(false);
 }
 let note = format!("{old} until now");
-sqlx::query("UPDATE accounts_# SET owner = ?, note = ? WHERE id = ?")
+sqlx::query("UPDATE accounts_# SET owner = $1, note = $2 WHERE id = $3")
     .bind(&owner)
     .bind(note)
     .bind(id)
-    .execute($)
+    .execute(@)
     .await?;
 Ok(true)
 "#,
@@ -196,11 +196,11 @@ Ok(true)
         returns: "u64",
         body: r#"
 let (first, last) = ids;
-let done = sqlx::query("UPDATE accounts_# SET note = ? WHERE id BETWEEN ? AND ?")
+let done = sqlx::query("UPDATE accounts_# SET note = $1 WHERE id BETWEEN $2 AND $3")
     .bind(note)
     .bind(first)
     .bind(last)
-    .execute($)
+    .execute(@)
     .await?;
 Ok(done.rows_affected())
 "#,

@@ -10,6 +10,10 @@ pub(crate) enum Style {
     /// No functions, which shows what a crate costs before it has any.
     Empty,
     Dbop,
+    /// Each function for both databases.
+    Both,
+    /// Each function twice, once for each database.
+    Twice,
     /// With a deadline, retries, a span, counts and a category. The loop stands in each function,
     /// so that the function's future is `Send`.
     Careful,
@@ -32,7 +36,20 @@ pub fn spawned(pool: SqlitePool) {
 ";
 
 impl Style {
-    pub(crate) const ALL: [Style; 7] = [
+    pub(crate) const ALL: [Style; 9] = [
+        Style::Empty,
+        Style::Dbop,
+        Style::Both,
+        Style::Twice,
+        Style::Careful,
+        Style::Closure,
+        Style::Plain,
+        Style::Instrument,
+        Style::AsyncTrait,
+    ];
+
+    /// The styles whose functions are for one database.
+    pub(crate) const FOR_ONE: [Style; 7] = [
         Style::Empty,
         Style::Dbop,
         Style::Careful,
@@ -47,6 +64,8 @@ impl Style {
         match self {
             Style::Empty => "empty",
             Style::Dbop => "annotated",
+            Style::Both => "on_both",
+            Style::Twice => "twice",
             Style::Careful => "careful",
             Style::Closure => "closures",
             Style::Plain => "plain",
@@ -60,6 +79,8 @@ impl Style {
         match self {
             Style::Empty => "none: only the types",
             Style::Dbop => "`#[db_op]`, `#[transactional]`",
+            Style::Both => "`on = [Sqlite, Postgres]`",
+            Style::Twice => "each function written twice, once for each database",
             Style::Careful => "by hand, same promises",
             Style::Closure => "by hand, same promises through an async closure, cannot be spawned",
             Style::Plain => "by hand, plain",
@@ -73,7 +94,7 @@ impl Style {
         let mut source = include_str!("parts/rows.rs").to_owned();
         source += match self {
             Style::Empty => return source,
-            Style::Dbop => include_str!("parts/dbop.rs"),
+            Style::Dbop | Style::Both | Style::Twice => include_str!("parts/dbop.rs"),
             Style::Careful => include_str!("parts/careful.rs"),
             Style::Closure => {
                 concat!(
@@ -83,6 +104,9 @@ impl Style {
             }
             Style::Plain | Style::Instrument | Style::AsyncTrait => include_str!("parts/plain.rs"),
         };
+        if self == Style::Twice {
+            source += "use sqlx::Postgres;\n";
+        }
         if self == Style::AsyncTrait {
             source += "\npub struct Store {\n    pub pool: SqlitePool,\n}\n";
         }
@@ -90,12 +114,13 @@ impl Style {
         for (group, shapes) in shapes.chunks(SHAPES.len()).enumerate() {
             match self {
                 Style::AsyncTrait => in_trait(&mut source, group, shapes),
+                Style::Twice => for_each_database(&mut source, group, shapes),
                 _ => shapes
                     .iter()
                     .for_each(|(number, shape)| self.function(&mut source, *number, shape)),
             }
         }
-        if matches!(self, Style::Dbop | Style::Careful) {
+        if matches!(self, Style::Dbop | Style::Both | Style::Careful) {
             source += SPAWNED;
         }
         source
@@ -109,13 +134,16 @@ impl Style {
             ..
         } = shape;
         let (attribute, session) = match self {
-            Style::Dbop => dbop_header(shape.session),
-            Style::Instrument => ("#[tracing::instrument(skip(pool))]\n", "pool: &SqlitePool"),
-            _ => ("", "pool: &SqlitePool"),
+            Style::Dbop => dbop_header(shape.session, "", "Sqlite"),
+            Style::Both => dbop_header(shape.session, "on = [Sqlite, Postgres]", "DB"),
+            Style::Instrument => (
+                "#[tracing::instrument(skip(pool))]\n".to_owned(),
+                "pool: &SqlitePool".to_owned(),
+            ),
+            _ => (String::new(), "pool: &SqlitePool".to_owned()),
         };
         let body = match self {
-            Style::Dbop if shape.session == Session::Transaction => body(shape, number, "&mut *tx"),
-            Style::Dbop => body(shape, number, "&mut *conn"),
+            Style::Dbop | Style::Both => dbop_body(shape, number),
             Style::Careful => careful_body(shape, number),
             Style::Closure => closure_body(shape, number),
             _ => plain_body(shape, number, "pool"),
@@ -128,18 +156,36 @@ impl Style {
     }
 }
 
-fn dbop_header(session: Session) -> (&'static str, &'static str) {
-    match session {
-        Session::Transaction => ("#[transactional]\n", "tx: &mut Tx<'_, Sqlite>"),
-        Session::Reads => ("#[db_op(read_only)]\n", "conn: &mut Conn<'_, Sqlite>"),
-        Session::Writes => ("#[db_op]\n", "conn: &mut Conn<'_, Sqlite>"),
-    }
+/// Returns the attribute and the session parameter.
+fn dbop_header(session: Session, option: &str, database: &str) -> (String, String) {
+    let (attribute, options, parameter) = match session {
+        Session::Transaction => ("transactional", [option, ""], "tx: &mut Tx"),
+        Session::Reads => ("db_op", ["read_only", option], "conn: &mut Conn"),
+        Session::Writes => ("db_op", [option, ""], "conn: &mut Conn"),
+    };
+    let options: Vec<_> = options.into_iter().filter(|it| !it.is_empty()).collect();
+    let options = match options.join(", ") {
+        none if none.is_empty() => none,
+        some => format!("({some})"),
+    };
+    (
+        format!("#[{attribute}{options}]\n"),
+        format!("{parameter}<'_, {database}>"),
+    )
+}
+
+fn dbop_body(shape: &Shape, number: usize) -> String {
+    let session = match shape.session {
+        Session::Transaction => "&mut *tx",
+        Session::Reads | Session::Writes => "&mut *conn",
+    };
+    body(shape, number, session)
 }
 
 /// Returns the body, with its statements running where `session` says.
 fn body(shape: &Shape, number: usize, session: &str) -> String {
     let body = shape.body.trim_start().replace('#', &number.to_string());
-    body.replace('$', session)
+    body.replace('@', session)
 }
 
 /// Returns a loop around `call.attempt(async { .. })`.
@@ -210,6 +256,33 @@ fn in_trait(source: &mut String, group: usize, shapes: &[(usize, &Shape)]) {
     );
 }
 
+/// Writes a module for each database.
+fn for_each_database(source: &mut String, group: usize, shapes: &[(usize, &Shape)]) {
+    for database in ["Sqlite", "Postgres"] {
+        let mut functions = String::from("use super::*;\n");
+        for (number, shape) in shapes {
+            let Shape {
+                name,
+                arguments,
+                returns,
+                ..
+            } = shape;
+            let (attribute, session) = dbop_header(shape.session, "", database);
+            let body = indented(&dbop_body(shape, *number));
+            let _ = write!(
+                functions,
+                "\n{attribute}pub async fn {name}_{number}({session}, {arguments}) -> Result<{returns}> {{\n{body}}}\n"
+            );
+        }
+        let module = database.to_lowercase();
+        let _ = write!(
+            source,
+            "\npub mod {module}_{group} {{\n{}}}\n",
+            indented(&functions)
+        );
+    }
+}
+
 fn indented(code: &str) -> String {
     code.lines().map(|line| format!("    {line}\n")).collect()
 }
@@ -229,17 +302,19 @@ mod tests {
             .filter(|style| *style != Style::Empty)
         {
             let source = style.source(20);
-            let declared = if style == Style::AsyncTrait { 2 } else { 1 };
+            let declared = match style {
+                Style::AsyncTrait | Style::Twice => 2,
+                _ => 1,
+            };
+            let bodies = if style == Style::Twice { 2 } else { 1 };
             for (number, shape) in SHAPES.iter().cycle().take(20).enumerate() {
                 let name = format!("async fn {}_{number}(", shape.name);
                 assert_eq!(count(&source, &name), declared, "{style:?}: {name}");
             }
             // There are 16 statements in ten functions, and no placeholder is left.
-            assert_eq!(count(&source, "sqlx::query"), 2 * 16, "{style:?}");
-            assert!(
-                !source.contains('$') || matches!(style, Style::Careful | Style::Closure),
-                "{style:?}"
-            );
+            let statements = count(&source, "sqlx::query");
+            assert_eq!(statements, bodies * 2 * 16, "{style:?}");
+            assert!(!source.contains('@'), "{style:?}");
         }
     }
 
