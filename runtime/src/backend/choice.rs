@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::future::Either;
 use pin_project_lite::pin_project;
 
 use super::KnownDatabase;
@@ -32,13 +31,17 @@ pub trait Choice {
     /// Returns the value as one that is known to be `Send`.
     fn sent<S: Send, P: Send>(of: Self::Of<S, P>) -> Self::SendOf<S, P>;
 
-    /// Returns the value as one type for all choices.
-    fn get<S, P>(of: Pin<&mut Self::Of<S, P>>) -> Either<Pin<&mut S>, Pin<&mut P>>;
+    /// Polls the value.
+    fn poll<S, P>(of: Pin<&mut Self::Of<S, P>>, cx: &mut Context<'_>) -> Poll<S::Output>
+    where
+        S: Future,
+        P: Future<Output = S::Output>;
 
-    /// Returns the value as one type for all choices.
-    fn get_sent<S: Send, P: Send>(
-        of: Pin<&mut Self::SendOf<S, P>>,
-    ) -> Either<Pin<&mut S>, Pin<&mut P>>;
+    /// Polls the value.
+    fn poll_sent<S, P>(of: Pin<&mut Self::SendOf<S, P>>, cx: &mut Context<'_>) -> Poll<S::Output>
+    where
+        S: Future + Send,
+        P: Future<Output = S::Output> + Send;
 }
 
 /// The choice of a type that is for SQLite.
@@ -54,7 +57,7 @@ pub enum OnPostgres {}
 pub enum OnEither {}
 
 macro_rules! known_by_type {
-    ($choice:ident: $chosen:ident, $side:ident, ($sqlite:ident, $postgres:ident) => $make:expr) => {
+    ($choice:ident: $chosen:ident, ($sqlite:ident, $postgres:ident) => $make:expr) => {
         impl Choice for $choice {
             type Of<S, P> = $chosen;
             type SendOf<S: Send, P: Send> = $chosen;
@@ -74,22 +77,28 @@ macro_rules! known_by_type {
             }
 
             #[inline]
-            fn get<S, P>(of: Pin<&mut $chosen>) -> Either<Pin<&mut S>, Pin<&mut P>> {
-                Either::$side(of)
+            fn poll<S, P>(of: Pin<&mut $chosen>, cx: &mut Context<'_>) -> Poll<S::Output>
+            where
+                S: Future,
+                P: Future<Output = S::Output>,
+            {
+                of.poll(cx)
             }
 
             #[inline]
-            fn get_sent<S: Send, P: Send>(
-                of: Pin<&mut $chosen>,
-            ) -> Either<Pin<&mut S>, Pin<&mut P>> {
-                Either::$side(of)
+            fn poll_sent<S, P>(of: Pin<&mut $chosen>, cx: &mut Context<'_>) -> Poll<S::Output>
+            where
+                S: Future + Send,
+                P: Future<Output = S::Output> + Send,
+            {
+                of.poll(cx)
             }
         }
     };
 }
 
-known_by_type!(OnSqlite: S, Left, (sqlite, _postgres) => sqlite);
-known_by_type!(OnPostgres: P, Right, (_sqlite, postgres) => postgres);
+known_by_type!(OnSqlite: S, (sqlite, _postgres) => sqlite);
+known_by_type!(OnPostgres: P, (_sqlite, postgres) => postgres);
 
 pin_project! {
     /// Either of two values, for [`OnEither`].
@@ -101,11 +110,14 @@ pin_project! {
     }
 }
 
-impl<S, P> OneOf<S, P> {
-    fn get(self: Pin<&mut Self>) -> Either<Pin<&mut S>, Pin<&mut P>> {
+impl<S: Future, P: Future<Output = S::Output>> Future for OneOf<S, P> {
+    type Output = S::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
         match self.project() {
-            PinnedOneOf::Sqlite { value } => Either::Left(value),
-            PinnedOneOf::Postgres { value } => Either::Right(value),
+            PinnedOneOf::Sqlite { value } => value.poll(cx),
+            PinnedOneOf::Postgres { value } => value.poll(cx),
         }
     }
 }
@@ -134,12 +146,22 @@ impl Choice for OnEither {
         of
     }
 
-    fn get<S, P>(of: Pin<&mut OneOf<S, P>>) -> Either<Pin<&mut S>, Pin<&mut P>> {
-        of.get()
+    #[inline]
+    fn poll<S, P>(of: Pin<&mut OneOf<S, P>>, cx: &mut Context<'_>) -> Poll<S::Output>
+    where
+        S: Future,
+        P: Future<Output = S::Output>,
+    {
+        of.poll(cx)
     }
 
-    fn get_sent<S: Send, P: Send>(of: Pin<&mut OneOf<S, P>>) -> Either<Pin<&mut S>, Pin<&mut P>> {
-        of.get()
+    #[inline]
+    fn poll_sent<S, P>(of: Pin<&mut OneOf<S, P>>, cx: &mut Context<'_>) -> Poll<S::Output>
+    where
+        S: Future + Send,
+        P: Future<Output = S::Output> + Send,
+    {
+        of.poll(cx)
     }
 }
 
@@ -162,10 +184,7 @@ impl<K: Choice, S: Future, P: Future<Output = S::Output>> Future for Chosen<K, S
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
-        match K::get(self.project().of) {
-            Either::Left(sqlite) => sqlite.poll(cx),
-            Either::Right(postgres) => postgres.poll(cx),
-        }
+        K::poll(self.project().of, cx)
     }
 }
 
@@ -193,10 +212,7 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
-        match K::get_sent(self.project().of) {
-            Either::Left(sqlite) => sqlite.poll(cx),
-            Either::Right(postgres) => postgres.poll(cx),
-        }
+        K::poll_sent(self.project().of, cx)
     }
 }
 
