@@ -1,5 +1,7 @@
 //! dbop's side: the functions as a user of dbop writes them.
 
+use std::task::Poll;
+
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::{Postgres, Sqlite};
 
@@ -125,4 +127,53 @@ pub(crate) fn sync_transfer(
 ) -> dbop::Result<usize> {
     let mut add = conn.prepare_cached(ADD)?;
     Ok(add.execute((-cents, from))? + add.execute((cents, to))?)
+}
+
+/// The same functions for one database and for two.
+pub(crate) mod each {
+    use dbop::{Conn, db_op};
+
+    use super::polls;
+
+    macro_rules! functions {
+        ($module:ident, [$($on:tt)*], $database:ty) => {
+            pub(crate) mod $module {
+                use super::*;
+
+                #[db_op($($on)*)]
+                pub(crate) async fn idle(conn: &mut Conn<'_, $database>, id: i64) -> dbop::Result<i64> {
+                    let _ = conn;
+                    Ok(id)
+                }
+
+                /// Is polled this many times more than once.
+                #[db_op($($on)*)]
+                #[dbop::allow(foreign_await, reason = "nothing waits for anything")]
+                pub(crate) async fn polled(
+                    conn: &mut Conn<'_, $database>,
+                    times: u32,
+                ) -> dbop::Result<u32> {
+                    let _ = conn;
+                    polls(times).await;
+                    Ok(times)
+                }
+            }
+        };
+    }
+
+    functions!(one, [], sqlx::Sqlite);
+    functions!(two, [on = [Sqlite, Postgres]], DB);
+}
+
+/// Returns a future that is ready when it is polled for one time more than this.
+fn polls(times: u32) -> impl Future<Output = ()> {
+    let mut left = times;
+    std::future::poll_fn(move |cx| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
 }

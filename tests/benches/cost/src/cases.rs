@@ -1,9 +1,11 @@
 //! Everything that is measured, in the order of the tables.
 
+use dbop::AnyDb;
 use sqlx::SqliteConnection;
 
 use crate::recorder::{INNER_NOTHING, NOTHING, Recorder, measure};
 use crate::stub_world::StubWorld;
+use crate::tables::FURTHER_POLLS;
 use crate::world::World;
 use crate::{annotated, careful, naive};
 
@@ -97,7 +99,29 @@ pub(crate) async fn run(recorder: &Recorder) -> Result<(), Failure> {
         Careful: careful::sessionless(1),
         Naive: naive::sessionless(1),
     );
+    for_two_databases(&world, recorder).await;
     Ok(())
+}
+
+/// Compares functions for two databases with the same functions for one.
+async fn for_two_databases(world: &World, recorder: &Recorder) {
+    use annotated::each::{one, two};
+    let db = &world.db;
+    let any = &AnyDb::from(db.clone());
+    measure!(recorder, "two-idle", Dbop: two::idle(any, 1), Careful: one::idle(db, 1));
+    measure!(
+        recorder,
+        "two-polled",
+        Dbop: two::polled(any, FURTHER_POLLS),
+        Careful: one::polled(db, FURTHER_POLLS),
+    );
+    measure!(recorder, "two-known", Dbop: two::idle(db, 1), Careful: one::idle(db, 1));
+    measure!(
+        recorder,
+        "two-known-polled",
+        Dbop: two::polled(db, FURTHER_POLLS),
+        Careful: one::polled(db, FURTHER_POLLS),
+    );
 }
 
 async fn joins_by_hand(conn: &mut SqliteConnection, recorder: &Recorder) {

@@ -79,8 +79,39 @@ const ON_STUB: &[Line] = &[
     ),
 ];
 
-/// Returns everything that is measured.
-pub(crate) fn lines() -> impl Iterator<Item = &'static Line> {
+/// The cases that compare a function for two databases with the same function for one.
+const FOR_TWO: &[Line] = &[
+    line(
+        "two-idle",
+        "`#[db_op(on = ..)]` whose body does nothing, on an `AnyDb`",
+        0,
+    ),
+    line("two-polled", "the same, polled 100 times more", 0),
+    line(
+        "two-known",
+        "`#[db_op(on = ..)]` whose body does nothing, on a `Db<Sqlite>`",
+        0,
+    ),
+    line("two-known-polled", "the same, polled 100 times more", 0),
+];
+
+/// How often a body of the case `two-polled` is polled after its first poll.
+pub(crate) const FURTHER_POLLS: u32 = 100;
+
+/// How many instructions a function for two databases may cost more than one for one.
+const CALL_FOR_TWO: f64 = 30.0;
+/// How many instructions each further poll may cost more.
+const POLL_FOR_TWO: f64 = 10.0;
+/// How much larger the future may be.
+const SIZE_FOR_TWO: f64 = 1.1;
+
+/// Returns everything that is compared with what is known.
+pub(crate) fn compared() -> impl Iterator<Item = &'static Line> {
+    lines().chain(FOR_TWO)
+}
+
+/// Returns everything that is measured against code by hand.
+fn lines() -> impl Iterator<Item = &'static Line> {
     LINES.iter().chain(ON_STUB)
 }
 
@@ -117,6 +148,44 @@ pub(crate) fn print(rows: &Rows) -> Result<(), Box<dyn std::error::Error>> {
     println!("\n### Bytes of the future\n");
     println!("Target: at most 1.25 times the size by hand with the same promises.\n");
     sizes(rows)?;
+    println!("\n### A function for two databases\n");
+    for_two(rows)?;
+    Ok(())
+}
+
+fn for_two(rows: &Rows) -> Result<(), String> {
+    println!(
+        "Compared with the same function for one database. Targets: at most {CALL_FOR_TWO} instructions more for a call and {POLL_FOR_TWO} for each further poll, and a future of at most {SIZE_FOR_TWO} of the size.\n"
+    );
+    println!("| call | for two | for one | more | size of the future |\n|---|--:|--:|--:|--:|");
+    let (mut more, mut largest) = (Vec::new(), 0.0_f64);
+    for Line { case, title, .. } in FOR_TWO {
+        let (two, one) = (row(rows, case, Dbop)?, row(rows, case, Careful)?);
+        let (instructions, of_one) = (middle(&two.of_caller), middle(&one.of_caller));
+        let size = two.size as f64 / one.size as f64;
+        println!(
+            "| {title} | {instructions:.0} | {of_one:.0} | {:+.0} | {size:.3} |",
+            instructions - of_one
+        );
+        more.push(instructions - of_one);
+        largest = largest.max(size);
+    }
+    println!();
+    for (on, of_case) in ["an `AnyDb`", "a `Db<Sqlite>`"].iter().zip(more.chunks(2)) {
+        let [idle, polled] = of_case else {
+            return Err(format!("the cases on {on} are no pair"));
+        };
+        let for_poll = (polled - idle) / f64::from(FURTHER_POLLS);
+        println!(
+            "On {on}, a call costs {idle:.0} instructions more: {}. A further poll costs {for_poll:.1} more: {}.",
+            verdict(*idle <= CALL_FOR_TWO),
+            verdict(for_poll <= POLL_FOR_TWO),
+        );
+    }
+    println!(
+        "The future is at most {largest:.3} of the size: {}.",
+        verdict(largest <= SIZE_FOR_TWO)
+    );
     Ok(())
 }
 
