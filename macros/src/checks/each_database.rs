@@ -86,13 +86,13 @@ fn signature(function: &Function, errors: &mut Errors) {
         if Some(index) == session {
             continue;
         }
-        if let FnArg::Typed(parameter) = input {
-            if let Some(cfg) = cfgs(parameter).next() {
-                errors.on(
-                    cfg,
-                    "with `on`, an argument cannot depend on `cfg`; put the `cfg` on two functions",
-                );
-            }
+        if let FnArg::Typed(parameter) = input
+            && let Some(cfg) = cfgs(parameter).next()
+        {
+            errors.on(
+                cfg,
+                "with `on`, an argument cannot depend on `cfg`; put the `cfg` on two functions",
+            );
         }
         outside(input.to_token_stream(), errors);
     }
