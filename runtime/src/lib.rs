@@ -58,7 +58,8 @@
 //! # Where things are
 //!
 //! * [`db_op`] and [`transactional`] annotate functions; [`lint`] lists what they reject.
-//! * [`Db`] and [`DbBuilder`] open a database; [`RetryPolicy`] and [`CircuitBreaker`] are settings.
+//! * [`Db`] and [`DbBuilder`] open a database, and [`AnyDb`] opens whichever the URL names;
+//!   [`RetryPolicy`] and [`CircuitBreaker`] are settings.
 //! * [`Scope`] is what callers pass to an operation; [`Conn`] and [`Tx`] are what its body gets.
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
@@ -110,7 +111,7 @@ pub use backend::Backend;
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingDb;
 pub use classify::{Category, Class, ErrorKind, Retry};
-pub use db::{AnyDb, Db, DbBuilder};
+pub use db::{AnyDb, AnyDbBuilder, Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.
 pub use dbop_macros::DbError;
 /// One session for the function. [`guide::options`] has every option with its default, [`lint`] every

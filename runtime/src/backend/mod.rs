@@ -40,7 +40,7 @@ pub(crate) use recovery::{OpenedWith, Recovery};
 pub(crate) use session_control::{Liveness, SessionControl};
 pub(crate) use signals::{Ends, Signals};
 pub(crate) use statement::Statement;
-pub(crate) use url::scheme;
+pub(crate) use url::{database_of, scheme};
 
 /// A database that dbop supports: `sqlx::Sqlite` with the feature `sqlite`, and `sqlx::Postgres`
 /// with the feature `postgres`.

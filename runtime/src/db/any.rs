@@ -6,9 +6,28 @@ use sqlx::Postgres;
 use sqlx::Sqlite;
 
 use super::handle::Db;
+use crate::backend::Backend;
 
-/// A handle to whichever database the application was started with. A clone is another handle to the
-/// same pools.
+/// A handle to whichever database the application was started with: SQLite on a developer's machine
+/// and in tests, for example, and PostgreSQL in production. A clone is another handle to the same
+/// pools.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), dbop::Error> {
+/// use dbop::AnyDb;
+///
+/// let db = AnyDb::connect("sqlite::memory:").await?; // or "postgres://.."
+/// assert_eq!(db.system(), "sqlite");
+/// db.close().await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))]
+/// # fn main() {}
+/// ```
+///
+/// A [`Db`] of either database becomes an `AnyDb` by `AnyDb::from(db)`.
 #[derive(Clone, Debug)]
 pub enum AnyDb {
     /// SQLite.
@@ -17,6 +36,57 @@ pub enum AnyDb {
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
     Postgres(Db<Postgres>),
+}
+
+/// Evaluates an expression with the `Db` of an [`AnyDb`], whichever that is.
+macro_rules! with_db {
+    ($any:expr, $db:ident => $does:expr) => {
+        match $any {
+            #[cfg(feature = "sqlite")]
+            AnyDb::Sqlite($db) => $does,
+            #[cfg(feature = "postgres")]
+            AnyDb::Postgres($db) => $does,
+        }
+    };
+}
+
+impl AnyDb {
+    /// Closes all connections and waits until they are gone, as [`Db::close`] does.
+    pub async fn close(&self) {
+        with_db!(self, db => db.close().await);
+    }
+
+    /// Returns which database this is, by the name that OpenTelemetry gives the database: `sqlite`
+    /// or `postgresql`.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        fn system<DB: Backend>(_: &Db<DB>) -> &'static str {
+            DB::SYSTEM
+        }
+        with_db!(self, db => system(db))
+    }
+
+    /// Returns the handle if this is SQLite.
+    #[cfg(feature = "sqlite")]
+    #[must_use]
+    pub fn as_sqlite(&self) -> Option<&Db<Sqlite>> {
+        match self {
+            Self::Sqlite(db) => Some(db),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Returns the handle if this is PostgreSQL.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn as_postgres(&self) -> Option<&Db<Postgres>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db),
+        }
+    }
 }
 
 #[cfg(feature = "sqlite")]

@@ -2,11 +2,14 @@
 
 mod adopted;
 mod any;
+mod any_builder;
 mod builder;
 mod handle;
 mod settings;
+mod setup;
 
 pub use any::AnyDb;
+pub use any_builder::AnyDbBuilder;
 pub use builder::DbBuilder;
 pub use handle::Db;
 #[cfg(feature = "blocking")]

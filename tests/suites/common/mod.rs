@@ -3,6 +3,7 @@
 use super::{Database, fresh_with, outside};
 
 pub(crate) mod adopted;
+mod any_db;
 pub(crate) mod bad_input;
 pub(crate) mod bank;
 pub(crate) mod blocker;

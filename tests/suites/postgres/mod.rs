@@ -68,6 +68,11 @@ pub(crate) async fn statement_limit(conn: &mut sqlx::PgConnection) -> String {
     limit.fetch_one(conn).await.expect("the setting")
 }
 
+/// Returns the handle if it is one of this database.
+pub(crate) fn as_own(db: &dbop::AnyDb) -> Option<&dbop::Db<Database>> {
+    db.as_postgres()
+}
+
 /// The value of `db.system.name` in the spans.
 pub(crate) const SYSTEM: &str = "postgresql";
 

@@ -59,6 +59,11 @@ pub(crate) async fn statement_limit(conn: &mut sqlx::SqliteConnection) -> i64 {
     limit.fetch_one(conn).await.expect("the setting")
 }
 
+/// Returns the handle if it is one of this database.
+pub(crate) fn as_own(db: &dbop::AnyDb) -> Option<&dbop::Db<Database>> {
+    db.as_sqlite()
+}
+
 /// The value of `db.system.name` in the spans.
 pub(crate) const SYSTEM: &str = "sqlite";
 

@@ -1,0 +1,97 @@
+//! A handle to whichever database the application was started with.
+
+use std::time::Duration;
+
+use dbop::{AnyDb, Category, ErrorKind};
+
+use super::super::{SYSTEM, as_own};
+use super::notes::{self, note};
+
+#[tokio::test]
+async fn the_url_says_which_database_is_opened() {
+    let fresh = notes::open().await;
+    let db = AnyDb::connect(&fresh.url).await.unwrap();
+    assert_eq!(db.system(), SYSTEM);
+    note(as_own(&db).expect("this database"), 1).await.unwrap();
+    assert_eq!(notes::stored(&fresh).await, [1]);
+}
+
+/// Returns how long a call waits for a connection, and how old a connection gets.
+fn settings(db: &AnyDb) -> (Duration, Option<Duration>) {
+    let options = as_own(db).expect("this database").pool().options();
+    (options.get_acquire_timeout(), options.get_max_lifetime())
+}
+
+const SHORT: Duration = Duration::from_secs(31);
+const LONG: Duration = Duration::from_secs(62);
+
+#[tokio::test]
+async fn settings_of_the_builder_hold() {
+    let fresh = notes::open().await;
+    let builder = AnyDb::builder().url(&fresh.url);
+    let builder = builder.acquire_timeout(SHORT).max_lifetime(LONG);
+    let db = builder.connect().await.unwrap();
+    assert_eq!(settings(&db), (SHORT, Some(LONG)));
+}
+
+#[tokio::test]
+async fn settings_of_one_database_count_more_than_those_of_either() {
+    let fresh = notes::open().await;
+    let builder = AnyDb::builder()
+        .url(&fresh.url)
+        .on_sqlite(|builder| builder.max_lifetime(LONG))
+        .on_postgres(|builder| builder.max_lifetime(LONG))
+        .acquire_timeout(SHORT)
+        .max_lifetime(SHORT);
+    let db = builder.connect().await.unwrap();
+    assert_eq!(settings(&db), (SHORT, Some(LONG)));
+}
+
+#[tokio::test]
+async fn settings_of_one_database_hold_on_no_other() {
+    fn refusal(whose: &str) -> sqlx::Result<()> {
+        Err(sqlx::Error::Protocol(format!("the hook of {whose}")))
+    }
+    let fresh = notes::open().await;
+    let builder = AnyDb::builder()
+        .url(&fresh.url)
+        .on_sqlite(|builder| builder.after_connect(|_| Box::pin(async { refusal("sqlite") })))
+        .on_postgres(|builder| {
+            builder.after_connect(|_| Box::pin(async { refusal("postgresql") }))
+        });
+    let text = builder.connect().await.unwrap_err().to_string();
+    assert!(text.contains(&format!("the hook of {SYSTEM}")), "{text}");
+}
+
+#[tokio::test]
+async fn a_handle_of_one_database_becomes_one_of_any_and_leads_to_the_same_pools() {
+    let fresh = notes::open().await;
+    let db = AnyDb::from(fresh.db.clone());
+    note(as_own(&db).expect("this database"), 1).await.unwrap();
+    db.close().await;
+    let error = note(&*fresh, 2).await.unwrap_err();
+    assert_eq!(error.database().kind(), ErrorKind::PoolClosed);
+}
+
+#[tokio::test]
+async fn a_url_of_no_database_is_refused_without_its_password() {
+    for (url, part) in [
+        ("mysql://ada:h0rse@h/shop", "begins with `mysql:`"),
+        ("shop.db", "no scheme"),
+        ("SQLITE:h0rse", "lower case"),
+        ("Postgresql://ada:h0rse@h/shop", "lower case"),
+        ("postgres:/ada:h0rse@h/shop", "lacks `//`"),
+    ] {
+        let builder = AnyDb::builder().url(url);
+        let shown = format!("{builder:?}");
+        let error = builder.connect().await.unwrap_err();
+        assert_eq!(error.category(), Category::Programming, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(error.operation(), Some("connect"));
+        let text = error.to_string();
+        assert!(text.contains(part), "{text}");
+        assert!(!format!("{shown}{text}{error:?}").contains("h0rse"));
+    }
+    let error = AnyDb::builder().connect().await.unwrap_err();
+    assert!(error.to_string().contains("set DATABASE_URL"), "{error}");
+}
