@@ -59,7 +59,7 @@
 //!
 //! * [`db_op`] and [`transactional`] annotate functions; [`lint`] lists what they reject.
 //! * [`Db`] and [`DbBuilder`] open a database, and [`AnyDb`] opens whichever the URL names;
-//!   [`RetryPolicy`] and [`CircuitBreaker`] are settings.
+//!   [`RetryPolicy`] and [`CircuitBreaker`] are settings. [`Db::migrate`] runs migrations.
 //! * [`Scope`] is what callers pass to an operation; [`Conn`] and [`Tx`] are what its body gets.
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.

@@ -7,6 +7,7 @@
 //! | what dbop asks of an open session, and tells it | [`SessionControl`] |
 //! | what an error does to a session, and how a session is cleaned up | [`Recovery`] |
 //! | which pools there are, and where they lead | [`PoolPlan`] |
+//! | how migrations run, one process at a time | [`Migrations`] |
 
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod choice;
@@ -14,6 +15,7 @@ mod database_file;
 mod dialect;
 mod driver;
 mod leftover;
+mod migrations;
 mod pool_plan;
 #[cfg(any(feature = "postgres", feature = "postgres-sync"))]
 mod postgres;
@@ -33,6 +35,7 @@ pub(crate) use database_file::DatabaseFile;
 pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};
+pub(crate) use migrations::Migrations;
 pub(crate) use pool_plan::{Location, Options, Plan, PoolPlan, SessionSettings, options_of};
 #[cfg(feature = "postgres-sync")]
 pub(crate) use postgres::begin_sql;
@@ -47,7 +50,13 @@ pub(crate) use url::{database_of, scheme};
 ///
 /// The trait is sealed, because the promises of this crate have to be kept for each database.
 pub trait Backend:
-    Database<Connection: Debug + Sync> + Dialect + Driver + SessionControl + Recovery + PoolPlan
+    Database<Connection: Debug + Sync>
+    + Dialect
+    + Driver
+    + SessionControl
+    + Recovery
+    + PoolPlan
+    + Migrations
 {
     /// The name that OpenTelemetry gives the database in `db.system.name`: `"sqlite"` or
     /// `"postgresql"`

@@ -5,6 +5,7 @@ use std::io;
 
 use ::sqlx::Error;
 use ::sqlx::error::{DatabaseError, ErrorKind as SqlxErrorKind};
+use ::sqlx::migrate::MigrateError;
 
 use crate::error::SharedError;
 
@@ -71,8 +72,20 @@ pub fn sqlx(error: &Error) -> Class {
         Error::Configuration(_) => programming(Configuration),
         Error::InvalidSavePointStatement | Error::BeginFailed => programming(TransactionState),
 
-        // `AnyDriverError`, `Migrate`, `ConfigFile`, and variants that sqlx may add.
+        Error::Migrate(error) => migrate(error),
+
+        // `AnyDriverError`, `ConfigFile`, and variants that sqlx may add.
         _ => UNKNOWN,
+    }
+}
+
+/// Classifies an error of migrations: by the error of the migration that has failed, or else as a
+/// set of migrations that does not fit the database.
+fn migrate(error: &MigrateError) -> Class {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => sqlx(error),
+        MigrateError::Source(_) => programming(Configuration),
+        _ => programming(ObjectState),
     }
 }
 

@@ -4,9 +4,11 @@
 use sqlx::Postgres;
 #[cfg(feature = "sqlite")]
 use sqlx::Sqlite;
+use sqlx::migrate::Migrator;
 
 use super::handle::Db;
 use crate::backend::Backend;
+use crate::error::Result;
 
 /// A handle to whichever database the application was started with: SQLite on a developer's machine
 /// and in tests, for example, and PostgreSQL in production. A clone is another handle to the same
@@ -51,6 +53,30 @@ macro_rules! with_db {
 }
 
 impl AnyDb {
+    /// Applies the migrations that have not been applied to this database yet, as [`Db::migrate`]
+    /// does. This is for migrations whose SQL both databases understand. Where they differ, each
+    /// database has its own:
+    ///
+    /// ```
+    /// # use dbop::AnyDb;
+    /// # use sqlx::migrate::Migrator;
+    /// # #[cfg(all(feature = "sqlite", feature = "postgres"))]
+    /// # async fn example(db: AnyDb, sqlite: Migrator, postgres: Migrator) -> dbop::Result<()> {
+    /// match &db {
+    ///     AnyDb::Sqlite(db) => db.migrate(&sqlite).await?,
+    ///     AnyDb::Postgres(db) => db.migrate(&postgres).await?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Db::migrate`] does.
+    pub async fn migrate(&self, migrator: &Migrator) -> Result<()> {
+        with_db!(self, db => db.migrate(migrator).await)
+    }
+
     /// Closes all connections and waits until they are gone, as [`Db::close`] does.
     pub async fn close(&self) {
         with_db!(self, db => db.close().await);

@@ -63,7 +63,7 @@ impl<DB: Backend> Db<DB> {
     pub const ONCE_SCHEMA: &'static str = marker_sql(DB::DATABASE).schema;
 
     /// Returns the pool of connections that write, for what dbop does not do itself, such as
-    /// migrations or `LISTEN`.
+    /// `LISTEN`.
     #[must_use]
     pub fn pool(&self) -> &sqlx::Pool<DB> {
         self.inner.write.pool()

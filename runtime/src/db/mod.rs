@@ -5,6 +5,7 @@ mod any;
 mod any_builder;
 mod builder;
 mod handle;
+mod migrate;
 mod settings;
 mod setup;
 

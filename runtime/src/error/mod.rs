@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use sqlx::migrate::MigrateError;
+
 mod class;
 #[cfg(feature = "blocking")]
 pub(crate) mod driver;
@@ -260,7 +262,7 @@ impl Error {
     pub(crate) fn status_code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
         match Self::inside(error) {
             Some(inside) => inside.status_code(),
-            None => error.as_database_error()?.code(),
+            None => cause(error).as_database_error()?.code(),
         }
     }
 
@@ -380,16 +382,38 @@ impl From<Error> for sqlx::Error {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The driver's own `Display` shows a line number of the server's source, and no code.
-            Self::Sqlx(sqlx::Error::Database(error)) => match error.code() {
-                Some(code) => write!(f, "{} ({code})", error.message()),
-                None => f.write_str(error.message()),
-            },
-            Self::Sqlx(error) => write!(f, "{error}"),
+            Self::Sqlx(error) => describe(error, f),
             #[cfg(feature = "blocking")]
             Self::Driver(error) => driver::describe(&**error, f),
             Self::Message(message) => f.write_str(message),
         }
+    }
+}
+
+/// Returns the error that a migration has failed with, and any other error as it is.
+fn cause(error: &sqlx::Error) -> &sqlx::Error {
+    match error {
+        sqlx::Error::Migrate(failed) => match &**failed {
+            MigrateError::Execute(inner) | MigrateError::ExecuteMigration(inner, _) => inner,
+            _ => error,
+        },
+        _ => error,
+    }
+}
+
+fn describe(error: &sqlx::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let sqlx::Error::Migrate(failed) = error
+        && let MigrateError::ExecuteMigration(_, version) = &**failed
+    {
+        write!(f, "migration {version}: ")?;
+    }
+    match cause(error) {
+        // The driver's own `Display` shows a line number of the server's source, and no code.
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => write!(f, "{} ({code})", error.message()),
+            None => f.write_str(error.message()),
+        },
+        error => write!(f, "{error}"),
     }
 }
 
@@ -440,8 +464,10 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let said = self.0.reason.to_string();
         let mut source = match &self.0.reason {
-            Reason::Sqlx(sqlx::Error::Database(_)) => None,
-            Reason::Sqlx(error) => error.source(),
+            Reason::Sqlx(error) => match cause(error) {
+                sqlx::Error::Database(_) => None,
+                error => error.source(),
+            },
             #[cfg(feature = "blocking")]
             Reason::Driver(error) => driver::source(&**error),
             Reason::Message(_) => None,

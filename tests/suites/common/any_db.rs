@@ -1,10 +1,13 @@
 //! A handle to whichever database the application was started with.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use dbop::{AnyDb, Category, ErrorKind};
 
 use super::super::{SYSTEM, as_own};
+use super::fresh_with;
+use super::migrations::migrations;
 use super::notes::{self, note};
 
 #[tokio::test]
@@ -94,4 +97,38 @@ async fn a_url_of_no_database_is_refused_without_its_password() {
     }
     let error = AnyDb::builder().connect().await.unwrap_err();
     assert!(error.to_string().contains("set DATABASE_URL"), "{error}");
+}
+
+/// Opens the database of the environment, as several processes do at the same time.
+#[tokio::test]
+#[ignore = "runs in processes of their own, with an environment"]
+async fn starts() {
+    let db = AnyDb::from_env().await.unwrap();
+    assert_eq!(db.system(), SYSTEM);
+    let one_more = "INSERT INTO notes SELECT coalesce(max(id), 0) + 1 FROM notes";
+    let set = migrations(&[notes::SCHEMA, one_more, one_more]);
+    db.migrate(&set).await.unwrap();
+    db.close().await;
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_from_one_environment_migrate_once() {
+    let fresh = fresh_with(|builder| builder).await;
+    let binary = std::env::current_exe().unwrap();
+    let start = |_| {
+        let test = "suites::common::any_db::starts";
+        let mut command = Command::new(&binary);
+        command.args(["--exact", test, "--ignored"]);
+        command
+            .env("DATABASE_URL", &fresh.url)
+            .stdout(Stdio::piped());
+        command.spawn().expect("a process of its own")
+    };
+    let started: Vec<_> = (0..3).map(start).collect();
+    for process in started {
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("1 passed"), "{said}");
+    }
+    assert_eq!(notes::stored(&fresh).await, [1, 2]);
 }

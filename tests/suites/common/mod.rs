@@ -20,6 +20,7 @@ mod hooks_kept;
 mod joins;
 mod left_open;
 mod lent_to_sqlx;
+pub(crate) mod migrations;
 mod nesting;
 pub(crate) mod notes;
 mod opaque;

@@ -15,6 +15,7 @@ mod ended_sessions;
 mod ends;
 mod joins;
 mod lost_answers;
+mod migrations;
 mod nesting;
 mod opaque;
 mod outage;

@@ -4,6 +4,8 @@ mod begin;
 #[cfg(feature = "postgres")]
 mod dialect;
 #[cfg(feature = "postgres")]
+mod migrations;
+#[cfg(feature = "postgres")]
 mod pool_plan;
 #[cfg(feature = "postgres")]
 mod recovery;

@@ -2,6 +2,7 @@
 
 mod dialect;
 mod marks;
+mod migrations;
 mod pool_plan;
 mod recovery;
 mod session_control;
