@@ -43,7 +43,8 @@ use crate::session::{Conn, Tx, View};
     message = "`{Self}` is not where an operation on `{DB}` can get its session from",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Conn<'_, {DB}>` or a `&mut` connection",
     note = "pass `&db` or `&pool` for a session of its own, or `&mut *conn` to run on the caller's session",
-    note = "if the caller takes any executor itself, annotate the caller first"
+    note = "if the caller takes any executor itself, annotate the caller first",
+    note = "for an `AnyDb`, write `#[db_op(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns"
 )]
 pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
 
@@ -84,7 +85,8 @@ pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
     message = "`{Self}` is not where a transaction on `{DB}` can begin, and no transaction to join",
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
     note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction",
-    note = "if the caller is a `#[db_op]`, or takes any executor itself, make the caller `#[transactional]` first"
+    note = "if the caller is a `#[db_op]`, or takes any executor itself, make the caller `#[transactional]` first",
+    note = "for an `AnyDb`, write `#[transactional(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns"
 )]
 pub trait Scope<DB: Backend>: SessionScope<DB> {}
 
