@@ -1,5 +1,6 @@
 //! Prints what the operations did, as a table.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -17,7 +18,9 @@ const HEADER: [&str; 9] = [
     "time per call",
 ];
 
-pub(crate) fn table(operations: &[OperationMetrics]) -> Table {
+/// Writes the operations that were called most often first, so that the last row is not read as a sum.
+pub(crate) fn table(mut operations: Vec<OperationMetrics>) -> Table {
+    operations.sort_by_key(|op| Reverse(op.calls));
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header(HEADER);
@@ -39,6 +42,19 @@ pub(crate) fn table(operations: &[OperationMetrics]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Says which of these operations were run again.
+pub(crate) fn retried(names: &[&str]) -> String {
+    let operations = dbop::metrics();
+    let retried = operations
+        .iter()
+        .filter(|op| op.retries > 0 && names.contains(&op.name))
+        .map(|op| match op.retries {
+            1 => format!("{} once more", op.name),
+            times => format!("{} {times} times more", op.name),
+        });
+    retried.collect::<Vec<_>>().join(" and ")
 }
 
 fn milliseconds(time: Duration) -> String {
