@@ -17,6 +17,28 @@ impl Database {
         ("Postgres", Database::Postgres),
     ];
 
+    /// Returns the databases that dbop is built for.
+    pub(crate) fn enabled() -> Vec<Database> {
+        let all = Self::ALL.into_iter().map(|(_, database)| database);
+        all.filter(|database| database.is_enabled()).collect()
+    }
+
+    /// Returns the name that users write.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Database::Sqlite => "Sqlite",
+            Database::Postgres => "Postgres",
+        }
+    }
+
+    /// Returns the name of dbop's feature for this database.
+    pub(crate) fn feature(self) -> &'static str {
+        match self {
+            Database::Sqlite => "sqlite",
+            Database::Postgres => "postgres",
+        }
+    }
+
     /// Returns whether dbop is built for this database.
     pub(crate) const fn is_enabled(self) -> bool {
         match self {

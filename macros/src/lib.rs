@@ -26,8 +26,10 @@ mod replay;
 mod spans;
 mod sql;
 mod suggest;
+mod test_attribute;
 mod tokens;
 
+use database::Database;
 use proc_macro::TokenStream;
 
 /// One operation on one database session; each statement commits by itself.
@@ -191,6 +193,30 @@ pub fn lint_deny(lints: TokenStream, item: TokenStream) -> TokenStream {
 
 fn lint_level(level: lint_attributes::Level, lints: TokenStream, item: TokenStream) -> TokenStream {
     lint_attributes::move_below(level, lints.into(), item.into()).into()
+}
+
+/// A test that gets a database of its own, which is `#[dbop::test]`.
+///
+/// ```text
+/// #[dbop::test(migrations = "./migrations")]
+/// async fn a_transfer_moves_the_money(db: AnyDb) -> Result<(), BankError> { .. }
+/// ```
+///
+/// This makes one test for each database, `a_transfer_moves_the_money::sqlite` and
+/// `a_transfer_moves_the_money::postgres`, with a database that has been migrated and that nobody else
+/// uses. A database of PostgreSQL is made in the server that the variable `DBOP_TEST_DATABASE_URL` names.
+///
+/// The argument is one of these:
+///
+/// | argument | is |
+/// |---|---|
+/// | `AnyDb`, `Db<Sqlite>`, `Db<Postgres>` | a handle |
+/// | `SqlitePool`, `PgPool`, `Pool<..>` | a pool of sqlx's |
+/// | `&mut Tx<'_, Sqlite>`, `&mut Tx<'_, Postgres>` | a transaction that is rolled back at the end |
+// The function is not named `test`, because the name would make `#[test]` ambiguous in this file.
+#[proc_macro_attribute]
+pub fn database_test(options: TokenStream, function: TokenStream) -> TokenStream {
+    test_attribute::expand(options.into(), function.into(), &Database::enabled()).into()
 }
 
 /// Writes the pages of `dbop::lint`.

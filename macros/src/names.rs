@@ -44,6 +44,8 @@ locals! {
     unnamed_session = "__scope";
     /// The connection that is lent to a plain function.
     connection = "__conn";
+    /// The migrations of a test.
+    migrations = "__MIGRATIONS";
     /// The error in the impls of `#[derive(DbError)]`.
     error = "__error";
 }
@@ -178,5 +180,12 @@ impl Runtime {
         file = core::file;
         line = core::line;
         type_name_of_val = core::any::type_name_of_val;
+        test = Test;
+        termination = Termination;
+        migrator = sqlx::migrate::Migrator;
+        migrate = sqlx::migrate;
+        concat = core::concat;
+        module_path = core::module_path;
+        include_str = core::include_str;
     }
 }

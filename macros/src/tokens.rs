@@ -1,6 +1,8 @@
 //! Questions about tokens that were not parsed.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+
+use crate::spans::respan;
 
 /// Returns the first place where a name occurs in the tokens; `None` if the name does not occur.
 pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
@@ -9,6 +11,21 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
         TokenTree::Group(group) => find_ident(group.stream(), name),
         _ => None,
     })
+}
+
+/// Writes `instead` wherever a name occurs in the tokens.
+pub(crate) fn replace_ident(tokens: TokenStream, name: &str, instead: &TokenStream) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let inner = replace_ident(group.stream(), name, instead);
+            let mut replaced = Group::new(group.delimiter(), inner);
+            replaced.set_span(group.span());
+            TokenTree::from(replaced).into()
+        }
+        token if is_ident(&token, name) => respan(instead.clone(), token.span()),
+        token => token.into(),
+    });
+    replaced.collect()
 }
 
 /// Returns whether a name occurs in the tokens.

@@ -366,6 +366,26 @@ impl Value<'_> {
         Ok(())
     }
 
+    /// Reads `key("text", ..)`.
+    pub(crate) fn strings(&mut self) -> Written<Vec<LitStr>> {
+        if !self.has_list() {
+            return Err(self.wrong("needs a list of strings"));
+        }
+        let content;
+        syn::parenthesized!(content in self.input);
+        // Taken out as a whole, so that nothing is left over after a mistake.
+        let written: TokenStream = content.parse()?;
+        let texts = Punctuated::<LitStr, Token![,]>::parse_terminated.parse2(written);
+        let texts = texts.map_err(|error| {
+            let what = format!("`{}` needs strings, as in `{}`", self.key, self.example);
+            syn::Error::new(error.span(), what)
+        })?;
+        if texts.is_empty() {
+            return Err(self.wrong("has an empty list"));
+        }
+        Ok(self.given(texts.into_iter().collect()))
+    }
+
     /// Reads the names of lints in `key(..)`.
     pub(crate) fn lints(&mut self) -> Written<Vec<NamedLint>> {
         if !self.has_list() {
