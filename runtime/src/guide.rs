@@ -13,6 +13,7 @@
 //! | [`hooks_and_savepoints`] | work after a commit, savepoints, calls inside of calls |
 //! | [`lints`] | what does not compile, and how to allow an exception |
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
+//! | [`testing`] | `#[dbop::test]`: tests with a database of their own |
 //! | [`in_an_application`] | migrations, axum, tests |
 //! | [`overload_and_outages`] | the circuit breaker, lost connections, `max_concurrency` |
 //! | [`logs_and_metrics`] | spans, events and counts |
@@ -79,6 +80,13 @@ pub mod lints {
 pub mod sync_code {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/sync-code.md")]
+}
+
+// Its examples need the attribute.
+#[cfg(any(not(doctest), feature = "testing"))]
+pub mod testing {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/testing.md")]
 }
 
 pub mod in_an_application {

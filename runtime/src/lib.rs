@@ -75,6 +75,7 @@
 //! | `anyhow`, `eyre` | that crate's error as the error of an operation |
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
+//! | `testing` | [`#[dbop::test]`](guide::testing), for `dev-dependencies` |
 //!
 //! Every build needs `sqlite` or `postgres`, also one that only has plain functions. TLS and column
 //! types are features of sqlx; enable them there.
@@ -104,6 +105,8 @@ mod rt;
 mod scope;
 mod session;
 mod sql;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "postgres")]
 pub use advisory::{AdvisoryKey, AdvisoryLock};
@@ -114,6 +117,11 @@ pub use classify::{Category, Class, ErrorKind, Retry};
 pub use db::{AnyDb, AnyDbBuilder, Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.
 pub use dbop_macros::DbError;
+/// A test with a database of its own. [`guide::testing`] says how tests are written, and has every
+/// option with its default.
+///
+#[cfg(feature = "testing")]
+pub use dbop_macros::database_test as test;
 /// One session for the function. [`guide::options`] has every option with its default, [`lint`] every
 /// mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///

@@ -3,6 +3,7 @@
 pub use core;
 pub use sqlx;
 pub use std::boxed::Box;
+pub use std::process::Termination;
 
 #[cfg(feature = "postgres")]
 pub use sqlx::Postgres;
@@ -30,3 +31,5 @@ pub use crate::op::{Cause, DbError, DriverError, Op};
 pub use crate::scope::{AsScope, lent_or};
 pub use crate::session::{SessionParam, fake_return, lend};
 pub use crate::sql::text_for;
+#[cfg(feature = "testing")]
+pub use crate::testing::Test;

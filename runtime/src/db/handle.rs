@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::once::marker_sql;
 use crate::policy::Defaults;
+#[cfg(feature = "testing")]
+use crate::pool::Held;
 use crate::pool::Pools;
 
 /// A handle to a database, with its pools and the defaults of calls on it. A clone is another
@@ -95,6 +97,17 @@ impl<DB: Backend> Db<DB> {
             Some(read) if read_only => read,
             _ => &self.inner.write,
         }
+    }
+
+    /// Returns the connections that are in use.
+    #[cfg(feature = "testing")]
+    pub(crate) fn held(&self) -> Held {
+        let mut held = Held::default();
+        held.add(&self.inner.write);
+        if let Some(read) = &self.inner.read {
+            held.add(read);
+        }
+        held
     }
 
     pub(crate) fn defaults(&self) -> &Defaults {

@@ -19,7 +19,7 @@ use crate::rt::Timer;
 /// A pool that the application has made and given to a handle.
 #[derive(Debug)]
 pub(crate) struct AdoptedPool<DB: Backend> {
-    known: KnownPool<DB>,
+    pub(super) known: KnownPool<DB>,
     /// The time limit for each thing that dbop asks of a connection on its own account. `None` if
     /// there is no limit.
     patience: Option<Duration>,

@@ -4,6 +4,8 @@ mod acquire;
 mod adopted;
 mod connect_hook;
 mod free;
+#[cfg(feature = "testing")]
+mod held;
 mod holders;
 mod hooks;
 mod known;
@@ -18,6 +20,8 @@ mod surplus;
 pub(crate) use acquire::{ConnectionSource, Pools};
 pub(crate) use adopted::AdoptedPool;
 pub(crate) use connect_hook::AfterConnect;
+#[cfg(feature = "testing")]
+pub(crate) use held::Held;
 #[cfg(feature = "blocking")]
 pub(crate) use holders::{Holders, Holding};
 pub(crate) use hooks::Origin;

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 use super::free::FreeSubPools;
 use super::holders::Holders;
+#[cfg(feature = "testing")]
+use super::known::KnownPool;
 use super::lease::Lease;
 use super::refusal::exhausted;
 use super::sub_pool::{PoolSettings, Sessions, SubPool};
@@ -77,6 +79,11 @@ impl<DB: Backend> PoolSet<DB> {
             sub_pool.known.holders.copy_to(&holders);
         }
         exhausted(self.size(), false, Some(&holders))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn known(&self) -> impl Iterator<Item = &KnownPool<DB>> {
+        self.each.iter().map(|sub_pool| &sub_pool.known)
     }
 
     /// The number of connections that the pools may have together.

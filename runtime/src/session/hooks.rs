@@ -64,6 +64,20 @@ impl Hooks {
         self.list().truncate(len);
     }
 
+    /// Returns how many hooks are registered for this outcome.
+    #[cfg(feature = "testing")]
+    pub(crate) fn count(&mut self, at: Outcome) -> usize {
+        self.list().iter().filter(|hook| hook.at == at).count()
+    }
+
+    /// Takes out the hooks for this outcome. Each returns the text of its error; `None` if it has
+    /// succeeded.
+    #[cfg(feature = "testing")]
+    pub(crate) fn take(&mut self, at: Outcome) -> Vec<BoxFuture<'static, Option<String>>> {
+        let taken = self.list().extract_if(.., |hook| hook.at == at);
+        taken.map(|hook| hook.run).collect()
+    }
+
     fn list(&mut self) -> &mut Vec<Hook> {
         self.list.get_mut().unwrap_or_else(PoisonError::into_inner)
     }

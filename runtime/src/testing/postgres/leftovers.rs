@@ -1,0 +1,63 @@
+//! Drops the databases that nobody needs any more.
+
+use super::mark::Mark;
+use super::session::{Found, Session};
+use super::template;
+use crate::error::Result;
+use crate::testing::today;
+
+/// Drops the databases of processes that have ended before their tests had, and the databases that
+/// were kept, or copied from, for long enough.
+pub(super) async fn drop_all(session: &mut Session) -> Result<()> {
+    let mut ended = Vec::new();
+    for (_, mark) in session.all().await? {
+        if let Mark::Live { run } = mark
+            && run != session.run
+            && !ended.contains(&run)
+            && session.try_lock(run).await?
+        {
+            ended.push(run);
+        }
+    }
+    // Read again, because a process may have kept a database just before it ended.
+    for (name, mark) in session.all().await? {
+        match mark {
+            Mark::Live { run } if ended.contains(&run) => drop_one(session, &name).await,
+            Mark::Live { .. } => {}
+            Mark::Kept { .. } if mark.is_out_of_date(today()) => drop_one(session, &name).await,
+            Mark::Kept { .. } => {}
+            Mark::Template { .. } if mark.is_out_of_date(today()) => {
+                drop_template(session, &name).await?;
+            }
+            Mark::Template { .. } => {}
+        }
+    }
+    for run in ended {
+        session.unlock(run).await?;
+    }
+    Ok(())
+}
+
+/// Drops a template, unless another process has just begun to use it.
+async fn drop_template(session: &mut Session, name: &str) -> Result<()> {
+    let Some(key) = template::key(name) else {
+        // Its process has ended just before it got its name.
+        drop_one(session, name).await;
+        return Ok(());
+    };
+    if session.try_lock(key).await? {
+        if let Ok(Found::Ours(mark)) = session.find(name).await
+            && mark.is_out_of_date(today())
+        {
+            drop_one(session, name).await;
+        }
+        session.unlock(key).await?;
+    }
+    Ok(())
+}
+
+/// Drops a database. One that belongs to another role stays where it is, and does not keep the
+/// others from being dropped.
+async fn drop_one(session: &mut Session, name: &str) {
+    let _ = session.drop_database(name, true).await;
+}
