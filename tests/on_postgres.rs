@@ -5,6 +5,15 @@ mod suites {
     mod postgres;
     use postgres::*;
 
+    /// `#[dbop::test]`.
+    mod testing {
+        mod child;
+        mod children;
+        mod common;
+        mod postgres;
+        use postgres::{TEST, forget_kept};
+    }
+
     /// Plain functions. `common` holds with every driver.
     mod blocking {
         mod breaker;

@@ -9,6 +9,16 @@ mod suites {
     mod sqlite;
     use sqlite::*;
 
+    /// `#[dbop::test]`. The tests in `common` run those in `children` in a process of their own, and look
+    /// at what these print and leave behind.
+    mod testing {
+        mod child;
+        mod children;
+        mod common;
+        mod sqlite;
+        use sqlite::{TEST, forget_kept};
+    }
+
     /// Plain functions. `common` holds with every driver.
     mod blocking {
         mod bridge;

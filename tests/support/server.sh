@@ -26,6 +26,7 @@ start_server() {
     say "$("$bin/postgres" --version) on 127.0.0.1:$port"
 
     export DBOP_TEST_POSTGRES="postgres://dbop:$password@127.0.0.1:$port/dbop"
+    export DBOP_TEST_DATABASE_URL=$DBOP_TEST_POSTGRES
     export DBOP_TEST_POSTGRES_BIN=$bin
     unset DBOP_TEST_POSTGRES_USER
     if ((EUID == 0)); then

@@ -1,0 +1,269 @@
+//! `#[dbop::test]` on PostgreSQL.
+
+use std::net::TcpListener;
+
+use dbop::{AnyDb, Db, Tx, transactional};
+use dbop_tests::eventually;
+use dbop_tests::postgres::cluster;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
+
+use super::child::{Ran, SAYS, Waiting, run, run_on_server};
+
+/// The name of the tests on this database.
+pub(crate) const TEST: &str = "postgres";
+
+async fn admin() -> PgConnection {
+    let admin = PgConnection::connect(&cluster()).await;
+    admin.expect("the cluster of tests/run")
+}
+
+async fn exec(sql: String) {
+    let done = admin().await.execute(AssertSqlSafe(sql)).await;
+    done.expect("a statement");
+}
+
+/// Returns the id of the database that the URL names.
+async fn home() -> i64 {
+    let sql = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()";
+    let mut admin = admin().await;
+    let id = sqlx::query_scalar(sql).fetch_one(&mut admin);
+    id.await.expect("an id")
+}
+
+async fn exists(database: &str) -> bool {
+    let sql = "SELECT count(*) FROM pg_database WHERE datname = $1";
+    let count = sqlx::query_scalar::<_, i64>(sql).bind(database);
+    count.fetch_one(&mut admin().await).await.expect("a count") == 1
+}
+
+/// Returns the name of the database of a child that has failed.
+fn kept(ran: &Ran) -> String {
+    let cluster = cluster();
+    let (credentials, _) = cluster.split_once('@').expect("a password");
+    let (_, password) = credentials.rsplit_once(':').expect("a password");
+    assert!(!ran.printed.contains(password), "the password is shown");
+    let url = ran.between("is kept for 7 days:\n    ", "\n");
+    let (_, name) = url.and_then(|url| url.rsplit_once('/')).expect("a URL");
+    name.to_owned()
+}
+
+/// Drops the database of a child that has failed.
+pub(crate) fn forget_kept(ran: &Ran) {
+    let name = kept(ran);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        assert!(exists(&name).await, "{name} is gone");
+        exec(format!("DROP DATABASE {name}")).await;
+    });
+}
+
+#[transactional]
+async fn put(tx: &mut Tx<'_, Postgres>, id: i64) -> dbop::Result<()> {
+    let insert = sqlx::query("INSERT INTO accounts (id, cents) VALUES ($1, 0)");
+    insert.bind(id).execute(&mut *tx).await?;
+    tx.after_commit(async {});
+    Ok(())
+}
+
+async fn count(pool: &PgPool) -> i64 {
+    let count = sqlx::query_scalar("SELECT count(*) FROM accounts");
+    count.fetch_one(pool).await.expect("a count")
+}
+
+#[dbop::test(migrations = "suites/testing/migrations", fixtures("ada"))]
+async fn a_test_begins_with_its_migrations_and_fixtures(db: Db<Postgres>) -> dbop::Result<()> {
+    assert_eq!(count(db.pool()).await, 2);
+    put(&db, 3).await
+}
+
+#[dbop::test(migrations = "suites/testing/migrations")]
+async fn a_test_meets_nothing_of_another(pool: PgPool) {
+    assert_eq!(count(&pool).await, 0);
+    put(&pool, 3).await.expect("a new account");
+}
+
+#[dbop::test(migrations = "suites/testing/migrations")]
+async fn a_test_on_any_database_runs_on_both(db: AnyDb) {
+    let name = std::thread::current()
+        .name()
+        .expect("of the test")
+        .to_owned();
+    let expected = match db {
+        AnyDb::Sqlite(_) => "::a_test_on_any_database_runs_on_both::sqlite",
+        AnyDb::Postgres(_) => "::a_test_on_any_database_runs_on_both::postgres",
+    };
+    assert!(name.ends_with(expected), "{name}");
+}
+
+#[dbop::test(migrations = "suites/testing/migrations")]
+#[should_panic(expected = "as it should")]
+async fn a_test_may_have_to_panic(db: Db<Postgres>) {
+    put(&db, 1).await.expect("a new account");
+    panic!("as it should");
+}
+
+#[dbop::test(migrations = "suites/testing/migrations")]
+async fn a_test_s_transaction_may_be_aborted_by_an_error_that_the_test_expects(
+    tx: &mut Tx<'_, Postgres>,
+) {
+    put(&mut *tx, 1).await.expect("a new account");
+    assert_eq!(tx.hooks().count(), 1);
+    put(&mut *tx, 1).await.expect_err("the account is there");
+}
+
+#[test]
+fn a_test_that_leaves_an_advisory_lock_fails_and_says_so() {
+    let ran = run("locking::postgres");
+    assert!(!ran.passed, "{}", ran.printed);
+    let lock = "holds 1 advisory lock(s)";
+    assert!(ran.printed.contains(lock), "{}", ran.printed);
+    forget_kept(&ran);
+}
+
+#[test]
+fn of_two_processes_that_need_a_template_at_once_one_migrates_it() {
+    let copying = || {
+        let ran = run("copying::postgres");
+        let said = ran.between(SAYS, "\n").expect("a time");
+        said.to_owned()
+    };
+    let other = std::thread::spawn(copying);
+    let here = copying();
+    assert_eq!(
+        here,
+        other.join().expect("a copy"),
+        "both are copies of one"
+    );
+}
+
+#[dbop::test(migrations = "suites/testing/migrations")]
+async fn a_test_s_transaction_may_be_of_each_database(tx: &mut Tx<'_, DB>) -> dbop::Result<()> {
+    put_one(&mut *tx, 1).await?;
+    let pool: Option<&sqlx::Pool<DB>> = None;
+    assert!(pool.is_none(), "the body sees `DB`");
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM accounts");
+    assert_eq!(count.fetch_one(&mut *tx).await?, 1);
+    Ok(())
+}
+
+#[transactional(on = [Sqlite, Postgres])]
+async fn put_one(tx: &mut Tx<'_, DB>, id: i64) -> dbop::Result<()> {
+    let insert = sqlx::query("INSERT INTO accounts (id, cents) VALUES ($1, 0)");
+    insert.bind(id).execute(&mut *tx).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_right_to_create_databases_a_test_fails_and_names_the_right() {
+    let role = format!("dbop_weak_{}", std::process::id());
+    exec(format!("CREATE ROLE {role} LOGIN PASSWORD 'weak-secret'")).await;
+    let cluster = cluster();
+    let (_, server) = cluster.split_once('@').expect("a password");
+    let url = format!("postgres://{role}:weak-secret@{server}");
+    let ran = run_on_server("passing::postgres", Some(&url));
+    exec(format!("DROP ROLE {role}")).await;
+    assert!(!ran.passed, "{}", ran.printed);
+    let advice = "give the user of DBOP_TEST_DATABASE_URL the right CREATEDB";
+    assert!(ran.printed.contains(advice), "{}", ran.printed);
+    assert!(!ran.printed.contains("weak-secret"), "{}", ran.printed);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_fails_the_test_soon_and_shows_no_password() {
+    // One port at which nobody listens, and one at which nobody answers.
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed_port = closed.local_addr().expect("a port").port();
+    drop(closed);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_port = silent.local_addr().expect("a port").port();
+    for port in [closed_port, silent_port] {
+        let url = format!("postgres://ada:top-secret@127.0.0.1:{port}/bank");
+        let ran = run_on_server("passing::postgres", Some(&url));
+        assert!(!ran.passed, "{}", ran.printed);
+        let place = format!("127.0.0.1:{port}");
+        for part in [place.as_str(), "DBOP_TEST_DATABASE_URL names it"] {
+            assert!(ran.printed.contains(part), "no `{part}` in {}", ran.printed);
+        }
+        assert!(!ran.printed.contains("top-secret"), "{}", ran.printed);
+    }
+}
+
+#[test]
+fn a_url_that_is_not_of_postgres_is_refused_without_its_password() {
+    for url in [
+        "sqlite::memory:",
+        "mysql://ada:top-secret@db/bank",
+        "top-secret",
+    ] {
+        let ran = run_on_server("passing::postgres", Some(url));
+        assert!(!ran.passed, "{}", ran.printed);
+        let refused = "DBOP_TEST_DATABASE_URL cannot be used";
+        assert!(ran.printed.contains(refused), "{}", ran.printed);
+        assert!(!ran.printed.contains("top-secret"), "{}", ran.printed);
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_a_process_that_was_killed_goes_at_the_next_run() {
+    let waiting = Waiting::start("waiting::postgres");
+    let name = waiting.said.clone();
+    assert!(run("passing::postgres").passed);
+    assert!(exists(&name).await, "its test still runs");
+    waiting.kill();
+    // The server has yet to notice the end of the process.
+    eventually("the next run drops the database", async || {
+        assert!(run("passing::postgres").passed);
+        !exists(&name).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_database_of_a_failed_test_outlives_the_next_run() {
+    let name = kept(&run("failing::postgres"));
+    assert!(run("passing::postgres").passed);
+    assert!(exists(&name).await);
+    // Until it has been kept for long enough.
+    let home = home().await;
+    let long_ago = format!("made by #[dbop::test]: kept 0 {home}");
+    exec(format!("COMMENT ON DATABASE {name} IS '{long_ago}'")).await;
+    assert!(run("passing::postgres").passed);
+    assert!(!exists(&name).await);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_dbops_is_never_dropped() {
+    let process = std::process::id();
+    let unmarked = format!("dbop_test_unmarked_{process}");
+    let commented = format!("dbop_test_commented_{process}");
+    let of_another_home = format!("dbop_test_elsewhere_{process}");
+    let unprefixed = format!("precious_{process}");
+    let home = home().await;
+    let mark = |home: i64| format!("made by #[dbop::test]: live 5 {home}");
+    let all = [
+        (unmarked, None),
+        (
+            commented,
+            Some("made by #[dbop::test], and then put into production".to_owned()),
+        ),
+        (of_another_home, Some(mark(home + 1))),
+        (unprefixed, Some(mark(home))),
+    ];
+    for (name, comment) in &all {
+        exec(format!("CREATE DATABASE {name}")).await;
+        if let Some(comment) = comment {
+            exec(format!("COMMENT ON DATABASE {name} IS '{comment}'")).await;
+        }
+    }
+    assert!(run("passing::postgres").passed);
+    for (name, _) in &all {
+        assert!(exists(name).await, "{name} was dropped");
+        exec(format!("DROP DATABASE {name}")).await;
+    }
+    // A database with both would have been dropped.
+    let ours = format!("dbop_test_ours_{process}");
+    exec(format!("CREATE DATABASE {ours}")).await;
+    exec(format!("COMMENT ON DATABASE {ours} IS '{}'", mark(home))).await;
+    assert!(run("passing::postgres").passed);
+    assert!(!exists(&ours).await);
+}
