@@ -40,9 +40,10 @@ pub(super) fn plan(
 ) -> Option<Plan> {
     signature(function, errors);
     attributes(function, errors);
-    if let Some(migrations) = &options.migrations {
-        folder(&migrations.value, errors);
-    }
+    let folders = options.migrations.iter();
+    folders
+        .flat_map(|given| given.value.folders())
+        .for_each(|written| folder(written, errors));
     let argument = argument(function, errors)?;
     let (kind, named) = kind(argument, errors)?;
     let databases = databases(named, argument, options, built_in, errors)?;
@@ -54,6 +55,7 @@ pub(super) fn plan(
             "`in_memory` is for SQLite, and this test runs on PostgreSQL only; remove it",
         );
     }
+    migrations(&databases, options, errors);
     Some(Plan {
         kind,
         databases,
@@ -196,6 +198,29 @@ fn databases(
         }
     }
     Some(databases)
+}
+
+/// Checks that each database has migrations, if there are any.
+fn migrations(databases: &[Database], options: &Options, errors: &mut Errors) {
+    let Some(migrations) = &options.migrations else {
+        return;
+    };
+    // What was not read as a folder has been reported.
+    if migrations.value.folders().next().is_none() {
+        return;
+    }
+    for database in databases {
+        if migrations.value.of(*database).is_none() {
+            let (name, key) = (database.name(), database.feature());
+            errors.at(
+                migrations.key.span(),
+                format!(
+                    "`migrations` has none for `{name}`, on which this test runs as well; add `{key} = \
+                     \"./migrations/{key}\"`, or name the databases by `on`"
+                ),
+            );
+        }
+    }
 }
 
 /// Checks that the folder of the migrations is there.

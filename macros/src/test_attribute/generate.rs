@@ -21,10 +21,9 @@ use crate::tokens::replace_ident;
 ///
 /// #[cfg(test)]
 /// mod a_test {
-///     static __MIGRATIONS: Migrator = migrate!("./migrations");
-///
 ///     #[test]
 ///     fn sqlite() -> impl Termination {
+///         static __MIGRATIONS: Migrator = migrate!("./migrations");
 ///         Test::<Sqlite>::new(concat!(module_path!(), "::sqlite"))
 ///             .migrations(&__MIGRATIONS)
 ///             .fixture("users.sql", include_str!("fixtures/users.sql"))
@@ -61,12 +60,6 @@ pub(super) fn tests(
     let written = written
         .into_iter()
         .map(|function| quote!(#[cfg(test)] #(#on_both)* #function));
-    let migrations = options.migrations.as_ref().map(|migrations| {
-        let (place, migrator, migrate) =
-            (names::migrations(), runtime.migrator(), runtime.migrate());
-        let path = relative(&migrations.value);
-        quote!(static #place: #migrator = #migrate!(#path);)
-    });
     let of_tests = &attributes.of_tests;
     let tests = plan.databases.iter().map(|database| {
         let test = Ident::new(database.feature(), name.span());
@@ -90,7 +83,6 @@ pub(super) fn tests(
         #[cfg(test)]
         #(#on_both)*
         mod #name {
-            #migrations
             #(#tests)*
         }
     }
@@ -108,10 +100,7 @@ fn run(
     let (concat, module_path) = (runtime.concat(), runtime.module_path());
     let end = format!("::{}", database.feature());
     let of_database = database.path(runtime);
-    let migrations = options.migrations.as_ref().map(|_| {
-        let place = names::migrations();
-        quote!(.migrations(&#place))
-    });
+    let (migrator, migrations) = migrations(database, options, runtime).unzip();
     let fixtures = options.fixtures.iter().flat_map(|given| &given.value);
     let fixtures = fixtures.map(|path| fixture(path, runtime));
     let in_memory = options
@@ -147,6 +136,7 @@ fn run(
     };
     let body = spans::between(quote!(super::#name), place.0, place.1);
     quote! {
+        #migrator
         #test::<#of_database>::new(#concat!(#module_path!(), #end))
             #migrations
             #(#fixtures)*
@@ -155,6 +145,21 @@ fn run(
             #should_panic
             .#method(#body)
     }
+}
+
+/// Writes the migrations for a database, and the call that applies them.
+fn migrations(
+    database: Database,
+    options: &Options,
+    runtime: &Runtime,
+) -> Option<(TokenStream, TokenStream)> {
+    let path = relative(options.migrations.as_ref()?.value.of(database)?);
+    let (migrator, migrate) = (runtime.migrator(), runtime.migrate());
+    let place = names::migrations();
+    Some((
+        quote!(static #place: #migrator = #migrate!(#path);),
+        quote!(.migrations(&#place)),
+    ))
 }
 
 /// Writes the function with one database in place of `DB`, which the body sees as a type.

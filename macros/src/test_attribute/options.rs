@@ -5,18 +5,67 @@ use syn::{LitStr, Path};
 
 use crate::database::Database;
 use crate::errors::Errors;
-use crate::options::reader::{self, Given, Row};
+use crate::options::reader::{self, Given, Row, Value, Written};
 
 /// Every option; `None` and `false` stand for what was not written.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) on: Option<Given<Vec<Database>>>,
-    pub(super) migrations: Option<Given<LitStr>>,
+    pub(super) migrations: Option<Given<Migrations>>,
     pub(super) fixtures: Option<Given<Vec<LitStr>>>,
     pub(super) in_memory: Option<Given<()>>,
     /// Whether the runtime has several threads.
     pub(super) multi_thread: Option<Given<bool>>,
     pub(super) krate: Option<Given<Path>>,
+}
+
+/// The folders of migrations.
+#[derive(Default)]
+pub(super) struct Migrations {
+    sqlite: Option<Given<LitStr>>,
+    postgres: Option<Given<LitStr>>,
+    both: Option<LitStr>,
+}
+
+impl Migrations {
+    /// Returns the folder for a database.
+    pub(super) fn of(&self, database: Database) -> Option<&LitStr> {
+        let own = match database {
+            Database::Sqlite => &self.sqlite,
+            Database::Postgres => &self.postgres,
+        };
+        own.as_ref().map(|own| &own.value).or(self.both.as_ref())
+    }
+
+    /// Returns every folder that was written.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &LitStr> {
+        let own = [&self.sqlite, &self.postgres].into_iter().flatten();
+        own.map(|own| &own.value).chain(&self.both)
+    }
+}
+
+static MIGRATIONS_TABLE: [Row<Migrations>; 2] = [
+    Row::new(
+        "sqlite",
+        "sqlite = \"./migrations/sqlite\"",
+        |folders, value| value.string().map(|given| folders.sqlite = given),
+    ),
+    Row::new(
+        "postgres",
+        "postgres = \"./migrations/postgres\"",
+        |folders, value| value.string().map(|given| folders.postgres = given),
+    ),
+];
+
+/// Reads `migrations = ".."`, or `migrations(sqlite = "..", postgres = "..")`.
+fn read_migrations(value: &mut Value<'_>) -> Written<Migrations> {
+    let mut folders = Migrations::default();
+    if value.has_list() {
+        value.list(&MIGRATIONS_TABLE, &mut folders)?;
+    } else {
+        folders.both = value.string()?.map(|given| given.value);
+    }
+    Ok(value.given(folders))
 }
 
 static TABLE: [Row<Options>; 6] = [
@@ -26,7 +75,7 @@ static TABLE: [Row<Options>; 6] = [
     Row::new(
         "migrations",
         "migrations = \"./migrations\"",
-        |options, value| value.string().map(|given| options.migrations = given),
+        |options, value| read_migrations(value).map(|given| options.migrations = given),
     ),
     Row::new("fixtures", "fixtures(\"users.sql\")", |options, value| {
         value.strings().map(|given| options.fixtures = given)

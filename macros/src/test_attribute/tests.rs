@@ -38,6 +38,23 @@ fn a_test_that_names_db_is_compiled_for_each_database() {
 }
 
 #[test]
+fn each_database_may_have_migrations_of_its_own() {
+    let folder = quote!(migrations(sqlite = "src/options", postgres = "src/lints"));
+    let written = expanded(folder, BOTH);
+    let (sqlite, postgres) = written.split_once("fn postgres").expect("two tests");
+    assert!(sqlite.contains("\"./src/options\"") && !sqlite.contains("lints"));
+    assert!(postgres.contains("\"./src/lints\"") && !postgres.contains("options"));
+}
+
+#[test]
+fn a_database_without_migrations_beside_one_that_has_some_is_named() {
+    let message = expanded(quote!(migrations(sqlite = "src/options")), BOTH);
+    assert!(message.contains("has none for `Postgres`"), "{message}");
+    let one = quote!(on = [Sqlite], migrations(sqlite = "src/options"));
+    assert!(!expanded(one, BOTH).contains("has none"));
+}
+
+#[test]
 fn a_file_in_memory_is_only_asked_of_sqlite() {
     let written = expanded(quote!(in_memory), BOTH);
     assert_eq!(written.matches("in_memory").count(), 1);

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use dbop::{AnyDb, Db, Tx, transactional};
+use dbop::{AnyDb, Conn, Db, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use dbop_tests::postgres::cluster;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
@@ -93,6 +93,21 @@ async fn a_test_on_any_database_runs_on_both(db: AnyDb) {
         AnyDb::Postgres(_) => "::a_test_on_any_database_runs_on_both::postgres",
     };
     assert!(name.ends_with(expected), "{name}");
+}
+
+#[db_op(on = [Sqlite, Postgres])]
+async fn add(conn: &mut Conn<'_, DB>, what: &str) -> dbop::Result<i64> {
+    let add = sqlx::query_scalar("INSERT INTO counted (what) VALUES ($1) RETURNING id");
+    Ok(add.bind(what).fetch_one(&mut *conn).await?)
+}
+
+#[dbop::test(migrations(
+    sqlite = "suites/testing/counted/sqlite",
+    postgres = "suites/testing/counted/postgres"
+))]
+async fn each_database_may_have_migrations_of_its_own(db: AnyDb) -> dbop::Result<()> {
+    assert_eq!(add(&db, "a column that counts by itself").await?, 1);
+    Ok(())
 }
 
 #[dbop::test(migrations = "suites/testing/migrations")]
