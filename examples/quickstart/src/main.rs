@@ -8,6 +8,8 @@
 
 mod bank;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::process::ExitCode;
