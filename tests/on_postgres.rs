@@ -14,6 +14,14 @@ mod suites {
         use postgres::{TEST, forget_kept};
     }
 
+    /// What the guide says of functions for both databases. Each of these tests runs on both.
+    mod differences {
+        mod asked;
+        mod binding;
+        mod columns;
+        mod statements;
+    }
+
     /// Plain functions. `common` holds with every driver.
     mod blocking {
         mod breaker;
