@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`settings`] | how a database is opened, which settings there are, and what the environment says |
 //! | [`adoption`] | how existing functions are annotated, shape by shape, and in which order |
+//! | [`two_databases`] | functions that are written once, for SQLite and PostgreSQL, and what differs there |
 //! | [`sessions`] | what a function gets, what its callers pass, `query!`, clean sessions, advisory locks |
 //! | [`streams`] | rows one by one: functions that return streams |
 //! | [`options`] | every option of the attributes and of `#[derive(DbError)]`, with its default |
@@ -33,6 +34,11 @@ pub mod settings {
 pub mod adoption {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/adoption.md")]
+}
+
+pub mod two_databases {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/two-databases.md")]
 }
 
 pub mod sessions {
