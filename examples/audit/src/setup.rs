@@ -31,11 +31,20 @@ impl Database {
             .to_string()
             .replace('%', "%25")
             .replace('?', "%3F");
-        let db = Db::<Sqlite>::connect(&format!("sqlite:{path}?mode=rwc")).await?;
+        Self::on(Db::connect(&format!("sqlite:{path}?mode=rwc")).await?).await
+    }
+
+    /// Opens the sync half beside the native one, and creates the tables if they are missing.
+    ///
+    /// # Errors
+    ///
+    /// If the file belongs to another program.
+    pub async fn on(db: Db<Sqlite>) -> Result<Self, AuditError> {
         sqlx::raw_sql(include_str!("schema.sql"))
             .execute(db.pool())
             .await?;
-        let manager = SqliteConnectionManager::file(file)
+        let options = db.pool().connect_options();
+        let manager = SqliteConnectionManager::file(options.get_filename())
             .with_init(|conn| conn.execute_batch("PRAGMA foreign_keys = ON"));
         let blocking = BlockingDb::builder(manager).max_connections(4).build();
         Ok(Self { db, blocking })

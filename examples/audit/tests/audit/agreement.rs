@@ -3,12 +3,14 @@
 use audit::client::Recorded;
 use audit::model::Audit;
 use audit::processor::Approach;
+use dbop::Db;
+use sqlx::Sqlite;
 
 use crate::common::{Bench, Event, Script, Which, process, promises_of_both_halves};
 
-#[tokio::test]
-async fn both_halves_store_the_same_rows() {
-    let bench = Bench::new(Which::Native).await;
+#[dbop::test]
+async fn both_halves_store_the_same_rows(db: Db<Sqlite>) {
+    let bench = Bench::new(db, Which::Native).await;
     let client = Recorded::load().unwrap();
     let mut audits: Vec<Audit> = Vec::new();
     for half in bench.database.halves() {
@@ -27,9 +29,9 @@ async fn both_halves_store_the_same_rows() {
     assert_eq!(sync.count("final_responses"), 360);
 }
 
-#[tokio::test]
-async fn one_half_goes_on_where_the_other_was() {
-    let bench = Bench::new(Which::Native).await;
+#[dbop::test]
+async fn one_half_goes_on_where_the_other_was(db: Db<Sqlite>) {
+    let bench = Bench::new(db, Which::Native).await;
     let audit = bench.audit().await;
     let client = Script::new(&bench, audit).at(20, Event::Cancel);
     let [sync, native] = bench.database.halves();

@@ -10,6 +10,8 @@ use audit::processor::{Approach, Ended, Processor};
 use audit::progress::Silent;
 use audit::setup::{self, Database};
 use audit::snapshot::{Snapshot, snapshot};
+use dbop::Db;
+use sqlx::Sqlite;
 
 /// The half that a test is about.
 #[derive(Clone, Copy, Debug)]
@@ -23,20 +25,26 @@ macro_rules! promises_of_both_halves {
     ($($(#[$attribute:meta])* async fn $name:ident($bench:ident: Bench) $body:block)*) => {
         $(async fn $name($bench: crate::common::Bench) $body)*
         mod sync {
+            use dbop::Db;
+            use sqlx::Sqlite;
+
             use crate::common::{Bench, Which};
             $(
-                #[tokio::test]
-                async fn $name() {
-                    super::$name(Bench::new(Which::Sync).await).await;
+                #[dbop::test]
+                async fn $name(db: Db<Sqlite>) {
+                    super::$name(Bench::new(db, Which::Sync).await).await;
                 }
             )*
         }
         mod native {
+            use dbop::Db;
+            use sqlx::Sqlite;
+
             use crate::common::{Bench, Which};
             $(
-                #[tokio::test]
-                async fn $name() {
-                    super::$name(Bench::new(Which::Native).await).await;
+                #[dbop::test]
+                async fn $name(db: Db<Sqlite>) {
+                    super::$name(Bench::new(db, Which::Native).await).await;
                 }
             )*
         }
@@ -49,15 +57,11 @@ pub(crate) struct Bench {
     pub(crate) half: Half,
     pub(crate) database: Database,
     pub(crate) company_id: i64,
-    _folder: tempfile::TempDir, // goes away with the bench
 }
 
 impl Bench {
-    pub(crate) async fn new(which: Which) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("audits.db"))
-            .await
-            .unwrap();
+    pub(crate) async fn new(db: Db<Sqlite>, which: Which) -> Self {
+        let database = Database::on(db).await.unwrap();
         let company = setup::example_company();
         let company_id = setup::add_company(&database.db, &company).await.unwrap();
         let [sync, native] = database.halves();
@@ -69,7 +73,6 @@ impl Bench {
             half,
             database,
             company_id,
-            _folder: folder,
         }
     }
 

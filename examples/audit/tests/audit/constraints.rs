@@ -1,6 +1,7 @@
 //! The database itself refuses rows that must not be there.
 
-use dbop::db_op;
+use dbop::{Db, db_op};
+use sqlx::Sqlite;
 
 use crate::common::{Bench, Which};
 
@@ -124,9 +125,9 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-#[tokio::test]
-async fn bad_rows_are_refused() {
-    let bench = Bench::new(Which::Native).await;
+#[dbop::test]
+async fn bad_rows_are_refused(db: Db<Sqlite>) {
+    let bench = Bench::new(db, Which::Native).await;
     let audit = bench.audit().await;
     bench.run(audit).await.unwrap();
     for (statement, reason) in REFUSED {
@@ -143,9 +144,9 @@ async fn bad_rows_are_refused() {
 }
 
 /// `foreign_keys` is a setting of each connection, and is off unless it is set.
-#[tokio::test]
-async fn the_connections_of_the_sync_half_check_foreign_keys() {
-    let bench = Bench::new(Which::Sync).await;
+#[dbop::test]
+async fn the_connections_of_the_sync_half_check_foreign_keys(db: Db<Sqlite>) {
+    let bench = Bench::new(db, Which::Sync).await;
     let error = insert_orphan(&bench.database.blocking).await.unwrap_err();
     assert_eq!(error.kind(), dbop::ErrorKind::ForeignKey, "{error}");
 }
