@@ -2,11 +2,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericParam};
+use syn::{Expr, FnArg, GenericParam, ReceiverKind};
 
 use crate::database::Database;
 use crate::errors::Errors;
-use crate::function::{Function, Session, cfgs};
+use crate::function::{Function, Session, cfgs, types};
 use crate::options::{Callers, Options};
 use crate::tokens::{find_ident, has_ident, is_punct};
 
@@ -47,7 +47,10 @@ pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors)
     }
     signature(function, errors);
     surroundings(function, errors);
-    one_database(function.block.stream(), errors);
+    if on.value.len() > 1 {
+        one_database(function.block.stream(), errors);
+        handle(function, options, errors);
+    }
 }
 
 /// The session is `&mut Tx<'_, DB>` or `&mut Conn<'_, DB>`.
@@ -117,6 +120,30 @@ fn surroundings(function: &Function, errors: &mut Errors) {
     let is_end = |token: &TokenTree| is_punct(token, ';');
     if let Some(end) = around.into_iter().find(is_end) {
         errors.at(end.span(), "with `on`, the async block is the whole body, because it is compiled for each database; move what stands before it into it");
+    }
+}
+
+/// A body that takes `self` cannot borrow the handle from `self`. The body of one database needs only
+/// some fields of `self`, but the closures of two cannot share the fields.
+fn handle(function: &Function, options: &Options, errors: &mut Errors) {
+    let Some(db) = &options.db else { return };
+    let receiver = function.source.signature.receiver().map(|it| &it.kind);
+    let is_taken = match receiver {
+        None | Some(ReceiverKind::Reference(_, _, None)) => false,
+        Some(ReceiverKind::Typed(_, ty)) => types::reference(ty).is_none_or(|(_, mutable)| mutable),
+        Some(_) => true,
+    };
+    if is_taken && is_field_of_self(&db.value) {
+        let place = db.value.to_token_stream();
+        errors.on(&db.value, format!("with `on`, the body takes `self` as a whole, and the handle cannot be borrowed from `self`; write `db = {place}.clone()`, which is another handle to the same pools", place = place.to_string().replace(' ', "")));
+    }
+}
+
+fn is_field_of_self(expression: &Expr) -> bool {
+    match expression {
+        Expr::Field(field) => is_field_of_self(&field.base),
+        Expr::Path(path) => path.path.is_ident("self"),
+        _ => false,
     }
 }
 

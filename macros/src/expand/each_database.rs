@@ -27,7 +27,12 @@ impl Expansion<'_> {
     /// Returns whether the body is compiled for two databases.
     pub(super) fn is_chosen(&self) -> bool {
         let databases = self.databases().unwrap_or_default();
-        databases.iter().filter(|it| it.is_enabled()).count() > 1
+        !self.is_placeholder && databases.iter().filter(|it| it.is_enabled()).count() > 1
+    }
+
+    /// Returns whether the body binds the arguments to the user's patterns for each database.
+    pub(super) fn binds_for_each(&self) -> bool {
+        !self.is_placeholder && self.databases().is_some()
     }
 
     /// Output, with the loop of [`Expansion::call`] in each block:
@@ -162,9 +167,9 @@ impl Expansion<'_> {
     /// Output: `let mut v = v;`, if the user's pattern is more than a name. Nothing without the
     /// option `on`.
     pub(super) fn binding_for_each(&self, argument: &Argument) -> Option<TokenStream> {
-        self.databases()?;
         let is_name = matches!(&*argument.parameter.pat, Pat::Ident(pattern)
             if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
-        (!is_name).then(|| self.binding(argument, &argument.name))
+        let binds = self.binds_for_each() && !is_name;
+        binds.then(|| self.binding(argument, &argument.name))
     }
 }

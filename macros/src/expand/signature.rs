@@ -55,7 +55,7 @@ impl Expansion<'_> {
             .iter()
             .find(|argument| argument.index == index);
         let is_bound_inside = |argument: &&Argument| {
-            self.function.is_plain() || self.is_replayed(argument) || self.databases().is_some()
+            self.function.is_plain() || self.is_replayed(argument) || self.binds_for_each()
         };
         match argument.filter(is_bound_inside) {
             // The user's pattern moves into the body, where each attempt binds a new value to the

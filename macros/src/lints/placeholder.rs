@@ -7,10 +7,10 @@ use super::{Pass, Subject};
 
 const MESSAGE: &str = "`?` is a placeholder only for SQLite, and this text is for each database; write `$1`, `$2`, .., which both know, or give each database its own text with `dbop::sql!(sqlite = \"..\", postgres = \"..\")`";
 
-/// Returns the search for such texts, if the function has the option `on`.
+/// Returns the search for such texts, if the function is for more than one database.
 pub(super) fn pass(subject: &Subject<'_>) -> Option<Box<dyn Pass>> {
-    subject.options.on.as_ref()?;
-    Some(Box::new(Placeholder))
+    let on = subject.options.on.as_ref()?;
+    (on.value.len() > 1).then(|| Box::new(Placeholder) as _)
 }
 
 struct Placeholder;

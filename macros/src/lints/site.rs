@@ -84,7 +84,7 @@ impl Site {
         }
         Site {
             names,
-            dialect: text::dialect(subject.function),
+            dialect: text::dialect(subject),
             runs: Runs::Here,
             repeats: Repeats::Not,
             around: Vec::new(),

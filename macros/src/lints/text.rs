@@ -6,16 +6,23 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall, Lit, LitStr, Macro, Token};
 
+use super::Subject;
 use super::api::Api;
 use super::calls::{callee, has_any, is_any, is_query, last, peel};
 use super::literal::Literal;
 use super::names::{Names, variable};
-use crate::function::Function;
+use crate::database::Database;
 use crate::sql::{Dialect, TextForm};
 
-/// Returns the dialect of the texts in a function, as far as the type of the session tells, or the
-/// types of the arguments if there is no session.
-pub(super) fn dialect(of: &Function) -> Dialect {
+/// Returns the dialect of the texts in a function, as far as the option `on` or the type of the session
+/// tells, or the types of the arguments if there is no session.
+pub(super) fn dialect(subject: &Subject<'_>) -> Dialect {
+    match subject.options.on.as_ref().map(|on| &*on.value) {
+        Some([Database::Sqlite]) => return Dialect::Sqlite,
+        Some([Database::Postgres]) => return Dialect::Postgres,
+        _ => {}
+    }
+    let of = subject.function;
     const POSTGRES: [&str; 3] = ["PgConnection", "PgPool", "Postgres"];
     const SQLITE: [&str; 3] = ["Sqlite", "SqliteConnection", "SqlitePool"];
     let session = of.session.as_ref().map(|session| &session.parameter.ty);

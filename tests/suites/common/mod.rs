@@ -23,6 +23,7 @@ mod lent_to_sqlx;
 pub(crate) mod migrations;
 mod nesting;
 pub(crate) mod notes;
+mod on_both;
 mod opaque;
 mod out_of_time;
 mod pool;

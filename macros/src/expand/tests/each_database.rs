@@ -1,0 +1,53 @@
+//! The option `on`.
+
+use super::{assert_rejected, expanded};
+use crate::options::Attribute::DbOp;
+
+#[test]
+fn a_mistake_leaves_the_arguments_of_a_function_for_each_database_where_they_are() {
+    let found = expanded(
+        DbOp,
+        "on = [Sqlite, Postgres]",
+        "async fn f(mut self, conn: &mut Conn<'_, DB>, (a, b): (u8, u8), mut c: u8) -> R { body }",
+    );
+    assert_eq!(found.matches("compile_error").count(), 1, "{found}");
+    let bare: String = found.split_whitespace().collect();
+    assert!(
+        bare.contains("fnf(mutself,conn:impl::dbop::AnySessionScope,(a,b):(u8,u8),mutc:u8)->R"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_list_of_one_database_allows_what_only_that_database_knows() {
+    let function = "async fn f(conn: &mut Conn<'_, DB>) -> R {
+        let own: &mut SqliteConnection = conn.conn();
+        query!(\"SELECT ?\").execute(own).await?;
+        sqlx::query_scalar(\"SELECT ?\").fetch_one(&mut *conn).await
+    }";
+    let found = expanded(DbOp, "on = [Sqlite]", function);
+    assert!(!found.contains("compile_error"), "{found}");
+    let found = expanded(DbOp, "on = [Sqlite, Postgres]", function);
+    assert_eq!(found.matches("compile_error").count(), 4, "{found}");
+}
+
+#[test]
+fn a_handle_is_not_borrowed_from_a_self_that_the_body_for_each_database_takes() {
+    for receiver in ["self", "&mut self", "self: Arc<Self>"] {
+        let function = format!("async fn f({receiver}, conn: &mut Conn<'_, DB>) -> R {{ body }}");
+        assert_rejected(
+            DbOp,
+            "on = [Sqlite, Postgres], retry = never, db = self.a.db",
+            &function,
+            &["write `db = self.a.db.clone()`"],
+        );
+        let options = "on = [Sqlite, Postgres], retry = never, db = self.a.db.clone()";
+        let found = expanded(DbOp, options, &function);
+        assert!(!found.contains("compile_error"), "{found}");
+    }
+    for receiver in ["&self", "self: &Arc<Self>"] {
+        let function = format!("async fn f({receiver}, conn: &mut Conn<'_, DB>) -> R {{ body }}");
+        let found = expanded(DbOp, "on = [Sqlite, Postgres], db = self.db", &function);
+        assert!(!found.contains("compile_error"), "{found}");
+    }
+}
