@@ -1,6 +1,7 @@
 //! Functions of every shape, annotated and run. They compile without a single warning of pedantic
 //! clippy.
 #![deny(warnings, clippy::pedantic)]
+#![recursion_limit = "1024"] // for a chain of thirty joined calls, each inside of the next
 
 mod arguments;
 mod attributes;
@@ -14,6 +15,7 @@ mod lent;
 mod lifetimes;
 mod lints;
 mod macros;
+mod on;
 mod once;
 mod options;
 mod plain;

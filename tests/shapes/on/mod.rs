@@ -1,0 +1,6 @@
+//! Functions with `on = [Sqlite, Postgres]`.
+
+mod bodies;
+mod chain;
+mod names;
+mod sizes;
