@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Pat, Receiver, ReceiverKind};
 
 use super::Expansion;
+use super::arguments::allow_used_underscore;
 use super::operation;
 use super::without_self::without_self;
 use crate::database::Database;
@@ -83,6 +84,8 @@ impl Expansion<'_> {
             None => body,
         };
         let items = Database::ALL.map(|(_, database)| self.database_item(database));
+        let mut arguments = self.function.arguments.iter();
+        let allow = allow.or_else(|| arguments.find_map(|it| allow_used_underscore(&it.parameter)));
         let (choose, run) = (self.runtime.choose(), self.run_chosen());
         let (given, taken) = self.context(scope);
         let calling = quote_spanned! {spans::generated()=>

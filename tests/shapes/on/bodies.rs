@@ -102,10 +102,10 @@ async fn patterns_of_arguments() {
         ref text: String,
         mut e: i64,
     ) -> Answer {
-        let conn = &mut conn;
         e += 1;
-        let echo = sqlx::query_scalar("SELECT CAST($1 AS BIGINT)");
-        let sum: i64 = echo.bind(a + e).fetch_one(&mut **conn).await?;
+        let sum = echo!(conn, a + e);
+        conn = &mut *conn;
+        let sum = echo!(conn, sum);
         Ok(sum + i64::try_from(text.len()).unwrap())
     }
     let (db, pair) = (any().await, Pair { a: 1, b: 2 });
@@ -220,7 +220,7 @@ async fn generic_functions() {
             first.map(show).unwrap_or_default() + &n.to_string(),
         ))
     }
-    let found = f(&any().await, &[1.5], "a", |n| n.to_string())
+    let found = f(&any().await, &[1.5], "a", ToString::to_string)
         .await
         .unwrap();
     assert_eq!(found, (Some(&1.5), "a", "1.51".to_owned()));

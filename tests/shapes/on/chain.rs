@@ -42,7 +42,7 @@ fn on_a_large_stack(test: impl Future<Output = ()> + Send + 'static) {
 fn a_chain_of_thirty_joined_calls_compiles() {
     on_a_large_stack(async {
         let one = open().await;
-        assert_eq!(f0(&one, 0).await.unwrap(), 29);
-        assert_eq!(f0(&AnyDb::from(one), 1).await.unwrap(), 30);
+        assert_eq!(Box::pin(f0(&one, 0)).await.unwrap(), 29);
+        assert_eq!(Box::pin(f0(&AnyDb::from(one), 1)).await.unwrap(), 30);
     });
 }

@@ -48,8 +48,8 @@ mod trait_of_the_name {
 
 #[tokio::test]
 async fn names_of_the_module_around() {
-    assert_eq!(run(|db| around::system(db)).await, 6);
-    assert_eq!(run(|db| trait_of_the_name::system(db)).await, 4);
+    assert_eq!(run(around::system).await, 6);
+    assert_eq!(run(trait_of_the_name::system).await, 4);
 }
 
 #[tokio::test]
@@ -69,8 +69,8 @@ async fn a_value_and_an_item_of_the_name_of_the_database() {
             Ok(n)
         }
     }
-    assert_eq!(run(|db| constant(db)).await, 7);
-    assert_eq!(run(|db| item(db)).await, 8);
+    assert_eq!(run(constant).await, 7);
+    assert_eq!(run(item).await, 8);
 }
 
 #[tokio::test]
@@ -126,5 +126,5 @@ async fn functions_that_macros_write() {
     assert_eq!(run(|db| first(db, 1)).await, 1);
     assert_eq!(run(|db| second(db, 2)).await, 2);
     listed!(Sqlite, Postgres; Tx<'_, DB>);
-    assert_eq!(run(|db| listed(db)).await, 3);
+    assert_eq!(run(listed).await, 3);
 }

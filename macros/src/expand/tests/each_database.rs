@@ -51,3 +51,15 @@ fn a_handle_is_not_borrowed_from_a_self_that_the_body_for_each_database_takes() 
         assert!(!found.contains("compile_error"), "{found}");
     }
 }
+
+#[test]
+fn an_argument_with_an_underscore_raises_no_lint() {
+    let allows = |argument: &str| {
+        let function =
+            format!("async fn f(conn: &mut Conn<'_, DB>, {argument}: u8) -> R {{ body }}");
+        let found = expanded(DbOp, "on = [Sqlite, Postgres], retry = never", &function);
+        found.contains("used_underscore_binding")
+    };
+    assert!(allows("_a"));
+    assert!(!allows("a"));
+}

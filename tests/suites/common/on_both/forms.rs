@@ -166,6 +166,7 @@ fn boxed<'a>(
     })
 }
 
+#[allow(clippy::manual_async_fn)]
 #[transactional(on = [Sqlite, Postgres])]
 fn returned<'a>(
     tx: &mut Tx<'_, DB>,
