@@ -335,3 +335,36 @@ async fn futures_in_tasks() {
     let task = tokio::spawn(async { f(&open().await, &[1, 2]).await });
     assert_eq!(task.await.unwrap().unwrap(), 3);
 }
+
+#[tokio::test]
+async fn functions_for_two_databases() {
+    struct Counter(i64);
+    impl Counter {
+        #[transactional(on = [Sqlite, Postgres])]
+        async fn add(&mut self, tx: &mut Tx<'_, DB>, (n, flaky): (i64, &Flaky)) -> Answer {
+            let text = dbop::sql!(sqlite = "SELECT ?", postgres = "SELECT $1");
+            let n: i64 = sqlx::query_scalar(text).bind(n).fetch_one(&mut *tx).await?;
+            flaky.pass()?;
+            self.0 += n;
+            Ok(self.0)
+        }
+    }
+    #[db_op(read_only, on = [Sqlite, Postgres])]
+    async fn name<'a>(conn: &mut Conn<'_, DB>, text: &'a str) -> Answer<(&'a str, &'static str)> {
+        let _ = conn;
+        Ok((text, DB::SYSTEM))
+    }
+    #[transactional(on = [Sqlite, Postgres])]
+    fn boxed<'a>(
+        tx: &mut Tx<'_, DB>,
+        text: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Answer<&'a str>> + Send + 'a>> {
+        Box::pin(async move { Ok(name(&mut *tx, text).await?.0) })
+    }
+    let one = open().await;
+    let any = dbop::AnyDb::from(one.clone());
+    let (mut counter, flaky) = (Counter(1), Flaky::default());
+    assert_eq!(counter.add(&any, (2, &flaky)).await.unwrap(), 3);
+    assert_eq!(name(&one, "a").await.unwrap(), ("a", "sqlite"));
+    assert_eq!(boxed(&any, "a").await.unwrap(), "a");
+}
