@@ -50,6 +50,9 @@ pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors)
     if on.value.len() > 1 {
         one_database(function.block.stream(), errors);
         handle(function, options, errors);
+        if takes_self(function) {
+            captured_self(&function.block.stream(), errors);
+        }
     }
 }
 
@@ -127,16 +130,42 @@ fn surroundings(function: &Function, errors: &mut Errors) {
 /// some fields of `self`, but the closures of two cannot share the fields.
 fn handle(function: &Function, options: &Options, errors: &mut Errors) {
     let Some(db) = &options.db else { return };
-    let receiver = function.source.signature.receiver().map(|it| &it.kind);
-    let is_taken = match receiver {
-        None | Some(ReceiverKind::Reference(_, _, None)) => false,
-        Some(ReceiverKind::Typed(_, ty)) => types::reference(ty).is_none_or(|(_, mutable)| mutable),
-        Some(_) => true,
-    };
-    if is_taken && is_field_of_self(&db.value) {
+    if takes_self(function) && is_field_of_self(&db.value) {
         let place = db.value.to_token_stream();
         errors.on(&db.value, format!("with `on`, the body takes `self` as a whole, and the handle cannot be borrowed from `self`; write `db = {place}.clone()`, which is another handle to the same pools", place = place.to_string().replace(' ', "")));
     }
+}
+
+/// Returns whether the body moves `self`, because a copy is impossible.
+fn takes_self(function: &Function) -> bool {
+    match function.source.signature.receiver().map(|it| &it.kind) {
+        None | Some(ReceiverKind::Reference(_, _, None)) => false,
+        Some(ReceiverKind::Typed(_, ty)) => types::reference(ty).is_none_or(|(_, mutable)| mutable),
+        Some(_) => true,
+    }
+}
+
+/// A moved `self` gets another name, which a text such as `format!("{self}")` does not follow.
+fn captured_self(tokens: &TokenStream, errors: &mut Errors) {
+    let mut is_macro = false;
+    for token in tokens.clone() {
+        if let TokenTree::Group(group) = &token {
+            let literals = group.stream().into_iter().filter_map(|token| match token {
+                TokenTree::Literal(literal) if is_macro => Some(literal),
+                _ => None,
+            });
+            for literal in literals.filter(|it| captures_self(&it.to_string())) {
+                errors.at(literal.span(), "with `on`, a text cannot name a `self` that the body takes; write `{}` in place of `{self}`, and `self` behind the text");
+            }
+            captured_self(&group.stream(), errors);
+        }
+        is_macro = is_punct(&token, '!');
+    }
+}
+
+fn captures_self(text: &str) -> bool {
+    let text = text.replace("{{", "");
+    text.contains("{self}") || text.contains("{self:")
 }
 
 fn is_field_of_self(expression: &Expr) -> bool {

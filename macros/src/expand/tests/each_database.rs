@@ -63,3 +63,23 @@ fn an_argument_with_an_underscore_raises_no_lint() {
     assert!(allows("_a"));
     assert!(!allows("a"));
 }
+
+#[test]
+fn a_text_that_names_a_moved_self_is_reported_with_what_to_write() {
+    let on = "on = [Sqlite, Postgres], retry = never";
+    let function = |receiver: &str, text: &str| {
+        format!("async fn f({receiver}, conn: &mut Conn<'_, DB>) -> R {{ g(format!(\"{text}\")) }}")
+    };
+    for text in ["{self}", "a {self:?}"] {
+        for receiver in ["self", "&mut self", "self: Box<Self>"] {
+            let found = expanded(DbOp, on, &function(receiver, text));
+            assert!(found.contains("write `{}` in place of `{self}`"), "{found}");
+        }
+        let found = expanded(DbOp, on, &function("&self", text));
+        assert!(!found.contains("compile_error"), "{found}");
+    }
+    for text in ["{{self}}", "{}", "self"] {
+        let found = expanded(DbOp, on, &function("self", text));
+        assert!(!found.contains("compile_error"), "{found}");
+    }
+}
