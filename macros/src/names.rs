@@ -177,6 +177,7 @@ impl Runtime {
         identity = core::convert::identity;
         display = core::fmt::Display;
         boxed = Box;
+        future = core::future::Future;
         file = core::file;
         line = core::line;
         type_name_of_val = core::any::type_name_of_val;

@@ -1,7 +1,7 @@
 //! Functions of every shape, annotated and run. They compile without a single warning of pedantic
 //! clippy.
 #![deny(warnings, clippy::pedantic)]
-#![recursion_limit = "1024"] // for a chain of thirty joined calls, each inside of the next
+#![recursion_limit = "400"] // for a chain of thirty joined calls, each inside of the next
 
 mod arguments;
 mod attributes;

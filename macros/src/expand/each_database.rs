@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Pat, Receiver, ReceiverKind};
+use syn::{Pat, Receiver, ReceiverKind, ReturnType, Signature, parse_quote_spanned};
 
 use super::Expansion;
 use super::arguments::allow_used_underscore;
@@ -31,6 +31,27 @@ impl Expansion<'_> {
         !self.is_placeholder && databases.iter().filter(|it| it.is_enabled()).count() > 1
     }
 
+    /// Returns whether the function returns the chosen future as it is. An `async fn` around that future
+    /// would be one more level of types and one more state for each joined call.
+    ///
+    /// With the option `db`, the function is async, because its future keeps what that expression
+    /// makes.
+    pub(super) fn returns_chosen(&self) -> bool {
+        self.is_chosen() && self.options.db.is_none() && !self.function.form.is_returned()
+    }
+
+    /// Input: `async fn f() -> R`. Output: `fn f() -> impl Future<Output = R>`
+    pub(super) fn return_chosen(&self, signature: &mut Signature) {
+        signature.asyncness = None;
+        let output = match &signature.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, output) => output.to_token_stream(),
+        };
+        let future = self.runtime.future();
+        signature.output =
+            parse_quote_spanned!(spans::generated()=> -> impl #future<Output = #output>);
+    }
+
     /// Returns whether the body binds the arguments to the user's patterns for each database.
     pub(super) fn binds_for_each(&self) -> bool {
         !self.is_placeholder && self.databases().is_some()
@@ -43,7 +64,7 @@ impl Expansion<'_> {
     ///     (tx, a, b),
     ///     |(tx, a, b)| { type DB = Sqlite; async move { .. } },
     ///     |(tx, a, b)| { type DB = Postgres; async move { .. } },
-    /// ).await
+    /// )
     /// ```
     ///
     /// Only one of the two closures can take the arguments, so the arguments come as a value. The
@@ -88,8 +109,9 @@ impl Expansion<'_> {
         let allow = allow.or_else(|| arguments.find_map(|it| allow_used_underscore(&it.parameter)));
         let (choose, run) = (self.runtime.choose(), self.run_chosen());
         let (given, taken) = self.context(scope);
+        let waiting = (!self.returns_chosen()).then(|| quote_spanned!(spans::generated()=> .await));
         let calling = quote_spanned! {spans::generated()=>
-            #choose(&#scope).#run(#given, #(|#taken| { #items async move { #body } }),*).await
+            #choose(&#scope).#run(#given, #(|#taken| { #items async move { #body } }),*) #waiting
         };
         match allow {
             None => calling,

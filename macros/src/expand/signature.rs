@@ -30,6 +30,9 @@ impl Expansion<'_> {
         if let Some(session) = &self.function.session {
             self.bind_generic(session, &mut signature.generics);
         }
+        if self.returns_chosen() {
+            self.return_chosen(&mut signature);
+        }
         if let Some(streamed) = self.function.stream() {
             self.lend_to_stream(streamed, &mut signature);
         }
