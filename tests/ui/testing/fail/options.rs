@@ -15,10 +15,10 @@ async fn no_folder(db: AnyDb) {}
 #[dbop::test(migrations = "/srv/bank/migrations")]
 async fn a_folder_of_this_machine(db: AnyDb) {}
 
-#[dbop::test(migrations(sqlite = "./ui"))]
+#[dbop::test(migrations(sqlite = "."))]
 async fn migrations_for_one_of_two(db: AnyDb) {}
 
-#[dbop::test(migrations(mysql = "./ui"))]
+#[dbop::test(migrations(mysql = "."))]
 async fn migrations_for_another_database(db: AnyDb) {}
 
 #[dbop::test(fixtures = "users.sql")]
