@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! choose(&tx).run((tx, id), |(tx, id)| { type DB = Sqlite; async move { .. } },
-//!                           |(tx, id)| { type DB = Postgres; async move { .. } }).await
+//!                           |(tx, id)| { type DB = Postgres; async move { .. } })
 //! ```
 //!
 //! The type of the scope chooses the type of the future. If both futures stood in one, as the two arms

@@ -53,10 +53,10 @@ const KNOWN: &[Known] = &[
     known("stub-read", 0.98, 1.0, 1.5),
     known("stub-joined", 1.18, 1.0, 3.8),
     known("stub-nested", 1.12, 1.0, 3.2),
-    known("two-idle", 1.01, 0.0, 1.03),
-    known("two-polled", 1.01, 0.0, 1.03),
-    known("two-known", 1.01, 0.0, 1.03),
-    known("two-known-polled", 1.01, 0.0, 1.03),
+    known("two-idle", 1.01, 0.0, 1.0),
+    known("two-polled", 1.01, 0.0, 1.0),
+    known("two-known", 1.01, 0.0, 1.0),
+    known("two-known-polled", 1.01, 0.0, 1.0),
 ];
 
 /// How often is measured before something counts as grown. A machine that does something else as well
