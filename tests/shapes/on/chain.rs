@@ -29,6 +29,6 @@ chain!(
 #[tokio::test]
 async fn a_chain_of_thirty_joined_calls_compiles() {
     let one = open().await;
-    assert_eq!(f0(&one, 0).await.unwrap(), 29);
-    assert_eq!(f0(&AnyDb::from(one), 1).await.unwrap(), 30);
+    assert_eq!(Box::pin(f0(&one, 0)).await.unwrap(), 29);
+    assert_eq!(Box::pin(f0(&AnyDb::from(one), 1)).await.unwrap(), 30);
 }
