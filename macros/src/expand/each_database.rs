@@ -2,14 +2,14 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Pat, Receiver, ReceiverKind, ReturnType, Signature, parse_quote_spanned};
+use syn::{Attribute, Pat, Receiver, ReceiverKind, ReturnType, Signature, parse_quote_spanned};
 
 use super::Expansion;
 use super::arguments::allow_used_underscore;
 use super::operation;
 use super::without_self::without_self;
 use crate::database::Database;
-use crate::function::{Argument, Session};
+use crate::function::{Argument, Session, is_lint_level};
 use crate::tokens::has_ident;
 use crate::{names, spans};
 
@@ -35,9 +35,14 @@ impl Expansion<'_> {
     /// would be one more level of types and one more state for each joined call.
     ///
     /// With the option `db`, the function is async, because its future keeps what that expression
-    /// makes.
+    /// makes. It is also async with an attribute such as `#[tracing::instrument]` or `#[must_use]`,
+    /// which means something else for a function that is not async.
     pub(super) fn returns_chosen(&self) -> bool {
-        self.is_chosen() && self.options.db.is_none() && !self.function.form.is_returned()
+        let mut attributes = self.function.source.attributes.iter();
+        self.is_chosen()
+            && self.options.db.is_none()
+            && !self.function.form.is_returned()
+            && attributes.all(means_the_same_without_async)
     }
 
     /// Input: `async fn f() -> R`. Output: `fn f() -> impl Future<Output = R>`
@@ -197,4 +202,12 @@ impl Expansion<'_> {
         let binds = self.binds_for_each() && !is_name;
         binds.then(|| self.binding(argument, &argument.name))
     }
+}
+
+/// Returns whether an attribute below does not care whether the function is async.
+fn means_the_same_without_async(attribute: &Attribute) -> bool {
+    is_lint_level(attribute)
+        || ["doc", "cfg", "inline", "cold", "deprecated"]
+            .iter()
+            .any(|name| attribute.path().is_ident(name))
 }

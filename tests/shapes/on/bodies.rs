@@ -248,3 +248,20 @@ async fn futures_that_are_not_send() {
     }
     assert_eq!(f(&any().await, std::rc::Rc::new(3)).await.unwrap(), 3);
 }
+
+#[tokio::test]
+async fn instrumented_functions() {
+    #[db_op(read_only, on = [Sqlite, Postgres])]
+    #[tracing::instrument(skip_all, fields(n), err, ret)]
+    async fn below(conn: &mut Conn<'_, DB>, n: i64) -> Answer {
+        Ok(echo!(conn, n))
+    }
+
+    #[tracing::instrument(skip_all, err, ret)]
+    #[db_op(read_only, on = [Sqlite, Postgres])]
+    async fn above(conn: &mut Conn<'_, DB>, n: i64) -> Answer {
+        below(&mut *conn, n).await
+    }
+
+    assert_eq!(above(&any().await, 3).await.unwrap(), 3);
+}

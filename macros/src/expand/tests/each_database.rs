@@ -83,3 +83,17 @@ fn a_text_that_names_a_moved_self_is_reported_with_what_to_write() {
         assert!(!found.contains("compile_error"), "{found}");
     }
 }
+
+#[test]
+fn a_function_stays_async_above_an_attribute_that_looks_at_that() {
+    let options = "on = [Sqlite, Postgres]";
+    let function = "async fn f(conn: &mut Conn<'_, DB>) -> R { body }";
+    for attributes in ["", "#[doc = \"f\"] #[allow(dead_code)] #[inline]"] {
+        let found = expanded(DbOp, options, &format!("{attributes} {function}"));
+        assert!(!found.contains("async fn f"), "{found}");
+    }
+    for attribute in ["#[tracing::instrument(err)]", "#[must_use = \"look\"]"] {
+        let found = expanded(DbOp, options, &format!("{attribute} {function}"));
+        assert!(found.contains("async fn f"), "{found}");
+    }
+}
