@@ -31,17 +31,27 @@ pub trait TestResult {
     /// Whether the test has failed.
     #[doc(hidden)]
     fn has_failed(&self) -> bool;
+
+    /// What a test returns that has not failed.
+    #[doc(hidden)]
+    fn passed() -> Self;
 }
 
 impl TestResult for () {
     fn has_failed(&self) -> bool {
         false
     }
+
+    fn passed() {}
 }
 
 impl<E: Debug> TestResult for std::result::Result<(), E> {
     fn has_failed(&self) -> bool {
         self.is_err()
+    }
+
+    fn passed() -> Self {
+        Ok(())
     }
 }
 
@@ -55,7 +65,8 @@ pub struct Test<DB> {
     fixtures: Vec<Fixture>,
     in_memory: bool,
     multi_thread: bool,
-    should_panic: bool,
+    /// What the message of its panic contains, if the test should panic.
+    should_panic: Option<&'static str>,
     _database: PhantomData<fn() -> DB>,
 }
 
@@ -68,7 +79,7 @@ impl<DB: TestBackend> Test<DB> {
             fixtures: Vec::new(),
             in_memory: false,
             multi_thread: false,
-            should_panic: false,
+            should_panic: None,
             _database: PhantomData,
         }
     }
@@ -97,9 +108,10 @@ impl<DB: TestBackend> Test<DB> {
         self
     }
 
-    /// Notes that the test has the attribute `#[should_panic]`.
-    pub fn should_panic(mut self) -> Self {
-        self.should_panic = true;
+    /// Notes that the test has the attribute `#[should_panic]`. The harness does not see that
+    /// attribute: it cannot tell a panic of the test from one of [`Test`].
+    pub fn should_panic(mut self, expected: &'static str) -> Self {
+        self.should_panic = Some(expected);
         self
     }
 
@@ -187,11 +199,13 @@ impl<DB: TestBackend> Test<DB> {
         let database = TestDatabase::open(request, &self.fixtures, open).await?;
         let db = database.db().clone();
         let result = AssertUnwindSafe(body(db)).catch_unwind().await;
-        let mut has_failed = match &result {
-            Ok(result) => result.has_failed() || self.should_panic,
-            Err(_) => !self.should_panic,
+        let result = match self.should_panic {
+            Some(expected) => panicked(result, expected),
+            None => Ok(result),
         };
-        let mut problem = None;
+        let mut problem = result.as_ref().err().cloned();
+        let result = result.unwrap_or_else(|_| Ok(R::passed()));
+        let mut has_failed = problem.is_some() || result.as_ref().map_or(true, R::has_failed);
         if !has_failed {
             problem = match database.close().await {
                 Ok(left) => left,
@@ -215,10 +229,31 @@ impl<DB: TestBackend> Test<DB> {
     }
 }
 
+/// What a test has returned, or its panic.
+type Returned<R> = std::result::Result<R, Box<dyn Any + Send>>;
+
+/// Takes the panic of a test that should panic for its success. Returns what is wrong if the test has
+/// not panicked so.
+fn panicked<R: TestResult>(
+    result: Returned<R>,
+    expected: &str,
+) -> std::result::Result<Returned<R>, String> {
+    let Err(panic) = result else {
+        return Err("the test did not panic as it should".to_owned());
+    };
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    match text.unwrap_or_default().contains(expected) {
+        true => Ok(Ok(R::passed())),
+        false => Err(format!(
+            "the test should panic with a text that contains `{expected}`"
+        )),
+    }
+}
+
 /// How a test has ended.
 struct Ended<R> {
-    /// What it has returned, or its panic.
-    result: std::result::Result<R, Box<dyn Any + Send>>,
+    result: Returned<R>,
     /// Why a test has failed that did not fail by itself.
     problem: Option<String>,
     has_failed: bool,

@@ -92,6 +92,26 @@ async fn never_begun(_db: AnyDb) {
     unreachable!("the fixture fails");
 }
 
+#[dbop::test(fixtures("broken"))]
+#[should_panic]
+#[ignore = "run by another test"]
+async fn never_begun_to_panic(_db: AnyDb) {
+    unreachable!("the fixture fails");
+}
+
+#[dbop::test(migrations = "./suites/testing/migrations")]
+#[should_panic(expected = "as it should")]
+#[ignore = "run by another test"]
+async fn panicking_otherwise(db: AnyDb) {
+    put(&db, 9).await.expect("a new account");
+    panic!("otherwise");
+}
+
+#[dbop::test]
+#[should_panic]
+#[ignore = "run by another test"]
+async fn not_panicking(_db: AnyDb) {}
+
 async fn name_of(db: &Db<Postgres>) -> String {
     let name = sqlx::query_scalar("SELECT current_database()::text");
     name.fetch_one(db.pool()).await.expect("a name")

@@ -68,6 +68,40 @@ fn a_fixture_that_fails_is_named_with_the_database_s_message() {
 }
 
 #[test]
+fn a_test_that_should_panic_fails_if_it_has_not_begun() {
+    let ran = run(&format!("never_begun_to_panic::{TEST}"));
+    assert!(!ran.passed, "{}", ran.printed);
+    assert!(
+        ran.printed.contains("the test has not begun"),
+        "{}",
+        ran.printed
+    );
+}
+
+#[test]
+fn a_test_that_should_panic_fails_as_any_other_if_it_panics_otherwise_or_not_at_all() {
+    let ran = run(&format!("not_panicking::{TEST}"));
+    assert!(!ran.passed, "{}", ran.printed);
+    assert!(
+        ran.printed.contains("did not panic as it should"),
+        "{}",
+        ran.printed
+    );
+    forget_kept(&ran);
+    let ran = run(&format!("panicking_otherwise::{TEST}"));
+    assert!(!ran.passed, "{}", ran.printed);
+    let inserted = format!("put_{TEST} > INSERT INTO accounts");
+    for part in [
+        "contains `as it should`",
+        inserted.as_str(),
+        "is kept for 7 days",
+    ] {
+        assert!(ran.printed.contains(part), "no `{part}` in {}", ran.printed);
+    }
+    forget_kept(&ran);
+}
+
+#[test]
 fn only_a_test_on_postgres_needs_a_server_and_it_says_so() {
     let sqlite = run_on_server("passing::sqlite", None);
     assert!(sqlite.passed, "{}", sqlite.printed);
