@@ -54,18 +54,26 @@ macro_rules! with_db {
 
 impl AnyDb {
     /// Applies the migrations that have not been applied to this database yet, as [`Db::migrate`]
-    /// does. This is for migrations whose SQL both databases understand. Where they differ, each
-    /// database has its own:
+    /// does. This is for migrations whose SQL both databases understand;
+    /// [`migrate_each`](Self::migrate_each) is for others.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Db::migrate`] does.
+    pub async fn migrate(&self, migrator: &Migrator) -> Result<()> {
+        self.migrate_each(migrator, migrator).await
+    }
+
+    /// Applies the migrations of this database, where each has its own.
     ///
     /// ```
     /// # use dbop::AnyDb;
     /// # use sqlx::migrate::Migrator;
-    /// # #[cfg(all(feature = "sqlite", feature = "postgres"))]
-    /// # async fn example(db: AnyDb, sqlite: Migrator, postgres: Migrator) -> dbop::Result<()> {
-    /// match &db {
-    ///     AnyDb::Sqlite(db) => db.migrate(&sqlite).await?,
-    ///     AnyDb::Postgres(db) => db.migrate(&postgres).await?,
-    /// }
+    /// # async fn example(db: AnyDb) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::path::Path;
+    /// let sqlite = Migrator::new(Path::new("migrations/sqlite")).await?;
+    /// let postgres = Migrator::new(Path::new("migrations/postgres")).await?;
+    /// db.migrate_each(&sqlite, &postgres).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -73,8 +81,17 @@ impl AnyDb {
     /// # Errors
     ///
     /// Fails as [`Db::migrate`] does.
-    pub async fn migrate(&self, migrator: &Migrator) -> Result<()> {
-        with_db!(self, db => db.migrate(migrator).await)
+    #[cfg_attr(
+        not(all(feature = "sqlite", feature = "postgres")),
+        allow(unused_variables)
+    )]
+    pub async fn migrate_each(&self, sqlite: &Migrator, postgres: &Migrator) -> Result<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => db.migrate(sqlite).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => db.migrate(postgres).await,
+        }
     }
 
     /// Closes all connections and waits until they are gone, as [`Db::close`] does.

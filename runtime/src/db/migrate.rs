@@ -63,8 +63,17 @@ impl<DB: Backend> Db<DB> {
             lease.left = Leftover::Nothing;
         }
         lease.release().await;
-        // Migrations before the one that has failed are applied.
-        migrated.map_err(|error| ended(described(error, migrator), Outcome::Unknown))
+        migrated.map_err(|error| {
+            let outcome = match error {
+                // Nothing has run.
+                MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => {
+                    Outcome::RolledBack
+                }
+                // Migrations before the one that has failed are applied.
+                _ => Outcome::Unknown,
+            };
+            ended(described(error, migrator), outcome)
+        })
     }
 }
 

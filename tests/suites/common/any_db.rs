@@ -132,3 +132,15 @@ async fn processes_that_start_at_once_from_one_environment_migrate_once() {
     }
     assert_eq!(notes::stored(&fresh).await, [1, 2]);
 }
+
+#[tokio::test]
+async fn each_database_may_have_migrations_of_its_own() {
+    let fresh = fresh_with(|builder| builder).await;
+    let db = AnyDb::connect(&fresh.url).await.unwrap();
+    let sqlite = migrations(&[notes::SCHEMA, "INSERT INTO notes VALUES (1)"]);
+    let postgres = migrations(&[notes::SCHEMA, "INSERT INTO notes VALUES (2)"]);
+    db.migrate_each(&sqlite, &postgres).await.unwrap();
+    db.close().await;
+    let expected = if SYSTEM == "sqlite" { 1 } else { 2 };
+    assert_eq!(notes::stored(&fresh).await, [expected]);
+}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dbop::{Category, Db, ErrorKind};
+use dbop::{Category, Db, ErrorKind, Outcome};
 use dbop_tests::poll_at_most;
 use futures_util::future::join_all;
 use sqlx::SqlSafeStr;
@@ -114,6 +114,11 @@ async fn a_set_that_does_not_fit_what_was_applied_says_what_to_do() {
         assert_eq!(error.category(), Category::Programming, "{error}");
         let text = error.to_string();
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        assert_eq!(
+            error.outcome(),
+            Some(Outcome::RolledBack),
+            "nothing has run"
+        );
     }
     assert_eq!(notes::stored(&fresh).await, [1]);
 }
