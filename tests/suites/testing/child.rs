@@ -1,10 +1,14 @@
 //! Runs an ignored test of this binary in a process of its own.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The variable with the URL of the server.
 pub(crate) const VARIABLE: &str = "DBOP_TEST_DATABASE_URL";
+
+/// The variable with the folder for temporary files.
+const TEMPORARY: &str = "TMPDIR";
 
 /// What a test in a process of its own has printed, and whether it has passed.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ fn command(test: &str, options: &[&str]) -> Command {
 
 /// Runs the child test of this name, and shows what passing tests print as well.
 pub(crate) fn run(test: &str) -> Ran {
-    ended(command(test, &["--show-output"]))
+    run_in(&std::env::temp_dir(), test)
 }
 
 /// Like [`run`], with the URL of another server, or with none.
@@ -41,6 +45,13 @@ pub(crate) fn run_on_server(test: &str, url: Option<&str>) -> Ran {
         Some(url) => command.env(VARIABLE, url),
         None => command.env_remove(VARIABLE),
     };
+    ended(command)
+}
+
+/// Like [`run`], with another folder for temporary files.
+pub(crate) fn run_in(folder: &Path, test: &str) -> Ran {
+    let mut command = command(test, &["--show-output"]);
+    command.env(TEMPORARY, folder);
     ended(command)
 }
 
@@ -55,19 +66,24 @@ fn ended(mut command: Command) -> Ran {
     }
 }
 
-/// A test that waits until it is killed.
+/// A test that goes on until it is killed.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     child: Child,
-    /// What the test has said before it began to wait.
+    /// What the test has said first.
     pub(crate) said: String,
 }
 
 impl Waiting {
     /// Starts the child test, and waits until it has said something with [`say`].
     pub(crate) fn start(test: &str) -> Self {
+        Self::start_in(&std::env::temp_dir(), test)
+    }
+
+    /// Like [`start`](Self::start), with another folder for temporary files.
+    pub(crate) fn start_in(folder: &Path, test: &str) -> Self {
         let mut command = command(test, &["--nocapture"]);
-        command.stdout(Stdio::piped());
+        command.env(TEMPORARY, folder).stdout(Stdio::piped());
         let mut child = command.spawn().expect("a process of its own");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut lines = output.lines().map_while(Result::ok);

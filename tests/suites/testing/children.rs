@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use dbop::testing::{TestBackend, TestDatabase};
 use dbop::{AnyDb, Db, Tx, transactional};
 use sqlx::{Postgres, Sqlite};
 
@@ -129,6 +130,27 @@ async fn waiting(db: AnyDb) {
         AnyDb::Postgres(db) => say(&name_of(db).await),
     }
     pending().await
+}
+
+async fn churn<DB: TestBackend>() {
+    say("begun");
+    loop {
+        let database = TestDatabase::<DB>::fresh("churning", None).await;
+        let removed = database.expect("a database").remove().await;
+        removed.expect("nobody uses it");
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn churning_sqlite() {
+    churn::<Sqlite>().await;
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn churning_postgres() {
+    churn::<Postgres>().await;
 }
 
 #[dbop::test(migrations = "./suites/testing/slow_migrations")]

@@ -1,12 +1,14 @@
 //! `#[dbop::test]` on SQLite.
 
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use dbop::testing::TestDatabase;
 use dbop::{AnyDb, Db, Tx, transactional};
 use sqlx::{Sqlite, SqlitePool};
 
-use super::child::{Ran, Waiting, run};
+use super::child::{Ran, Waiting, run, run_in};
 
 /// The name of the tests on this database.
 pub(crate) const TEST: &str = "sqlite";
@@ -128,6 +130,23 @@ fn the_file_of_a_process_that_was_killed_goes_at_the_next_run() {
     assert!(file.exists());
     assert!(run("passing::sqlite").passed);
     assert!(!file.exists());
+}
+
+#[test]
+fn processes_that_are_killed_at_any_moment_leave_nothing_after_the_next_run() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let folder = tempfile::tempdir().expect("a folder");
+    for _ in 0..60 {
+        let churning = Waiting::start_in(folder.path(), "churning_sqlite");
+        sleep(Duration::from_micros(random.u64(..10_000)));
+        churning.kill();
+    }
+    assert!(run_in(folder.path(), "passing::sqlite").passed);
+    let left = std::fs::read_dir(folder.path()).expect("the folder");
+    let left: Vec<_> = left.flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
