@@ -282,3 +282,25 @@ async fn a_database_that_is_not_dbops_is_never_dropped() {
     assert!(run("passing::postgres").passed);
     assert!(!exists(&ours).await);
 }
+
+#[tokio::test]
+async fn a_database_in_use_is_not_dropped_when_its_process_has_lost_its_session() {
+    let waiting = Waiting::start("waiting::postgres");
+    let name = waiting.said.clone();
+    let mut parts = name.rsplit('_');
+    let hex = parts.nth(1).expect("the run");
+    let key = u64::from_str_radix(hex, 16).expect("the run").cast_signed();
+    let sql = "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks
+        WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = $1";
+    let ended = sqlx::query_scalar::<_, bool>(sql).bind(key);
+    let ended = ended.fetch_one(&mut admin().await).await;
+    assert!(ended.expect("the session of the process"));
+    assert!(run("passing::postgres").passed);
+    assert!(exists(&name).await, "its test still runs");
+    waiting.kill();
+    eventually("the next run drops the database", async || {
+        assert!(run("passing::postgres").passed);
+        !exists(&name).await
+    })
+    .await;
+}

@@ -56,8 +56,16 @@ async fn drop_template(session: &mut Session, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Drops a database. One that belongs to another role stays where it is, and does not keep the
-/// others from being dropped.
+/// Drops a database. One that belongs to another role, or that somebody uses, stays where it is, and
+/// does not keep the others from being dropped. A process that has lost its session and its lock may
+/// still run a test.
 async fn drop_one(session: &mut Session, name: &str) {
-    let _ = session.drop_database(name, true).await;
+    // Without this question, the server would wait some seconds for the sessions to end.
+    if session
+        .sessions_on(name)
+        .await
+        .is_ok_and(|all| all.is_empty())
+    {
+        let _ = session.drop_database(name).await;
+    }
 }

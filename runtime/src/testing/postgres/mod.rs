@@ -56,7 +56,7 @@ impl TestBackend for Postgres {
 
     async fn remove(place: PostgresPlace) -> Result<()> {
         session::on_server(move |session| {
-            Box::pin(async move { session.drop_database(&place.name, false).await })
+            Box::pin(async move { session.drop_database(&place.name).await })
         })
         .await
     }

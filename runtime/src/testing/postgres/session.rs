@@ -150,18 +150,15 @@ impl Session {
         Ok(name)
     }
 
-    /// Drops a database of a test, and refuses to drop any other. `force` also ends the sessions on
-    /// it.
-    pub(super) async fn drop_database(&mut self, name: &str, force: bool) -> Result<()> {
+    /// Drops a database of a test, and refuses to drop any other, or one with sessions.
+    pub(super) async fn drop_database(&mut self, name: &str) -> Result<()> {
         if !matches!(self.find(name).await?, Found::Ours(_)) {
             return Err(Error::programming(
                 ErrorKind::Configuration,
                 format!("`{name}` is not a database that dbop has made, so it is not dropped"),
             ));
         }
-        let force = if force { " WITH (FORCE)" } else { "" };
-        self.run(format!("DROP DATABASE {}{force}", quoted(name)))
-            .await
+        self.run(format!("DROP DATABASE {}", quoted(name))).await
     }
 
     /// Writes the mark of a database.

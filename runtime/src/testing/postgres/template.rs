@@ -60,7 +60,7 @@ async fn make(session: &mut Session, name: &str, migrations: &'static Migrator) 
     };
     let made = made.await;
     if made.is_err() {
-        let _ = session.drop_database(&draft, true).await;
+        let _ = session.drop_database(&draft).await;
     }
     made
 }
