@@ -55,7 +55,7 @@ pub trait TestBackend: Backend {
     fn remove(place: Self::Place) -> impl Future<Output = Result<()>> + Send;
 
     /// Keeps the database for a reader. Returns where it is, without a password; `None` if it cannot
-    /// be kept.
+    /// be kept, or is gone.
     #[doc(hidden)]
     fn keep(place: Self::Place) -> impl Future<Output = Result<Option<String>>> + Send;
 }
@@ -145,7 +145,7 @@ impl<DB: TestBackend> TestDatabase<DB> {
     }
 
     /// Keeps the database for 7 days, and returns where it is, without a password. `None` if it is in
-    /// memory.
+    /// memory, or is not there any more.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use dbop::testing::TestDatabase;
 use dbop::{AnyDb, Conn, Db, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use dbop_tests::postgres::cluster;
@@ -303,4 +304,20 @@ async fn a_database_in_use_is_not_dropped_when_its_process_has_lost_its_session(
         !exists(&name).await
     })
     .await;
+}
+
+#[tokio::test]
+async fn only_a_database_that_is_there_and_is_dbops_is_said_to_be_kept() {
+    for is_replaced in [false, true] {
+        let database = TestDatabase::<Postgres>::fresh("gone", None).await;
+        let database = database.expect("a database");
+        let name = sqlx::query_scalar("SELECT current_database()::text");
+        let name: String = name.fetch_one(database.db().pool()).await.expect("a name");
+        exec(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        if is_replaced {
+            exec(format!("CREATE DATABASE {name}")).await;
+        }
+        assert_eq!(database.keep().await.expect("an answer"), None);
+        exec(format!("DROP DATABASE IF EXISTS {name}")).await;
+    }
 }

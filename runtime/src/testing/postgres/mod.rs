@@ -65,8 +65,9 @@ impl TestBackend for Postgres {
         let options = Self::options(&place)?;
         let user = options.get_username();
         let shown = format!("postgres://{user}@{}/{}", Self::place(&options), place.name);
-        session::on_server(move |session| Box::pin(async move { session.keep(&place.name).await }))
-            .await?;
-        Ok(Some(shown))
+        let keeping = session::on_server(move |session| {
+            Box::pin(async move { session.keep(&place.name).await })
+        });
+        Ok(keeping.await?.then_some(shown))
     }
 }

@@ -171,9 +171,14 @@ impl Session {
         .await
     }
 
-    /// Keeps a database for a reader.
-    pub(super) async fn keep(&mut self, name: &str) -> Result<()> {
-        self.mark(name, Mark::Kept { day: today() }).await
+    /// Keeps a database for a reader. Returns whether it is there and was made by dbop.
+    pub(super) async fn keep(&mut self, name: &str) -> Result<bool> {
+        // The server takes a comment on a database that is gone.
+        let is_ours = matches!(self.find(name).await?, Found::Ours(_));
+        if is_ours {
+            self.mark(name, Mark::Kept { day: today() }).await?;
+        }
+        Ok(is_ours)
     }
 
     /// Looks for a database.
