@@ -6,7 +6,8 @@ use dbop::testing::TestDatabase;
 use dbop::{AnyDb, Conn, Db, Tx, db_op, transactional};
 use dbop_tests::eventually;
 use dbop_tests::postgres::cluster;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres};
 
 use super::child::{Ran, SAYS, Waiting, run, run_on_server};
 
@@ -320,4 +321,45 @@ async fn only_a_database_that_is_there_and_is_dbops_is_said_to_be_kept() {
         assert_eq!(database.keep().await.expect("an answer"), None);
         exec(format!("DROP DATABASE IF EXISTS {name}")).await;
     }
+}
+
+#[tokio::test]
+async fn the_url_of_a_kept_database_leads_to_it_through_a_socket_and_for_any_user() {
+    let role = format!("ada@corp/{}", std::process::id());
+    let encoded = role.replace('@', "%40").replace('/', "%2F");
+    exec(format!(
+        "CREATE ROLE \"{role}\" LOGIN CREATEDB PASSWORD 'top-secret'"
+    ))
+    .await;
+    let options: PgConnectOptions = cluster().parse().expect("a URL");
+    let folder = sqlx::query_scalar("SHOW unix_socket_directories");
+    let folder: String = folder
+        .fetch_one(&mut admin().await)
+        .await
+        .expect("a folder");
+    let port = options.get_port();
+    let home = options.get_database().expect("a database");
+    for url in [
+        format!("postgres://{encoded}:top-secret@127.0.0.1:{port}/{home}"),
+        format!("postgres://{encoded}:top-secret@localhost/{home}?host={folder}&port={port}"),
+    ] {
+        let ran = run_on_server("failing::postgres", Some(&url));
+        let shown = ran.between("is kept for 7 days:\n    ", "\n");
+        let shown = shown.unwrap_or_else(|| panic!("{}", ran.printed));
+        assert!(!ran.printed.contains("top-secret"), "{}", ran.printed);
+        let shown: PgConnectOptions = shown.parse().expect("a URL");
+        let mut kept = shown.password("top-secret").connect().await.expect(&url);
+        let name = sqlx::query_scalar("SELECT current_database()::text");
+        let name: String = name.fetch_one(&mut kept).await.expect("a name");
+        assert!(name.starts_with("dbop_test_failing_"), "{name}");
+        kept.close().await.expect("the end of the session");
+    }
+    // With the template of the role.
+    let sql = "SELECT datname::text FROM pg_database WHERE pg_get_userbyid(datdba) = $1";
+    let owned = sqlx::query_scalar::<_, String>(sql).bind(&role);
+    let owned = owned.fetch_all(&mut admin().await).await;
+    for name in owned.expect("names") {
+        exec(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
+    exec(format!("DROP ROLE \"{role}\"")).await;
 }
