@@ -1,6 +1,7 @@
 //! `#[dbop::test]` on PostgreSQL.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use dbop::testing::TestDatabase;
 use dbop::{AnyDb, Conn, Db, Tx, db_op, transactional};
@@ -36,6 +37,13 @@ async fn exists(database: &str) -> bool {
     let sql = "SELECT count(*) FROM pg_database WHERE datname = $1";
     let count = sqlx::query_scalar::<_, i64>(sql).bind(database);
     count.fetch_one(&mut admin().await).await.expect("a count") == 1
+}
+
+/// Returns a session on a database of the cluster.
+async fn session_on(database: &str) -> PgConnection {
+    let options: PgConnectOptions = cluster().parse().expect("a URL");
+    let connecting = options.database(database).connect().await;
+    connecting.expect("a session")
 }
 
 /// Returns the name of the database of a child that has failed.
@@ -251,29 +259,40 @@ async fn the_database_of_a_failed_test_outlives_the_next_run() {
 #[tokio::test]
 async fn a_database_that_is_not_dbops_is_never_dropped() {
     let process = std::process::id();
-    let unmarked = format!("dbop_test_unmarked_{process}");
-    let commented = format!("dbop_test_commented_{process}");
-    let of_another_home = format!("dbop_test_elsewhere_{process}");
-    let unprefixed = format!("precious_{process}");
     let home = home().await;
     let mark = |home: i64| format!("made by #[dbop::test]: live 5 {home}");
+    let production = "made by #[dbop::test], and then put into production";
     let all = [
-        (unmarked, None),
+        (format!("dbop_test_unmarked_{process}"), -1, None),
         (
-            commented,
-            Some("made by #[dbop::test], and then put into production".to_owned()),
+            format!("dbop_test_commented_{process}"),
+            -1,
+            Some(production.to_owned()),
         ),
-        (of_another_home, Some(mark(home + 1))),
-        (unprefixed, Some(mark(home))),
+        (
+            format!("dbop_test_elsewhere_{process}"),
+            -1,
+            Some(mark(home + 1)),
+        ),
+        (format!("precious_{process}"), -1, Some(mark(home))),
+        (format!("dbop_test_limited_{process}"), 0, None),
+        (format!("dbop_test_closed_{process:016x}_x"), 0, None),
+        (format!("precious_test_{process:016x}_0"), 0, None),
+        (format!("dbop_test_open_{process:016x}_0"), -1, None),
+        (
+            format!("dbop_test_used_{process:016x}_0"),
+            0,
+            Some(production.to_owned()),
+        ),
     ];
-    for (name, comment) in &all {
-        exec(format!("CREATE DATABASE {name}")).await;
+    for (name, limit, comment) in &all {
+        exec(format!("CREATE DATABASE {name} CONNECTION LIMIT {limit}")).await;
         if let Some(comment) = comment {
             exec(format!("COMMENT ON DATABASE {name} IS '{comment}'")).await;
         }
     }
     assert!(run("passing::postgres").passed);
-    for (name, _) in &all {
+    for (name, ..) in &all {
         assert!(exists(name).await, "{name} was dropped");
         exec(format!("DROP DATABASE {name}")).await;
     }
@@ -283,6 +302,52 @@ async fn a_database_that_is_not_dbops_is_never_dropped() {
     exec(format!("COMMENT ON DATABASE {ours} IS '{}'", mark(home))).await;
     assert!(run("passing::postgres").passed);
     assert!(!exists(&ours).await);
+}
+
+#[tokio::test]
+async fn a_database_that_a_killed_process_has_half_made_goes_at_the_next_run() {
+    let run_number = fastrand::i64(..);
+    let name = format!("dbop_test_half_{:016x}_0", run_number.cast_unsigned());
+    // The database of the URL, and another.
+    let mut homes = [admin().await, session_on("postgres").await];
+    let lock = format!("SELECT pg_advisory_lock({run_number})");
+    for home in &mut homes {
+        let locked = home.execute(AssertSqlSafe(lock.as_str())).await;
+        locked.expect("a lock");
+    }
+    exec(format!("CREATE DATABASE {name} CONNECTION LIMIT 0")).await;
+    for home in homes {
+        assert!(run("passing::postgres").passed);
+        assert!(exists(&name).await, "its process lives");
+        home.close().await.expect("the end of the session");
+    }
+    eventually("the next run drops the database", async || {
+        assert!(run("passing::postgres").passed);
+        !exists(&name).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn processes_that_are_killed_at_any_moment_leave_nothing_after_the_next_run() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..12 {
+        let churning = Waiting::start("churning_postgres");
+        tokio::time::sleep(Duration::from_micros(random.u64(..200_000))).await;
+        churning.kill();
+    }
+    eventually("the next runs drop the databases", async || {
+        assert!(run("passing::postgres").passed);
+        let sql =
+            "SELECT count(*) FROM pg_database WHERE starts_with(datname, 'dbop_test_churning_')";
+        let left = sqlx::query_scalar::<_, i64>(sql)
+            .fetch_one(&mut admin().await)
+            .await;
+        left.expect("a count") == 0
+    })
+    .await;
 }
 
 #[tokio::test]

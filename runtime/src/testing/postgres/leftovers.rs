@@ -9,17 +9,13 @@ use crate::testing::today;
 /// Drops the databases of processes that have ended before their tests had, and the databases that
 /// were kept, or copied from, for long enough.
 pub(super) async fn drop_all(session: &mut Session) -> Result<()> {
-    let mut ended = Vec::new();
-    for (_, mark) in session.all().await? {
-        if let Mark::Live { run } = mark
-            && run != session.run
-            && !ended.contains(&run)
-            && session.try_lock(run).await?
-        {
-            ended.push(run);
+    let ended = ended_runs(session).await?;
+    // Read again, because a process may have marked a database just before it ended.
+    for (name, run) in session.unfinished().await? {
+        if ended.contains(&run) {
+            let _ = session.mark(&name, Mark::Live { run }).await;
         }
     }
-    // Read again, because a process may have kept a database just before it ended.
     for (name, mark) in session.all().await? {
         match mark {
             Mark::Live { run } if ended.contains(&run) => drop_one(session, &name).await,
@@ -36,6 +32,30 @@ pub(super) async fn drop_all(session: &mut Session) -> Result<()> {
         session.unlock(run).await?;
     }
     Ok(())
+}
+
+/// Returns the runs whose processes have ended and have left databases. Their locks are taken.
+async fn ended_runs(session: &mut Session) -> Result<Vec<i64>> {
+    let live = |(_, mark)| match mark {
+        Mark::Live { run } => Some(run),
+        Mark::Kept { .. } | Mark::Template { .. } => None,
+    };
+    let mut runs: Vec<_> = session.all().await?.into_iter().filter_map(live).collect();
+    // A database that is not marked does not tell in which database its process holds its lock.
+    for (_, run) in session.unfinished().await? {
+        if !session.is_held_anywhere(run).await? {
+            runs.push(run);
+        }
+    }
+    runs.sort_unstable();
+    runs.dedup();
+    let mut ended = Vec::new();
+    for run in runs {
+        if run != session.run && session.try_lock(run).await? {
+            ended.push(run);
+        }
+    }
+    Ok(ended)
 }
 
 /// Drops a template, unless another process has just begun to use it.

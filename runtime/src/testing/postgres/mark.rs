@@ -1,11 +1,27 @@
-//! [`Mark`]: the comment that dbop writes on each of its test databases.
+//! [`Mark`]: the comment that dbop writes on each of its test databases, and their names.
 //!
 //! Only a database that has both the [`PREFIX`] in its name and such a comment is ever dropped.
 
-use crate::testing::KEPT_DAYS;
+use crate::testing::{KEPT_DAYS, readable};
 
 /// What the names of all test databases begin with.
 pub(super) const PREFIX: &str = "dbop_test_";
+
+/// Returns the name of the database that a process makes for `test`, after `number` others.
+pub(super) fn name(test: &str, run: i64, number: u32) -> String {
+    // With the prefix and a number of four digits, as long as a name may be.
+    let test = readable(test, 30);
+    format!("{PREFIX}{test}_{:016x}_{number}", run.cast_unsigned())
+}
+
+/// Returns the run whose process has made a database of this name; `None` if [`name`] returns no such
+/// name.
+pub(super) fn run_of(database: &str) -> Option<i64> {
+    let (rest, number) = database.strip_prefix(PREFIX)?.rsplit_once('_')?;
+    let (test, run) = rest.rsplit_once('_')?;
+    let run = u64::from_str_radix(run, 16).ok()?.cast_signed();
+    (name(test, run, number.parse().ok()?) == database).then_some(run)
+}
 
 /// What the comments begin with.
 const MADE_BY: &str = "made by #[dbop::test]:";
@@ -88,6 +104,29 @@ mod tests {
             "was made by #[dbop::test]: live 5 7",
         ] {
             assert_eq!(Mark::read(comment, 7), None, "{comment}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_as_dbop_writes_it_has_a_run() {
+        for (test, run) in [("A_Transfer", -1), ("", 0), (&"x".repeat(80), 5)] {
+            assert_eq!(run_of(&name(test, run, 1234)), Some(run));
+        }
+        for name in [
+            "dbop_test_x",
+            "dbop_test_x_0",
+            "dbop_test_0123456789abcdef_0",
+            "dbop_test_template_0123456789abcdef",
+            "dbop_test_x_0123456789abcde_0",
+            "dbop_test_x_00123456789abcdef_0",
+            "dbop_test_x_0123456789ABCDEF_0",
+            "dbop_test_x_0123456789abcdef_00",
+            "dbop_test_x_0123456789abcdef_+1",
+            "dbop_test_x_0123456789abcdef_1_copy",
+            "dbop_test_x-y_0123456789abcdef_1",
+            "my_dbop_test_x_0123456789abcdef_1",
+        ] {
+            assert_eq!(run_of(name), None, "{name}");
         }
     }
 

@@ -14,11 +14,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::leftovers;
-use super::mark::{Mark, PREFIX};
+use super::mark::{self, Mark, PREFIX};
 use crate::backend::{PoolPlan, options_of};
 use crate::error::{Category, Error, ErrorKind, Result};
 use crate::rt::background;
-use crate::testing::{readable, today};
+use crate::testing::today;
 
 /// The variable with the URL of the server.
 const VARIABLE: &str = "DBOP_TEST_DATABASE_URL";
@@ -129,16 +129,18 @@ impl Session {
 
     /// Creates a database of this process for `test`, as a copy of `template` if there is one.
     /// Returns its name.
+    ///
+    /// No session may be opened on the database until it has its mark. A process that is killed before
+    /// that leaves a database that is [unfinished](Self::unfinished).
     pub(super) async fn create(&mut self, test: &str, template: Option<&str>) -> Result<String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // With the prefix and a number of four digits, as long as a name may be.
-        let test = readable(test, 30);
-        let run = self.run.cast_unsigned();
-        let name = format!("{PREFIX}{test}_{run:016x}_{number}");
+        let name = mark::name(test, self.run, number);
+        let database = quoted(&name);
         let template = template.map(|template| format!(" TEMPLATE {}", quoted(template)));
         let template = template.unwrap_or_default();
-        self.run(format!("CREATE DATABASE {}{template}", quoted(&name)))
+        let create = format!("CREATE DATABASE {database}{template} CONNECTION LIMIT 0");
+        self.run(create)
             .await
             .map_err(|error| match error.category() {
                 Category::Permission => {
@@ -147,6 +149,8 @@ impl Session {
                 _ => error,
             })?;
         self.mark(&name, Mark::Live { run: self.run }).await?;
+        self.run(format!("ALTER DATABASE {database} CONNECTION LIMIT -1"))
+            .await?;
         Ok(name)
     }
 
@@ -209,6 +213,18 @@ impl Session {
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
+    /// Returns the databases that processes have made and not marked yet, each with the run of its
+    /// process.
+    pub(super) async fn unfinished(&mut self) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT datname FROM pg_database \
+                   WHERE starts_with(datname, $1) AND datname <> current_database() \
+                   AND datconnlimit = 0 AND shobj_description(oid, 'pg_database') IS NULL";
+        let names = sqlx::query_scalar::<_, String>(sql).bind(PREFIX);
+        let names = names.fetch_all(&mut self.conn).await?;
+        let with_run = |name: String| mark::run_of(&name).map(|run| (name, run));
+        Ok(names.into_iter().filter_map(with_run).collect())
+    }
+
     /// Returns what each session on a database is doing, and the advisory locks that it holds.
     pub(super) async fn sessions_on(&mut self, name: &str) -> Result<Vec<String>> {
         let sql = "SELECT concat(
@@ -230,6 +246,17 @@ impl Session {
         let asking = sqlx::query("SELECT pg_advisory_lock($1)").bind(key);
         asking.execute(&mut self.conn).await?;
         Ok(())
+    }
+
+    /// Whether a session holds an advisory lock of this key, whatever database the session is on.
+    pub(super) async fn is_held_anywhere(&mut self, key: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (
+                SELECT 1 FROM pg_locks
+                WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+                AND (classid::bigint << 32 | objid::bigint) = $1
+            )";
+        let asking = sqlx::query_scalar(sql).bind(key);
+        Ok(asking.fetch_one(&mut self.conn).await?)
     }
 
     /// Takes an advisory lock if it is free.
