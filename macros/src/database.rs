@@ -1,8 +1,13 @@
 //! The databases that a function can be written for at once.
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote_spanned};
 
 use crate::names::Runtime;
+use crate::spans;
+
+/// The name that stands for each of the databases in turn.
+pub(crate) const DB: &str = "DB";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Database {
@@ -13,8 +18,8 @@ pub(crate) enum Database {
 impl Database {
     /// The databases by the names that users write, in the order of the runtime's `choose`.
     pub(crate) const ALL: [(&'static str, Database); 2] = [
-        ("Sqlite", Database::Sqlite),
-        ("Postgres", Database::Postgres),
+        (Database::Sqlite.name(), Database::Sqlite),
+        (Database::Postgres.name(), Database::Postgres),
     ];
 
     /// Returns the databases that dbop is built for.
@@ -24,7 +29,7 @@ impl Database {
     }
 
     /// Returns the name that users write.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Database::Sqlite => "Sqlite",
             Database::Postgres => "Postgres",
@@ -52,6 +57,16 @@ impl Database {
         match self {
             Database::Sqlite => runtime.sqlite(),
             Database::Postgres => runtime.postgres(),
+        }
+    }
+
+    /// Output: `type DB = Sqlite;`, and what gives that name its constants.
+    pub(crate) fn item(self, name: &impl ToTokens, runtime: &Runtime) -> TokenStream {
+        let (krate, path) = (runtime.krate(), self.path(runtime));
+        quote_spanned! {spans::generated()=>
+            type #name = #path;
+            #[allow(unused_imports)]
+            use #krate::Backend as _;
         }
     }
 }

@@ -4,20 +4,17 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, FnArg, GenericParam, ReceiverKind};
 
-use crate::database::Database;
+use crate::database::{DB, Database};
 use crate::errors::Errors;
 use crate::function::{Function, Session, cfgs, types};
 use crate::options::{Callers, Options};
 use crate::tokens::{find_ident, has_ident, is_punct};
 
-/// The name of the database in a function that has the option.
-const DB: &str = "DB";
-
 pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors) {
     let Some(on) = &options.on else { return };
     if !on.value.iter().any(|database| database.is_enabled()) {
         let names = Database::ALL.iter().filter(|(_, it)| on.value.contains(it));
-        let names: Vec<_> = names.map(|(name, _)| name.to_lowercase()).collect();
+        let names: Vec<_> = names.map(|(_, it)| it.feature()).collect();
         errors.at(on.key.span(), format!("dbop is built without its feature `{}`; enable the feature, or add the other database", names.join("`, `")));
     }
     let unfit = if function.is_plain() {

@@ -91,16 +91,17 @@ impl Expansion<'_> {
         let mut built = databases.iter().filter(|database| database.is_enabled());
         let calling = match built.next() {
             Some(only) if !self.is_chosen() => {
-                let item = self.database_item(*only);
+                let item = only.item(&session.database, self.runtime);
                 quote_spanned!(spans::generated()=> #item #body)
             }
-            _ => self.choice(&name, body, allow),
+            _ => self.choice(session, &name, body, allow),
         };
         quote_spanned!(spans::generated()=> #operation #scoped #calling)
     }
 
     fn choice(
         &self,
+        session: &Session,
         scope: &TokenStream,
         body: TokenStream,
         allow: Option<TokenStream>,
@@ -109,7 +110,8 @@ impl Expansion<'_> {
             Some(_) => without_self(body),
             None => body,
         };
-        let items = Database::ALL.map(|(_, database)| self.database_item(database));
+        let item = |(_, database): (_, Database)| database.item(&session.database, self.runtime);
+        let items = Database::ALL.map(item);
         let mut arguments = self.function.arguments.iter();
         let allow = allow.or_else(|| arguments.find_map(|it| allow_used_underscore(&it.parameter)));
         let (choose, run) = (self.runtime.choose(), self.run_chosen());
@@ -127,17 +129,6 @@ impl Expansion<'_> {
         }
     }
 
-    /// Output: `type DB = Sqlite;`
-    fn database_item(&self, database: Database) -> TokenStream {
-        let (krate, path) = (self.runtime.krate(), database.path(self.runtime));
-        let name = self.function.session.as_ref().map(|it| &it.database);
-        quote_spanned! {spans::generated()=>
-            type #name = #path;
-            #[allow(unused_imports)]
-            use #krate::Backend as _;
-        }
-    }
-
     /// Output: the item for the first database, so that an editor knows the types of a body that has
     /// mistakes. Nothing without the option `on`.
     pub(super) fn first_database(&self) -> Option<TokenStream> {
@@ -146,7 +137,7 @@ impl Expansion<'_> {
         // A database with another name is a mistake, and may be a path.
         syn::parse2::<Ident>(session.database.clone()).ok()?;
         let first = databases.into_iter().find(|it| it.is_enabled())?;
-        Some(self.database_item(first))
+        Some(first.item(&session.database, self.runtime))
     }
 
     /// Returns the name of the scope inside of the closures.

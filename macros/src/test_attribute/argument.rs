@@ -2,10 +2,7 @@
 
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
-use crate::database::Database;
-
-/// The name that stands for each database in turn, as under `#[transactional(on = [..])]`.
-pub(super) const DB: &str = "DB";
+use crate::database::{DB, Database};
 
 /// What a test takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

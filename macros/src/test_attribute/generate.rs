@@ -4,10 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Expr, ExprLit, FnArg, ItemFn, Lit, LitStr, Meta, MetaNameValue, ReturnType};
 
-use super::argument::{DB, Kind};
+use super::argument::Kind;
 use super::checks::Plan;
 use super::options::Options;
-use crate::database::Database;
+use crate::database::{DB, Database};
 use crate::names::{self, Runtime};
 use crate::spans;
 use crate::tokens::replace_ident;
@@ -193,15 +193,13 @@ fn for_database(database: Database, function: &ItemFn, runtime: &Runtime) -> Tok
     } = function;
     let mut sig = sig.clone();
     sig.ident = name_for(database, function);
-    let (krate, path) = (runtime.krate(), database.path(runtime));
-    let sig = replace_ident(sig.into_token_stream(), DB, &path);
-    let (name, statements) = (Ident::new(DB, Span::call_site()), &block.stmts);
+    let sig = replace_ident(sig.into_token_stream(), DB, &database.path(runtime));
+    let item = database.item(&Ident::new(DB, Span::call_site()), runtime);
+    let statements = &block.stmts;
     quote! {
         #(#attrs)* #vis #sig {
             #[allow(dead_code)]
-            type #name = #path;
-            #[allow(unused_imports)]
-            use #krate::Backend as _;
+            #item
             #(#statements)*
         }
     }
