@@ -108,26 +108,22 @@ async fn acquire_from<DB: Backend>(
     let left = until.saturating_duration_since(now);
     let patience = until - ANSWER_HOLDS.min(left / 4);
     let mut acquiring = std::pin::pin!(pool.acquire());
-    let mut waiting = std::pin::pin!(async {
-        let (acquired, _, signals) = watch_acquire(PoolId::of(pool), acquiring.as_mut()).await;
-        acquired.map(|conn| (conn, signals))
-    });
-    match timer.until(patience, &mut waiting).await {
-        Ok(Ok((conn, signals))) => {
-            Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
+    let mut waiting = std::pin::pin!(watch_acquire(PoolId::of(pool), acquiring.as_mut()));
+    let (conn, _, signals) = match timer.until(patience, &mut waiting).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(sqlx::Error::PoolTimedOut)) => {
+            return Err(Box::pin(why_none(pool, now, until)).await);
         }
-        Ok(Err(sqlx::Error::PoolTimedOut)) => Err(Box::pin(why_none(pool, now, until)).await),
-        Ok(Err(error)) => Err(explain::<DB>(pool, error.into())),
+        Ok(Err(error)) => return Err(explain::<DB>(pool, error.into())),
         Err(_) => {
             let reason = Box::pin(why_none(pool, now, until)).await;
             match timer.until(until, waiting).await {
-                Ok(Ok((conn, signals))) => {
-                    Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
-                }
-                _ => Err(reason),
+                Ok(Ok(found)) => found,
+                _ => return Err(reason),
             }
         }
-    }
+    };
+    Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
 }
 
 /// Returns the reason why a caller's pool gave no connection since `asked`. It is not known here

@@ -45,23 +45,22 @@ tokio::task_local! {
     static ACQUIRED: Acquired;
 }
 
-/// Runs `acquiring`, and returns what the hooks of the pool have reported along with its output.
+/// Runs `acquiring`, and returns what the hooks of the pool have reported along with the connection.
 /// The signals are `None` if the connection has none, or if the pool is not one of dbop's.
 ///
 /// `acquiring` is borrowed and not moved, because the future of a connection is large.
-pub(super) async fn watch_acquire<F: Future>(
+pub(super) async fn watch_acquire<C, E>(
     pool: PoolId,
-    acquiring: Pin<&mut F>,
-) -> (F::Output, Origin, Option<Arc<Signals>>) {
+    acquiring: Pin<&mut impl Future<Output = Result<C, E>>>,
+) -> Result<(C, Origin, Option<Arc<Signals>>), E> {
     let nothing = Acquired {
         pool,
         origin: Cell::new(Origin::Idle),
         signals: RefCell::new(None),
     };
     let watched = async {
-        let output = acquiring.await;
-        let (origin, signals) = ACQUIRED.with(|said| (said.origin.get(), said.signals.take()));
-        (output, origin, signals)
+        let conn = acquiring.await?;
+        Ok(ACQUIRED.with(|said| (conn, said.origin.get(), said.signals.take())))
     };
     ACQUIRED.scope(nothing, watched).await
 }

@@ -77,11 +77,8 @@ impl<DB: Backend> KnownPool<DB> {
         timer: &mut Timer,
     ) -> Result<(PoolConnection<DB>, Origin, Option<Arc<Signals>>)> {
         let mut acquiring = std::pin::pin!(self.pool.acquire());
-        let mut waiting = std::pin::pin!(async {
-            let (acquired, origin, signals) =
-                watch_acquire(PoolId::of(&self.pool), acquiring.as_mut()).await;
-            acquired.map(|conn| (conn, origin, signals))
-        });
+        let pool = PoolId::of(&self.pool);
+        let mut waiting = std::pin::pin!(watch_acquire(pool, acquiring.as_mut()));
         let answered = AtomicBool::new(false);
         let patience = until.min(now + PATIENCE);
         let acquired = match timer.until(patience, &mut waiting).await {
