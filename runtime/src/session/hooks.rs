@@ -145,11 +145,7 @@ impl Drop for Due {
 
 async fn run_all(hooks: Vec<Hook>, outcome: Outcome, op: &'static Op) {
     for hook in hooks {
-        let failure = match AssertUnwindSafe(hook.run).catch_unwind().await {
-            Ok(failure) => failure,
-            Err(_) => Some("it panicked".to_owned()),
-        };
-        if let Some(failure) = failure {
+        if let Some(failure) = failure_of(hook.run, "it panicked").await {
             tracing::error!(
                 db.operation.name = op.name,
                 code.file.path = op.file,
@@ -160,6 +156,16 @@ async fn run_all(hooks: Vec<Hook>, outcome: Outcome, op: &'static Op) {
             );
         }
     }
+}
+
+/// Runs a hook, and returns the text of its error, or `panicked` if the hook panics; `None` if it has
+/// succeeded.
+pub(crate) async fn failure_of(
+    run: BoxFuture<'static, Option<String>>,
+    panicked: &str,
+) -> Option<String> {
+    let ran = AssertUnwindSafe(run).catch_unwind().await;
+    ran.unwrap_or_else(|_| Some(panicked.to_owned()))
 }
 
 impl fmt::Debug for Hooks {

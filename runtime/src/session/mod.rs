@@ -16,6 +16,8 @@ mod view;
 pub use conn::Conn;
 pub(crate) use executor::{ask, ask_whether_open, drain, run, settle_transaction};
 pub use hooks::HookResult;
+#[cfg(feature = "testing")]
+pub(crate) use hooks::failure_of;
 pub(crate) use hooks::{Due, Hooks};
 pub(crate) use idle::Idle;
 pub use param::{SessionParam, fake_return, lend};

@@ -1,11 +1,8 @@
 //! [`PendingHooks`]: the hooks that wait for a commit, in a test whose transaction never commits.
 
-use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
-
 use crate::backend::Backend;
 use crate::error::Outcome;
-use crate::session::{Hooks, Tx};
+use crate::session::{Hooks, Tx, failure_of};
 
 impl<DB: Backend> Tx<'_, DB> {
     /// Returns the hooks of [`after_commit`](Self::after_commit) that wait for this transaction, for a
@@ -60,10 +57,7 @@ impl PendingHooks<'_> {
         let count = hooks.len();
         let mut first = None;
         for hook in hooks {
-            let failure = match AssertUnwindSafe(hook).catch_unwind().await {
-                Ok(failure) => failure,
-                Err(_) => Some("a hook panicked".to_owned()),
-            };
+            let failure = failure_of(hook, "a hook panicked").await;
             first = first.or(failure);
         }
         first.map_or(Ok(count), Err)
