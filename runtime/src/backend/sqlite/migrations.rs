@@ -1,7 +1,7 @@
 //! How migrations run on SQLite: each one under the write lock of its file.
 
 use futures_core::future::BoxFuture;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{SqlSafeStr, Sqlite};
 use sqlx_core::transaction::TransactionManager;
@@ -21,9 +21,14 @@ impl Migrations for Sqlite {
         migrator: &'c Migrator,
     ) -> BoxFuture<'c, Result<(), MigrateError>> {
         Box::pin(async move {
+            // Looks without the lock, because each transaction below reads all that was applied. If
+            // there is no table yet, or the look fails, no migration is left out.
+            let applied = conn.list_applied_migrations(&migrator.table_name).await;
+            let applied = applied.unwrap_or_default();
+            let is_applied = |version| applied.iter().any(|of| of.version == version);
             for migration in migrator.iter() {
                 let version = migration.version;
-                if migration.migration_type.is_down_migration() {
+                if migration.migration_type.is_down_migration() || is_applied(version) {
                     continue;
                 } else if migration.no_tx {
                     migrate_to(Some(version.saturating_sub(1)), conn, migrator).await?;
