@@ -14,10 +14,11 @@ use super::KnownDatabase;
 /// The types [`Of`](Self::Of) have no bounds. With a bound such as `Future`, the compiler could not
 /// prove that a future whose output borrows is `Send`.
 pub trait Choice {
-    /// One of the two values.
+    /// Holds the value for one of the two databases.
     type Of<S, P>;
 
-    /// One of two values that are `Send`. A generic function cannot prove that of [`Of`](Self::Of).
+    /// Holds one of two values that are `Send`. A generic function cannot prove that [`Of`](Self::Of) is
+    /// `Send`.
     type SendOf<S: Send, P: Send>: Send;
 
     /// Makes the value for `database` of `context`.

@@ -226,8 +226,9 @@ impl<DB: Backend> DbBuilder<DB> {
     /// # Errors
     ///
     /// Fails as [`Db::connect`] does. With a pool of the application's, fails with
-    /// [`ErrorKind::PoolClosed`](crate::ErrorKind::PoolClosed) if the pool is closed, and with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if
-    /// there are settings that are about the pool itself. The error names them.
+    /// [`ErrorKind::PoolClosed`](crate::ErrorKind::PoolClosed) if the pool is closed, and with
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there are settings that are about
+    /// the pool itself. The error names them.
     pub async fn connect(self) -> Result<Db<DB>> {
         self.open().await.map_err(not_connected)
     }

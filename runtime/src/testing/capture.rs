@@ -234,7 +234,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
             let path = path(span.parent());
             let label = known.label(span.name());
             let took = millis(known.begun.elapsed());
-            // Who and where an operation is does not change from line to line.
+            // The name and the place of an operation are the same in all of its lines.
             let fixed = ["otel.", "code.", "db.", "server."];
             let is_fixed = |name: &str| fixed.iter().any(|prefix| name.starts_with(prefix));
             let fields = known.fields.others(is_fixed);

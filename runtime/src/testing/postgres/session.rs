@@ -97,7 +97,7 @@ impl Session {
     /// for a silent server one after another.
     async fn open() -> Result<Self> {
         static IS_SILENT: AtomicBool = AtomicBool::new(false);
-        // The same when a session was lost, so that the databases of this process stay its own.
+        // A process keeps its number when it has lost a session, so that its databases stay its own.
         static RUN: OnceLock<i64> = OnceLock::new();
         let options = server()?;
         let refused = |error: Error| {
