@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use dbop::{Conn, Tx, db_op, transactional};
 
-use super::super::super::SWEEPS;
 use super::Database;
 use super::operations::{LONG, Trial, Trouble};
-use super::rounds::{MOST_SWEEPS, Promise, all_or_nothing, cut};
+use super::rounds::{Promise, Sweeps, all_or_nothing, cut};
 use super::world::World;
 
 /// The part that the body begins and drops.
@@ -83,10 +82,8 @@ async fn drops_a_part(
 async fn dropped_inside(part: Part, promise: Promise) {
     let mut world = World::narrow().await;
     let db = world.db();
-    let mut dropped = 0;
-    let mut sweeps = 0;
-    while sweeps < SWEEPS || (dropped == 0 && sweeps < MOST_SWEEPS) {
-        sweeps += 1;
+    let (mut dropped, mut sweeps) = (0, Sweeps::default());
+    while sweeps.another(dropped > 0) {
         for polls in 1.. {
             let trial = world.trial();
             let context = format!("{part:?} dropped after {polls} polls");
@@ -159,10 +156,8 @@ async fn an_operation_that_drops_a_statement_does_not_say_ok_and_leaves_a_clean_
     };
     let mut world = World::narrow().await;
     let db = world.db();
-    let mut dropped = 0;
-    let mut sweeps = 0;
-    while sweeps < SWEEPS || (dropped == 0 && sweeps < MOST_SWEEPS) {
-        sweeps += 1;
+    let (mut dropped, mut sweeps) = (0, Sweeps::default());
+    while sweeps.another(dropped > 0) {
         for polls in 1.. {
             let trial = world.trial();
             let context = format!("a statement dropped after {polls} polls");

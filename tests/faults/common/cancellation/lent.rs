@@ -6,10 +6,9 @@ use std::time::Duration;
 use dbop::{Conn, Tx, db_op, transactional};
 use sqlx::{Acquire, Transaction};
 
-use super::super::super::SWEEPS;
 use super::Database;
 use super::operations::{Trial, Trouble};
-use super::rounds::{MOST_SWEEPS, cut, seeded};
+use super::rounds::{Sweeps, cut, seeded};
 use super::world::World;
 
 /// The part that the body begins and drops.
@@ -132,9 +131,8 @@ async fn dropped(part: Part, whole: &[i64], cut_off: &[&[i64]]) {
     let mut world = World::narrow().await;
     let db = world.db();
     let mut random = seeded();
-    let (mut dropped, mut sweeps) = (0, 0);
-    while sweeps < SWEEPS || (dropped == 0 && sweeps < MOST_SWEEPS) {
-        sweeps += 1;
+    let (mut dropped, mut sweeps) = (0, Sweeps::default());
+    while sweeps.another(dropped > 0) {
         for after in (1..).flat_map(|polls| cuts(polls, &mut random)) {
             let trial = world.trial();
             let context = format!("{part:?} dropped after {after:?}");
@@ -213,9 +211,8 @@ async fn an_operation_that_drops_the_begin_of_a_transaction_says_ok_only_for_wha
     let mut world = World::narrow().await;
     let db = world.db();
     let mut random = seeded();
-    let (mut dropped, mut sweeps) = (0, 0);
-    while sweeps < SWEEPS || (dropped == 0 && sweeps < MOST_SWEEPS) {
-        sweeps += 1;
+    let (mut dropped, mut sweeps) = (0, Sweeps::default());
+    while sweeps.another(dropped > 0) {
         for after in (1..).flat_map(|polls| cuts(polls, &mut random)) {
             let trial = world.trial();
             let context = format!("a `begin` dropped after {after:?}");

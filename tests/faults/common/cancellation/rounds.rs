@@ -15,7 +15,21 @@ use super::world::World;
 const TOO_MANY: u32 = 5000;
 
 /// The most sweeps that may be needed to see everything there is to see.
-pub(crate) const MOST_SWEEPS: u32 = 60;
+const MOST_SWEEPS: u32 = 60;
+
+/// Counts the sweeps of a test.
+#[derive(Debug, Default)]
+pub(crate) struct Sweeps(u32);
+
+impl Sweeps {
+    /// Whether another sweep follows. There are as many as [`SWEEPS`] says, and more until everything
+    /// was seen.
+    pub(crate) fn another(&mut self, everything_seen: bool) -> bool {
+        let another = self.0 < SWEEPS || (!everything_seen && self.0 < MOST_SWEEPS);
+        self.0 += u32::from(another);
+        another
+    }
+}
 
 /// The rows that a call may leave behind, from those of a call that never began to those of a call
 /// that has ended.
@@ -126,9 +140,8 @@ impl World {
             dropped: vec![0; promise.states.len()],
         };
         let mut settled = Vec::new();
-        let mut sweeps = 0;
-        while sweeps < SWEEPS || (!(promise.complete)(&seen) && sweeps < MOST_SWEEPS) {
-            sweeps += 1;
+        let mut sweeps = Sweeps::default();
+        while sweeps.another((promise.complete)(&seen)) {
             for polls in (1..).filter(|polls| !uninteresting.contains(polls)) {
                 assert!(polls < TOO_MANY, "{what}: the call never ends");
                 let mut ended = true;
@@ -151,7 +164,7 @@ impl World {
             }
         }
         self.nothing_has_changed(&settled, promise).await;
-        println!("{what}: {seen:?} in {sweeps} sweeps");
+        println!("{what}: {seen:?} in {} sweeps", sweeps.0);
         assert!(seen.polls > 1, "{what}: the call is never pending");
         assert!((promise.complete)(&seen), "{what}: {seen:?}");
         seen
