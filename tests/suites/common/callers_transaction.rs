@@ -98,6 +98,22 @@ async fn sweep(mut round: impl AsyncFnMut(u32, i64) -> bool) {
     println!("{dropped} rounds were dropped");
 }
 
+/// Checks what is stored after a call of [`two`] on a connection, and an `insert`. Returns whether the call
+/// has ended.
+fn is_all_or_nothing(polls: u32, done: Option<Result<(), Trouble>>, noted: &[i64]) -> bool {
+    match &done {
+        Some(result) => {
+            assert!(result.is_ok(), "{polls}: {result:?}");
+            assert_eq!(noted, [2, 3, 4], "after {polls} polls");
+        }
+        None => assert!(
+            noted == [4] || noted == [2, 3, 4],
+            "{noted:?} after {polls} polls"
+        ),
+    }
+    done.is_some()
+}
+
 #[tokio::test]
 async fn a_call_that_is_dropped_at_any_poll_leaves_the_callers_transaction_whole() {
     let fresh = open().await;
@@ -180,17 +196,7 @@ async fn a_call_that_is_dropped_at_any_poll_leaves_a_pooled_connection_without_a
         insert(&mut *conn, first + 4).await.unwrap();
         drop(conn);
         let noted = noted_from(&fresh, first).await;
-        match &done {
-            Some(result) => {
-                assert!(result.is_ok(), "{polls}: {result:?}");
-                assert_eq!(noted, [2, 3, 4], "after {polls} polls");
-            }
-            None => assert!(
-                noted == [4] || noted == [2, 3, 4],
-                "{noted:?} after {polls} polls"
-            ),
-        }
-        done.is_some()
+        is_all_or_nothing(polls, done, &noted)
     })
     .await;
 }
@@ -203,17 +209,7 @@ async fn a_call_that_is_dropped_at_any_poll_is_all_there_or_not_at_all() {
         let done = poll_at_most(polls, two(&mut conn, first + 2, first + 3)).await;
         insert(&mut conn, first + 4).await.unwrap();
         let noted = noted_from(&fresh, first).await;
-        match &done {
-            Some(result) => {
-                assert!(result.is_ok(), "{polls}: {result:?}");
-                assert_eq!(noted, [2, 3, 4], "after {polls} polls");
-            }
-            None => assert!(
-                noted == [4] || noted == [2, 3, 4],
-                "{noted:?} after {polls} polls"
-            ),
-        }
-        done.is_some()
+        is_all_or_nothing(polls, done, &noted)
     })
     .await;
 }

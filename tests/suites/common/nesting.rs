@@ -7,7 +7,7 @@ use super::Database;
 use super::notes::{self, Trouble, insert, note, soon, stored};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum End {
+pub(super) enum End {
     Well,
     /// The application refuses.
     Refused,
@@ -15,6 +15,15 @@ enum End {
     Duplicate,
     RollbackOnly,
 }
+
+/// How a nested call or a savepoint ends, whether it says `Ok`, and what is left of the notes 1, 2 and
+/// 3. The second note is its own.
+pub(super) const NESTED: [(End, bool, &[i64]); 4] = [
+    (End::Well, true, &[1, 2, 3]),
+    (End::Refused, false, &[1, 3]),
+    (End::Duplicate, false, &[1, 3]),
+    (End::RollbackOnly, true, &[1, 3]),
+];
 
 #[transactional(nested)]
 async fn nested_note(tx: &mut Tx<'_, Database>, id: i64, end: End) -> Result<i64, Trouble> {
@@ -43,12 +52,7 @@ async fn around_a_nested_note(tx: &mut Tx<'_, Database>, end: End) -> Result<boo
 
 #[tokio::test]
 async fn a_nested_call_that_fails_is_undone_alone() {
-    for (end, says_ok, left) in [
-        (End::Well, true, vec![1, 2, 3]),
-        (End::Refused, false, vec![1, 3]),
-        (End::Duplicate, false, vec![1, 3]),
-        (End::RollbackOnly, true, vec![1, 3]),
-    ] {
+    for (end, says_ok, left) in NESTED {
         let db = notes::open_narrow().await;
         assert_eq!(
             around_a_nested_note(&*db, end).await.unwrap(),
@@ -167,12 +171,7 @@ async fn around_a_savepoint(tx: &mut Tx<'_, Database>, end: End) -> Result<bool,
 
 #[tokio::test]
 async fn a_savepoint_keeps_its_work_only_if_it_ends_well() {
-    for (end, says_ok, left) in [
-        (End::Well, true, vec![1, 2, 3]),
-        (End::Refused, false, vec![1, 3]),
-        (End::Duplicate, false, vec![1, 3]),
-        (End::RollbackOnly, true, vec![1, 3]),
-    ] {
+    for (end, says_ok, left) in NESTED {
         let db = notes::open_narrow().await;
         assert_eq!(
             around_a_savepoint(&*db, end).await.unwrap(),

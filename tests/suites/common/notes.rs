@@ -73,6 +73,16 @@ pub(crate) async fn note_and_refuse(tx: &mut Tx<'_, Database>, id: i64) -> Resul
     Err(Trouble::Refused)
 }
 
+#[db_op(read_only, retry = never)]
+#[dbop::allow(
+    write_in_read_only,
+    reason = "what the database says is what is tested"
+)]
+pub(crate) async fn writes_where_it_may_not(conn: &mut Conn<'_, Database>) -> Result<(), Trouble> {
+    conn.execute("INSERT INTO notes VALUES (666)").await?;
+    Ok(())
+}
+
 #[db_op(read_only)]
 pub(crate) async fn notes(conn: &mut Conn<'_, Database>) -> Result<Vec<i64>, Trouble> {
     let ids = sqlx::query_scalar("SELECT id FROM notes ORDER BY id");

@@ -102,18 +102,8 @@ async fn what_the_hook_has_prepared_is_there_after_a_reset_and_the_limits_hold()
         1,
         "the connection is prepared again, and not closed"
     );
-    let error = writes_where_it_may_not(&db).await.unwrap_err();
+    let error = notes::writes_where_it_may_not(&db).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
-}
-
-#[db_op(read_only, retry = never)]
-#[dbop::allow(
-    write_in_read_only,
-    reason = "what the database says is what is tested"
-)]
-async fn writes_where_it_may_not(conn: &mut Conn<'_, Postgres>) -> Result<(), Trouble> {
-    conn.execute("INSERT INTO notes VALUES (666)").await?;
-    Ok(())
 }
 
 #[tokio::test]

@@ -210,16 +210,6 @@ async fn a_hook_does_not_make_a_reader_write() {
         .connect()
         .await
         .unwrap();
-    let error = writes_where_it_may_not(&db).await.unwrap_err();
+    let error = notes::writes_where_it_may_not(&db).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
-}
-
-#[db_op(read_only, retry = never)]
-#[dbop::allow(
-    write_in_read_only,
-    reason = "what the database says is what is tested"
-)]
-async fn writes_where_it_may_not(conn: &mut Conn<'_, Sqlite>) -> Result<(), Trouble> {
-    conn.execute("INSERT INTO notes VALUES (666)").await?;
-    Ok(())
 }

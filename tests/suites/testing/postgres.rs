@@ -228,6 +228,16 @@ fn a_url_that_is_not_of_postgres_is_refused_without_its_password() {
     }
 }
 
+/// Waits until a run drops the database of a process that has ended, or was killed. The server may have
+/// yet to notice that.
+async fn goes_at_the_next_run(name: &str) {
+    eventually("the next run drops the database", async || {
+        assert!(run("passing::postgres").passed);
+        !exists(name).await
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_database_of_a_process_that_was_killed_goes_at_the_next_run() {
     let waiting = Waiting::start("waiting::postgres");
@@ -235,12 +245,7 @@ async fn the_database_of_a_process_that_was_killed_goes_at_the_next_run() {
     assert!(run("passing::postgres").passed);
     assert!(exists(&name).await, "its test still runs");
     waiting.kill();
-    // The server has yet to notice the end of the process.
-    eventually("the next run drops the database", async || {
-        assert!(run("passing::postgres").passed);
-        !exists(&name).await
-    })
-    .await;
+    goes_at_the_next_run(&name).await;
 }
 
 #[tokio::test]
@@ -321,11 +326,7 @@ async fn a_database_that_a_killed_process_has_half_made_goes_at_the_next_run() {
         assert!(exists(&name).await, "its process lives");
         home.close().await.expect("the end of the session");
     }
-    eventually("the next run drops the database", async || {
-        assert!(run("passing::postgres").passed);
-        !exists(&name).await
-    })
-    .await;
+    goes_at_the_next_run(&name).await;
 }
 
 #[tokio::test]
@@ -365,11 +366,7 @@ async fn a_database_in_use_is_not_dropped_when_its_process_has_lost_its_session(
     assert!(run("passing::postgres").passed);
     assert!(exists(&name).await, "its test still runs");
     waiting.kill();
-    eventually("the next run drops the database", async || {
-        assert!(run("passing::postgres").passed);
-        !exists(&name).await
-    })
-    .await;
+    goes_at_the_next_run(&name).await;
 }
 
 #[tokio::test]

@@ -5,18 +5,9 @@ use std::sync::{Arc, Mutex};
 use dbop::{Tx, transactional};
 use dbop_tests::poll_at_most;
 
+use super::super::nesting::{End, NESTED};
 use super::super::notes::{self as table, Trouble, soon, stored};
 use super::{any, note};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum End {
-    Well,
-    /// The application refuses.
-    Refused,
-    /// The database refuses. On Postgres, this aborts whatever is not inside a savepoint.
-    Duplicate,
-    RollbackOnly,
-}
 
 #[transactional(nested, on = [Sqlite, Postgres])]
 async fn nested(tx: &mut Tx<'_, DB>, id: i64, end: End) -> Result<(), Trouble> {
@@ -39,13 +30,6 @@ async fn around_nested(tx: &mut Tx<'_, DB>, end: End) -> Result<bool, Trouble> {
     note(&mut *tx, 3).await?;
     Ok(nested.is_ok())
 }
-
-const NESTED: [(End, bool, &[i64]); 4] = [
-    (End::Well, true, &[1, 2, 3]),
-    (End::Refused, false, &[1, 3]),
-    (End::Duplicate, false, &[1, 3]),
-    (End::RollbackOnly, true, &[1, 3]),
-];
 
 #[tokio::test]
 async fn a_nested_call_that_fails_is_undone_alone() {
