@@ -1,8 +1,9 @@
 //! What the type of a test's argument says: the databases of the test, and how the test is run.
 
-use syn::{GenericArgument, PathArguments, PathSegment, Type};
+use syn::{PathSegment, Type};
 
 use crate::database::{DB, Database};
+use crate::function::types;
 
 /// What a test takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +28,17 @@ pub(super) enum Named {
 
 /// Reads the type of an argument. `None` if a test cannot take it.
 pub(super) fn read(ty: &Type) -> Option<(Kind, Named)> {
-    match ty {
-        Type::Reference(reference) => {
-            let segment = last_segment(&reference.elem)?;
-            let is_transaction = reference.mutability.is_some() && segment.ident == "Tx";
+    match types::reference(ty) {
+        Some((inner, is_mutable)) => {
+            let segment = types::last_segment(inner)?;
+            let is_transaction = is_mutable && segment.ident == "Tx";
             is_transaction.then(|| (Kind::Transaction, inside(segment)))
         }
-        Type::Path(_) => last_segment(ty).map(|segment| (Kind::Handle, of_handle(segment))),
-        Type::Group(group) => read(&group.elem),
-        Type::Paren(paren) => read(&paren.elem),
-        _ => None,
+        None if matches!(types::ungrouped(ty), Type::Path(_)) => {
+            let named = types::last_segment(ty).map_or(Named::Unknown, of_handle);
+            Some((Kind::Handle, named))
+        }
+        None => None,
     }
 }
 
@@ -52,14 +54,8 @@ fn of_handle(segment: &PathSegment) -> Named {
 
 /// Returns the database in `<'_, Sqlite>`.
 fn inside(segment: &PathSegment) -> Named {
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
-        return Named::Unknown;
-    };
-    let types = arguments.args.iter().filter_map(|argument| match argument {
-        GenericArgument::Type(ty) => last_segment(ty),
-        _ => None,
-    });
-    let mut named = types.filter_map(|segment| {
+    let types = types::type_arguments(segment).into_iter();
+    let mut named = types.filter_map(types::last_segment).filter_map(|segment| {
         if segment.ident == DB {
             return Some(Named::Each);
         }
@@ -67,13 +63,4 @@ fn inside(segment: &PathSegment) -> Named {
         found.map(|(_, database)| Named::One(*database))
     });
     named.next().unwrap_or(Named::Unknown)
-}
-
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
-    match ty {
-        Type::Path(path) => path.path.segments.last(),
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Paren(paren) => last_segment(&paren.elem),
-        _ => None,
-    }
 }
