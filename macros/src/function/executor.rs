@@ -11,7 +11,7 @@ use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    FnArg, GenericArgument, Path, PathArguments, Signature, Type, TypeParamBound, WherePredicate,
+    FnArg, Path, PathArguments, Signature, Type, TypeParamBound, WherePredicate,
     parse_quote_spanned,
 };
 
@@ -169,15 +169,7 @@ fn database_of(bound: &TypeParamBound, runtime: &Runtime) -> Option<TokenStream>
         "PgExecutor" => Some(runtime.postgres()),
         "SqliteExecutor" => Some(runtime.sqlite()),
         "Executor" | "Acquire" => {
-            let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
-                return None;
-            };
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::AssocType(associated) if associated.ident == "Database" => {
-                    Some(associated.ty.to_token_stream())
-                }
-                _ => None,
-            })
+            types::associated(segment, "Database").map(ToTokens::to_token_stream)
         }
         _ => None,
     }

@@ -52,6 +52,17 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
+/// Returns the `T` of `Name = T` between the angle brackets.
+pub(crate) fn associated<'t>(segment: &'t PathSegment, name: &str) -> Option<&'t Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(associated) if associated.ident == name => Some(&associated.ty),
+        _ => None,
+    })
+}
+
 /// Returns the types between the angle brackets, without lifetimes and constants.
 pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else {

@@ -3,10 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, Token, Type,
-    TypeParamBound,
-};
+use syn::{GenericArgument, Lifetime, PathArguments, Token, Type, TypeParamBound};
 
 use super::types;
 
@@ -100,29 +97,18 @@ impl Yielding {
                 TypeParamBound::Trait(bound) => {
                     let segments = &bound.path.segments;
                     let segment = segments.last().filter(|segment| segment.ident == self.name);
-                    if let Some(PathArguments::AngleBracketed(arguments)) =
-                        segment.map(|segment| &segment.arguments)
-                    {
-                        yielded = self.associated_type(arguments).or(yielded);
-                    }
+                    let found =
+                        segment.and_then(|segment| types::associated(segment, self.associated));
+                    yielded = found.or(yielded);
                 }
                 TypeParamBound::Lifetime(bound) => lifetime = Some(bound.clone()),
                 _ => {}
             }
         }
         Some(Yielded {
-            ty: yielded?,
+            ty: yielded?.clone(),
             bound: lifetime,
             shape,
-        })
-    }
-
-    fn associated_type(&self, arguments: &AngleBracketedGenericArguments) -> Option<Type> {
-        arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(associated) if associated.ident == self.associated => {
-                Some(associated.ty.clone())
-            }
-            _ => None,
         })
     }
 
