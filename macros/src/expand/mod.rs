@@ -4,6 +4,7 @@ mod arguments;
 mod call;
 mod each_database;
 mod lend_self;
+mod loops;
 mod once;
 mod operation;
 mod place;

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::place;
+use super::{loops, place};
 use crate::function::{Function, Session};
 use crate::names::{self, Runtime};
 use crate::options::{Attribute, Isolation, Options, Retry, Timeout};
@@ -38,6 +38,10 @@ pub(super) fn item(
     let lends = !function.is_plain() && function.session.as_ref().is_some_and(is_raw);
     if lends && options.read_only.is_some() {
         settings.push(quote!(lends_connection()));
+    }
+    let loops = loops::lines(function.source.body.stream());
+    if !loops.is_empty() {
+        settings.push(quote!(loops(&[#(#loops),*])));
     }
     quote_spanned!(spans::generated()=> static #operation: #op = #op::#kind(#name, #place) #(.#settings)*;)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::metrics::Counters;
+use super::counters::Counters;
 use crate::isolation::Isolation;
 use crate::policy::RetryPolicy;
 use crate::rt::FOREVER;
@@ -32,6 +32,8 @@ pub struct Op {
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
     pub(crate) limit: Option<Limit>,
+    /// The lines of the loops in which the body waits.
+    pub(crate) loops: &'static [u32],
     pub(crate) counters: Counters,
 }
 
@@ -108,6 +110,7 @@ impl Op {
             retry: Retries::Default,
             timeout: None,
             limit: None,
+            loops: &[],
             counters: Counters::new(),
         }
     }
@@ -151,6 +154,13 @@ impl Op {
     #[must_use]
     pub const fn stream(mut self) -> Self {
         self.stream = true;
+        self
+    }
+
+    /// Notes the lines of the loops in which the body waits.
+    #[must_use]
+    pub const fn loops(mut self, lines: &'static [u32]) -> Self {
+        self.loops = lines;
         self
     }
 
