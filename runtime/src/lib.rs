@@ -97,6 +97,7 @@ mod error;
 pub mod guide;
 mod isolation;
 pub mod lint;
+mod monitor;
 mod once;
 mod op;
 mod policy;
@@ -130,7 +131,7 @@ pub use dbop_macros::db_op;
 /// every mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///
 pub use dbop_macros::transactional;
-pub use op::{Cause, DbError, OperationMetrics, metrics};
+pub use op::{Cause, DbError, Latency, OperationMetrics, metrics};
 // These names make rustc's lint attributes of the same names ambiguous in this file, so the file
 // cannot have any.
 pub use dbop_macros::{
@@ -138,6 +139,7 @@ pub use dbop_macros::{
 };
 pub use error::{Error, Outcome, Result};
 pub use isolation::Isolation;
+pub use monitor::{FailedCall, SessionInfo, SessionState, Totals};
 pub use policy::{CircuitBreaker, ProcessDefaults, RetryPolicy, defaults};
 pub use scope::{AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope};
 pub use session::{Conn, HookResult, Tx};

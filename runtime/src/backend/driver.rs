@@ -52,6 +52,9 @@ pub trait Driver: Database + Debug {
         Self::run(conn, sql)
     }
 
+    /// Returns how many rows a statement has changed.
+    fn changed(done: &Self::QueryResult) -> u64;
+
     /// Returns `texts` as the arguments of a statement.
     fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments>;
 

@@ -66,7 +66,10 @@ impl<M: Manager> Opening for Connections<'_, M> {
         let until = call
             .deadline()
             .min(asked + self.0.defaults().acquire_timeout);
-        let acquired = self.0.acquire(call.op, until, &mut call.timer).await;
+        let acquired = self
+            .0
+            .acquire(call.borrower(), until, &mut call.timer)
+            .await;
         acquired.map_err(|error| {
             call.report_unopened(&error, asked);
             error.into()

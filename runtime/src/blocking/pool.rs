@@ -19,9 +19,9 @@ use super::connection::SyncConnection;
 use super::manager::{Slot, Trusting};
 use crate::db::Settings;
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
-use crate::op::Op;
+use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{CircuitBreaker, Defaults, RetryPolicy};
-use crate::pool::{Holders, Holding, Origin, exhausted, unopened};
+use crate::pool::{Origin, exhausted, unopened};
 use crate::rt::{FOREVER, Timer, Uninterrupted};
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
@@ -84,7 +84,8 @@ struct BlockingDbInner<M: Manager> {
     places: Arc<Semaphore>,
     /// The turn to write, on a database that lets one connection write at a time; otherwise `None`.
     writer: Option<Arc<Semaphore>>,
-    holders: Arc<Holders>,
+    /// The connections that calls hold.
+    held: Arc<Registry>,
     defaults: Defaults,
 }
 
@@ -125,23 +126,25 @@ impl<M: Manager> BlockingDb<M> {
         self.inner.pool().manager().doubt_idle();
     }
 
-    /// Acquires a connection for `op`; fails if none can be had before `until`.
+    /// Acquires a connection for a call; fails if none can be had before `until`.
     pub(crate) async fn acquire(
         &self,
-        op: &'static Op,
+        by: Borrower,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Checkout<M>> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
-            Some(writer) if !op.read_only => {
+            Some(writer) if !by.op.read_only => {
                 Some(inner.wait_for(writer, true, until, timer).await?)
             }
             _ => None,
         };
         let place = inner.wait_for(&inner.places, false, until, timer).await?;
         let pool = inner.pool().clone();
-        let holding = inner.holders.hold(op);
+        let asked = Instant::now();
+        let holding = inner.held.hold(by, asked);
+        holding.progress().note(SessionState::HandedOut, asked);
         // The future of the pool would close its connection if it was dropped half-way, and with
         // the connection a database in memory. So the future is not dropped, but finishes in a
         // task.
@@ -158,7 +161,6 @@ impl<M: Manager> BlockingDb<M> {
         let opening = Uninterrupted::new(Closing {
             opening: Some(opening),
         });
-        let asked = Instant::now();
         let checkout = timer.until(until, opening).await;
         checkout.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))
     }
@@ -233,7 +235,7 @@ impl<M: Manager> BlockingDbInner<M> {
         match timer.until(until, Arc::clone(queue).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(exhausted(self.size, one_writer, Some(&self.holders))),
+            Err(_) => Err(exhausted(self.size, one_writer, self.held.sessions())),
         }
     }
 
@@ -390,14 +392,15 @@ impl<M: Manager> BlockingDbBuilder<M> {
             .build()
             .expect("only timeouts could need what is missing, and none are set");
         let writer = M::Connection::ONE_WRITER.then(|| Arc::new(Semaphore::new(1)));
+        let defaults = self.settings.defaults();
         BlockingDb {
             inner: Arc::new(BlockingDbInner {
                 pool: Some(pool),
                 size,
                 places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
                 writer,
-                holders: Arc::default(),
-                defaults: self.settings.defaults(),
+                held: Registry::new(&defaults.monitor),
+                defaults,
             }),
         }
     }

@@ -87,9 +87,10 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
     /// Ends the session as the body's result demands. Ends the call as well, unless there is
     /// another attempt.
     pub async fn end(self, ran: Ran<R>) {
-        let Self { call, session } = self;
+        let Self { call, mut session } = self;
         call.state.timer = ran.timer;
         let late = ran.result.is_err();
+        let reclaimed = late && call.state.is_reclaimed();
         let mut result = ran
             .result
             .unwrap_or_else(|_| (call.of.refused)(call.state.too_late()));
@@ -110,6 +111,11 @@ impl<DB: Backend, R> Attempt<'_, DB, R> {
             state.saw(failure.error);
             failure.class
         });
+        if let AttemptSession::Own { own, .. } = &mut session
+            && reclaimed
+        {
+            own.reclaim();
+        }
         let following = match session {
             AttemptSession::Own { own, defaults } if state.op.transaction => {
                 end::end_transaction(own, state, defaults, failure, late, kept).await

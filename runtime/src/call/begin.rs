@@ -11,7 +11,8 @@ use super::prepare::SessionPlan;
 use super::retry::{AtOnce, FailedAttempt};
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::monitor::SessionState;
 use crate::once::{self, Claim};
 use crate::policy::Defaults;
 use crate::pool::{ConnectionSource, Lease};
@@ -40,14 +41,19 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
     async fn open(&mut self, call: &mut CallState) -> Result<Self::Session, NotOpened> {
         let asked = Instant::now();
         let until = call.deadline().min(asked + self.defaults.acquire_timeout);
-        let (op, timer) = (call.op, &mut call.timer);
-        let mut lease = match self.source.acquire(op, asked, until, timer).await {
+        let (borrower, timer) = (call.borrower(), &mut call.timer);
+        let mut lease = match self.source.acquire(borrower, asked, until, timer).await {
             Ok(lease) => lease,
             Err(error) => {
+                call.op.count_waiting(asked.elapsed());
+                if error.kind() == ErrorKind::PoolExhausted {
+                    self.defaults.monitor.acquire_timed_out();
+                }
                 call.report_unopened(&error, asked);
                 return Err(error.into());
             }
         };
+        call.reclaim_at = self.reclaim_at(&lease);
         let guard = call.guard::<DB>(self.source.is_read_only());
         let begun = match call.plan::<DB>(self.defaults, guard) {
             Some(plan) => self.begin_on(&mut lease, &plan, call).await,
@@ -62,7 +68,7 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
                 return Err(not_opened);
             }
         };
-        let state = call.session_state(&lease, guard, answered, self.defaults.limits.idle);
+        let state = call.session_state(&lease, guard, answered, &self.defaults.limits);
         let own = Box::new(OwnSession::new(lease, state));
         if call.once.is_none() {
             return Ok(Claim::Won(own));
@@ -84,6 +90,7 @@ impl<DB: Backend> OwnSessions<'_, DB> {
         }
         call.statements_limited = plan.limits_statements();
         let asked = plan.asked;
+        lease.note(SessionState::InStatement, asked);
         let begun = call.timer.until(call.deadline(), plan.prepare(lease)).await;
         let answered = Instant::now();
         match begun {
@@ -104,6 +111,14 @@ impl<DB: Backend> OwnSessions<'_, DB> {
                 Err(Error::deadline("the transaction to begin").into())
             }
         }
+    }
+
+    /// Returns when the connection is taken back, if the call still holds it then. Never if the
+    /// database would go with the connection.
+    fn reclaim_at(&self, lease: &Lease<DB>) -> Option<Instant> {
+        let limits = &self.defaults.limits;
+        let reclaims = limits.reclaim && !lease.keeps_forever();
+        reclaims.then(|| Instant::now() + limits.held)
     }
 
     /// The connection was lost before its first answer. Where the connection was idle before, or an
@@ -168,7 +183,9 @@ impl<DB: Backend> OwnSessions<'_, DB> {
     async fn make_table(&self, call: &mut CallState) -> Result<()> {
         let (now, deadline) = (Instant::now(), call.deadline());
         let until = deadline.min(now + self.defaults.acquire_timeout);
-        let acquiring = self.source.acquire(call.op, now, until, &mut call.timer);
+        let acquiring = self
+            .source
+            .acquire(call.borrower(), now, until, &mut call.timer);
         let mut lease = acquiring.await?;
         lease.left = Leftover::Unfinished;
         let sql = once::marker_sql(DB::DATABASE).schema;

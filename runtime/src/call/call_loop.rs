@@ -87,12 +87,13 @@ impl<R> CallLoop<R> {
 
     /// Ends the call with this result.
     pub(crate) fn end(&mut self, mut result: R, outcome: Outcome) {
+        let outcome = self.state.conclude(outcome);
         let failure = (self.of.failure)(&result);
         run::tell_outer(failure.is_some() && self.state.attempts.made > 1);
         if let Some(failure) = failure {
-            self.state.failed_with(failure.class.kind, failure.error);
+            self.state
+                .failed_with(failure.class, failure.error, outcome);
         }
-        let outcome = self.state.conclude(outcome);
         (self.of.finish)(&mut result, self.state.ended(outcome));
         self.result = Some(result);
     }

@@ -20,6 +20,7 @@ use super::own::OwnSession;
 use super::state::Permit;
 use crate::backend::Backend;
 use crate::error::{Error, Outcome};
+use crate::monitor::SessionState;
 use crate::op::Op;
 use crate::rt::{Late, Timer, Uninterrupted};
 use crate::session::Due;
@@ -107,6 +108,7 @@ pub(super) fn commit<DB: Backend>(
         let grace = if writes { GRACE } else { Duration::ZERO };
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
+        lease.note(SessionState::Committing, asked);
         let committing = DB::TransactionManager::commit(lease.conn());
         let answer = timer.until(deadline + grace, committing).await;
         let took = asked.elapsed();

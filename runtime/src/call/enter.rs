@@ -49,6 +49,7 @@ impl CallState {
         if !matches!(self.clock, Clock::NotStarted) {
             return Ok(None);
         }
+        self.monitor = Some(Arc::clone(&defaults.monitor));
         let started = Instant::now();
         let timeout = self.op.timeout.or(timeout).unwrap_or(FOREVER);
         self.clock = Clock::Outermost {

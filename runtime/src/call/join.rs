@@ -74,7 +74,7 @@ impl CallState {
             deadline,
             watched: deadline < outer.deadline,
         };
-        view.state.op = op;
+        view.state.runs(op);
         view.state.read_only |= op.read_only;
         view.state.deadline = deadline;
         let nests = op.in_savepoint() && view.state.tx.is_some();
@@ -270,7 +270,7 @@ impl<DB: Backend> Drop for Join<'_, DB> {
         } = self.outer;
         let nested = self.is_nested();
         let state = self.view().state;
-        state.op = op;
+        state.runs(op);
         state.deadline = deadline;
         state.read_only = read_only;
         // A savepoint that is dropped aborts the transaction by itself.

@@ -43,9 +43,17 @@ impl<DB: Backend> OwnSession<DB> {
     /// Takes the connection out, and tells it what the statements have done to its session.
     fn take_lease(&mut self) -> Option<Lease<DB>> {
         let mut lease = self.lease.take()?;
+        lease.sent(self.state.started());
         lease.traces = self.state.traces;
         lease.guarded |= self.state.guard == Guard::Set;
         Some(lease)
+    }
+
+    /// Takes the connection back from the body, which was cut off.
+    pub(super) fn reclaim(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.reclaim();
+        }
     }
 
     /// Whether the database keeps the body from writing.

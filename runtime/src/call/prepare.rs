@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::state::CallState;
 use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
-use crate::policy::{Defaults, SessionLimits};
+use crate::policy::{Defaults, Limits, SessionLimits};
 use crate::pool::Lease;
 use crate::rt::FOREVER;
-use crate::session::{Guard, Idle, State, TxState};
+use crate::session::{Guard, Idle, Repeats, State, TxState};
 
 /// What a connection has to be told before the body gets it.
 #[derive(Debug)]
@@ -182,17 +182,22 @@ impl CallState {
         lease: &Lease<DB>,
         guard: SessionGuard,
         begun: Option<Instant>,
-        longest_idle: Duration,
+        limits: &Limits,
     ) -> State {
         let op = self.op;
         let tx = begun.filter(|_| op.transaction).map(|begun| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
-            let idle = Idle::new(op, longest_idle, begun);
+            let idle = Idle::new(op, limits.idle, begun);
             TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
         });
         let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
         state.traces = lease.traces;
+        state.repeats = Some(Repeats::new(op, DB::DATABASE, limits.repeats));
+        state.progress = lease.progress().cloned();
+        if let Some(begun) = begun {
+            state.show_pause(begun);
+        }
         if guard == SessionGuard::Late {
             state.guard = Guard::Pending;
         }

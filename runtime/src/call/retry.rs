@@ -197,7 +197,11 @@ impl CallState {
     /// it. `true`: there is another attempt.
     pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
         self.phase = Phase::Waiting;
-        match next(self, failed, defaults) {
+        let next = next(self, failed, defaults);
+        if let Next::Attempt(_) = next {
+            self.op.count_retry(failed.class.kind);
+        }
+        match next {
             Next::Error => false,
             Next::AtOnce => {
                 if matches!(failed.at_once, Some(AtOnce::DeadConnection { .. })) {

@@ -9,7 +9,8 @@ use tracing::Span;
 
 use super::run::{Body, Polls};
 use super::span::CallSpan;
-use crate::error::{Ended, Error, ErrorKind, Outcome};
+use crate::error::{Class, Ended, Error, Outcome};
+use crate::monitor::{Borrower, Failing, Monitor};
 use crate::once::Marker;
 use crate::op::{Op, ReportedError};
 use crate::policy::Pass;
@@ -22,6 +23,10 @@ pub(crate) struct CallState {
     pub(super) phase: Phase,
     pub(super) clock: Clock,
     pub(super) attempts: Attempts,
+    /// What an outermost call reports to.
+    pub(super) monitor: Option<Arc<Monitor>>,
+    /// When the connection of the attempt is taken back. `None` if it is not.
+    pub(super) reclaim_at: Option<Instant>,
     /// The one timer for everything that the call waits for.
     pub(crate) timer: Timer,
     /// The hooks of the last failed attempt. They run unless another attempt begins.
@@ -124,6 +129,8 @@ impl CallState {
                 stale_plans: false,
                 on_lent: false,
             },
+            monitor: None,
+            reclaim_at: None,
             timer: Timer::default(),
             due: None,
             once: None,
@@ -133,6 +140,22 @@ impl CallState {
             statements_limited: false,
             longest_poll: Millis::MAX,
             span,
+        }
+    }
+
+    /// The attempt that is under way, as a pool lists those who hold its connections.
+    pub(crate) fn borrower(&self) -> Borrower {
+        Borrower {
+            op: self.op,
+            attempt: self.attempts.made,
+        }
+    }
+
+    /// How long the call has taken so far.
+    fn took(&self) -> Duration {
+        match self.clock {
+            Clock::Outermost { started, .. } => started.elapsed(),
+            Clock::Joined { .. } | Clock::NotStarted => Duration::ZERO,
         }
     }
 
@@ -166,10 +189,26 @@ impl CallState {
         self.attempts.is_last()
     }
 
+    /// When the body is cut off, if the call itself has to see to that: at its deadline, or when its
+    /// connection is taken back.
+    #[inline]
+    pub(super) fn body_ends(&self) -> Option<Instant> {
+        match (self.watched_deadline(), self.reclaim_at) {
+            (Some(deadline), Some(reclaimed)) => Some(deadline.min(reclaimed)),
+            (deadline, reclaimed) => deadline.or(reclaimed),
+        }
+    }
+
+    /// Whether a body that was cut off was so because its connection is taken back.
+    pub(super) fn is_reclaimed(&self) -> bool {
+        self.reclaim_at
+            .is_some_and(|at| at < self.deadline() && at <= Instant::now())
+    }
+
     #[inline]
     pub(super) fn body(&self, timer: Timer) -> Body {
         Body {
-            deadline: self.watched_deadline(),
+            deadline: self.body_ends(),
             timer,
             polls: self.polls(),
         }
@@ -218,10 +257,10 @@ impl CallState {
         match (&mut self.clock, time) {
             (Clock::Outermost { deadline, .. }, Some(time)) => {
                 *deadline = Instant::now() + time;
-                true
+                !self.is_reclaimed()
             }
             _ => {
-                let deadline = self.watched_deadline();
+                let deadline = self.body_ends();
                 deadline.is_none_or(|deadline| Instant::now() < deadline)
             }
         }
@@ -235,8 +274,11 @@ impl CallState {
         self.phase = Phase::Ended(Outcome::Committed);
     }
 
-    /// The error of a body that was cut off at the deadline.
+    /// The error of a body that was cut off.
     pub(super) fn too_late(&self) -> Error {
+        if self.is_reclaimed() {
+            return Error::reclaimed();
+        }
         Error::deadline(match self.op.stream {
             true => "the next item of the stream",
             false => "the body to finish",
@@ -323,7 +365,7 @@ impl CallState {
     /// No attempt could begin.
     pub(super) fn refused(&mut self, mut error: Error) -> Error {
         let outcome = self.conclude(Outcome::RolledBack);
-        self.failed_with(error.kind(), &error);
+        self.failed_with(error.class(), &error, outcome);
         error.finish(self.ended(outcome));
         error
     }
@@ -342,10 +384,21 @@ impl CallState {
         self.span.as_ref()?.status_code.as_deref()
     }
 
-    /// Writes the error that the call returns into the span.
-    pub(super) fn failed_with(&self, kind: ErrorKind, error: &dyn ReportedError) {
+    /// Counts the error that the call returns, and writes it into the span.
+    pub(super) fn failed_with(&self, class: Class, error: &dyn ReportedError, outcome: Outcome) {
+        self.op.count_failure(class.category);
+        if let Some(monitor) = &self.monitor {
+            monitor.call_failed(&Failing {
+                op: self.op,
+                class,
+                error,
+                outcome,
+                attempts: self.attempts.made,
+                took: self.took(),
+            });
+        }
         if let Some(span) = &self.span {
-            span.failed_with(kind, error);
+            span.failed_with(class.kind, error);
         }
     }
 }
@@ -364,15 +417,13 @@ impl Drop for CallState {
             span.record("dbop.attempts", self.attempts.made);
             span.record("dbop.outcome", outcome.as_str());
         }
-        match self.clock {
-            Clock::Joined { .. } => self.op.count_joined(),
-            Clock::Outermost { started, .. } => {
-                self.op
-                    .count_call(self.attempts.made, outcome, started.elapsed());
-            }
-            Clock::NotStarted => self
-                .op
-                .count_call(self.attempts.made, outcome, Duration::ZERO),
+        if self.is_joined() {
+            return self.op.count_joined();
+        }
+        let took = self.took();
+        self.op.count_call(self.attempts.made, outcome, took);
+        if let Some(monitor) = &self.monitor {
+            monitor.call_ended(took);
         }
     }
 }

@@ -99,7 +99,7 @@ impl<S: Stream<Item = R>, R> Future for RunStream<'_, S, R> {
                     last => Ok(last),
                 }
             }
-            Some(Poll::Pending) => match state.watched_deadline() {
+            Some(Poll::Pending) => match state.body_ends() {
                 Some(deadline) if state.timer.poll_late(deadline, cx) => Err(Late),
                 _ => return Poll::Pending,
             },

@@ -92,7 +92,7 @@ impl<DB: Backend> Adopted<DB> {
         let waits = self.each().map(|pool| pool.options().get_acquire_timeout());
         let defaults = settings.defaults_of_adopted(waits.max().unwrap_or_default());
         let patience = settings.pool.validation_timeout;
-        let adopt = |pool| Pools::Adopted(AdoptedPool::new(pool, patience));
+        let adopt = |pool| Pools::Adopted(AdoptedPool::new(pool, patience, &defaults.monitor));
         let read = self.read.map(adopt);
         Db::new(adopt(self.write), read, defaults, settings.close_timeout)
     }

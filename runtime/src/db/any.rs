@@ -9,6 +9,7 @@ use sqlx::migrate::Migrator;
 use super::handle::Db;
 use crate::backend::Backend;
 use crate::error::Result;
+use crate::monitor::{FailedCall, SessionInfo, Totals};
 
 /// A handle to whichever database the application was started with: SQLite on a developer's machine
 /// and in tests, for example, and PostgreSQL in production. A clone is another handle to the same
@@ -97,6 +98,24 @@ impl AnyDb {
     /// Closes all connections and waits until they are gone, as [`Db::close`] does.
     pub async fn close(&self) {
         with_db!(self, db => db.close().await);
+    }
+
+    /// Returns the connections that calls hold at this moment, as [`Db::sessions`] does.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        with_db!(self, db => db.sessions())
+    }
+
+    /// Returns the calls that have failed last, as [`Db::last_errors`] does.
+    #[must_use]
+    pub fn last_errors(&self) -> Vec<FailedCall> {
+        with_db!(self, db => db.last_errors())
+    }
+
+    /// Returns what was counted since the handle was opened, as [`Db::totals`] does.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        with_db!(self, db => db.totals())
     }
 
     /// Returns which database this is, by the name that OpenTelemetry gives the database: `sqlite`

@@ -1,6 +1,7 @@
 //! [`DbBuilder`]: the settings of a [`Db`], and how it is opened.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
 use sqlx::{ConnectOptions, Connection, Pool};
@@ -249,25 +250,27 @@ impl<DB: Backend> DbBuilder<DB> {
         if let Some(options) = &plans.create {
             create::<DB>(options, until).await?;
         }
+        let defaults = settings.defaults();
         let open = |plan, read_only| {
             let opened = OpenedWith {
                 read_only,
                 own_options,
             };
             let hook = self.after_connect.clone();
-            let sessions = Sessions { opened, hook };
+            let sessions = Sessions {
+                opened,
+                hook,
+                monitor: Arc::clone(&defaults.monitor),
+            };
             Pools::Ours(PoolSet::open(plan, &settings.pool, &sessions))
         };
-        let db = Db::new(
-            open(&plans.write, false),
-            plans.read.as_ref().map(|plan| open(plan, true)),
-            settings.defaults(),
-            settings.close_timeout,
-        );
+        let write = open(&plans.write, false);
+        let read = plans.read.as_ref().map(|plan| open(plan, true));
+        let db = Db::new(write, read, defaults, settings.close_timeout);
         let mut timer = Timer::default();
         let lease = db
             .pools(false)
-            .acquire(&CONNECT, now, until, &mut timer)
+            .acquire(CONNECT.first_attempt(), now, until, &mut timer)
             .await?;
         lease.release().await;
         Ok(db)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
+use crate::monitor::{FailedCall, SessionInfo, Totals};
 use crate::once::marker_sql;
 use crate::policy::Defaults;
 #[cfg(feature = "testing")]
@@ -97,6 +98,71 @@ impl<DB: Backend> Db<DB> {
             Some(read) if read_only => read,
             _ => &self.inner.write,
         }
+    }
+
+    /// Returns the connections of this handle that calls hold at this moment, those first that are
+    /// held for longest.
+    ///
+    /// Connections that were taken from [`pool`](Self::pool) directly are not listed.
+    ///
+    /// ```
+    /// # async fn example(db: dbop::Db<sqlx::Sqlite>) {
+    /// for session in db.sessions() {
+    ///     println!(
+    ///         "{} ({}:{}) holds a connection for {:?}, {} for {:?}",
+    ///         session.operation,
+    ///         session.file,
+    ///         session.line,
+    ///         session.held_for,
+    ///         session.state,
+    ///         session.state_for,
+    ///     );
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        let mut sessions = Vec::new();
+        self.inner.write.add_sessions(&mut sessions);
+        if let Some(read) = &self.inner.read {
+            read.add_sessions(&mut sessions);
+        }
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.held_for));
+        sessions
+    }
+
+    /// Returns the calls on this handle that have failed last, the latest first. At most 50 are kept.
+    ///
+    /// An error of the application's own is not listed, and nor is a row that is not there. A joined
+    /// call is not listed either; the call that it has joined is, if that has failed as well.
+    ///
+    /// ```
+    /// # async fn example(db: dbop::Db<sqlx::Sqlite>) {
+    /// for failed in db.last_errors() {
+    ///     println!("{}: {} ({})", failed.operation, failed.kind, failed.outcome);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last_errors(&self) -> Vec<FailedCall> {
+        self.inner.defaults.monitor.last_errors()
+    }
+
+    /// Returns what was counted since the handle was opened. [`metrics`](crate::metrics) has the
+    /// counts of each operation.
+    ///
+    /// ```
+    /// # async fn example(db: dbop::Db<sqlx::Sqlite>) {
+    /// let totals = db.totals();
+    /// let average = totals.held_time.as_secs_f64() / totals.open_for.as_secs_f64();
+    /// println!("{average} connections in use on average, {} leaks", totals.leaks);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let pools = std::iter::once(&self.inner.write).chain(&self.inner.read);
+        let held_time = pools.map(Pools::held_time).sum();
+        self.inner.defaults.monitor.totals(held_time)
     }
 
     /// Returns the connections that are in use.

@@ -52,7 +52,9 @@ impl<DB: Backend> Db<DB> {
         let now = Instant::now();
         let until = now + self.defaults().acquire_timeout;
         let mut timer = Timer::default();
-        let acquired = self.pools(false).acquire(&MIGRATE, now, until, &mut timer);
+        let acquired = self
+            .pools(false)
+            .acquire(MIGRATE.first_attempt(), now, until, &mut timer);
         let mut lease = acquired
             .await
             .map_err(|error| ended(error, Outcome::RolledBack))?;

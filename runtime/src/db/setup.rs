@@ -231,6 +231,41 @@ macro_rules! settings_of_both {
             self
         }
 
+        /// Sets how long a call may hold a connection without a warning. 60 s by default. The
+        /// warning is a `tracing` event of level warn that names the operation, its file and its
+        /// line, and says what the call does with the connection. It is logged once for each
+        /// connection that is held for so long, within a quarter of this time, and counted in
+        /// [`Totals::leaks`](crate::Totals::leaks).
+        pub fn leak_threshold(mut self, longest: ::std::time::Duration) -> Self {
+            self.setup.settings.calls.limits.held = longest.min($crate::rt::FOREVER);
+            self
+        }
+
+        /// Sets whether a connection is taken back that a call holds for longer than
+        /// [`leak_threshold`](Self::leak_threshold). Off by default.
+        ///
+        /// The body is cut off as at a deadline, what runs on the connection is stopped, and the
+        /// connection is closed. The call fails with
+        /// [`ErrorKind::Reclaimed`](crate::ErrorKind::Reclaimed) and says its outcome, as every error
+        /// does. A `COMMIT` is never cut off, and the connection of a SQLite database in memory is
+        /// never taken back. Nor is the connection of a future that nobody polls any more, because
+        /// Rust has no means to take anything from such a future; the warning of `leak_threshold`
+        /// names its operation.
+        pub fn reclaim_leaks(mut self, on: bool) -> Self {
+            self.setup.settings.calls.limits.reclaim = on;
+            self
+        }
+
+        /// Sets how often one call may send the same statement without a warning. 50 by default; 0
+        /// means as often as it likes. The warning is a `tracing` event of level warn that names the
+        /// operation, its place, the lines of its loops, and how one statement is written for all
+        /// values. It is logged once for each operation. Calls are counted in
+        /// [`OperationMetrics::repeating_calls`](crate::OperationMetrics::repeating_calls).
+        pub fn repeated_statement_warning(mut self, most: u32) -> Self {
+            self.setup.settings.calls.limits.repeats = most;
+            self
+        }
+
         /// Sets whether every statement is logged at level info. Off by default; statements are then
         /// logged at level trace, or as [`connect_options`](crate::DbBuilder::connect_options) say.
         pub fn log_statements(mut self, on: bool) -> Self {

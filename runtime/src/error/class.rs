@@ -18,8 +18,7 @@ macro_rules! names {
 
         impl $Name {
             /// All variants, in the order of their declaration.
-            #[cfg(test)]
-            pub(crate) const ALL: &'static [Self] = &[$( Self::$Variant, )*];
+            pub const ALL: &'static [Self] = &[$( Self::$Variant, )*];
 
             /// Returns the name used in spans, metrics and messages.
             #[must_use]
@@ -88,6 +87,8 @@ names! {
         SessionTimeout = "session_timeout",
         /// No connection of the pool became free in time.
         PoolExhausted = "pool_exhausted",
+        /// The call has held its connection for too long, and the connection was taken back.
+        Reclaimed = "reclaimed",
         /// The pool has been closed.
         PoolClosed = "pool_closed",
         /// The server accepts no more connections.

@@ -155,6 +155,19 @@ impl Error {
         )
     }
 
+    /// Creates the error for a call whose connection was taken back.
+    pub(crate) fn reclaimed() -> Self {
+        Self::new(
+            Class {
+                category: Category::Cancelled,
+                kind: ErrorKind::Reclaimed,
+                retry: Retry::Never,
+            },
+            "the call has held its connection for longer than `leak_threshold`, so the connection was \
+             taken back; wait for slow things before the call or after it, or raise `leak_threshold`",
+        )
+    }
+
     /// Changes the class of this error, for a call that knows more than the error itself.
     pub(crate) fn reclassify(mut self, class: Class) -> Self {
         self.0.class = class;

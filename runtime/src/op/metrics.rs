@@ -1,14 +1,14 @@
-//! What operations have counted since the process was started.
+//! What operations have counted since the process was started, as applications read it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::latency::Latency;
 use super::operation::Op;
-use crate::error::Outcome;
+use crate::error::{Category, ErrorKind};
 
-/// The counts of one annotated function, over all its calls in this process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The statistics of one annotated function, over all its calls in this process.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OperationMetrics {
     /// The function's name, or the value of its option `name`.
@@ -34,9 +34,32 @@ pub struct OperationMetrics {
     pub unknown: u64,
     /// The time that all calls took together, waiting included. Joined calls are not included.
     pub total_time: Duration,
+    /// How long a call took, waiting included. Joined calls are not included.
+    pub latency: Latency,
+    /// The time for which all calls together have waited for a connection.
+    pub waiting_time: Duration,
+    /// The time for which the statements of all calls together have run. The statements of a joined
+    /// call count for the operation that has sent them.
+    pub statement_time: Duration,
+    /// The number of statements that bodies have sent. Statements of plain functions, and statements
+    /// on the driver's own connection, are not seen.
+    pub statements: u64,
+    /// The number of rows that statements have returned. A statement that returns none counts with
+    /// the rows that it has changed.
+    pub rows: u64,
+    /// The number of calls that have sent one statement more often than
+    /// [`repeated_statement_warning`](crate::DbBuilder::repeated_statement_warning) allows, once for
+    /// each of many values. Joined calls are not included.
+    pub repeating_calls: u64,
+    /// How often an attempt was followed by another, by the kind of the error that the attempt ended
+    /// with. Kinds that have not happened are left out.
+    pub retries_by_kind: Vec<(ErrorKind, u64)>,
+    /// The number of calls that have returned an error, by its category, joined calls included.
+    /// Categories that have not happened are left out.
+    pub failures: Vec<(Category, u64)>,
 }
 
-/// Returns the counts of every operation that was called at least once, sorted by name.
+/// Returns the statistics of every operation that was called at least once, sorted by name.
 ///
 /// ```
 /// for operation in dbop::metrics() {
@@ -55,81 +78,10 @@ pub fn metrics() -> Vec<OperationMetrics> {
 /// list of them.
 static CALLED: Mutex<Vec<&'static Op>> = Mutex::new(Vec::new());
 
-#[derive(Debug)]
-pub(crate) struct Counters {
-    registered: AtomicBool,
-    calls: AtomicU64,
-    joined: AtomicU64,
-    attempts: AtomicU64,
-    committed: AtomicU64,
-    rolled_back: AtomicU64,
-    unknown: AtomicU64,
-    nanos: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) const fn new() -> Self {
-        Self {
-            registered: AtomicBool::new(false),
-            calls: AtomicU64::new(0),
-            joined: AtomicU64::new(0),
-            attempts: AtomicU64::new(0),
-            committed: AtomicU64::new(0),
-            rolled_back: AtomicU64::new(0),
-            unknown: AtomicU64::new(0),
-            nanos: AtomicU64::new(0),
-        }
-    }
-
-    fn read(&self, op: &'static Op) -> OperationMetrics {
-        let calls = self.calls.load(Relaxed);
-        let attempts = self.attempts.load(Relaxed);
-        OperationMetrics {
-            name: op.name,
-            file: op.file,
-            line: op.line,
-            calls,
-            joined: self.joined.load(Relaxed),
-            attempts,
-            retries: attempts.saturating_sub(calls),
-            committed: self.committed.load(Relaxed),
-            rolled_back: self.rolled_back.load(Relaxed),
-            unknown: self.unknown.load(Relaxed),
-            total_time: Duration::from_nanos(self.nanos.load(Relaxed)),
-        }
-    }
-}
-
-impl Op {
-    pub(crate) fn count_joined(&'static self) {
-        self.register();
-        self.counters.joined.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn count_call(&'static self, attempts: u32, outcome: Outcome, took: Duration) {
-        self.register();
-        let counters = &self.counters;
-        counters.calls.fetch_add(1, Relaxed);
-        counters
-            .attempts
-            .fetch_add(u64::from(attempts.max(1)), Relaxed);
-        let by_outcome = match outcome {
-            Outcome::Committed => &counters.committed,
-            Outcome::RolledBack => &counters.rolled_back,
-            Outcome::Unknown => &counters.unknown,
-        };
-        by_outcome.fetch_add(1, Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        counters.nanos.fetch_add(nanos, Relaxed);
-    }
-
-    fn register(&'static self) {
-        if !self.counters.registered.load(Relaxed) && !self.counters.registered.swap(true, Relaxed)
-        {
-            CALLED
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(self);
-        }
-    }
+/// Adds an operation that is called for the first time.
+pub(super) fn register(op: &'static Op) {
+    CALLED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(op);
 }

@@ -1,11 +1,15 @@
 //! What dbop knows about an annotated function: its options, result, error type and counts.
 
+mod counters;
 mod db_error;
+mod latency;
 mod metrics;
 mod operation;
 mod result;
 
+pub(crate) use counters::StatementCounts;
 pub use db_error::{Cause, DbError, DriverError};
+pub use latency::Latency;
 pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::{Limit, Retries};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
 use super::retry::RetryPolicy;
+use crate::monitor::Monitor;
 use crate::rt::Periodic;
 
 /// How often old markers of `once` operations are deleted.
@@ -30,10 +31,7 @@ impl Default for CallSettings {
             retry: RetryPolicy::DEFAULT,
             retry_budget: (0.2, 10.0),
             breaker: Some(CircuitBreaker::DEFAULT),
-            limits: Limits {
-                idle: Duration::from_secs(1),
-                poll: Duration::from_millis(100),
-            },
+            limits: Limits::DEFAULT,
         }
     }
 }
@@ -45,6 +43,22 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// The longest that one poll of a body may take.
     pub(crate) poll: Duration,
+    /// The longest that a call may hold a connection.
+    pub(crate) held: Duration,
+    /// Whether a connection that is held for longer is taken back.
+    pub(crate) reclaim: bool,
+    /// How often one call may send one statement. 0 if as often as it likes.
+    pub(crate) repeats: u32,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        idle: Duration::from_secs(1),
+        poll: Duration::from_millis(100),
+        held: Duration::from_secs(60),
+        reclaim: false,
+        repeats: 50,
+    };
 }
 
 /// What limits the statements and the pauses of the sessions that calls get.
@@ -77,6 +91,8 @@ pub(crate) struct Defaults {
     /// `None` if the circuit breaker is switched off, or if the calls have no database in common.
     pub(crate) circuit: Option<Arc<Circuit>>,
     pub(crate) limits: Limits,
+    /// What the calls and the pools of the database report to.
+    pub(crate) monitor: Arc<Monitor>,
 }
 
 impl Defaults {
@@ -97,6 +113,7 @@ impl Defaults {
             marker_clean_up: Periodic::new(MARKER_CLEAN_UP),
             circuit: settings.breaker.map(Circuit::new),
             limits: settings.limits,
+            monitor: Arc::new(Monitor::new(&settings.limits)),
         }
     }
 }

@@ -9,7 +9,7 @@ mod retry;
 
 pub use breaker::CircuitBreaker;
 pub(crate) use breaker::{Circuit, Fault, Pass};
-pub(crate) use defaults::{CallSettings, Defaults, SessionLimits};
+pub(crate) use defaults::{CallSettings, Defaults, Limits, SessionLimits};
 pub(crate) use process::defaults_without_db;
 pub use process::{ProcessDefaults, defaults};
 pub use retry::RetryPolicy;

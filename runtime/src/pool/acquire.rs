@@ -1,5 +1,7 @@
 //! Where a call acquires its connection from: a pool of dbop's, or one of the application's own.
 
+use std::time::Duration;
+
 use futures_core::future::BoxFuture;
 use sqlx::Pool;
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +13,7 @@ use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::op::Op;
+use crate::monitor::{Borrower, Registry, SessionInfo};
 use crate::rt::Timer;
 
 /// The pools of a [`Db`](crate::Db), for one sort of session.
@@ -24,19 +26,35 @@ pub(crate) enum Pools<DB: Backend> {
 }
 
 impl<DB: Backend> Pools<DB> {
-    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    /// Acquires a connection for a call before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         &self,
-        op: &'static Op,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
         match self {
-            Self::Ours(pools) => pools.acquire(op, now, until, timer).await,
+            Self::Ours(pools) => pools.acquire(by, now, until, timer).await,
             // Boxed, because otherwise each call on dbop's own pools would reserve space for this
             // future.
-            Self::Adopted(pool) => Box::pin(pool.acquire(op, now, until, timer)).await,
+            Self::Adopted(pool) => Box::pin(pool.acquire(by, now, until, timer)).await,
+        }
+    }
+
+    /// Adds the connections that calls hold to a list.
+    pub(crate) fn add_sessions(&self, sessions: &mut Vec<SessionInfo>) {
+        match self {
+            Self::Ours(pools) => pools.add_sessions(sessions),
+            Self::Adopted(pool) => pool.known.held.add_to(sessions),
+        }
+    }
+
+    /// For how long calls have held connections together.
+    pub(crate) fn held_time(&self) -> Duration {
+        match self {
+            Self::Ours(pools) => pools.held().map(Registry::held_time).sum(),
+            Self::Adopted(pool) => pool.known.held.held_time(),
         }
     }
 
@@ -67,18 +85,18 @@ pub(crate) enum ConnectionSource<'a, DB: Backend> {
 }
 
 impl<DB: Backend> ConnectionSource<'_, DB> {
-    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    /// Acquires a connection for a call before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         &self,
-        op: &'static Op,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
         match self {
-            Self::OfDb(pools) => pools.acquire(op, now, until, timer).await,
+            Self::OfDb(pools) => pools.acquire(by, now, until, timer).await,
             // Boxed, because otherwise each call on a `Db` would reserve space for this future.
-            Self::Callers(pool) => Box::pin(acquire_from(pool, op, now, until, timer)).await,
+            Self::Callers(pool) => Box::pin(acquire_from(pool, by, now, until, timer)).await,
         }
     }
 
@@ -96,10 +114,10 @@ impl<DB: Backend> ConnectionSource<'_, DB> {
     }
 }
 
-/// Acquires a connection for `op` from the caller's own pool before `until`.
+/// Acquires a connection for a call from the caller's own pool before `until`.
 async fn acquire_from<DB: Backend>(
     pool: &Pool<DB>,
-    op: &'static Op,
+    by: Borrower,
     now: Instant,
     until: Instant,
     timer: &mut Timer,
@@ -123,14 +141,14 @@ async fn acquire_from<DB: Backend>(
             }
         }
     };
-    Lease::of_caller(conn, Owner::of_caller(pool), op, signals, until).await
+    Lease::of_caller(conn, Owner::of_caller(pool), by.op, signals, until).await
 }
 
 /// Returns the reason why a caller's pool gave no connection since `asked`. It is not known here
 /// who holds the connections of that pool, so the server is asked.
 async fn why_none<DB: Backend>(pool: &Pool<DB>, asked: Instant, until: Instant) -> Error {
     match timeout_at(until, connect_once(pool)).await {
-        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false, None),
+        Ok(Some(Ok(()))) => exhausted(pool.options().get_max_connections(), false, Vec::new()),
         Ok(Some(Err(refusal))) => explain::<DB>(pool, refusal.into()),
         Ok(None) | Err(_) => unopened(&DB::place(&pool.connect_options()), asked.elapsed()),
     }

@@ -4,6 +4,7 @@
 //! application's hooks. A call asks it for a connection as any other code does, and knows of its
 //! sessions only what it finds out itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Pool;
@@ -13,7 +14,7 @@ use super::known::KnownPool;
 use super::lease::{Lease, Owner};
 use crate::backend::{Backend, DatabaseFile};
 use crate::error::Result;
-use crate::op::Op;
+use crate::monitor::{Borrower, Monitor};
 use crate::rt::Timer;
 
 /// A pool that the application has made and given to a handle.
@@ -26,29 +27,36 @@ pub(crate) struct AdoptedPool<DB: Backend> {
 }
 
 impl<DB: Backend> AdoptedPool<DB> {
-    pub(crate) fn new(pool: Pool<DB>, validation_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        pool: Pool<DB>,
+        validation_timeout: Duration,
+        monitor: &Arc<Monitor>,
+    ) -> Self {
         Self {
-            known: KnownPool::new(pool, false, DatabaseFile::default(), None),
+            known: KnownPool::new(pool, false, DatabaseFile::default(), None, monitor),
             patience: DB::REMOTE.then_some(validation_timeout),
         }
     }
 
-    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    /// Acquires a connection for a call before `until`; `now` saves a clock read.
     pub(super) async fn acquire(
         &self,
-        op: &'static Op,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
-        let KnownPool { pool, holders, .. } = &self.known;
+        let KnownPool { pool, held, .. } = &self.known;
         let (conn, _, signals) = self.known.wait(now, until, timer).await?;
+        let held_from = Instant::now();
+        by.op
+            .count_waiting(held_from.saturating_duration_since(now));
         let owner = Owner::Callers {
             options: pool.connect_options(),
             patience: self.patience,
-            _holding: Some(holders.hold(op)),
+            holding: Some(held.hold(by, held_from)),
         };
-        Lease::of_caller(conn, owner, op, signals, until).await
+        Lease::of_caller(conn, owner, by.op, signals, until).await
     }
 
     pub(super) fn pool(&self) -> &Pool<DB> {

@@ -1,17 +1,17 @@
 //! [`Held`]: the connections of a handle that are in use, for tests that have to give them back.
 
 use super::acquire::Pools;
-use super::holders::Holders;
 use super::known::KnownPool;
 use crate::backend::Backend;
+use crate::monitor::SessionInfo;
 
 /// The connections of a handle that are in use.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     /// How many there are, with those that are on their way back.
     pub(crate) connections: u32,
-    /// The operations that hold some of them. The others were taken from the pool directly.
-    pub(crate) holders: Holders,
+    /// Those that operations hold. The others were taken from the pool directly.
+    pub(crate) sessions: Vec<SessionInfo>,
 }
 
 impl Held {
@@ -26,6 +26,6 @@ impl Held {
     fn add_known<DB: Backend>(&mut self, known: &KnownPool<DB>) {
         let idle = u32::try_from(known.pool.num_idle()).unwrap_or(u32::MAX);
         self.connections += known.pool.size().saturating_sub(idle);
-        known.holders.copy_to(&self.holders);
+        known.held.add_to(&mut self.sessions);
     }
 }

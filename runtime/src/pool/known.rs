@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::connect_hook::ConnectHook;
-use super::holders::Holders;
 use super::hooks::{Origin, PoolId, watch_acquire};
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, taken, unopened};
 use crate::backend::{Backend, DatabaseFile, Signals};
 use crate::classify;
 use crate::error::{Class, Error, Result};
+use crate::monitor::{Monitor, Registry};
 use crate::rt::Timer;
 
 /// How long a call waits for a connection before it asks the server for the reason.
@@ -30,9 +30,9 @@ type LastAnswer = (Instant, std::result::Result<(), (Class, String)>);
 #[derive(Debug)]
 pub(super) struct KnownPool<DB: Backend> {
     pub(super) pool: Pool<DB>,
-    /// The operations that hold connections of the pool; a connection that is being cleaned still
-    /// counts. The pool's own count includes connections that are still being opened.
-    pub(super) holders: Arc<Holders>,
+    /// The connections of the pool that calls hold. The pool's own count includes connections that
+    /// are still being opened.
+    pub(super) held: Arc<Registry>,
     /// Whether the pool's connections are all that write to the database.
     one_writer: bool,
     /// `None` if the server gave no answer, or has not been asked.
@@ -47,10 +47,11 @@ impl<DB: Backend> KnownPool<DB> {
         one_writer: bool,
         file: DatabaseFile,
         hook: Option<Arc<ConnectHook<DB>>>,
+        monitor: &Arc<Monitor>,
     ) -> Self {
         Self {
             pool,
-            holders: Arc::default(),
+            held: Registry::new(monitor),
             one_writer,
             last_answer: Mutex::new(None),
             file,
@@ -76,6 +77,7 @@ impl<DB: Backend> KnownPool<DB> {
         until: Instant,
         timer: &mut Timer,
     ) -> Result<(PoolConnection<DB>, Origin, Option<Arc<Signals>>)> {
+        let _waiting = self.held.wait();
         let mut acquiring = std::pin::pin!(self.pool.acquire());
         let pool = PoolId::of(&self.pool);
         let mut waiting = std::pin::pin!(watch_acquire(pool, acquiring.as_mut()));
@@ -114,7 +116,7 @@ impl<DB: Backend> KnownPool<DB> {
     /// refusal. `answered` tells whether the server accepted the connection when last asked.
     async fn refused(&self, answered: &AtomicBool) -> Error {
         loop {
-            let has_room = self.holders.count() < self.size();
+            let has_room = self.held.count() < self.size();
             if has_room && let Some(refusal) = self.ask(answered).await {
                 return refusal;
             }
@@ -154,8 +156,8 @@ impl<DB: Backend> KnownPool<DB> {
     /// Returns the reason why there was no connection between `asked` and now.
     fn timed_out(&self, answered: &AtomicBool, asked: Instant) -> Error {
         let size = self.size();
-        if self.holders.count() >= size {
-            return exhausted(size, self.one_writer, Some(&self.holders));
+        if self.held.count() >= size {
+            return exhausted(size, self.one_writer, self.held.sessions());
         }
         if let Some(hook) = &self.hook
             && let Some(unended) = hook.unended()

@@ -10,12 +10,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect_hook::ConnectHook;
 use super::free::SubPoolPermit;
-use super::holders::Holding;
 use super::hooks::Origin;
 use super::returns::{Followed, Returns};
 use super::sub_pool::{SubPool, VALIDATION_TIMEOUT};
 use crate::backend::{Backend, Ends, Leftover, OpenedWith, Options, Signals, Traces};
 use crate::error::{Error, Result};
+use crate::monitor::{Holding, Progress, SessionState};
 use crate::op::Op;
 use crate::rt::{Timer, background, here_or_background, within};
 
@@ -31,6 +31,8 @@ pub(crate) struct Lease<DB: Backend> {
     pub(crate) traces: Traces,
     /// Whether the session was made read-only for this call.
     pub(crate) guarded: bool,
+    /// Whether the connection is taken back from its call, and closed.
+    reclaimed: bool,
     pub(crate) origin: Origin,
     signals: Option<Arc<Signals>>,
     owner: Owner<DB>,
@@ -44,7 +46,7 @@ pub(super) enum Owner<DB: Backend> {
     Ours {
         sub_pool: Arc<SubPool<DB>>,
         /// Counts the call as a holder until the connection is fit for the next borrower.
-        _holding: Holding,
+        holding: Holding,
     },
     /// A pool of the application's own.
     Callers {
@@ -53,7 +55,7 @@ pub(super) enum Owner<DB: Backend> {
         /// How long the server may take over each step of the clean-up. `None` if there is no limit.
         patience: Option<Duration>,
         /// Counts the call as a holder, if the pool belongs to a handle.
-        _holding: Option<Holding>,
+        holding: Option<Holding>,
     },
     /// No pool any more, because the connection has been taken out of the lease.
     Nowhere,
@@ -65,7 +67,7 @@ impl<DB: Backend> Owner<DB> {
         Self::Callers {
             options: pool.connect_options(),
             patience: DB::REMOTE.then_some(VALIDATION_TIMEOUT),
-            _holding: None,
+            holding: None,
         }
     }
 }
@@ -93,11 +95,11 @@ impl<DB: Backend> Lease<DB> {
         conn: PoolConnection<DB>,
         sub_pool: &Arc<SubPool<DB>>,
         origin: Origin,
-        op: &'static Op,
+        holding: Holding,
     ) -> Self {
         let owner = Owner::Ours {
             sub_pool: Arc::clone(sub_pool),
-            _holding: sub_pool.known.holders.hold(op),
+            holding,
         };
         Self::new(conn, origin, sub_pool.signals.clone(), owner)
     }
@@ -145,6 +147,7 @@ impl<DB: Backend> Lease<DB> {
             left: Leftover::Nothing,
             traces: Traces::None,
             guarded: false,
+            reclaimed: false,
             origin,
             signals,
             owner,
@@ -160,6 +163,34 @@ impl<DB: Backend> Lease<DB> {
 
     pub(crate) fn conn(&mut self) -> &mut DB::Connection {
         self.conn.as_mut().expect("present until dropped")
+    }
+
+    /// Returns where the call notes what it does with the connection. `None` if nobody lists the
+    /// connections of the pool.
+    pub(crate) fn progress(&self) -> Option<&Arc<Progress>> {
+        self.holding().map(Holding::progress)
+    }
+
+    fn holding(&self) -> Option<&Holding> {
+        match &self.owner {
+            Owner::Ours { holding, .. } => Some(holding),
+            Owner::Callers { holding, .. } => holding.as_ref(),
+            Owner::Nowhere => None,
+        }
+    }
+
+    /// Counts the statements that the call has sent on the connection.
+    pub(crate) fn sent(&self, statements: u32) {
+        if let Some(holding) = self.holding() {
+            holding.sent(statements);
+        }
+    }
+
+    /// Notes that the call does this with the connection from `now` on.
+    pub(crate) fn note(&self, state: SessionState, now: Instant) {
+        if let Some(progress) = self.progress() {
+            progress.note(state, now);
+        }
     }
 
     /// Returns the signals, and how many transactions have ended on the connection so far. `None`
@@ -221,6 +252,7 @@ impl<DB: Backend> Lease<DB> {
     /// its session.
     fn has_to_close(&self) -> bool {
         match &self.owner {
+            _ if self.reclaimed => true,
             Owner::Ours { sub_pool, .. } => {
                 // What only the driver knows of the session's settings cannot be put back.
                 let too_much = match sub_pool.opened.own_options && !DB::RESETS_TO_OPTIONS {
@@ -271,6 +303,7 @@ impl<DB: Backend> Lease<DB> {
     /// because a runtime that ends drops the future before.
     fn clean(&mut self, mut conn: PoolConnection<DB>) -> impl Future<Output = ()> + use<DB> {
         self.stop_what_runs();
+        self.note(SessionState::CleaningUp, Instant::now());
         let surplus = match &self.owner {
             Owner::Ours { sub_pool, .. } => sub_pool.claim_surplus(),
             Owner::Callers { .. } | Owner::Nowhere => None,
@@ -324,8 +357,17 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
+    /// Takes the connection back from its call: what runs is stopped, and the connection is closed.
+    pub(crate) fn reclaim(&mut self) {
+        self.reclaimed = true;
+        self.left = Leftover::Unfinished;
+        if let Some(holding) = self.holding() {
+            holding.was_reclaimed();
+        }
+    }
+
     /// Whether the connection holds the database, which would go away with the connection.
-    fn keeps_forever(&self) -> bool {
+    pub(crate) fn keeps_forever(&self) -> bool {
         self.sub_pool()
             .is_some_and(|sub_pool| sub_pool.keep_forever)
     }

@@ -6,7 +6,6 @@ mod connect_hook;
 mod free;
 #[cfg(feature = "testing")]
 mod held;
-mod holders;
 mod hooks;
 mod known;
 mod lease;
@@ -22,8 +21,6 @@ pub(crate) use adopted::AdoptedPool;
 pub(crate) use connect_hook::AfterConnect;
 #[cfg(feature = "testing")]
 pub(crate) use held::Held;
-#[cfg(feature = "blocking")]
-pub(crate) use holders::{Holders, Holding};
 pub(crate) use hooks::Origin;
 pub(crate) use lease::Lease;
 #[cfg(feature = "blocking")]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection, Pool};
 use tokio::time::timeout;
 
-use super::holders::Holders;
 use crate::backend::Backend;
 use crate::error::{Category, Class, Error, ErrorKind, Retry};
+use crate::monitor::{SessionInfo, held_by};
 
 /// How long a call waits for the server's answer to a connection outside the pool. A refusal then
 /// holds for as long again, for all calls that wait.
@@ -51,19 +51,22 @@ pub(crate) fn unopened(place: &str, waited: Duration) -> Error {
     )
 }
 
-/// Makes the error for a pool whose connections were all in use. `holders` are the calls that had
-/// them; `None` if they are not known.
-pub(crate) fn exhausted(size: u32, one_writer: bool, holders: Option<&Holders>) -> Error {
-    let by = holders.map(Holders::to_string).unwrap_or_default();
+/// Makes the error for a pool whose connections were all in use. `sessions` are the connections of
+/// which it is known who holds them.
+pub(crate) fn exhausted(size: u32, one_writer: bool, sessions: Vec<SessionInfo>) -> Error {
+    let held = match held_by(sessions) {
+        by if by.is_empty() => by,
+        by => format!(", held{by}"),
+    };
     let message = if one_writer {
         format!(
-            "the one connection that writes was in use{by} for as long as this call could wait; \
+            "the one connection that writes was in use for as long as this call could wait{held}; \
              shorten the transactions, and see whether another process holds the file's lock"
         )
     } else {
         format!(
-            "all connections of the pool were in use{by} ({size} of {size}) for as long as this \
-             call could wait; shorten the transactions, call nothing from inside one that needs a \
+            "all connections of the pool ({size} of {size}) were in use for as long as this call \
+             could wait{held}; shorten the transactions, call nothing from inside one that needs a \
              second connection, or raise `max_connections`"
         )
     };

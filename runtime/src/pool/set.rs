@@ -10,7 +10,6 @@ use sqlx::Pool;
 use tokio::time::Instant;
 
 use super::free::FreeSubPools;
-use super::holders::Holders;
 #[cfg(feature = "testing")]
 use super::known::KnownPool;
 use super::lease::Lease;
@@ -18,7 +17,7 @@ use super::refusal::exhausted;
 use super::sub_pool::{PoolSettings, Sessions, SubPool};
 use crate::backend::{Backend, Plan};
 use crate::error::{Error, Result};
-use crate::op::Op;
+use crate::monitor::{Borrower, Registry, SessionInfo};
 use crate::rt::Timer;
 
 /// The pools of one sort of session.
@@ -51,10 +50,10 @@ impl<DB: Backend> PoolSet<DB> {
         }
     }
 
-    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    /// Acquires a connection for a call before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         &self,
-        op: &'static Op,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
@@ -68,17 +67,25 @@ impl<DB: Backend> PoolSet<DB> {
             }
         };
         // Both cases share one await, because each await reserves space for the whole future.
-        let lease = sub_pool.acquire(op, now, until, timer).await?;
+        let lease = sub_pool.acquire(by, now, until, timer).await?;
         Ok(lease.with_permit(permit))
     }
 
     /// Makes the error for a call that could not wait until a sub-pool was free.
     fn exhausted(&self) -> Error {
-        let holders = Holders::default();
-        for sub_pool in &self.each {
-            sub_pool.known.holders.copy_to(&holders);
-        }
-        exhausted(self.size(), false, Some(&holders))
+        let mut sessions = Vec::new();
+        self.add_sessions(&mut sessions);
+        exhausted(self.size(), false, sessions)
+    }
+
+    /// Adds the connections that calls hold to a list.
+    pub(crate) fn add_sessions(&self, sessions: &mut Vec<SessionInfo>) {
+        self.held().for_each(|held| held.add_to(sessions));
+    }
+
+    /// Returns the connections of each pool that calls hold.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Registry> {
+        self.each.iter().map(|sub_pool| &*sub_pool.known.held)
     }
 
     #[cfg(feature = "testing")]

@@ -16,7 +16,7 @@ use super::returns::Returns;
 use super::surplus::Surplus;
 use crate::backend::{Backend, OpenedWith, Plan, Signals};
 use crate::error::Result;
-use crate::op::Op;
+use crate::monitor::{Borrower, Monitor};
 use crate::rt::{Timer, within};
 
 /// The default of [`PoolSettings::validation_timeout`], which also holds for the application's own
@@ -88,6 +88,7 @@ impl PoolSettings {
 pub(crate) struct Sessions<DB: Backend> {
     pub(crate) opened: OpenedWith,
     pub(crate) hook: Option<AfterConnect<DB>>,
+    pub(crate) monitor: Arc<Monitor>,
 }
 
 /// One pool of a [`Db`](crate::Db), which dbop has made.
@@ -171,7 +172,13 @@ impl<DB: Backend> SubPool<DB> {
         let pool = options.connect_lazy_with(plan.options.clone());
         id.get_or_init(|| PoolId::of(&pool));
         Arc::new(Self {
-            known: KnownPool::new(pool, DB::ONE_WRITER, plan.file.clone(), hook.clone()),
+            known: KnownPool::new(
+                pool,
+                DB::ONE_WRITER,
+                plan.file.clone(),
+                hook.clone(),
+                &sessions.monitor,
+            ),
             surplus: has_surplus.then(|| Surplus::new(keep, settings.idle_timeout)),
             recency,
             signals,
@@ -188,28 +195,31 @@ impl<DB: Backend> SubPool<DB> {
         self.known.size()
     }
 
-    /// Acquires a connection for `op` before `until`; `now` saves a clock read.
+    /// Acquires a connection for a call before `until`; `now` saves a clock read.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
-        op: &'static Op,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
-        let (conn, origin) = match self.take_idle(now) {
-            Some(conn) => (conn, Origin::Idle),
+        let (conn, origin, held_from) = match self.take_idle(now) {
+            Some(conn) => (conn, Origin::Idle, now),
             // Boxed, because otherwise the future of every call would reserve space for this one.
             None => {
                 let (conn, origin, _) = Box::pin(self.known.wait(now, until, timer)).await?;
-                (conn, origin)
+                let held_from = Instant::now();
+                by.op
+                    .count_waiting(held_from.saturating_duration_since(now));
+                (conn, origin, held_from)
             }
         };
         if let Some(recency) = &self.recency {
             recency.acquired(now);
         }
-        let lease = Lease::of_sub_pool(conn, self, origin, op);
+        let lease = Lease::of_sub_pool(conn, self, origin, self.known.held.hold(by, held_from));
         if let Some(surplus) = &self.surplus {
-            surplus.held(self.known.holders.count(), now);
+            surplus.held(self.known.held.count(), now);
             self.watch_surplus(surplus);
         }
         Ok(lease)

@@ -183,6 +183,8 @@ impl<DB: Backend> Drop for SurplusWatch<DB> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::Monitor;
+    use crate::policy::Limits;
 
     #[test]
     fn a_connection_is_more_than_needed_when_fewer_were_held_for_the_whole_idle_timeout() {
@@ -230,7 +232,11 @@ mod tests {
                 read_only: false,
                 own_options: false,
             };
-            let sessions = Sessions { opened, hook: None };
+            let sessions = Sessions {
+                opened,
+                hook: None,
+                monitor: Arc::new(Monitor::new(&Limits::DEFAULT)),
+            };
             SubPool::open(&plan, (3, 1), &settings, &sessions)
         };
         let mut opened = None;
@@ -244,7 +250,7 @@ mod tests {
                     let now = Instant::now();
                     let until = now + Duration::from_secs(20);
                     let mut timer = Timer::default();
-                    let acquiring = sub_pool.acquire(&HOLD, now, until, &mut timer);
+                    let acquiring = sub_pool.acquire(HOLD.first_attempt(), now, until, &mut timer);
                     leases.push(acquiring.await.expect("a connection"));
                 }
                 assert_eq!(sub_pool.known.pool.size(), 3);

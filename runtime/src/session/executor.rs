@@ -72,6 +72,7 @@ pub(crate) fn fetch_optional<'e, 'q: 'e, DB: Backend>(
         }
         let mut watch = StatementWatch::<DB>::start(state, &statement.sql, facts, now);
         let row = DB::fetch_optional(conn, statement).await;
+        watch.state.saw_rows(u64::from(matches!(row, Ok(Some(_)))));
         watch.end(row.as_ref().err());
         row
     })
@@ -347,6 +348,8 @@ struct StatementWatch<'e, DB: Backend> {
     first: Option<SqlStr>,
     /// Whether the database has begun to answer.
     answered: bool,
+    /// Whether the database has returned a row.
+    has_rows: bool,
     /// Whether the end of the statement is recorded already.
     over: bool,
     _database: PhantomData<fn() -> DB>,
@@ -361,6 +364,7 @@ impl<'e, DB: Backend> StatementWatch<'e, DB> {
             facts,
             first,
             answered: false,
+            has_rows: false,
             over: false,
             _database: PhantomData,
         }
@@ -375,8 +379,25 @@ impl<'e, DB: Backend> StatementWatch<'e, DB> {
             facts: Facts::NONE,
             first: None,
             answered: false,
+            has_rows: false,
             over: false,
             _database: PhantomData,
+        }
+    }
+
+    /// Records a part of the answer.
+    fn saw(&mut self, answer: &Either<DB::QueryResult, DB::Row>) {
+        self.answered = true;
+        match answer {
+            Either::Right(_) => {
+                self.has_rows = true;
+                self.state.saw_rows(1);
+            }
+            // A statement that returns rows has also counted them as changed, or may have.
+            Either::Left(done) if self.facts.writes && !self.has_rows => {
+                self.state.saw_rows(DB::changed(done));
+            }
+            Either::Left(_) => {}
         }
     }
 
@@ -455,7 +476,7 @@ impl<DB: Backend> Stream for Watched<'_, DB> {
         match &step {
             Poll::Ready(None) => self.watch.end(None),
             Poll::Ready(Some(Err(error))) => self.watch.end(Some(error)),
-            Poll::Ready(Some(Ok(_))) => self.watch.answered = true,
+            Poll::Ready(Some(Ok(answer))) => self.watch.saw(answer),
             Poll::Pending => {}
         }
         step

@@ -29,8 +29,8 @@ impl Idle {
     }
 
     /// Begins a pause, because a statement has ended.
-    pub(crate) fn begins(&mut self) {
-        self.since = Some(Instant::now());
+    pub(crate) fn begins(&mut self, now: Instant) {
+        self.since = Some(now);
     }
 
     /// Ends the pause, because the next statement begins or the transaction ends.

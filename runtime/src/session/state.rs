@@ -1,15 +1,20 @@
 //! [`State`]: what dbop has seen on the connection of a running call. It is kept apart from the
 //! connection, so that both can be lent on to joined calls side by side.
 
+use std::sync::Arc;
+
 use sqlx::SqlStr;
 use tokio::time::Instant;
 
 use super::loan::Loan;
+use super::repeats::Repeats;
 use super::sql_text::{self, Facts};
 use super::tx_state::{FailedJoin, Poison, TxState, ended_unseen};
+use super::usage::Usage;
 use crate::backend::{Backend, Leftover, Liveness, Traces};
 use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
+use crate::monitor::{Progress, SessionState};
 use crate::op::Op;
 use crate::rt::Millis;
 
@@ -22,6 +27,8 @@ pub(crate) struct State {
     pub(crate) deadline: Instant,
     /// The longest poll of a body that is not reported as blocking its thread.
     pub(crate) longest_poll: Millis,
+    /// What the statements of that operation have used.
+    usage: Usage,
     /// How many statements the body has begun.
     started: u32,
     /// Whether a statement was sent whose end has not been seen.
@@ -55,6 +62,11 @@ pub(crate) struct State {
     guard_lifted: bool,
     /// The guard that keeps the session from writing, where it is set only when it is needed.
     pub(crate) guard: Guard,
+    /// Where others read what the call does with its connection. `None` if nobody lists the
+    /// connection.
+    pub(crate) progress: Option<Arc<Progress>>,
+    /// The statements that were sent again and again. `None` if the session belongs to the caller.
+    pub(crate) repeats: Option<Repeats>,
     /// The transaction; `None` if each statement commits by itself.
     pub(crate) tx: Option<TxState>,
 }
@@ -70,6 +82,7 @@ impl State {
             op,
             deadline,
             longest_poll,
+            usage: Usage::new(op),
             started: 0,
             running: false,
             last_reads: false,
@@ -84,8 +97,16 @@ impl State {
             cannot_write: op.read_only,
             guard_lifted: false,
             guard: Guard::NotNeeded,
+            progress: None,
+            repeats: None,
             tx,
         }
+    }
+
+    /// From now on the body of this operation runs.
+    pub(crate) fn runs(&mut self, op: &'static Op) {
+        self.op = op;
+        self.usage.switch(op);
     }
 
     /// Returns the error that may have ended the transaction, if the database has to be asked about
@@ -96,6 +117,11 @@ impl State {
         // Elsewhere the transaction may be gone, and the next statement would commit by itself.
         let unseen = tx.unseen && !tx.error_aborts;
         tx.suspect.clone().or(unseen.then(ended_unseen))
+    }
+
+    /// The number of statements that the body has begun.
+    pub(crate) fn started(&self) -> u32 {
+        self.started
     }
 
     /// Returns the number of open savepoints.
@@ -134,6 +160,7 @@ impl State {
     /// Records that the raw connection is handed out.
     pub(super) fn hand_out(&mut self) {
         self.opaque = true;
+        self.show(SessionState::HandedOut, Instant::now());
         if self.guard == Guard::Pending {
             // Statements that dbop does not see may write from here on.
             self.guard = Guard::TooLate;
@@ -199,6 +226,10 @@ impl State {
     /// transaction.
     pub(crate) fn sending(&mut self, text: &SqlStr, facts: Facts, now: Instant) -> Option<SqlStr> {
         self.started += 1;
+        self.usage.is_of_body();
+        if let Some(repeats) = &mut self.repeats {
+            repeats.sends(self.op, text.as_str());
+        }
         self.asking(now);
         self.last_reads = facts.provably_reads();
         self.note(facts);
@@ -220,14 +251,37 @@ impl State {
     /// Records that a statement is about to be sent, which may be one of dbop's own.
     pub(crate) fn asking(&mut self, now: Instant) {
         self.running = true;
+        self.usage.sends(now);
         self.stop_idling(now);
+        self.show(SessionState::InStatement, now);
     }
 
     /// Records that the statement sent last has ended.
     pub(crate) fn completed(&mut self) {
         self.running = false;
+        let now = Instant::now();
+        self.usage.ends(now);
         if let Some(tx) = &mut self.tx {
-            tx.idle.begins();
+            tx.idle.begins(now);
+        }
+        self.show_pause(now);
+    }
+
+    /// Notes for others what the call does with its connection while no statement runs.
+    pub(crate) fn show_pause(&self, now: Instant) {
+        self.show(
+            match &self.tx {
+                _ if self.opaque => SessionState::HandedOut,
+                Some(_) => SessionState::IdleInTransaction,
+                None => SessionState::Idle,
+            },
+            now,
+        );
+    }
+
+    fn show(&self, state: SessionState, now: Instant) {
+        if let Some(progress) = &self.progress {
+            progress.note(state, now);
         }
     }
 
@@ -236,6 +290,11 @@ impl State {
         if let Some(tx) = &mut self.tx {
             tx.idle.ends(now);
         }
+    }
+
+    /// Records that the statement sent last has returned or changed these rows.
+    pub(crate) fn saw_rows(&mut self, rows: u64) {
+        self.usage.rows(rows);
     }
 
     /// Records that the statement sent last has failed. `first` is its text if it was the first
@@ -305,6 +364,7 @@ impl State {
         first: Option<SqlStr>,
         answered: bool,
     ) {
+        self.usage.ends(Instant::now());
         let has_an_end = answered || !facts.writes;
         if DB::FINISHES_UNREAD && self.tx.is_none() && (self.cannot_write || has_an_end) {
             let unread = Unread { first };

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::database::TestBackend;
 use crate::db::Db;
 use crate::error::Result;
+use crate::monitor::held_by;
 
 /// How long what a test has used may take to come back.
 const GRACE: Duration = Duration::from_secs(1);
@@ -48,9 +49,9 @@ fn in_use<DB: TestBackend>(db: &Db<DB>) -> String {
         held.connections,
         GRACE.as_secs()
     );
-    let by_operations = held.holders.count();
+    let by_operations = u32::try_from(held.sessions.len()).unwrap_or(u32::MAX);
     if by_operations > 0 {
-        let _ = write!(text, ", held{}", held.holders);
+        let _ = write!(text, ", held{}", held_by(held.sessions));
     }
     let taken = held.connections.saturating_sub(by_operations);
     if taken > 0 {

@@ -15,17 +15,20 @@ const NEVER: Duration = Duration::from_secs(30);
 
 /// Lets a body hold its connection until it is told to go on.
 #[derive(Debug, Default)]
-struct Gate {
-    inside: Notify,
-    open: Notify,
+pub(crate) struct Gate {
+    pub(crate) inside: Notify,
+    pub(crate) open: Notify,
 }
+
+/// The line of the name `hold` below.
+pub(crate) const HOLD_LINE: u32 = line!() + 7;
 
 #[transactional]
 #[dbop::allow(
     foreign_await,
     reason = "holds the connection until the test opens the gate"
 )]
-async fn hold(_tx: &mut Tx<'_, Database>, gate: &Gate) -> Result<(), Failure> {
+pub(crate) async fn hold(_tx: &mut Tx<'_, Database>, gate: &Gate) -> Result<(), Failure> {
     gate.inside.notify_one();
     gate.open.notified().await;
     Ok(())
@@ -62,6 +65,9 @@ async fn an_exhausted_pool_says_so_and_how_large_it_is() {
         for part in super::super::EXHAUSTED {
             assert!(text.contains(part), "{text}");
         }
+        let holder = format!("held by `hold` ({}:{HOLD_LINE}) for ", file!());
+        assert!(text.contains(&holder), "{text}");
+        assert!(text.contains(" s, idle in its transaction for "), "{text}");
         // The deadline of a call ends its wait for a connection as well.
         let refused = timeout(NEVER, pass_soon(&*db))
             .await

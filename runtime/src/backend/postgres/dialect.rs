@@ -100,6 +100,10 @@ impl Driver for Postgres {
         conn.execute(sql).await.map(|done| done.rows_affected())
     }
 
+    fn changed(done: &PgQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
     fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
         driver::texts(texts)
     }

@@ -76,6 +76,10 @@ impl Driver for Sqlite {
         Ok(done.rows_affected())
     }
 
+    fn changed(done: &SqliteQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
     fn texts(texts: &[&str]) -> sqlx::Result<Self::Arguments> {
         driver::texts(texts)
     }

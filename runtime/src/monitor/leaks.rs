@@ -1,0 +1,125 @@
+//! [`Leaks`]: connections that calls hold for longer than they should.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::registry::{Held, Place, Registry};
+use super::session_info::SessionInfo;
+use crate::rt::{FOREVER, here_or_background};
+
+/// When a connection counts as held for too long, and how often that has happened.
+#[derive(Debug)]
+pub(super) struct Leaks {
+    /// `FOREVER` if nothing is reported.
+    threshold: Duration,
+    count: AtomicU64,
+}
+
+/// The number of looks within one threshold.
+const LOOKS: u32 = 4;
+/// The time between two looks is not shorter or longer than this.
+const PAUSES: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(15);
+
+impl Leaks {
+    /// Connections that are held for longer than `threshold` are reported.
+    pub(super) fn after(threshold: Duration) -> Self {
+        Self {
+            threshold,
+            count: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn are_reported(&self) -> bool {
+        self.threshold < FOREVER
+    }
+
+    /// How often a connection was held for too long.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    fn pause(&self) -> Duration {
+        (self.threshold / LOOKS).clamp(*PAUSES.start(), *PAUSES.end())
+    }
+
+    fn report(&self, session: &SessionInfo) {
+        self.count.fetch_add(1, Relaxed);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            db.operation.name = session.operation,
+            code.file.path = session.file,
+            code.line.number = session.line,
+            dbop.attempt = session.attempt,
+            dbop.held_ms = millis(session.held_for),
+            dbop.session.state = session.state.as_str(),
+            dbop.session.state_ms = millis(session.state_for),
+            "a call has held its connection for longer than `leak_threshold`; wait for slow things \
+             before the call or after it, give the operation a `timeout`, or see who has stopped to \
+             poll its future"
+        );
+    }
+}
+
+impl Registry {
+    /// Starts the task that reports connections that are held for too long. It ends when it finds
+    /// none held at all, and the next call starts another. A runtime that ends drops the task, and a
+    /// later call on another runtime starts another as well.
+    pub(super) fn watch_leaks(self: &Arc<Self>) {
+        let watch = Watch(Some(Arc::clone(self)));
+        drop(here_or_background().spawn(watch.run()));
+    }
+
+    /// Reports each connection that is held for too long, once. Returns whether any is held; if not,
+    /// the next call starts another watch.
+    fn look_for_leaks(&self) -> bool {
+        let now = Instant::now();
+        let mut places = self.places();
+        let is_leak = |held: &Held| held.since + self.monitor.leaks.threshold <= now;
+        let places_mut = places.all_mut();
+        let leaked: Vec<_> = places_mut
+            .iter_mut()
+            .filter_map(|place| place.report_once(now, is_leak))
+            .collect();
+        let any = places_mut.iter().any(Place::is_held);
+        places.is_watched = any;
+        drop(places);
+        leaked
+            .iter()
+            .for_each(|leak| self.monitor.leaks.report(leak));
+        any
+    }
+
+    /// Reports the connection of one place, unless that was done.
+    pub(super) fn report_leak(&self, index: usize) {
+        let leaked = self.places().all_mut()[index].report_once(Instant::now(), |_| true);
+        leaked
+            .iter()
+            .for_each(|leak| self.monitor.leaks.report(leak));
+    }
+}
+
+/// The task that looks. `None` once it has ended by itself.
+struct Watch(Option<Arc<Registry>>);
+
+impl Watch {
+    async fn run(mut self) {
+        while let Some(registry) = &self.0 {
+            sleep(registry.monitor.leaks.pause()).await;
+            if !registry.look_for_leaks() {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(registry) = &self.0 {
+            registry.places().is_watched = false;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! [`Progress`]: what a call does with its connection, as the call notes it for others to read.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::session_info::SessionState;
+
+/// What a call does with its connection, and since when. Both are in one number, so that a note
+/// costs a single store and a reader never sees halves of two notes.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    epoch: Instant,
+    /// The microseconds from `epoch` to the note, and the state in the lowest [`STATE_BITS`].
+    noted: AtomicU64,
+}
+
+/// As many bits as the states need.
+const STATE_BITS: u32 = 3;
+
+impl Progress {
+    /// Times are kept relative to `epoch`.
+    pub(super) fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            noted: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes that the connection is in this state from `now` on.
+    #[inline]
+    pub(crate) fn note(&self, state: SessionState, now: Instant) {
+        let since = now.saturating_duration_since(self.epoch);
+        let micros = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
+        self.noted
+            .store((micros << STATE_BITS) | state as u64, Relaxed);
+    }
+
+    /// Returns the state, and since when the connection is in it.
+    pub(super) fn read(&self) -> (SessionState, Instant) {
+        let noted = self.noted.load(Relaxed);
+        let state = noted & ((1 << STATE_BITS) - 1);
+        let since = self.epoch + Duration::from_micros(noted >> STATE_BITS);
+        (SessionState::of_number(state), since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_is_read_back_as_it_was_made() {
+        let progress = Progress::new(Instant::now());
+        tokio::time::advance(Duration::from_secs(3_000)).await;
+        for state in SessionState::ALL {
+            tokio::time::advance(Duration::from_micros(7)).await;
+            progress.note(*state, Instant::now());
+            assert_eq!(progress.read(), (*state, Instant::now()));
+        }
+    }
+}

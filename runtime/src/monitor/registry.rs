@@ -1,0 +1,280 @@
+//! [`Registry`]: the connections of a pool that calls hold.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Monitor;
+use super::progress::Progress;
+use super::session_info::{SessionInfo, SessionState};
+use crate::op::Op;
+
+/// A call that wants a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Borrower {
+    pub(crate) op: &'static Op,
+    /// Which attempt of the call this is, from 1.
+    pub(crate) attempt: u32,
+}
+
+impl Op {
+    /// Returns the borrower of a call that has one attempt.
+    pub(crate) fn first_attempt(&'static self) -> Borrower {
+        Borrower {
+            op: self,
+            attempt: 1,
+        }
+    }
+}
+
+/// The connections of one pool that calls hold. A connection that is being cleaned still counts.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    epoch: Instant,
+    places: Mutex<Places>,
+    /// The number of calls that wait for a connection.
+    waiting: AtomicU32,
+    pub(super) monitor: Arc<Monitor>,
+}
+
+/// One place for each connection that was ever held at a time. A place is used again, so that to hold
+/// a connection allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    all: Vec<Place>,
+    /// The indices of those that are free.
+    free: Vec<usize>,
+    /// For how long all connections together were held that have been given back.
+    held_for: Duration,
+    /// Whether a task looks for connections that are held for too long.
+    pub(super) is_watched: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Place {
+    /// `None` if the place is free.
+    held: Option<Held>,
+    progress: Arc<Progress>,
+}
+
+/// A connection that a call holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    by: Borrower,
+    pub(super) since: Instant,
+    /// Whether it was reported that the connection is held for too long.
+    reported: bool,
+}
+
+impl Registry {
+    pub(crate) fn new(monitor: &Arc<Monitor>) -> Arc<Self> {
+        Arc::new(Self {
+            epoch: Instant::now(),
+            places: Mutex::default(),
+            waiting: AtomicU32::new(0),
+            monitor: Arc::clone(monitor),
+        })
+    }
+
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a call holds a connection from `now` on, until the returned value is dropped.
+    pub(crate) fn hold(self: &Arc<Self>, by: Borrower, now: Instant) -> Holding {
+        let mut places = self.places();
+        let index = places.free.pop().unwrap_or_else(|| {
+            places.all.push(Place {
+                held: None,
+                progress: Arc::new(Progress::new(self.epoch)),
+            });
+            places.all.len() - 1
+        });
+        let place = &mut places.all[index];
+        place.held = Some(Held {
+            by,
+            since: now,
+            reported: false,
+        });
+        let progress = Arc::clone(&place.progress);
+        progress.note(SessionState::Idle, now);
+        if !places.is_watched && self.monitor.leaks.are_reported() {
+            places.is_watched = true;
+            drop(places);
+            self.watch_leaks();
+        }
+        Holding {
+            registry: Arc::clone(self),
+            index,
+            progress,
+        }
+    }
+
+    /// The number of connections that are held.
+    pub(crate) fn count(&self) -> u32 {
+        let places = self.places();
+        u32::try_from(places.all.len() - places.free.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Adds the connections that are held to a list.
+    pub(crate) fn add_to(&self, sessions: &mut Vec<SessionInfo>) {
+        let now = Instant::now();
+        let places = self.places();
+        sessions.extend(places.all.iter().filter_map(|place| place.info(now)));
+    }
+
+    /// For how long connections were held together, those included that are held now.
+    pub(crate) fn held_time(&self) -> Duration {
+        let now = Instant::now();
+        let places = self.places();
+        let held = places.all.iter().filter_map(|place| place.held.as_ref());
+        let still: Duration = held
+            .map(|held| now.saturating_duration_since(held.since))
+            .sum();
+        places.held_for + still
+    }
+
+    /// Counts a call as waiting for a connection, until the returned value is dropped.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(self)
+    }
+
+    /// Returns the connections that are held.
+    pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
+        let mut sessions = Vec::new();
+        self.add_to(&mut sessions);
+        sessions
+    }
+}
+
+/// A call that waits for a connection, from [`wait`](Registry::wait).
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a Registry);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Places {
+    pub(super) fn all_mut(&mut self) -> &mut [Place] {
+        &mut self.all
+    }
+}
+
+impl Place {
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Returns the connection of this place if it `is_leak` and was not returned before.
+    pub(super) fn report_once(
+        &mut self,
+        now: Instant,
+        is_leak: impl Fn(&Held) -> bool,
+    ) -> Option<SessionInfo> {
+        let held = self.held.as_mut()?;
+        if held.reported || !is_leak(held) {
+            return None;
+        }
+        held.reported = true;
+        self.info(now)
+    }
+
+    /// Returns the connection of this place as others see it; `None` if nobody holds one.
+    fn info(&self, now: Instant) -> Option<SessionInfo> {
+        let held = self.held.as_ref()?;
+        let (state, since) = self.progress.read();
+        let Borrower { op, attempt } = held.by;
+        Some(SessionInfo {
+            state_for: now.saturating_duration_since(since),
+            ..SessionInfo::new(
+                op,
+                attempt,
+                now.saturating_duration_since(held.since),
+                state,
+            )
+        })
+    }
+}
+
+/// A call that holds a connection, from [`hold`](Registry::hold).
+#[derive(Debug)]
+pub(crate) struct Holding {
+    registry: Arc<Registry>,
+    index: usize,
+    progress: Arc<Progress>,
+}
+
+impl Holding {
+    /// Returns where the call notes what it does with the connection.
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Counts statements that were sent on the connection.
+    pub(crate) fn sent(&self, statements: u32) {
+        self.registry.monitor.sent(statements.into());
+    }
+
+    /// Reports that the connection is taken back, unless it was reported that it is held for too
+    /// long.
+    pub(crate) fn was_reclaimed(&self) {
+        self.registry.report_leak(self.index);
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let mut places = self.registry.places();
+        let place = &mut places.all[self.index];
+        let held = place.held.take();
+        // The call may keep where it notes what it does. Its notes must not be taken for those of the
+        // next holder.
+        if Arc::strong_count(&place.progress) > 2 {
+            place.progress = Arc::new(Progress::new(self.registry.epoch));
+        }
+        places.free.push(self.index);
+        if let Some(held) = held {
+            places.held_for += held.since.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Limits;
+
+    static REPORT: Op = Op::operation("report", "src/reports.rs", 12);
+
+    fn registry() -> Arc<Registry> {
+        Registry::new(&Arc::new(Monitor::new(&Limits::DEFAULT)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_is_used_again_shows_nothing_of_its_earlier_holder() {
+        let registry = registry();
+        let holding = registry.hold(REPORT.first_attempt(), Instant::now());
+        let kept = Arc::clone(holding.progress());
+        drop(holding);
+        assert_eq!((registry.count(), registry.sessions()), (0, Vec::new()));
+
+        let again = registry.hold(REPORT.first_attempt(), Instant::now());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        kept.note(SessionState::Committing, Instant::now());
+        let [session] = &registry.sessions()[..] else {
+            panic!("one connection is held");
+        };
+        assert_eq!(session.state, SessionState::Idle);
+        assert_eq!(session.held_for, Duration::from_secs(2));
+        assert_eq!(session.state_for, Duration::from_secs(2));
+        drop(again);
+        assert_eq!(registry.places().all.len(), 1);
+        assert_eq!(registry.places().held_for, Duration::from_secs(2));
+    }
+}
