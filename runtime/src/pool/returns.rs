@@ -82,12 +82,13 @@ impl Returns {
         });
         if !state.is_watched {
             state.is_watched = true;
-            let watch = ReturnsWatch(Arc::clone(self));
-            drop(runtime.spawn(async move { watch.run().await }));
+            let watch = ReturnsWatch(Some(Arc::clone(self)));
+            drop(runtime.spawn(watch.run()));
         }
     }
 
-    /// Ends the returns that have taken too long. `false` if there is nothing left to look at.
+    /// Ends the returns that have taken too long. `false` if there is nothing left to look at; the next
+    /// return then starts another watch.
     fn look(&self) -> bool {
         let mut state = self.state();
         state.looks += 1;
@@ -97,7 +98,8 @@ impl Returns {
                 pending.task.abort();
             }
         }
-        !state.pending.is_empty()
+        state.is_watched = !state.pending.is_empty();
+        state.is_watched
     }
 }
 
@@ -150,15 +152,16 @@ impl Drop for Done {
     }
 }
 
-/// The task that looks. It may end with its runtime; the next return then starts another.
-struct ReturnsWatch(Arc<Returns>);
+/// The task that looks. It may end with its runtime; the next return then starts another. `None` once
+/// the task has ended by itself.
+struct ReturnsWatch(Option<Arc<Returns>>);
 
 impl ReturnsWatch {
-    async fn run(self) {
-        loop {
-            sleep(self.0.pause).await;
-            if !self.0.look() {
-                return;
+    async fn run(mut self) {
+        while let Some(returns) = &self.0 {
+            sleep(returns.pause).await;
+            if !returns.look() {
+                self.0 = None;
             }
         }
     }
@@ -166,7 +169,9 @@ impl ReturnsWatch {
 
 impl Drop for ReturnsWatch {
     fn drop(&mut self) {
-        self.0.state().is_watched = false;
+        if let Some(returns) = &self.0 {
+            returns.state().is_watched = false;
+        }
     }
 }
 
@@ -204,6 +209,21 @@ mod tests {
         assert!(returns.state().pending.is_empty());
         sleep(Duration::from_secs(2)).await;
         assert!(!returns.state().is_watched, "there is nothing to look at");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_return_that_begins_when_a_watch_ends_has_a_time_limit_too() {
+        let returns = Returns::new(Duration::from_secs(4));
+        returns.state().is_watched = true;
+        assert!(!returns.look(), "this is the last look of a watch");
+        let dropped = Arc::<AtomicU32>::default();
+        let lost = Counted(Arc::clone(&dropped));
+        returns.spawn(&Handle::current(), async move {
+            let _lost = lost;
+            pending().await
+        });
+        sleep(Duration::from_secs(6)).await;
+        assert_eq!(dropped.load(SeqCst), 1);
     }
 
     #[test]
