@@ -139,7 +139,9 @@ pub use dbop_macros::{
 };
 pub use error::{Error, Outcome, Result};
 pub use isolation::Isolation;
-pub use monitor::{FailedCall, SessionInfo, SessionState, Totals};
+pub use monitor::{
+    Alert, AlertKind, AlertReceiver, FailedCall, OnAlert, SessionInfo, SessionState, Totals,
+};
 pub use policy::{CircuitBreaker, ProcessDefaults, RetryPolicy, defaults};
 pub use scope::{AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope};
 pub use session::{Conn, HookResult, Tx};

@@ -12,6 +12,7 @@
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod choice;
 mod database_file;
+mod deadlock;
 mod dialect;
 mod driver;
 mod leftover;
@@ -32,6 +33,7 @@ use std::fmt::Debug;
 use sqlx::Database;
 
 pub(crate) use database_file::DatabaseFile;
+pub(crate) use deadlock::Deadlock;
 pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::Database;
 
+use super::deadlock::Deadlock;
 use crate::error::{Class, Outcome};
 
 /// How dbop has opened a session.
@@ -34,6 +35,23 @@ pub trait Recovery: Database {
 
     /// Whether the connection that reported this error is over.
     fn ends_session(error: &sqlx::Error) -> bool;
+
+    /// Returns what the server says about a deadlock. `None` if the error is something else, or if the
+    /// server says nothing more than that.
+    fn deadlock(error: &sqlx::Error) -> Option<Deadlock> {
+        let _ = error;
+        None
+    }
+
+    /// Returns the texts that these processes of the server have sent last, as far as the role may see
+    /// them.
+    fn last_statements(
+        conn: &mut Self::Connection,
+        processes: &[i32],
+    ) -> impl Future<Output = sqlx::Result<Vec<String>>> + Send {
+        let _ = (conn, processes);
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Whether an error is an answer of the server after which the session goes on.
     fn has_answered(error: &sqlx::Error) -> bool {

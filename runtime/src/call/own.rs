@@ -68,6 +68,9 @@ impl<DB: Backend> OwnSession<DB> {
         let lost = self.state.broken || (self.state.opaque && ends);
         let lease = self.lease.as_mut().expect("held until its end");
         call.report_statements(&self.state, lease.origin, failure);
+        if let Some(deadlock) = self.state.deadlock.take() {
+            lease.explain(deadlock, call.op);
+        }
         if lost {
             self.state.broken = true;
             lease.was_lost();

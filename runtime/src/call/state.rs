@@ -423,7 +423,7 @@ impl Drop for CallState {
         let took = self.took();
         self.op.count_call(self.attempts.made, outcome, took);
         if let Some(monitor) = &self.monitor {
-            monitor.call_ended(took);
+            monitor.call_ended(self.op, outcome, took);
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use super::handle::Db;
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::monitor::{FailedCall, SessionInfo, Totals};
+use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
 
 /// A handle to whichever database the application was started with: SQLite on a developer's machine
 /// and in tests, for example, and PostgreSQL in production. A clone is another handle to the same
@@ -104,6 +104,12 @@ impl AnyDb {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionInfo> {
         with_db!(self, db => db.sessions())
+    }
+
+    /// Returns what receives the alerts of this handle from now on, as [`Db::alerts`] does.
+    #[must_use]
+    pub fn alerts(&self) -> AlertReceiver {
+        with_db!(self, db => db.alerts())
     }
 
     /// Returns the calls that have failed last, as [`Db::last_errors`] does.

@@ -230,8 +230,11 @@ impl<DB: Backend> DbBuilder<DB> {
     /// [`ErrorKind::PoolClosed`](crate::ErrorKind::PoolClosed) if the pool is closed, and with
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there are settings that are about
     /// the pool itself. The error names them.
-    pub async fn connect(self) -> Result<Db<DB>> {
-        self.open().await.map_err(not_connected)
+    pub async fn connect(mut self) -> Result<Db<DB>> {
+        let on_alert = std::mem::take(&mut self.setup.on_alert);
+        let db = self.open().await.map_err(not_connected)?;
+        db.defaults().monitor.tell(on_alert);
+        Ok(db)
     }
 
     async fn open(self) -> Result<Db<DB>> {

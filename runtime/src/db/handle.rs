@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::monitor::{FailedCall, SessionInfo, Totals};
+use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
 use crate::once::marker_sql;
 use crate::policy::Defaults;
 #[cfg(feature = "testing")]
@@ -129,6 +129,22 @@ impl<DB: Backend> Db<DB> {
         }
         sessions.sort_by_key(|session| std::cmp::Reverse(session.held_for));
         sessions
+    }
+
+    /// Returns what receives the [alerts](crate::AlertKind) of this handle from now on. Each condition is told
+    /// once until it is over, at most once a minute.
+    ///
+    /// ```
+    /// # async fn example(db: dbop::Db<sqlx::Sqlite>) {
+    /// let mut alerts = db.alerts();
+    /// while let Some(alert) = alerts.recv().await {
+    ///     println!("{} in {}: {}", alert.kind, alert.operation, alert.kind.message());
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn alerts(&self) -> AlertReceiver {
+        self.inner.defaults.monitor.alerts()
     }
 
     /// Returns the calls on this handle that have failed last, the latest first. At most 50 are kept.

@@ -1,10 +1,12 @@
 //! [`Setup`]: what the builders of [`Db`](crate::Db) and [`AnyDb`](crate::AnyDb) have in common.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::settings::Settings;
 use crate::backend::scheme;
 use crate::error::{Ended, Error, ErrorKind, Outcome, Result};
+use crate::monitor::OnAlert;
 use crate::op::Op;
 
 /// What either builder has been told.
@@ -14,6 +16,8 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     /// The methods and variables that have set something about the pools themselves.
     pub(super) of_pool: Vec<&'static str>,
+    /// What is told about alerts.
+    pub(super) on_alert: Vec<Arc<dyn OnAlert>>,
 }
 
 impl Setup {
@@ -44,7 +48,7 @@ impl fmt::Debug for Setup {
             .field("scheme", &url.map(|url| scheme(url).unwrap_or_default()))
             .field("settings", &self.settings)
             .field("of_pool", &self.of_pool)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -263,6 +267,17 @@ macro_rules! settings_of_both {
         /// [`OperationMetrics::repeating_calls`](crate::OperationMetrics::repeating_calls).
         pub fn repeated_statement_warning(mut self, most: u32) -> Self {
             self.setup.settings.calls.limits.repeats = most;
+            self
+        }
+
+        /// Adds what is told about [alerts](crate::AlertKind): a server that is gone, an outcome that
+        /// is not known, a disk that is full. Nobody is told by default. Each condition is told once
+        /// until it is over, at most once a minute; the log has the same.
+        /// [`Db::alerts`](crate::Db::alerts) is a channel for them.
+        ///
+        /// The task that tells runs on the runtime on which [`connect`](Self::connect) was called.
+        pub fn on_alert(mut self, told: impl $crate::monitor::OnAlert) -> Self {
+            self.setup.on_alert.push(::std::sync::Arc::new(told));
             self
         }
 

@@ -1,7 +1,7 @@
 //! [`Leaks`]: connections that calls hold for longer than they should.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -16,6 +16,8 @@ pub(super) struct Leaks {
     /// `FOREVER` if nothing is reported.
     threshold: Duration,
     count: AtomicU64,
+    /// How many connections are held for too long at this moment.
+    now: AtomicU32,
 }
 
 /// The number of looks within one threshold.
@@ -30,6 +32,7 @@ impl Leaks {
         Self {
             threshold,
             count: AtomicU64::new(0),
+            now: AtomicU32::new(0),
         }
     }
 
@@ -46,8 +49,14 @@ impl Leaks {
         (self.threshold / LOOKS).clamp(*PAUSES.start(), *PAUSES.end())
     }
 
-    fn report(&self, session: &SessionInfo) {
+    /// A connection that was held for too long is back. Returns whether that was the last one.
+    pub(super) fn is_back(&self) -> bool {
+        self.now.fetch_sub(1, Relaxed) == 1
+    }
+
+    pub(super) fn report(&self, session: &SessionInfo) {
         self.count.fetch_add(1, Relaxed);
+        self.now.fetch_add(1, Relaxed);
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(
             db.operation.name = session.operation,
@@ -87,18 +96,18 @@ impl Registry {
         let any = places_mut.iter().any(Place::is_held);
         places.is_watched = any;
         drop(places);
-        leaked
-            .iter()
-            .for_each(|leak| self.monitor.leaks.report(leak));
+        for (op, session) in &leaked {
+            self.monitor.leaked(op, session);
+        }
         any
     }
 
     /// Reports the connection of one place, unless that was done.
     pub(super) fn report_leak(&self, index: usize) {
         let leaked = self.places().all_mut()[index].report_once(Instant::now(), |_| true);
-        leaked
-            .iter()
-            .for_each(|leak| self.monitor.leaks.report(leak));
+        if let Some((op, session)) = &leaked {
+            self.monitor.leaked(op, session);
+        }
     }
 }
 

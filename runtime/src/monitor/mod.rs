@@ -1,5 +1,7 @@
 //! What a handle knows about its calls while they run: who holds connections, and for how long.
 
+mod alert;
+mod alerts;
 mod failures;
 mod leaks;
 mod progress;
@@ -7,21 +9,27 @@ mod registry;
 mod session_info;
 mod totals;
 
+pub use alert::{Alert, AlertKind, AlertReceiver, OnAlert};
 pub use failures::FailedCall;
 pub(crate) use failures::Failing;
-pub(crate) use progress::Progress;
-pub(crate) use registry::{Borrower, Holding, Registry};
+pub(crate) use progress::{Progress, text_hash};
+pub(crate) use registry::{Borrower, Holding, Registry, Rival};
 pub(crate) use session_info::held_by;
 pub use session_info::{SessionInfo, SessionState};
 pub use totals::Totals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use alerts::Alerts;
 use failures::Failures;
 use leaks::Leaks;
 use totals::Counts;
 
+use crate::error::Outcome;
+use crate::op::Op;
 use crate::policy::Limits;
+use crate::rt::here_or_background;
 
 /// What all pools and calls of a handle report to.
 #[derive(Debug)]
@@ -29,6 +37,7 @@ pub(crate) struct Monitor {
     leaks: Leaks,
     failures: Failures,
     counts: Counts,
+    alerts: Alerts,
 }
 
 impl Monitor {
@@ -37,12 +46,41 @@ impl Monitor {
             leaks: Leaks::after(limits.held),
             failures: Failures::default(),
             counts: Counts::new(),
+            alerts: Alerts::new(),
+        }
+    }
+
+    /// Tells each of these about alerts, in a task of its own.
+    pub(crate) fn tell(&self, each: Vec<Arc<dyn OnAlert>>) {
+        if !each.is_empty() {
+            drop(here_or_background().spawn(self.alerts.receiver().pass_on(each)));
+        }
+    }
+
+    /// Returns what receives alerts from now on.
+    pub(crate) fn alerts(&self) -> AlertReceiver {
+        self.alerts.receiver()
+    }
+
+    /// A call of `op` has held a connection for too long.
+    fn leaked(&self, op: &'static Op, session: &SessionInfo) {
+        self.leaks.report(session);
+        self.alerts.occurs(AlertKind::Leak, op, 1);
+    }
+
+    /// A connection is back that was held for too long.
+    fn leak_is_back(&self, op: &'static Op) {
+        if self.leaks.is_back() {
+            self.alerts.is_over(AlertKind::Leak, op);
         }
     }
 
     /// An outermost call has ended, after so long.
-    pub(crate) fn call_ended(&self, took: Duration) {
+    pub(crate) fn call_ended(&self, op: &'static Op, outcome: Outcome, took: Duration) {
         self.counts.call(took);
+        if outcome == Outcome::Committed {
+            self.alerts.succeeded(op);
+        }
     }
 
     /// An outermost call returns an error.
@@ -50,6 +88,7 @@ impl Monitor {
     pub(crate) fn call_failed(&self, failing: &Failing<'_>) {
         self.counts.failed();
         self.failures.add(failing);
+        self.alerts.failed(failing.op, failing.class);
     }
 
     /// Bodies have sent statements.

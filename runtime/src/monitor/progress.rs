@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     epoch: Instant,
     /// The microseconds from `epoch` to the note, and the state in the lowest [`STATE_BITS`].
     noted: AtomicU64,
+    /// The [hash](text_hash) of the statement that the body has sent last.
+    statement: AtomicU64,
 }
 
 /// As many bits as the states need.
@@ -25,6 +27,7 @@ impl Progress {
         Self {
             epoch,
             noted: AtomicU64::new(0),
+            statement: AtomicU64::new(0),
         }
     }
 
@@ -37,6 +40,17 @@ impl Progress {
             .store((micros << STATE_BITS) | state as u64, Relaxed);
     }
 
+    /// Notes the [hash](text_hash) of the statement that the body sends.
+    #[inline]
+    pub(crate) fn sends(&self, statement: u64) {
+        self.statement.store(statement, Relaxed);
+    }
+
+    /// Returns the hash of the statement that the body has sent last.
+    pub(super) fn statement(&self) -> u64 {
+        self.statement.load(Relaxed)
+    }
+
     /// Returns the state, and since when the connection is in it.
     pub(super) fn read(&self) -> (SessionState, Instant) {
         let noted = self.noted.load(Relaxed);
@@ -44,6 +58,22 @@ impl Progress {
         let since = self.epoch + Duration::from_micros(noted >> STATE_BITS);
         (SessionState::of_number(state), since)
     }
+}
+
+/// A fast hash, because it is made of the text of every statement. A server shows only the beginning of
+/// a long text, so only the beginning counts. Two texts with the same hash would at worst be taken for
+/// one.
+pub(crate) fn text_hash(text: &str) -> u64 {
+    const FACTOR: u64 = 0x517c_c1b7_2722_0a95; // an odd number whose bits look random
+    /// `track_activity_query_size` is 1024 by default.
+    const COUNTS: usize = 1000;
+    let text = text.as_bytes();
+    let (words, rest) = text[..text.len().min(COUNTS)].as_chunks::<8>();
+    let mut hash = 0_u64;
+    let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
+    rest.iter().for_each(|byte| add(u64::from(*byte)));
+    hash
 }
 
 #[cfg(test)]

@@ -29,6 +29,14 @@ impl Op {
     }
 }
 
+/// Another call that holds a connection at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rival {
+    pub(crate) op: &'static Op,
+    /// The [hash](super::text_hash) of the statement that its body has sent last.
+    pub(crate) statement: u64,
+}
+
 /// The connections of one pool that calls hold. A connection that is being cleaned still counts.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -176,13 +184,14 @@ impl Place {
         &mut self,
         now: Instant,
         is_leak: impl Fn(&Held) -> bool,
-    ) -> Option<SessionInfo> {
+    ) -> Option<(&'static Op, SessionInfo)> {
         let held = self.held.as_mut()?;
         if held.reported || !is_leak(held) {
             return None;
         }
         held.reported = true;
-        self.info(now)
+        let op = held.by.op;
+        Some((op, self.info(now)?))
     }
 
     /// Returns the connection of this place as others see it; `None` if nobody holds one.
@@ -216,6 +225,21 @@ impl Holding {
         &self.progress
     }
 
+    /// Returns the other calls that hold connections of the pool.
+    pub(crate) fn rivals(&self) -> Vec<Rival> {
+        let places = self.registry.places();
+        let others = places.all.iter().enumerate();
+        others
+            .filter(|(index, _)| *index != self.index)
+            .filter_map(|(_, place)| {
+                Some(Rival {
+                    op: place.held.as_ref()?.by.op,
+                    statement: place.progress.statement(),
+                })
+            })
+            .collect()
+    }
+
     /// Counts statements that were sent on the connection.
     pub(crate) fn sent(&self, statements: u32) {
         self.registry.monitor.sent(statements.into());
@@ -239,8 +263,11 @@ impl Drop for Holding {
             place.progress = Arc::new(Progress::new(self.registry.epoch));
         }
         places.free.push(self.index);
-        if let Some(held) = held {
-            places.held_for += held.since.elapsed();
+        let Some(held) = held else { return };
+        places.held_for += held.since.elapsed();
+        if held.reported {
+            drop(places);
+            self.registry.monitor.leak_is_back(held.by.op);
         }
     }
 }

@@ -9,11 +9,12 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect_hook::ConnectHook;
+use super::deadlock;
 use super::free::SubPoolPermit;
 use super::hooks::Origin;
 use super::returns::{Followed, Returns};
 use super::sub_pool::{SubPool, VALIDATION_TIMEOUT};
-use crate::backend::{Backend, Ends, Leftover, OpenedWith, Options, Signals, Traces};
+use crate::backend::{Backend, Deadlock, Ends, Leftover, OpenedWith, Options, Signals, Traces};
 use crate::error::{Error, Result};
 use crate::monitor::{Holding, Progress, SessionState};
 use crate::op::Op;
@@ -184,6 +185,20 @@ impl<DB: Backend> Lease<DB> {
         if let Some(holding) = self.holding() {
             holding.sent(statements);
         }
+    }
+
+    /// Logs which operation the deadlock was with that has rolled back the transaction of `victim`.
+    #[cold]
+    pub(crate) fn explain(&self, deadlock: Deadlock, victim: &'static Op) {
+        let Some(holding) = self.holding() else {
+            return;
+        };
+        let options = match &self.owner {
+            Owner::Ours { sub_pool, .. } => sub_pool.known.pool.connect_options(),
+            Owner::Callers { options, .. } => Arc::clone(options),
+            Owner::Nowhere => return,
+        };
+        deadlock::explain::<DB>(options, victim, holding.rivals(), deadlock);
     }
 
     /// Notes that the call does this with the connection from `now` on.

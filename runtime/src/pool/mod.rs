@@ -3,6 +3,7 @@
 mod acquire;
 mod adopted;
 mod connect_hook;
+mod deadlock;
 mod free;
 #[cfg(feature = "testing")]
 mod held;

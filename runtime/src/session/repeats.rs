@@ -40,13 +40,13 @@ impl Repeats {
         }
     }
 
-    /// Notes that the body of `by`, which may have joined the session, sends a statement.
+    /// Notes that the body of `by`, which may have joined the session, sends a statement with this
+    /// hash.
     #[inline]
-    pub(super) fn sends(&mut self, by: &'static Op, text: &str) {
+    pub(super) fn sends(&mut self, by: &'static Op, text: &str, hash: u64) {
         if self.most == 0 || self.reported {
             return;
         }
-        let hash = hash(text.as_bytes());
         match self.recent.iter_mut().find(|sent| sent.hash == hash) {
             Some(sent) => {
                 sent.times += 1;
@@ -113,21 +113,10 @@ fn batched(text: &str, database: KnownDatabase) -> &'static str {
     }
 }
 
-/// A fast hash, because it is made of the text of every statement. Two texts with the same hash would
-/// at worst be counted as one.
-fn hash(text: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x517c_c1b7_2722_0a95; // an odd number whose bits look random
-    let (words, rest) = text.as_chunks::<8>();
-    let mut hash = text.len() as u64;
-    let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
-    words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
-    rest.iter().for_each(|byte| add(u64::from(*byte)));
-    hash
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::text_hash;
 
     static LISTED: Op = Op::operation("listed", "src/list.rs", 3).loops(&[5]);
 
@@ -135,15 +124,19 @@ mod tests {
         Repeats::new(&LISTED, KnownDatabase::Postgres, most)
     }
 
+    fn send(repeats: &mut Repeats, text: &str) {
+        repeats.sends(&LISTED, text, text_hash(text));
+    }
+
     #[test]
     fn a_statement_is_reported_when_it_was_sent_more_often_than_the_limit() {
         let mut repeats = repeats(3);
         for _ in 0..3 {
-            repeats.sends(&LISTED, "SELECT a FROM t WHERE id = $1");
-            repeats.sends(&LISTED, "SELECT b FROM t WHERE id = $1");
+            send(&mut repeats, "SELECT a FROM t WHERE id = $1");
+            send(&mut repeats, "SELECT b FROM t WHERE id = $1");
             assert!(!repeats.reported);
         }
-        repeats.sends(&LISTED, "SELECT b FROM t WHERE id = $1");
+        send(&mut repeats, "SELECT b FROM t WHERE id = $1");
         assert!(repeats.reported);
     }
 
@@ -151,7 +144,7 @@ mod tests {
     fn many_different_statements_are_not_reported() {
         let mut repeats = repeats(3);
         for number in 0..100 {
-            repeats.sends(&LISTED, &format!("SELECT {number}"));
+            send(&mut repeats, &format!("SELECT {number}"));
         }
         assert!(!repeats.reported);
     }

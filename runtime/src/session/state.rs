@@ -11,10 +11,10 @@ use super::repeats::Repeats;
 use super::sql_text::{self, Facts};
 use super::tx_state::{FailedJoin, Poison, TxState, ended_unseen};
 use super::usage::Usage;
-use crate::backend::{Backend, Leftover, Liveness, Traces};
+use crate::backend::{Backend, Deadlock, Leftover, Liveness, Traces};
 use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
-use crate::monitor::{Progress, SessionState};
+use crate::monitor::{Progress, SessionState, text_hash};
 use crate::op::Op;
 use crate::rt::Millis;
 
@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) progress: Option<Arc<Progress>>,
     /// The statements that were sent again and again. `None` if the session belongs to the caller.
     pub(crate) repeats: Option<Repeats>,
+    /// What the server has said about a deadlock.
+    pub(crate) deadlock: Option<Deadlock>,
     /// The transaction; `None` if each statement commits by itself.
     pub(crate) tx: Option<TxState>,
 }
@@ -99,6 +101,7 @@ impl State {
             guard: Guard::NotNeeded,
             progress: None,
             repeats: None,
+            deadlock: None,
             tx,
         }
     }
@@ -228,7 +231,11 @@ impl State {
         self.started += 1;
         self.usage.is_of_body();
         if let Some(repeats) = &mut self.repeats {
-            repeats.sends(self.op, text.as_str());
+            let hash = text_hash(text.as_str());
+            repeats.sends(self.op, text.as_str(), hash);
+            if let Some(progress) = &self.progress {
+                progress.sends(hash);
+            }
         }
         self.asking(now);
         self.last_reads = facts.provably_reads();
@@ -304,6 +311,9 @@ impl State {
         self.completed();
         let echo = || SharedError::of(error);
         let class = classify::sqlx(error);
+        if class.kind == ErrorKind::Deadlock {
+            self.deadlock = DB::deadlock(error);
+        }
         let answered = DB::has_answered(error);
         if self.started == 1
             && let Some(first) = first

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use dbop::{
-    Category, CircuitBreaker, Conn, Db, DbBuilder, ErrorKind, Outcome, Tx, db_op, transactional,
+    AlertKind, Category, CircuitBreaker, Conn, Db, DbBuilder, ErrorKind, Outcome, Tx, db_op,
+    transactional,
 };
 use dbop_tests::proxy::Proxy;
 use dbop_tests::{Fresh, eventually};
@@ -46,6 +47,24 @@ pub(super) async fn kind<T>(call: impl Future<Output = Result<T, Trouble>>) -> O
         .await
         .expect("an end");
     ended.err().map(|error| error.database().kind())
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_an_alert_until_it_is_back() {
+    let (_fresh, proxy, db) = through_a_proxy(SHORT, 2).await;
+    let mut alerts = db.alerts();
+    go_down(&proxy, &db).await;
+    let gone = alerts.recv().await.expect("the handle is there");
+    assert_eq!((gone.kind, gone.is_over), (AlertKind::ServerGone, false));
+    assert_eq!(gone.operation, "ping");
+    proxy.close_next(0);
+    eventually("calls succeed again", || async {
+        kind(ping(&db)).await.is_none()
+    })
+    .await;
+    let back = timeout(Duration::from_secs(20), alerts.recv()).await;
+    let back = back.expect("an end").expect("the handle is there");
+    assert_eq!((back.kind, back.is_over), (AlertKind::ServerGone, true));
 }
 
 /// Cuts all connections and lets no new one in, until the breaker has opened.

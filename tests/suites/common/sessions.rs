@@ -1,10 +1,12 @@
 //! Who holds the connections of a handle, and for how long.
 
 use std::pin::pin;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use dbop::{
-    Category, Conn, Db, ErrorKind, Outcome, SessionInfo, SessionState, Tx, db_op, transactional,
+    Alert, AlertKind, Category, Conn, Db, ErrorKind, Outcome, SessionInfo, SessionState, Tx, db_op,
+    transactional,
 };
 use dbop_tests::eventually;
 use dbop_tests::trace::Trace;
@@ -165,7 +167,10 @@ async fn a_connection_that_is_held_for_too_long_is_reported_once() {
     });
     held.unwrap();
     assert_eq!(db.totals().leaks, 1);
-    let events = trace.events("hold");
+    let events = trace.events("hold").into_iter();
+    let events: Vec<_> = events
+        .filter(|event| event.contains_key("dbop.held_ms"))
+        .collect();
     let [event] = &events[..] else {
         panic!("one event: {events:#?}");
     };
@@ -314,4 +319,34 @@ async fn a_failed_call_is_listed_without_the_words_of_the_database() {
     // An answer of the application's is no error of the database.
     transfer(&*db, 1, 2, 1_000).await.unwrap_err();
     assert_eq!(db.last_errors().len(), 1);
+}
+
+static TOLD: Mutex<Vec<(AlertKind, bool)>> = Mutex::new(Vec::new());
+
+#[tokio::test]
+async fn a_leak_is_an_alert_until_the_connection_is_back() {
+    let configure = |builder| {
+        soon_leaking(builder)
+            .on_alert(|_: &Alert| panic!("a function for alerts that fails"))
+            .on_alert(|alert: &Alert| TOLD.lock().unwrap().push((alert.kind, alert.is_over)))
+    };
+    let db = bank::open_with(configure).await;
+    let (gate, mut alerts) = (Gate::default(), db.alerts());
+    let (held, ()) = tokio::join!(hold(&*db, &gate), async {
+        gate.inside.notified().await;
+        let alert = alerts.recv().await.expect("the handle is there");
+        assert_eq!((alert.kind, alert.is_over), (AlertKind::Leak, false));
+        assert_eq!((alert.operation, alert.line), ("hold", HOLD_LINE));
+        gate.open.notify_one();
+    });
+    held.unwrap();
+    let over = alerts.recv().await.expect("the handle is there");
+    assert_eq!((over.kind, over.is_over), (AlertKind::Leak, true));
+    eventually("the function was told as well", || async {
+        *TOLD.lock().unwrap() == [(AlertKind::Leak, false), (AlertKind::Leak, true)]
+    })
+    .await;
+    drop(db);
+    let ended = timeout(NEVER, alerts.recv()).await;
+    assert_eq!(ended.expect("the handle is gone"), None);
 }

@@ -1,6 +1,8 @@
 //! Transactions that get in each other's way.
 
 use dbop::{ErrorKind, Outcome, Tx, db_op, transactional};
+use dbop_tests::eventually;
+use dbop_tests::trace::Trace;
 use sqlx::{Executor, PgConnection, Postgres};
 use tokio::sync::{Barrier, Mutex};
 
@@ -92,6 +94,59 @@ async fn the_victim_of_a_deadlock_is_replayed_and_both_are_applied() {
         3,
         "one of the two calls was replayed once"
     );
+}
+
+/// Locks the same two rows as `add_to_both`, by another statement and in the other order.
+#[transactional]
+async fn lock_both(
+    tx: &mut Tx<'_, Postgres>,
+    both_have_one: &Barrier,
+    runs: &Runs,
+) -> Result<(), Failure> {
+    let lock = "SELECT cents FROM accounts WHERE id = $1 FOR UPDATE";
+    sqlx::query(lock).bind(2_i64).execute(&mut *tx).await?;
+    if runs.next() == 1 {
+        #[dbop::allow(
+            foreign_await,
+            reason = "the deadlock needs both transactions open at once"
+        )]
+        both_have_one.wait().await;
+    }
+    sqlx::query(lock).bind(1_i64).execute(&mut *tx).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deadlock_is_reported_with_both_operations_and_the_words_of_the_server() {
+    let db = bank::open().await;
+    let trace = Trace::start();
+    let (barrier, first, second) = (Barrier::new(2), Runs::default(), Runs::default());
+    let (a, b) = tokio::join!(
+        add_to_both(&*db, 1, 2, &barrier, &first),
+        lock_both(&*db, &barrier, &second),
+    );
+    a.unwrap();
+    b.unwrap();
+    let (victim, other) = match first.count() {
+        2 => ("add_to_both", "lock_both"),
+        _ => ("lock_both", "add_to_both"),
+    };
+    let deadlock = || {
+        let events = trace.events(victim).into_iter();
+        events
+            .filter(|event| event.contains_key("dbop.deadlock.with"))
+            .collect::<Vec<_>>()
+    };
+    eventually("the deadlock is explained", || async {
+        !deadlock().is_empty()
+    })
+    .await;
+    let events = deadlock();
+    assert_eq!(events.len(), 1, "{events:#?}");
+    let with = &events[0]["dbop.deadlock.with"];
+    assert!(with.contains(&format!("`{other}` ({}:", file!())), "{with}");
+    let detail = &events[0]["dbop.deadlock.detail"];
+    assert!(detail.contains("ShareLock"), "{detail}");
 }
 
 #[transactional]

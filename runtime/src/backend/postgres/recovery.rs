@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
 use sqlx::{Connection, Executor, Postgres};
 use sqlx_core::transaction::TransactionManager;
 
+use crate::backend::deadlock::Deadlock;
 use crate::backend::recovery::{OpenedWith, Recovery};
 use crate::classify;
 use crate::error::{Category, Class, ErrorKind, Outcome, Retry};
@@ -52,6 +53,24 @@ impl Recovery for Postgres {
             .map(PgDatabaseError::severity);
         matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
             || classify::sqlx(error).kind.ends_session()
+    }
+
+    fn deadlock(error: &sqlx::Error) -> Option<Deadlock> {
+        let error = error.as_database_error()?;
+        let error = error.try_downcast_ref::<PgDatabaseError>()?;
+        let detail = error.detail().filter(|_| error.code() == "40P01")?;
+        Some(Deadlock::of_detail(detail))
+    }
+
+    async fn last_statements(
+        conn: &mut PgConnection,
+        processes: &[i32],
+    ) -> sqlx::Result<Vec<String>> {
+        let texts = "SELECT query FROM pg_stat_activity WHERE pid = ANY($1) AND query IS NOT NULL";
+        sqlx::query_scalar(texts)
+            .bind(processes)
+            .fetch_all(conn)
+            .await
     }
 
     async fn forget_plans(conn: &mut PgConnection) -> sqlx::Result<()> {
