@@ -45,6 +45,14 @@ pub enum KnownDatabase {
     Sqlite,
 }
 
+/// How one statement is written for many values, in words for a message.
+#[derive(Debug)]
+pub struct BatchedForms {
+    pub(crate) read: &'static str,
+    pub(crate) insert: &'static str,
+    pub(crate) update: &'static str,
+}
+
 /// The name of a database, the way it reads SQL, and the way its transactions behave.
 pub trait Dialect: Database {
     /// Which database this is.
@@ -70,6 +78,9 @@ pub trait Dialect: Database {
     /// The statement that makes a session writable again after
     /// [`make_read_only`](super::SessionControl::make_read_only).
     const READ_ONLY_OFF: &'static str;
+
+    /// How one statement is written for many values.
+    const BATCHED: BatchedForms;
 
     /// Whether the session has to be made read-only for a read-only transaction as well, because
     /// `BEGIN` has no option for that.

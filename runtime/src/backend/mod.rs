@@ -34,7 +34,7 @@ use sqlx::Database;
 
 pub(crate) use database_file::DatabaseFile;
 pub(crate) use deadlock::Deadlock;
-pub(crate) use dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
+pub(crate) use dialect::{BatchedForms, BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 pub(crate) use driver::Driver;
 pub(crate) use leftover::{Leftover, Traces};
 pub(crate) use migrations::Migrations;

@@ -193,7 +193,7 @@ impl CallState {
         });
         let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
         state.traces = lease.traces;
-        state.repeats = Some(Repeats::new(op, DB::DATABASE, limits.repeats));
+        state.repeats = Some(Repeats::new(op, &DB::BATCHED, limits.repeats));
         state.progress = lease.progress().cloned();
         if let Some(begun) = begun {
             state.show_pause(begun);

@@ -47,7 +47,8 @@ impl Latencies {
 
     #[inline]
     pub(super) fn add(&self, took: Duration) {
-        let micros = took.as_secs().saturating_mul(1_000_000) + u64::from(took.subsec_micros());
+        let micros = took.as_secs().saturating_mul(1_000_000);
+        let micros = micros.saturating_add(took.subsec_micros().into());
         let added = self.histogram.increment(micros.min(LONGEST));
         debug_assert!(added.is_ok());
         if micros > self.max.load(Relaxed) {

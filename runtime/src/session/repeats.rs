@@ -4,7 +4,7 @@
 //! The lint `query_in_loop` finds such a loop where the source shows it. A loop over calls of other
 //! operations shows only here.
 
-use crate::backend::KnownDatabase;
+use crate::backend::BatchedForms;
 use crate::op::Op;
 
 /// The statements that a session has sent lately, and how often.
@@ -12,7 +12,7 @@ use crate::op::Op;
 pub(crate) struct Repeats {
     /// The operation that has opened the session.
     op: &'static Op,
-    database: KnownDatabase,
+    forms: &'static BatchedForms,
     /// A statement that is sent more often is reported. 0 if none is.
     most: u32,
     recent: [Sent; KEPT],
@@ -30,10 +30,10 @@ struct Sent {
 }
 
 impl Repeats {
-    pub(crate) fn new(op: &'static Op, database: KnownDatabase, most: u32) -> Self {
+    pub(crate) fn new(op: &'static Op, forms: &'static BatchedForms, most: u32) -> Self {
         Self {
             op,
-            database,
+            forms,
             most,
             recent: [Sent::default(); KEPT],
             reported: false,
@@ -84,32 +84,19 @@ impl Repeats {
             dbop.times = self.most + 1,
             "one call has sent the same statement more than {} times; send one statement for all: {}",
             self.most,
-            batched(text, self.database),
+            batched(text, self.forms),
         );
     }
 }
 
 /// Returns how a statement of this kind is written for many values at once.
-fn batched(text: &str, database: KnownDatabase) -> &'static str {
-    let word = text
-        .trim_start()
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .next();
-    let is = |keyword: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(keyword));
-    match database {
-        _ if is("INSERT") && database == KnownDatabase::Postgres => {
-            "`INSERT .. SELECT * FROM UNNEST($1::bigint[], $2::text[])`, with one array for each \
-             column, or `QueryBuilder::push_values`"
-        }
-        _ if is("INSERT") => "`QueryBuilder::push_values`, in chunks of some hundred rows",
-        KnownDatabase::Postgres if is("UPDATE") => {
-            "`UPDATE t SET x = n.x FROM UNNEST($1::bigint[], $2::text[]) AS n (id, x) WHERE t.id = n.id`"
-        }
-        KnownDatabase::Sqlite if is("UPDATE") => {
-            "`UPDATE t SET x = n.value ->> 'x' FROM json_each(?) AS n WHERE t.id = n.value ->> 'id'`"
-        }
-        KnownDatabase::Postgres => "`WHERE id = ANY($1)` with an array, or a join",
-        KnownDatabase::Sqlite => "`WHERE id IN (SELECT value FROM json_each(?))`, or a join",
+fn batched(text: &str, forms: &'static BatchedForms) -> &'static str {
+    let mut words = text.trim_start().split(|c: char| !c.is_ascii_alphabetic());
+    let first = words.next().unwrap_or_default();
+    match () {
+        () if first.eq_ignore_ascii_case("INSERT") => forms.insert,
+        () if first.eq_ignore_ascii_case("UPDATE") => forms.update,
+        () => forms.read,
     }
 }
 
@@ -118,10 +105,15 @@ mod tests {
     use super::*;
     use crate::monitor::text_hash;
 
+    static FORMS: BatchedForms = BatchedForms {
+        read: "read",
+        insert: "insert",
+        update: "update",
+    };
     static LISTED: Op = Op::operation("listed", "src/list.rs", 3).loops(&[5]);
 
     fn repeats(most: u32) -> Repeats {
-        Repeats::new(&LISTED, KnownDatabase::Postgres, most)
+        Repeats::new(&LISTED, &FORMS, most)
     }
 
     fn send(repeats: &mut Repeats, text: &str) {
@@ -150,26 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn the_batched_form_fits_the_statement_and_the_database() {
-        use KnownDatabase::{Postgres, Sqlite};
-        for (text, database, part) in [
-            ("SELECT a FROM t WHERE id = $1", Postgres, "ANY($1)"),
-            ("select a from t where id = ?", Sqlite, "json_each(?)"),
-            ("INSERT INTO t VALUES ($1)", Postgres, "UNNEST"),
-            ("insert into t values (?)", Sqlite, "push_values"),
-            (
-                "UPDATE t SET x = 1 WHERE id = $1",
-                Postgres,
-                "UPDATE t SET x = n.x",
-            ),
-            (
-                "UPDATE t SET x = 1 WHERE id = ?",
-                Sqlite,
-                "UPDATE t SET x = n.value",
-            ),
-            ("DELETE FROM t WHERE id = $1", Postgres, "ANY($1)"),
+    fn the_batched_form_fits_the_statement() {
+        for (text, form) in [
+            ("SELECT a FROM t WHERE id = $1", FORMS.read),
+            ("  insert into t values (?)", FORMS.insert),
+            ("UPDATE t SET x = 1 WHERE id = $1", FORMS.update),
+            ("DELETE FROM t WHERE id = $1", FORMS.read),
         ] {
-            assert!(batched(text, database).contains(part), "{text}");
+            assert_eq!(batched(text, &FORMS), form, "{text}");
         }
     }
 }

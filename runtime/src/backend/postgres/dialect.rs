@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo
 use sqlx::{AssertSqlSafe, Describe, Either, Executor, Postgres, Row, SqlSafeStr, SqlStr};
 
 use super::begin::begin_sql;
-use crate::backend::dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
+use crate::backend::dialect::{BatchedForms, BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 use crate::backend::driver::{self, Driver};
 use crate::backend::statement::Statement;
 use crate::isolation::Isolation;
@@ -27,6 +27,13 @@ impl Dialect for Postgres {
     const SELECTS_ONLY_READ: bool = false;
     const COMMENTS: CommentSyntax = CommentSyntax { nest: true };
     const READ_ONLY_OFF: &'static str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE";
+    const BATCHED: BatchedForms = BatchedForms {
+        read: "`WHERE id = ANY($1)` with an array, or a join",
+        insert: "`INSERT .. SELECT * FROM UNNEST($1::bigint[], $2::text[])`, with one array for each \
+                 column, or `QueryBuilder::push_values`",
+        update: "`UPDATE t SET x = n.x FROM UNNEST($1::bigint[], $2::text[]) AS n (id, x) WHERE t.id \
+                 = n.id`",
+    };
     const GUARDS_TRANSACTIONS: bool = false;
 
     /// Puts `BEGIN` and its settings into one message, so that the settings cost no round trip.

@@ -7,7 +7,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Describe, Either, Executor, Row, SqlSafeStr, SqlStr, Sqlite};
 
-use crate::backend::dialect::{BeginOptions, CommentSyntax, Dialect, KnownDatabase};
+use crate::backend::dialect::{BatchedForms, BeginOptions, CommentSyntax, Dialect, KnownDatabase};
 use crate::backend::driver::{self, Driver};
 use crate::backend::statement::Statement;
 use crate::isolation::Isolation;
@@ -21,6 +21,11 @@ impl Dialect for Sqlite {
     const SELECTS_ONLY_READ: bool = true;
     const COMMENTS: CommentSyntax = CommentSyntax { nest: false };
     const READ_ONLY_OFF: &'static str = "PRAGMA query_only = OFF";
+    const BATCHED: BatchedForms = BatchedForms {
+        read: "`WHERE id IN (SELECT value FROM json_each(?))`, or a join",
+        insert: "`QueryBuilder::push_values`, in chunks of some hundred rows",
+        update: "`UPDATE t SET x = n.value ->> 'x' FROM json_each(?) AS n WHERE t.id = n.value ->> 'id'`",
+    };
     const GUARDS_TRANSACTIONS: bool = true;
 
     /// Takes the write lock right away if the transaction may write. A transaction that reads first
