@@ -45,7 +45,9 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
         let mut lease = match self.source.acquire(borrower, asked, until, timer).await {
             Ok(lease) => lease,
             Err(error) => {
-                call.op.count_waiting(asked.elapsed());
+                let waited = asked.elapsed();
+                call.op.count_waiting(waited);
+                self.defaults.monitor.waited(waited);
                 if error.kind() == ErrorKind::PoolExhausted {
                     self.defaults.monitor.acquire_timed_out();
                 }

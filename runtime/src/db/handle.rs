@@ -177,8 +177,8 @@ impl<DB: Backend> Db<DB> {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let pools = std::iter::once(&self.inner.write).chain(&self.inner.read);
-        let held_time = pools.map(Pools::held_time).sum();
-        self.inner.defaults.monitor.totals(held_time)
+        let held_so_far = pools.map(Pools::held_so_far).sum();
+        self.inner.defaults.monitor.totals(held_so_far)
     }
 
     /// Returns the connections that are in use.

@@ -106,8 +106,14 @@ impl Monitor {
         self.failures.latest()
     }
 
-    /// Returns what was counted. `held_time` is how long connections were held together.
-    pub(crate) fn totals(&self, held_time: Duration) -> Totals {
-        self.counts.read(held_time, self.leaks.count())
+    /// A call has waited so long for a connection.
+    pub(crate) fn waited(&self, time: Duration) {
+        self.counts.waited(time);
+    }
+
+    /// Returns what was counted. `held_so_far` is how long the connections together have been held
+    /// that are held now.
+    pub(crate) fn totals(&self, held_so_far: Duration) -> Totals {
+        self.counts.read(held_so_far, self.leaks.count())
     }
 }

@@ -12,7 +12,8 @@ use super::session_info::SessionState;
 #[derive(Debug)]
 pub(crate) struct Progress {
     epoch: Instant,
-    /// The microseconds from `epoch` to the note, and the state in the lowest [`STATE_BITS`].
+    /// The microseconds from `epoch` to the note, and the state in the lowest [`STATE_BITS`]. 0 if there
+    /// was no note since the connection was borrowed.
     noted: AtomicU64,
     /// The [hash](text_hash) of the statement that the body has sent last.
     statement: AtomicU64,
@@ -29,6 +30,12 @@ impl Progress {
             noted: AtomicU64::new(0),
             statement: AtomicU64::new(0),
         }
+    }
+
+    /// Forgets the notes of an earlier borrower.
+    #[inline]
+    pub(super) fn clear(&self) {
+        self.noted.store(0, Relaxed);
     }
 
     /// Notes that the connection is in this state from `now` on.
@@ -51,9 +58,12 @@ impl Progress {
         self.statement.load(Relaxed)
     }
 
-    /// Returns the state, and since when the connection is in it.
-    pub(super) fn read(&self) -> (SessionState, Instant) {
+    /// Returns the state, and since when the connection is in it, if it was borrowed at `borrowed`.
+    pub(super) fn read(&self, borrowed: Instant) -> (SessionState, Instant) {
         let noted = self.noted.load(Relaxed);
+        if noted == 0 {
+            return (SessionState::Idle, borrowed);
+        }
         let state = noted & ((1 << STATE_BITS) - 1);
         let since = self.epoch + Duration::from_micros(noted >> STATE_BITS);
         (SessionState::of_number(state), since)
@@ -82,12 +92,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_note_is_read_back_as_it_was_made() {
-        let progress = Progress::new(Instant::now());
+        let begun = Instant::now();
+        let progress = Progress::new(begun);
         tokio::time::advance(Duration::from_secs(3_000)).await;
         for state in SessionState::ALL {
             tokio::time::advance(Duration::from_micros(7)).await;
             progress.note(*state, Instant::now());
-            assert_eq!(progress.read(), (*state, Instant::now()));
+            assert_eq!(progress.read(begun), (*state, Instant::now()));
         }
+        progress.clear();
+        assert_eq!(progress.read(begun), (SessionState::Idle, begun));
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Monitor;
 use super::progress::Progress;
-use super::session_info::{SessionInfo, SessionState};
+use super::session_info::SessionInfo;
 use crate::op::Op;
 
 /// A call that wants a connection.
@@ -54,8 +54,6 @@ pub(super) struct Places {
     all: Vec<Place>,
     /// The indices of those that are free.
     free: Vec<usize>,
-    /// For how long all connections together were held that have been given back.
-    held_for: Duration,
     /// Whether a task looks for connections that are held for too long.
     pub(super) is_watched: bool,
 }
@@ -107,7 +105,7 @@ impl Registry {
             reported: false,
         });
         let progress = Arc::clone(&place.progress);
-        progress.note(SessionState::Idle, now);
+        progress.clear();
         if !places.is_watched && self.monitor.leaks.are_reported() {
             places.is_watched = true;
             drop(places);
@@ -133,15 +131,19 @@ impl Registry {
         sessions.extend(places.all.iter().filter_map(|place| place.info(now)));
     }
 
-    /// For how long connections were held together, those included that are held now.
-    pub(crate) fn held_time(&self) -> Duration {
+    /// For how long the connections together have been held that are held now.
+    pub(crate) fn held_so_far(&self) -> Duration {
         let now = Instant::now();
         let places = self.places();
         let held = places.all.iter().filter_map(|place| place.held.as_ref());
-        let still: Duration = held
-            .map(|held| now.saturating_duration_since(held.since))
-            .sum();
-        places.held_for + still
+        held.map(|held| now.saturating_duration_since(held.since))
+            .sum()
+    }
+
+    /// Counts how long a call has waited for its connection.
+    pub(crate) fn waited(&self, by: Borrower, time: Duration) {
+        by.op.count_waiting(time);
+        self.monitor.waited(time);
     }
 
     /// Counts a call as waiting for a connection, until the returned value is dropped.
@@ -197,7 +199,7 @@ impl Place {
     /// Returns the connection of this place as others see it; `None` if nobody holds one.
     fn info(&self, now: Instant) -> Option<SessionInfo> {
         let held = self.held.as_ref()?;
-        let (state, since) = self.progress.read();
+        let (state, since) = self.progress.read(held.since);
         let Borrower { op, attempt } = held.by;
         Some(SessionInfo {
             state_for: now.saturating_duration_since(since),
@@ -242,7 +244,9 @@ impl Holding {
 
     /// Counts statements that were sent on the connection.
     pub(crate) fn sent(&self, statements: u32) {
-        self.registry.monitor.sent(statements.into());
+        if statements > 0 {
+            self.registry.monitor.sent(statements.into());
+        }
     }
 
     /// Reports that the connection is taken back, unless it was reported that it is held for too
@@ -263,10 +267,10 @@ impl Drop for Holding {
             place.progress = Arc::new(Progress::new(self.registry.epoch));
         }
         places.free.push(self.index);
-        let Some(held) = held else { return };
-        places.held_for += held.since.elapsed();
-        if held.reported {
-            drop(places);
+        drop(places);
+        if let Some(held) = held
+            && held.reported
+        {
             self.registry.monitor.leak_is_back(held.by.op);
         }
     }
@@ -275,6 +279,7 @@ impl Drop for Holding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::SessionState;
     use crate::policy::Limits;
 
     static REPORT: Op = Op::operation("report", "src/reports.rs", 12);
@@ -302,6 +307,5 @@ mod tests {
         assert_eq!(session.state_for, Duration::from_secs(2));
         drop(again);
         assert_eq!(registry.places().all.len(), 1);
-        assert_eq!(registry.places().held_for, Duration::from_secs(2));
     }
 }

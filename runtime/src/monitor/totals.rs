@@ -21,8 +21,11 @@ pub struct Totals {
     /// The number of statements that bodies have sent. Statements on the driver's own connection are
     /// not seen.
     pub statements: u64,
-    /// How long connections were held together. Divided by `open_for`, this is how many were held on
-    /// average. Connections that are held now are included.
+    /// How long calls have waited for a connection together.
+    pub waiting_time: Duration,
+    /// How long connections were held together, which is the time of calls without that of waiting.
+    /// Divided by `open_for`, this is how many were held on average. Connections that are held now are
+    /// included.
     pub held_time: Duration,
     /// How often a call has failed because no connection became free in time.
     pub acquire_timeouts: u64,
@@ -37,6 +40,7 @@ pub(super) struct Counts {
     calls: AtomicU64,
     failed: AtomicU64,
     call_micros: AtomicU64,
+    waiting_micros: AtomicU64,
     statements: AtomicU64,
     acquire_timeouts: AtomicU64,
 }
@@ -48,6 +52,7 @@ impl Counts {
             calls: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             call_micros: AtomicU64::new(0),
+            waiting_micros: AtomicU64::new(0),
             statements: AtomicU64::new(0),
             acquire_timeouts: AtomicU64::new(0),
         }
@@ -55,8 +60,11 @@ impl Counts {
 
     pub(super) fn call(&self, took: Duration) {
         self.calls.fetch_add(1, Relaxed);
-        let micros = took.as_secs() * 1_000_000 + u64::from(took.subsec_micros());
-        self.call_micros.fetch_add(micros, Relaxed);
+        self.call_micros.fetch_add(micros(took), Relaxed);
+    }
+
+    pub(super) fn waited(&self, time: Duration) {
+        self.waiting_micros.fetch_add(micros(time), Relaxed);
     }
 
     pub(super) fn failed(&self) {
@@ -71,16 +79,23 @@ impl Counts {
         self.acquire_timeouts.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn read(&self, held_time: Duration, leaks: u64) -> Totals {
+    pub(super) fn read(&self, held_so_far: Duration, leaks: u64) -> Totals {
+        let time = |micros: &AtomicU64| Duration::from_micros(micros.load(Relaxed));
+        let (call_time, waiting_time) = (time(&self.call_micros), time(&self.waiting_micros));
         Totals {
             open_for: self.opened.elapsed(),
             calls: self.calls.load(Relaxed),
             failed: self.failed.load(Relaxed),
-            call_time: Duration::from_micros(self.call_micros.load(Relaxed)),
+            call_time,
             statements: self.statements.load(Relaxed),
-            held_time,
+            waiting_time,
+            held_time: call_time.saturating_sub(waiting_time) + held_so_far,
             acquire_timeouts: self.acquire_timeouts.load(Relaxed),
             leaks,
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())
 }

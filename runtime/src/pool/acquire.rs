@@ -50,11 +50,11 @@ impl<DB: Backend> Pools<DB> {
         }
     }
 
-    /// For how long calls have held connections together.
-    pub(crate) fn held_time(&self) -> Duration {
+    /// For how long the connections together have been held that calls hold now.
+    pub(crate) fn held_so_far(&self) -> Duration {
         match self {
-            Self::Ours(pools) => pools.held().map(Registry::held_time).sum(),
-            Self::Adopted(pool) => pool.known.held.held_time(),
+            Self::Ours(pools) => pools.held().map(Registry::held_so_far).sum(),
+            Self::Adopted(pool) => pool.known.held.held_so_far(),
         }
     }
 

@@ -49,8 +49,7 @@ impl<DB: Backend> AdoptedPool<DB> {
         let KnownPool { pool, held, .. } = &self.known;
         let (conn, _, signals) = self.known.wait(now, until, timer).await?;
         let held_from = Instant::now();
-        by.op
-            .count_waiting(held_from.saturating_duration_since(now));
+        held.waited(by, held_from.saturating_duration_since(now));
         let owner = Owner::Callers {
             options: pool.connect_options(),
             patience: self.patience,

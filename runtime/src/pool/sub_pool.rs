@@ -209,8 +209,9 @@ impl<DB: Backend> SubPool<DB> {
             None => {
                 let (conn, origin, _) = Box::pin(self.known.wait(now, until, timer)).await?;
                 let held_from = Instant::now();
-                by.op
-                    .count_waiting(held_from.saturating_duration_since(now));
+                self.known
+                    .held
+                    .waited(by, held_from.saturating_duration_since(now));
                 (conn, origin, held_from)
             }
         };

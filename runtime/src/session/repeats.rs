@@ -25,7 +25,7 @@ const KEPT: usize = 4;
 /// A statement, by the hash of its text. To keep the text itself would copy it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
-    hash: u64,
+    hash: u32,
     times: u32,
 }
 
@@ -47,6 +47,8 @@ impl Repeats {
         if self.most == 0 || self.reported {
             return;
         }
+        // Half of the bits tell a handful of texts apart, and this is moved with each session.
+        let hash = (hash >> 32) as u32;
         match self.recent.iter_mut().find(|sent| sent.hash == hash) {
             Some(sent) => {
                 sent.times += 1;
