@@ -23,6 +23,7 @@ mod postgres;
 mod recovery;
 mod session_control;
 mod signals;
+mod sqlalchemy;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod statement;

@@ -6,6 +6,7 @@ use log::LevelFilter;
 use sqlx::{ConnectOptions, Connection, Database};
 
 use super::database_file::DatabaseFile;
+use super::sqlalchemy::translate;
 use crate::error::{ErrorKind, Result};
 
 /// The level of statements in the log, unless somebody asks for another one.
@@ -15,10 +16,13 @@ const QUIET: LevelFilter = LevelFilter::Trace;
 pub(crate) type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
 /// The settings of each session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SessionSettings {
     pub(crate) statement_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
+    /// The name that the server shows for each session. `None` leaves that to the options of the
+    /// connection.
+    pub(crate) application_name: Option<Box<str>>,
     /// Whether every statement is logged at level info. `None` leaves that to the options of the
     /// connection.
     pub(crate) log_statements: Option<bool>,
@@ -29,6 +33,7 @@ impl Default for SessionSettings {
         Self {
             statement_timeout: Duration::from_secs(30),
             idle_in_transaction_timeout: Duration::from_secs(60),
+            application_name: None,
             log_statements: None,
         }
     }
@@ -87,7 +92,8 @@ pub struct Location {
 
 /// Returns the options that a URL describes, with the level that statements have in dbop's log.
 pub(crate) fn options_of<DB: PoolPlan>(url: &str) -> Result<Options<DB>> {
-    DB::read_url(url).map(|options| options.log_statements(QUIET))
+    let options = DB::read_url(&translate(url)?)?;
+    Ok(options.log_statements(QUIET))
 }
 
 /// How the pools of a database are made.

@@ -1,6 +1,7 @@
 //! The part of a database's URL that may be shown.
 
 use super::dialect::KnownDatabase;
+use super::sqlalchemy::translate;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Returns the scheme of a URL. `None` if there is none; the text before the `:` may then be
@@ -85,7 +86,7 @@ const POSTGRES: Named = Named {
 ///
 /// Fails if the scheme names no database that this program was built for.
 pub(crate) fn database_of(url: &str) -> Result<KnownDatabase> {
-    find(&[SQLITE, POSTGRES], url)
+    find(&[SQLITE, POSTGRES], &translate(url)?)
         .map_err(|fault| Error::programming(ErrorKind::Configuration, fault))
 }
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::bridge;
 use super::connection::SyncConnection;
 use super::manager::{Slot, Trusting};
-use crate::db::Settings;
+use crate::db::{Settings, read_environment};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{CircuitBreaker, Defaults, RetryPolicy};
@@ -375,6 +375,20 @@ impl<M: Manager> BlockingDbBuilder<M> {
     pub fn circuit_breaker(mut self, breaker: impl Into<Option<CircuitBreaker>>) -> Self {
         self.settings.calls.breaker = breaker.into();
         self
+    }
+
+    /// Takes the settings from the environment, by the variables that
+    /// [`DbBuilder::env`](crate::DbBuilder::env) reads. Settings whose variables are not set stay as
+    /// they are. Variables that have no method here are checked, and change nothing: where the
+    /// database is, only the manager knows.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if variables have bad values. The error names all of them, with
+    /// their values and what would be valid.
+    pub fn env(mut self) -> Result<Self> {
+        self.settings = read_environment(&self.settings)?.settings;
+        Ok(self)
     }
 
     /// Builds the pool. No connection is opened yet.

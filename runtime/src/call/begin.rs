@@ -70,7 +70,7 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
                 return Err(not_opened);
             }
         };
-        let state = call.session_state(&lease, guard, answered, &self.defaults.limits);
+        let state = call.session_state(&lease, guard, answered, self.defaults);
         let own = Box::new(OwnSession::new(lease, state));
         if call.once.is_none() {
             return Ok(Claim::Won(own));

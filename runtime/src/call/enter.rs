@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::state::{CallState, Clock, Permit};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
-use crate::op::{Limit, Retries};
-use crate::policy::{Defaults, Pass};
+use crate::op::Limit;
+use crate::policy::{Defaults, Pass, Retries};
 use crate::rt::{FOREVER, Millis, Timer};
 
 impl CallState {
@@ -51,14 +51,17 @@ impl CallState {
         }
         self.monitor = Some(Arc::clone(&defaults.monitor));
         let started = Instant::now();
-        let timeout = self.op.timeout.or(timeout).unwrap_or(FOREVER);
+        self.tell_override(defaults);
+        let own = self.op.timeout(&defaults.overrides);
+        let timeout = own.or(timeout).unwrap_or(FOREVER);
         self.clock = Clock::Outermost {
             started,
             deadline: started + timeout.min(FOREVER),
             watched: timeout < FOREVER,
+            own: own.is_some(),
         };
         if !matches!(self.op.retry, Retries::Never) {
-            let policy = self.op.policy(defaults.retry);
+            let policy = self.op.policy(&defaults.overrides, defaults.retry);
             self.attempts.most = policy.attempts.max(policy.outage_attempts);
         }
         self.longest_poll = Millis::new(defaults.limits.poll);
@@ -69,6 +72,23 @@ impl CallState {
         };
         self.permit = limit.places.try_acquire().ok().map(Arc::new);
         Ok(self.permit.is_none().then_some(limit))
+    }
+
+    /// Logs, once, that variables of the environment have found their operation. Which operations
+    /// there are is known only when they are called, so a variable that nothing is logged about may
+    /// have a name that no operation has.
+    fn tell_override(&self, defaults: &Defaults) {
+        if let Some(own) = defaults.overrides.of(self.op.name)
+            && own.is_new()
+        {
+            tracing::info!(
+                db.operation.name = self.op.name,
+                code.file.path = self.op.file,
+                code.line.number = self.op.line,
+                "the variables DBOP_OPERATION_{}_.. hold for this operation",
+                own.name()
+            );
+        }
     }
 
     /// Asks the circuit breaker whether an attempt may begin, unless it has let this one through.

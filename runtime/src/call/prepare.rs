@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::state::CallState;
 use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
-use crate::policy::{Defaults, Limits, SessionLimits};
+use crate::policy::{Defaults, SessionLimits};
 use crate::pool::Lease;
 use crate::rt::FOREVER;
 use crate::session::{Guard, Idle, Repeats, State, TxState};
@@ -144,14 +144,16 @@ impl CallState {
                 statement_timeout: of_session,
             } => {
                 if left > of_session {
-                    self.op.timeout.map(|_| left)
+                    self.op.timeout(&defaults.overrides).map(|_| left)
                 } else {
                     (left + NOT_WORTH_A_SETTING < of_session).then_some(left)
                 }
             }
             SessionLimits::PerTransaction {
                 statement_timeout, ..
-            } if self.op.timeout.is_none() => Some(left.min(statement_timeout)),
+            } if self.op.timeout(&defaults.overrides).is_none() => {
+                Some(left.min(statement_timeout))
+            }
             SessionLimits::PerTransaction { .. } | SessionLimits::Foreign => Some(left),
         }
     }
@@ -170,7 +172,7 @@ impl CallState {
         if self.time_for_each_item().is_some() {
             return Some(FOREVER);
         }
-        let asked = self.op.timeout?;
+        let asked = self.op.timeout(&defaults.overrides)?;
         let left = || self.deadline().saturating_duration_since(Instant::now());
         (asked > statement_timeout).then(left)
     }
@@ -182,18 +184,19 @@ impl CallState {
         lease: &Lease<DB>,
         guard: SessionGuard,
         begun: Option<Instant>,
-        limits: &Limits,
+        defaults: &Defaults,
     ) -> State {
         let op = self.op;
         let tx = begun.filter(|_| op.transaction).map(|begun| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
-            let idle = Idle::new(op, limits.idle, begun);
+            let idle = Idle::new(op, defaults.limits.idle, begun);
             TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
         });
         let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
+        state.overrides.clone_from(&defaults.overrides);
         state.traces = lease.traces;
-        state.repeats = Some(Repeats::new(op, &DB::BATCHED, limits.repeats));
+        state.repeats = Some(Repeats::new(op, &DB::BATCHED, defaults.limits.repeats));
         state.progress = lease.progress().cloned();
         if let Some(begun) = begun {
             state.show_pause(begun);

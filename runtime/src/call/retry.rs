@@ -150,7 +150,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
         }
         _ => {}
     }
-    let policy = op.policy(defaults.retry);
+    let policy = op.policy(&defaults.overrides, defaults.retry);
     let left = || call.deadline().saturating_duration_since(Instant::now());
     if failed.waits_for_lock(op) {
         let wait = policy.backoff(attempts.queued + 1);
@@ -259,8 +259,7 @@ mod tests {
     use super::*;
     use crate::call::state::Clock;
     use crate::error::Retry;
-    use crate::op::Retries;
-    use crate::policy::{CallSettings, RetryPolicy, SessionLimits};
+    use crate::policy::{CallSettings, Retries, RetryPolicy, SessionLimits};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();
@@ -287,6 +286,7 @@ mod tests {
             started,
             deadline: started + left,
             watched: true,
+            own: false,
         };
         call.attempts.made = made;
         call.attempts.most = match op.retry {

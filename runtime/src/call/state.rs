@@ -66,11 +66,13 @@ pub(super) enum Phase {
 pub(super) enum Clock {
     /// The call has not begun.
     NotStarted,
-    /// An outermost call. `watched`: the call has a deadline at all.
+    /// An outermost call. `watched`: the call has a deadline at all. `own`: its operation, or the
+    /// environment for that operation, says the deadline.
     Outermost {
         started: Instant,
         deadline: Instant,
         watched: bool,
+        own: bool,
     },
     /// A call that has joined another. `watched`: its deadline is earlier than that of the call
     /// that it has joined, which watches the later one.
@@ -229,7 +231,7 @@ impl CallState {
     /// How long each item of a stream may take; `None` if the call has no deadline, or one that
     /// covers all of it. Asked before the first item.
     pub(super) fn time_for_each_item(&self) -> Option<Duration> {
-        if !self.op.stream || self.op.timeout.is_some() {
+        if !self.op.stream {
             return None;
         }
         match self.clock {
@@ -237,6 +239,7 @@ impl CallState {
                 started,
                 deadline,
                 watched: true,
+                own: false,
             } => Some(deadline - started),
             _ => None,
         }

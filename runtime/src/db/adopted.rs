@@ -94,6 +94,6 @@ impl<DB: Backend> Adopted<DB> {
         let patience = settings.pool.validation_timeout;
         let adopt = |pool| Pools::Adopted(AdoptedPool::new(pool, patience, &defaults.monitor));
         let read = self.read.map(adopt);
-        Db::new(adopt(self.write), read, defaults, settings.close_timeout)
+        Db::new(adopt(self.write), read, defaults, settings)
     }
 }

@@ -95,6 +95,13 @@ impl AnyDb {
         }
     }
 
+    /// Whether the application wants to show the state of this database, as
+    /// [`Db::monitoring_enabled`] says.
+    #[must_use]
+    pub fn monitoring_enabled(&self) -> bool {
+        with_db!(self, db => db.monitoring_enabled())
+    }
+
     /// Closes all connections and waits until they are gone, as [`Db::close`] does.
     pub async fn close(&self) {
         with_db!(self, db => db.close().await);

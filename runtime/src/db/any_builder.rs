@@ -168,7 +168,7 @@ impl AnyDbBuilder {
     /// Fails as [`AnyDb::connect`] does.
     pub async fn connect(self) -> Result<AnyDb> {
         let database = match &self.setup.url {
-            Some(url) => database_of(url),
+            Some(url) => database_of(url.expose()),
             None => Err(no_url("`url(..)`")),
         };
         match database.map_err(not_connected)? {

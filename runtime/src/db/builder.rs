@@ -29,19 +29,10 @@ impl<DB: Backend> Db<DB> {
 
     /// Opens the database that the environment describes.
     ///
-    /// `DATABASE_URL` is required, and the other variables are optional:
-    ///
-    /// | variable | sets |
-    /// |---|---|
-    /// | `DATABASE_POOL_SIZE` | [`min_connections`](DbBuilder::min_connections) |
-    /// | `DATABASE_MAX_OVERFLOW` | how many more [`max_connections`](DbBuilder::max_connections) allows than are kept |
-    /// | `DATABASE_POOL_TIMEOUT`, in seconds | [`acquire_timeout`](DbBuilder::acquire_timeout) |
-    /// | `DATABASE_POOL_RECYCLE`, in seconds | [`max_lifetime`](DbBuilder::max_lifetime) |
-    /// | `DATABASE_STATEMENT_TIMEOUT`, in seconds | [`statement_timeout`](DbBuilder::statement_timeout) |
-    /// | `DATABASE_ECHO`, `true` or `false` | [`log_statements`](DbBuilder::log_statements) |
-    ///
-    /// Seconds are written such as `30` or `0.5`. If only one of the first two is set, the other counts
-    /// as 0 for `DATABASE_MAX_OVERFLOW` and as 10 for `DATABASE_POOL_SIZE`.
+    /// `DATABASE_URL` is required, and the other variables are optional. Each setting of the builder
+    /// has one: `DATABASE_POOL_SIZE`, `DATABASE_POOL_TIMEOUT`, `DATABASE_STATEMENT_TIMEOUT`,
+    /// `DATABASE_RETRY_ATTEMPTS` and so on. [The guide](crate::guide::settings#variables) has their
+    /// table. Times are written such as `5s`, `250ms` or `2min`; `30` and `0.5` are in seconds.
     ///
     /// # Errors
     ///
@@ -243,7 +234,7 @@ impl<DB: Backend> DbBuilder<DB> {
             return adopted.open(settings, &self.setup.of_pool);
         }
         let (options, own_options) = match (&self.setup.url, self.options) {
-            (Some(url), _) => (options_of::<DB>(url)?, false),
+            (Some(url), _) => (options_of::<DB>(url.expose())?, false),
             (None, Some(options)) => (options, true),
             (None, None) => return Err(no_url("`url(..)`, `connect_options(..)` or `pool(..)`")),
         };
@@ -269,7 +260,7 @@ impl<DB: Backend> DbBuilder<DB> {
         };
         let write = open(&plans.write, false);
         let read = plans.read.as_ref().map(|plan| open(plan, true));
-        let db = Db::new(write, read, defaults, settings.close_timeout);
+        let db = Db::new(write, read, defaults, settings);
         let mut timer = Timer::default();
         let lease = db
             .pools(false)

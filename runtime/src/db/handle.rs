@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::settings::Settings;
 use crate::backend::Backend;
 use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
 use crate::once::marker_sql;
@@ -39,6 +40,7 @@ struct DbInner<DB: Backend> {
     read: Option<Pools<DB>>,
     defaults: Defaults,
     close_timeout: Duration,
+    monitoring: bool,
 }
 
 impl<DB: Backend> Db<DB> {
@@ -46,14 +48,15 @@ impl<DB: Backend> Db<DB> {
         write: Pools<DB>,
         read: Option<Pools<DB>>,
         defaults: Defaults,
-        close_timeout: Duration,
+        settings: &Settings,
     ) -> Self {
         Self {
             inner: Arc::new(DbInner {
                 write,
                 read,
                 defaults,
-                close_timeout,
+                close_timeout: settings.close_timeout,
+                monitoring: settings.monitoring,
             }),
         }
     }
@@ -70,6 +73,22 @@ impl<DB: Backend> Db<DB> {
     #[must_use]
     pub fn pool(&self) -> &sqlx::Pool<DB> {
         self.inner.write.pool()
+    }
+
+    /// Whether the application wants to show the state of this database: what
+    /// [`monitoring`](crate::DbBuilder::monitoring) of the builder or the variable
+    /// `DATABASE_MONITORING_ENABLED` says, and `true` by default.
+    ///
+    /// ```
+    /// # async fn example(db: dbop::Db<sqlx::Sqlite>) {
+    /// if db.monitoring_enabled() {
+    ///     // Mount the routes that show the state of the database.
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn monitoring_enabled(&self) -> bool {
+        self.inner.monitoring
     }
 
     /// Closes all connections and waits until they are gone. Running calls finish first. Later

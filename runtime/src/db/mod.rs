@@ -4,6 +4,7 @@ mod adopted;
 mod any;
 mod any_builder;
 mod builder;
+mod environment;
 mod handle;
 mod migrate;
 mod settings;
@@ -12,6 +13,8 @@ mod setup;
 pub use any::AnyDb;
 pub use any_builder::AnyDbBuilder;
 pub use builder::DbBuilder;
+#[cfg(feature = "blocking")]
+pub(crate) use environment::read as read_environment;
 pub use handle::Db;
 #[cfg(feature = "blocking")]
 pub(crate) use settings::Settings;

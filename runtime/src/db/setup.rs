@@ -3,16 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::environment::{self, Found};
 use super::settings::Settings;
 use crate::backend::scheme;
 use crate::error::{Ended, Error, ErrorKind, Outcome, Result};
 use crate::monitor::OnAlert;
 use crate::op::Op;
+use crate::secret::Secret;
 
 /// What either builder has been told.
 #[derive(Clone, Default)]
 pub(super) struct Setup {
-    pub(super) url: Option<String>,
+    pub(super) url: Option<Secret>,
     pub(super) settings: Settings,
     /// The methods and variables that have set something about the pools themselves.
     pub(super) of_pool: Vec<&'static str>,
@@ -30,20 +32,22 @@ impl Setup {
 
     /// Takes the URL and the settings that the environment contains.
     pub(super) fn read_env(&mut self) -> Result<()> {
-        let (url, of_pool) = self.settings.read_env(|name| std::env::var_os(name))?;
-        if url.is_some() {
-            self.url = url;
-            self.about_pool("DATABASE_URL");
-        }
+        let Found {
+            settings,
+            url,
+            of_pool,
+        } = environment::read(&self.settings)?;
+        self.settings = settings;
+        self.url = url.or(self.url.take());
         of_pool.into_iter().for_each(|name| self.about_pool(name));
         Ok(())
     }
 }
 
-/// A URL may contain a password, so only its scheme is shown.
+/// Of the URL, only the scheme is shown.
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.url.as_deref();
+        let url = self.url.as_ref().map(Secret::expose);
         f.debug_struct("Setup")
             .field("scheme", &url.map(|url| scheme(url).unwrap_or_default()))
             .field("settings", &self.settings)
@@ -82,9 +86,13 @@ macro_rules! settings_of_both {
         /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) from then on. This is not
         /// noticed on systems without inodes, such as Windows.
         ///
+        /// The URLs of SQLAlchemy's drivers are taken as well, with the meaning that they have there:
+        /// `postgresql+asyncpg://..`, and `sqlite+aiosqlite:///./bank.db`, which names a file of the
+        /// current folder. [The guide](crate::guide::settings#urls-of-sqlalchemy) says what differs.
+        ///
         /// The last of `url`, [`connect_options`](crate::DbBuilder::connect_options) and the
         /// `DATABASE_URL` of [`env`](Self::env) counts.
-        pub fn url(mut self, url: impl Into<String>) -> Self {
+        pub fn url(mut self, url: impl Into<$crate::Secret>) -> Self {
             self.setup.url = Some(url.into());
             self.setup.about_pool("url");
             self
@@ -92,14 +100,21 @@ macro_rules! settings_of_both {
 
         /// Takes the URL and the settings from the environment, as
         /// [`Db::from_env`](crate::Db::from_env) does. Settings whose variables are not set stay as
-        /// they are. If only `DATABASE_MAX_OVERFLOW` is set, the connections that are kept are
+        /// they are. [The guide](crate::guide::settings#variables) has the table of the variables. If
+        /// only `DATABASE_MAX_OVERFLOW` is set, the connections that are kept are
         /// those of [`min_connections`](Self::min_connections), or of
         /// [`max_connections`](Self::max_connections) if that is 0.
+        ///
+        /// Variables such as `DBOP_OPERATION_ORDERS_PLACE_TIMEOUT=5s` hold for the calls of one
+        /// operation on this handle, in place of what its attribute says.
+        ///
+        /// A variable whose name is nearly that of another is a `tracing` event of level warn.
         ///
         /// # Errors
         ///
         /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if variables have bad
-        /// values. The error names all of them, with their values and what would be valid.
+        /// values. The error names all of them, with their values and what would be valid. A value that
+        /// may hold a password is not shown.
         pub fn env(mut self) -> $crate::Result<Self> {
             self.setup
                 .read_env()
@@ -182,6 +197,16 @@ macro_rules! settings_of_both {
         /// 60 s by default.
         pub fn idle_in_transaction_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.setup.settings.session.idle_in_transaction_timeout = timeout;
+            self
+        }
+
+        /// Sets the name under which the server shows the sessions of this handle, in
+        /// `pg_stat_activity` and in its log, on Postgres. By default this is the `application_name` of
+        /// the URL or of [`connect_options`](crate::DbBuilder::connect_options), and else none. The
+        /// server shows no more than its first 63 bytes. SQLite has no such name.
+        pub fn application_name(mut self, name: &str) -> Self {
+            self.setup.settings.session.application_name = Some(name.into());
+            self.setup.about_pool("application_name");
             self
         }
 
@@ -278,6 +303,15 @@ macro_rules! settings_of_both {
         /// The task that tells runs on the runtime on which [`connect`](Self::connect) was called.
         pub fn on_alert(mut self, told: impl $crate::monitor::OnAlert) -> Self {
             self.setup.on_alert.push(::std::sync::Arc::new(told));
+            self
+        }
+
+        /// Sets whether the application wants to show the state of this database, by routes of its web
+        /// server, for example. `true` by default. dbop itself does nothing with the setting but to
+        /// return it from [`Db::monitoring_enabled`](crate::Db::monitoring_enabled): it is a switch for
+        /// the application that mounts such routes.
+        pub fn monitoring(mut self, on: bool) -> Self {
+            self.setup.settings.monitoring = on;
             self
         }
 

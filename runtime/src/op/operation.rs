@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::counters::Counters;
 use crate::isolation::Isolation;
-use crate::policy::RetryPolicy;
+use crate::policy::{Overrides, Retries, RetryParts, RetryPolicy};
 use crate::rt::FOREVER;
 
 /// An annotated function: its name, its place in the source, its options, and the counts of its
@@ -44,40 +44,6 @@ pub(crate) struct Limit {
     /// Whether a call waits for a place until its deadline. If not, a call that finds no place is
     /// refused.
     pub(crate) wait: bool,
-}
-
-/// The value of the option `retry`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Retries {
-    Default,
-    Never,
-    Parts(RetryParts),
-}
-
-/// The parts of a retry policy that an operation says itself.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RetryParts {
-    attempts: Option<u32>,
-    base: Option<Duration>,
-    cap: Option<Duration>,
-}
-
-impl RetryParts {
-    /// Returns the policy with these parts, and the other parts of `default`. A first wait is never
-    /// longer than the longest, so a part of the operation's own moves one of the default's.
-    fn over(self, default: RetryPolicy) -> RetryPolicy {
-        let cap = match (self.cap, self.base) {
-            (Some(cap), _) => cap,
-            (None, Some(base)) => default.cap.max(base),
-            (None, None) => default.cap,
-        };
-        RetryPolicy {
-            attempts: self.attempts.unwrap_or(default.attempts),
-            outage_attempts: self.attempts.unwrap_or(default.outage_attempts),
-            base: self.base.unwrap_or(default.base).min(cap),
-            cap,
-        }
-    }
 }
 
 impl Op {
@@ -188,11 +154,7 @@ impl Op {
     /// Sets the option `retry(..)`, none of whose parts is set yet.
     #[must_use]
     pub const fn retry(mut self) -> Self {
-        self.retry = Retries::Parts(RetryParts {
-            attempts: None,
-            base: None,
-            cap: None,
-        });
+        self.retry = Retries::Parts(RetryParts::NONE);
         self
     }
 
@@ -265,15 +227,23 @@ impl Op {
         self.nested || self.once
     }
 
-    pub(crate) fn policy(&self, default: RetryPolicy) -> RetryPolicy {
-        match self.retry {
-            Retries::Default => default,
-            Retries::Parts(parts) => parts.over(default),
-            Retries::Never => RetryPolicy {
-                attempts: 1,
-                outage_attempts: 1,
-                ..default
-            },
+    /// How long a call may take: as the environment says, or else the option `timeout`. `None` if
+    /// neither says that.
+    #[inline]
+    pub(crate) fn timeout(&self, overrides: &Overrides) -> Option<Duration> {
+        let own = overrides.of(self.name).and_then(|own| own.timeout);
+        own.or(self.timeout)
+    }
+
+    /// How calls are retried: as the environment says, or else the option `retry`, or else
+    /// `default`. An operation under `retry = never` stays that way: its attribute has made no code
+    /// that could run the body twice.
+    #[inline]
+    pub(crate) fn policy(&self, overrides: &Overrides, default: RetryPolicy) -> RetryPolicy {
+        let policy = self.retry.over(default);
+        match overrides.of(self.name) {
+            Some(own) if self.retry != Retries::Never => own.retry.over(policy),
+            _ => policy,
         }
     }
 }
@@ -283,6 +253,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const NONE: Overrides = Overrides::NONE;
 
     #[test]
     fn an_option_that_names_one_part_of_the_policy_inherits_the_rest() {
@@ -294,12 +265,12 @@ mod tests {
         };
         let base = Op::operation("f", "here", 1).retry().retry_base_ms(5);
         let expected = default.base(Duration::from_millis(5));
-        assert_eq!(base.policy(default), expected);
+        assert_eq!(base.policy(&NONE, default), expected);
         let attempts = Op::operation("f", "here", 1).retry().retry_attempts(2);
         let expected = default.attempts(2).outage_attempts(2);
-        assert_eq!(attempts.policy(default), expected);
+        assert_eq!(attempts.policy(&NONE, default), expected);
         let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4_000);
-        assert_eq!(cap.policy(default), default.cap(4 * SECOND));
+        assert_eq!(cap.policy(&NONE, default), default.cap(4 * SECOND));
     }
 
     #[test]
@@ -307,15 +278,15 @@ mod tests {
         let default = RetryPolicy::DEFAULT;
         let base = Op::operation("f", "here", 1).retry().retry_base_ms(2_000);
         assert_eq!(
-            base.policy(default),
+            base.policy(&NONE, default),
             default.base(2 * SECOND).cap(2 * SECOND)
         );
         let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4);
         let least = Duration::from_millis(4);
-        assert_eq!(cap.policy(default), default.base(least).cap(least));
+        assert_eq!(cap.policy(&NONE, default), default.base(least).cap(least));
         // An option that names neither of the two leaves the longest wait of the handle as it is.
         let odd = default.base(2 * SECOND).cap(SECOND);
         let attempts = Op::operation("f", "here", 1).retry().retry_attempts(5);
-        assert_eq!(attempts.policy(odd).cap, SECOND);
+        assert_eq!(attempts.policy(&NONE, odd).cap, SECOND);
     }
 }

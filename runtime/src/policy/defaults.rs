@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
+use super::overrides::Overrides;
 use super::retry::RetryPolicy;
 use crate::monitor::Monitor;
 use crate::rt::Periodic;
@@ -13,7 +14,7 @@ use crate::rt::Periodic;
 const MARKER_CLEAN_UP: Duration = Duration::from_secs(60);
 
 /// The settings of the calls on one database.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CallSettings {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
@@ -22,6 +23,8 @@ pub(crate) struct CallSettings {
     /// `None` if the circuit breaker is switched off.
     pub(crate) breaker: Option<CircuitBreaker>,
     pub(crate) limits: Limits,
+    /// What the environment says about single operations.
+    pub(crate) overrides: Overrides,
 }
 
 impl Default for CallSettings {
@@ -32,6 +35,7 @@ impl Default for CallSettings {
             retry_budget: (0.2, 10.0),
             breaker: Some(CircuitBreaker::DEFAULT),
             limits: Limits::DEFAULT,
+            overrides: Overrides::NONE,
         }
     }
 }
@@ -93,6 +97,7 @@ pub(crate) struct Defaults {
     pub(crate) limits: Limits,
     /// What the calls and the pools of the database report to.
     pub(crate) monitor: Arc<Monitor>,
+    pub(crate) overrides: Overrides,
 }
 
 impl Defaults {
@@ -114,6 +119,7 @@ impl Defaults {
             circuit: settings.breaker.map(Circuit::new),
             limits: settings.limits,
             monitor: Arc::new(Monitor::new(&settings.limits)),
+            overrides: settings.overrides.clone(),
         }
     }
 }

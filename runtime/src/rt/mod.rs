@@ -1,12 +1,14 @@
 //! Time and tasks: what the rest of the crate needs from tokio.
 
 mod background;
+mod duration;
 mod periodic;
 mod time;
 mod timer;
 mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
+pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) use time::milliseconds;

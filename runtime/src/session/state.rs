@@ -16,6 +16,7 @@ use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
 use crate::monitor::{Progress, SessionState, text_hash};
 use crate::op::Op;
+use crate::policy::Overrides;
 use crate::rt::Millis;
 
 /// What dbop has seen on the connection of a running call.
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) op: &'static Op,
     /// The deadline of that body.
     pub(crate) deadline: Instant,
+    /// What the environment says about single operations, for the calls that join this one.
+    pub(crate) overrides: Overrides,
     /// The longest poll of a body that is not reported as blocking its thread.
     pub(crate) longest_poll: Millis,
     /// What the statements of that operation have used.
@@ -83,6 +86,7 @@ impl State {
         Self {
             op,
             deadline,
+            overrides: Overrides::NONE,
             longest_poll,
             usage: Usage::new(op),
             started: 0,

@@ -47,6 +47,10 @@ impl PoolPlan for Postgres {
         settings: &SessionSettings,
     ) -> Result<Plans<Self>> {
         let ms = |duration| milliseconds(duration).to_string();
+        let options = match &settings.application_name {
+            Some(name) => options.application_name(name),
+            None => options,
+        };
         let options = settings.log_with(options).options([
             ("statement_timeout", ms(settings.statement_timeout)),
             (
