@@ -37,7 +37,7 @@ use super::handshake::Progress;
 use super::manager::Slot;
 use super::pool::{Checkout, Manager};
 use crate::call::{CommitAnswer, Permit};
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Class, Error, ErrorKind, Outcome};
 use crate::op::Op;
 
 /// How an attempt ended.
@@ -63,12 +63,12 @@ pub(crate) struct Work<M: Manager> {
 }
 
 impl<M: Manager> Work<M> {
-    /// Runs the body, and gives the connection back. `failed`: whether the body's result is an
-    /// error.
+    /// Runs the body, and gives the connection back. `failure`: the class of the body's error;
+    /// `None` if the result is none.
     pub(crate) fn run<R, B: FnOnce(&mut M::Connection) -> R>(
         mut self,
         body: B,
-        failed: &dyn Fn(&R) -> bool,
+        failure: &dyn Fn(&R) -> Option<Class>,
     ) -> AttemptEnd<R, B> {
         let span = std::mem::replace(&mut self.span, Span::none());
         let _entered = span.enter();
@@ -77,7 +77,7 @@ impl<M: Manager> Work<M> {
         }
         // The connection is kept only if all that follows says so, because a driver may panic.
         self.checkout.keep = false;
-        let (ended, keep) = self.checkout.with(|slot| self.on(slot, body, failed));
+        let (ended, keep) = self.checkout.with(|slot| self.on(slot, body, failure));
         self.checkout.keep = keep;
         if let AttemptEnd::Panicked(_) = &ended
             && self.progress.is_abandoned()
@@ -97,7 +97,7 @@ impl<M: Manager> Work<M> {
         &self,
         slot: &mut Slot<M::Connection>,
         body: B,
-        failed: &dyn Fn(&R) -> bool,
+        failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {
         if let Err(error) = self.guard(slot) {
             return (AttemptEnd::Refused(error, body), false);
@@ -121,11 +121,18 @@ impl<M: Manager> Work<M> {
         // From here on an interrupt would hit dbop's own statements.
         let quiet = self.progress.disarm();
         let (ended, clean) = if self.op.transaction {
-            self.end_transaction(conn, result, failed)
+            self.end_transaction(conn, result, failure)
         } else {
-            self.end_operation(conn, result, failed)
+            self.end_operation(conn, result, failure)
         };
-        (ended, clean && quiet)
+        let class = match &ended {
+            AttemptEnd::Done(Ok(result), _) => failure(result),
+            AttemptEnd::Done(Err(error), _) => Some(error.class()),
+            _ => None,
+        };
+        let demoted =
+            class.is_some_and(|class| refine::<M::Connection>(class, self.op) == Class::DEMOTED);
+        (ended, clean && quiet && !demoted)
     }
 
     /// Makes the connection read-only for an operation that only reads, and lets it write again for
@@ -171,10 +178,10 @@ impl<M: Manager> Work<M> {
         &self,
         conn: &mut M::Connection,
         result: std::thread::Result<R>,
-        failed: &dyn Fn(&R) -> bool,
+        failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {
         let result = match result {
-            Ok(result) if !failed(&result) && self.progress.may_commit() => {
+            Ok(result) if failure(&result).is_none() && self.progress.may_commit() => {
                 return match conn.status() {
                     Ok(TransactionStatus::InTransaction) => self.commit(conn, result),
                     Ok(TransactionStatus::Failed) => {
@@ -202,7 +209,7 @@ impl<M: Manager> Work<M> {
         };
         let ended = match result {
             Err(panic) => AttemptEnd::Panicked(panic),
-            Ok(result) if failed(&result) => AttemptEnd::Done(Ok(result), outcome),
+            Ok(result) if failure(&result).is_some() => AttemptEnd::Done(Ok(result), outcome),
             Ok(_) => AttemptEnd::Abandoned,
         };
         (ended, clean)
@@ -222,22 +229,32 @@ impl<M: Manager> Work<M> {
         &self,
         conn: &mut M::Connection,
         result: std::thread::Result<R>,
-        failed: &dyn Fn(&R) -> bool,
+        failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {
         let (left, clean) = undo(conn);
         let left_open = left.is_some_and(|left| left != TransactionStatus::Idle);
-        let failure = if self.op.read_only {
+        let outcome = if self.op.read_only {
             Outcome::RolledBack
         } else {
             Outcome::Unknown
         };
         let ended = match result {
             Err(panic) => AttemptEnd::Panicked(panic),
-            Ok(result) if failed(&result) => AttemptEnd::Done(Ok(result), failure),
-            Ok(_) if left_open => AttemptEnd::Done(Err(left_open_by_body()), failure),
+            Ok(result) if failure(&result).is_some() => AttemptEnd::Done(Ok(result), outcome),
+            Ok(_) if left_open => AttemptEnd::Done(Err(left_open_by_body()), outcome),
             Ok(result) => AttemptEnd::Done(Ok(result), Outcome::Committed),
         };
         (ended, clean)
+    }
+}
+
+/// Returns the class of a failure of this operation: where a call that may write is told that the
+/// database only reads, the server has become a standby. SQLite has no servers.
+pub(super) fn refine<C: SyncConnection>(class: Class, op: &Op) -> Class {
+    let writes = !op.read_only && !C::ONE_WRITER;
+    match writes && class.kind == ErrorKind::ReadOnly {
+        true => Class::DEMOTED,
+        false => class,
     }
 }
 

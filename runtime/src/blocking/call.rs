@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::attempt::{AttemptEnd, Work};
+use super::attempt::{AttemptEnd, Work, refine};
 use super::connection::SyncConnection;
 use super::handshake::{Progress, Stage};
 use super::owned_arg::Crosses;
@@ -197,6 +197,9 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
 
     /// Tells the circuit breaker and the pool what an attempt has shown whose body was run.
     fn report(&mut self, failure: Option<Class>) {
+        if failure == Some(Class::DEMOTED) {
+            self.db.retire();
+        }
         match failure.map(|class| class.kind) {
             None => self.call.state.report_success(),
             Some(kind) if kind.ends_session() || kind == ErrorKind::CompletionUnknown => {
@@ -277,7 +280,7 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
         };
         let failure = self.call.of.failure;
         let thread = tokio::task::spawn_blocking(move || {
-            work.run(body, &|result| failure(result).is_some())
+            work.run(body, &|result| failure(result).map(|failure| failure.class))
         });
         let ended = self.wait_for(thread, &progress).await;
         self.report_answers(&progress);
@@ -300,6 +303,7 @@ impl<M: Manager, R> Blocking<'_, M, R> {
                 Some(error.class())
             }
         };
+        let class = class.map(|class| refine::<M::Connection>(class, self.call.state.op));
         self.report(class);
         if let Some(class) = class {
             let effect = Effect::of(outcome);

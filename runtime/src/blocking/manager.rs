@@ -17,6 +17,9 @@ pub(super) struct Trusting<M> {
     /// When a connection was last found dead; `None` if never. Connections that were last handed
     /// out before that moment are doubtful.
     doubted: Mutex<Option<Instant>>,
+    /// When a connection was last found to lead to a standby; `None` if never. Connections that were
+    /// last handed out before that moment are closed.
+    retired: Mutex<Option<Instant>>,
     /// How long a connection may take to show that it is alive; `None` for no limit.
     patience: Option<Duration>,
 }
@@ -26,6 +29,7 @@ impl<M: ManageConnection> Trusting<M> {
         Self {
             manager: Arc::new(manager),
             doubted: Mutex::new(None),
+            retired: Mutex::new(None),
             patience,
         }
     }
@@ -33,11 +37,13 @@ impl<M: ManageConnection> Trusting<M> {
     /// Notes that a connection was found dead. Connections that are idle now are tried before they
     /// are used.
     pub(super) fn doubt_idle(&self) {
-        *self.doubted() = Some(Instant::now());
+        *lock(&self.doubted) = Some(Instant::now());
     }
 
-    fn doubted(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that a connection leads to a server that has become a standby. Those that were handed
+    /// out before now are closed.
+    pub(super) fn retire(&self) {
+        *lock(&self.retired) = Some(Instant::now());
     }
 
     /// Asks a connection whether it is alive, for at most `patience`.
@@ -61,10 +67,18 @@ impl<M: ManageConnection> Trusting<M> {
 
     /// Whether the connection may be used without asking whether it is alive.
     fn trusts(&self, uses: &Metrics) -> bool {
-        let taken = uses.recycled.unwrap_or(uses.created);
-        let is_doubtful = self.doubted().is_some_and(|doubted| taken <= doubted);
-        uses.last_used() <= TRUSTED_IDLE && !is_doubtful
+        uses.last_used() <= TRUSTED_IDLE && !is_before(uses, &self.doubted)
     }
+}
+
+fn lock(moment: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    moment.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a connection was last handed out before this moment.
+fn is_before(uses: &Metrics, moment: &Mutex<Option<Instant>>) -> bool {
+    let taken = uses.recycled.unwrap_or(uses.created);
+    lock(moment).is_some_and(|moment| taken <= moment)
 }
 
 /// A connection of the pool.
@@ -90,6 +104,9 @@ impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
     }
 
     async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
+        if is_before(uses, &self.retired) {
+            return Err(RecycleError::message("its server has become a standby"));
+        }
         // The connection is idle in the pool, so nobody else holds the lock.
         match slot
             .lock()

@@ -126,6 +126,12 @@ impl<M: Manager> BlockingDb<M> {
         self.inner.pool().manager().doubt_idle();
     }
 
+    /// Notes that a connection leads to a server that has become a standby. Connections that were
+    /// handed out before now are closed before the next use.
+    pub(crate) fn retire(&self) {
+        self.inner.pool().manager().retire();
+    }
+
     /// Acquires a connection for a call; fails if none can be had before `until`.
     pub(crate) async fn acquire(
         &self,

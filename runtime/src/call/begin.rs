@@ -1,6 +1,8 @@
 //! [`OwnSessions`]: sessions that the call opens itself: a connection, on it a transaction, and in it
 //! the marker of a `once` call.
 
+use std::io;
+
 use sqlx::SqlSafeStr;
 use tokio::time::Instant;
 
@@ -93,7 +95,10 @@ impl<DB: Backend> OwnSessions<'_, DB> {
         call.statements_limited = plan.limits_statements();
         let asked = plan.asked;
         lease.note(SessionState::InStatement, asked);
-        let begun = call.timer.until(call.deadline(), plan.prepare(lease)).await;
+        // An idle connection may be half-open, even if it was in use a moment ago.
+        let (deadline, patience) = (call.deadline(), lease.answers_within());
+        let until = patience.map_or(deadline, |patience| deadline.min(asked + patience));
+        let begun = call.timer.until(until, plan.prepare(lease)).await;
         let answered = Instant::now();
         match begun {
             Ok(Ok(())) => {
@@ -107,6 +112,12 @@ impl<DB: Backend> OwnSessions<'_, DB> {
                 Err(Error::from(error).into())
             }
             Ok(Err(error)) => Err(self.lost(lease, error, call)),
+            Err(_) if until < deadline => {
+                call.report_silence(answered - asked);
+                let silent = "an idle connection was not answered on within `validation_timeout`";
+                let error = io::Error::new(io::ErrorKind::TimedOut, silent);
+                Err(self.lost(lease, error.into(), call))
+            }
             Err(_) => {
                 lease.was_lost();
                 call.report_silence(answered - asked);

@@ -121,8 +121,7 @@ pub(super) async fn end_operation<DB: Backend>(
 /// Whether another attempt needs another connection: the statements of this connection are prepared
 /// for a schema that is gone, or its server is a standby now.
 fn is_spoiled(class: Class) -> bool {
-    class.kind == ErrorKind::StalePlan
-        || (class.kind == ErrorKind::ReadOnly && class.category == Category::Transient)
+    class.kind == ErrorKind::StalePlan || class == Class::DEMOTED
 }
 
 /// Ends a transaction: commits it, or rolls it back. `kept`: the result that a `once` call stores.

@@ -46,6 +46,9 @@ impl<DB: Backend> OwnSession<DB> {
         lease.sent(self.state.started());
         lease.traces = self.state.traces;
         lease.guarded |= self.state.guard == Guard::Set;
+        if self.state.demoted {
+            lease.met_standby();
+        }
         Some(lease)
     }
 
@@ -75,6 +78,9 @@ impl<DB: Backend> OwnSession<DB> {
             self.state.broken = true;
             lease.was_lost();
         }
+        // The error of a statement that was sent over the raw connection is only seen here.
+        let class = failure.map(|class| DB::refine(class, !self.state.cannot_write));
+        self.state.demoted |= class == Some(Class::DEMOTED);
         BodyRan {
             elsewhere: self.state.tx.is_none() && self.state.untouched(),
             unguarded: self.state.read_only && !self.state.is_guarded(),
@@ -96,12 +102,17 @@ impl<DB: Backend> Drop for OwnSession<DB> {
             return;
         };
         self.state.stop_idling(Instant::now());
-        let State { opaque, broken, .. } = self.state;
+        let State {
+            opaque,
+            broken,
+            demoted,
+            ..
+        } = self.state;
         if broken {
             lease.was_lost();
         }
         // What the body sent over the raw connection may be running still.
-        if self.state.tx.is_some() || opaque || self.state.mid_statement() {
+        if self.state.tx.is_some() || opaque || demoted || self.state.mid_statement() {
             lease.left = Leftover::Unfinished;
         }
         let outcome = self.state.effect_of_rollback(true).outcome();

@@ -164,8 +164,8 @@ macro_rules! settings_of_both {
         }
 
         /// Sets how long the server may take over each thing that dbop asks of a connection on its own
-        /// account: whether an idle connection is alive, undoing what a call has left, taking the
-        /// connection back, saying goodbye. 5 s by default. After that the connection is closed without
+        /// account: whether an idle connection is alive, beginning a transaction on one, undoing what a
+        /// call has left, taking the connection back, saying goodbye. 5 s by default. After that the connection is closed without
         /// a goodbye, and its place in the pool is free. (SQLite is not asked over a network, and has
         /// no such limit.)
         pub fn validation_timeout(mut self, timeout: ::std::time::Duration) -> Self {

@@ -266,6 +266,14 @@ impl Class {
         retry: Retry::IfIdempotent,
     };
 
+    /// The class of a refusal to write, for a call that may write: its server has become a standby.
+    /// The next connection finds the new primary.
+    pub(crate) const DEMOTED: Self = Self {
+        category: Category::Transient,
+        kind: ErrorKind::ReadOnly,
+        retry: Retry::Always,
+    };
+
     /// Whether the database has ended a statement, or the pool a wait, at a limit that the next
     /// attempt would meet as well. A deadline of dbop's differs from these by what it leaves open:
     /// whether what was cut off had an effect.

@@ -224,6 +224,21 @@ impl<DB: Backend> Lease<DB> {
         }
     }
 
+    /// Notes that the connection leads to a server that has become a standby. So do the idle
+    /// connections of the pool, which answer all the same, and are therefore closed before use.
+    pub(crate) fn met_standby(&mut self) {
+        self.left = Leftover::Unfinished;
+        if let Some(sub_pool) = self.sub_pool() {
+            sub_pool.retire_idle();
+        }
+    }
+
+    /// How long the connection may take over its first answer to this call. `None` if there is no
+    /// limit: a connection that was just opened has answered, and one that was idle may be half-open.
+    pub(crate) fn answers_within(&self) -> Option<Duration> {
+        self.patience().filter(|_| self.origin == Origin::Idle)
+    }
+
     /// Whether the connection may have ended without the server being at fault: it was lost while
     /// idle, or the server itself reported the end, for example because an administrator asked for
     /// it.

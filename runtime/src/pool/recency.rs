@@ -29,6 +29,9 @@ pub(crate) struct Recency {
     /// that has been idle since before then is doubtful: whatever ended one connection, a failover
     /// or a firewall, has often ended the others.
     doubted: AtomicU64,
+    /// Like `doubted`, for a server that has become a standby. Its connections still answer, so
+    /// those that have been idle since before then are closed.
+    retired: AtomicU64,
 }
 
 impl Recency {
@@ -39,6 +42,7 @@ impl Recency {
             taken: (0..most).map(|_| AtomicU64::new(0)).collect(),
             next: AtomicUsize::new(0),
             doubted: AtomicU64::new(0),
+            retired: AtomicU64::new(0),
         }
     }
 
@@ -48,10 +52,26 @@ impl Recency {
         self.doubted.fetch_max(self.millis(now) + 1, Relaxed);
     }
 
+    /// Notes that a connection leads to a server that has become a standby, and probably those that
+    /// are idle `now` as well.
+    pub(crate) fn retire(&self, now: Instant) {
+        self.retired.fetch_max(self.millis(now) + 1, Relaxed);
+        self.doubt(now);
+    }
+
+    /// Whether a connection is to be closed and not used, if it has been idle for `idle_for`.
+    pub(crate) fn is_retired(&self, now: Instant, idle_for: Duration) -> bool {
+        self.idle_since(now, idle_for) < self.retired.load(Relaxed)
+    }
+
     /// Whether a connection has to be tried before it is used, if it has been idle for `idle_for`.
     pub(crate) fn is_doubtful(&self, now: Instant, idle_for: Duration) -> bool {
-        let idle_since = now.checked_sub(idle_for).unwrap_or(self.opened);
-        idle_for > TRUSTED_IDLE || self.millis(idle_since) < self.doubted.load(Relaxed)
+        let idle_since = self.idle_since(now, idle_for);
+        idle_for > TRUSTED_IDLE || idle_since < self.doubted.load(Relaxed)
+    }
+
+    fn idle_since(&self, now: Instant, idle_for: Duration) -> u64 {
+        self.millis(now.checked_sub(idle_for).unwrap_or(self.opened))
     }
 
     /// Notes that a connection was taken.
@@ -129,6 +149,25 @@ mod tests {
         assert!(!recency.trusts_idle(later, 2), "one of them was not taken");
         recency.acquired(later);
         assert!(recency.trusts_idle(later, 2));
+    }
+
+    #[test]
+    fn after_a_standby_is_met_those_idle_then_are_retired_and_later_ones_are_not() {
+        let recency = Recency::new(2);
+        let start = recency.opened + MOMENT;
+        recency.acquired(start);
+        recency.acquired(start);
+        assert!(!recency.is_retired(start, Duration::ZERO));
+        let met = start + 10 * MOMENT;
+        recency.retire(met);
+        assert!(!recency.trusts_idle(met, 2), "the pool has to look at them");
+        let later = met + 10 * MOMENT;
+        assert!(recency.is_retired(later, 11 * MOMENT));
+        assert!(!recency.is_retired(later, 5 * MOMENT), "given back since");
+        recency.doubt(later);
+        let doubted = later + 2 * MOMENT;
+        assert!(recency.is_doubtful(doubted, 3 * MOMENT));
+        assert!(!recency.is_retired(doubted, 3 * MOMENT), "doubted only");
     }
 
     /// Simulates a pool that hands out first what was given back first, with connections that are

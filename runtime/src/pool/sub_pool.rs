@@ -234,6 +234,14 @@ impl<DB: Backend> SubPool<DB> {
         }
     }
 
+    /// Notes that a connection leads to a server that has become a standby, so that those that are
+    /// idle now are closed and not used.
+    pub(crate) fn retire_idle(&self) {
+        if let Some(recency) = &self.recency {
+            recency.retire(Instant::now());
+        }
+    }
+
     /// Takes an idle connection that need not be tried, if there is one.
     ///
     /// This is cheaper than the pool's `acquire`, which sets a timer and watches for the pool being
@@ -248,7 +256,7 @@ impl<DB: Backend> SubPool<DB> {
 }
 
 /// Makes a pool try a connection before use if it was idle for long, or has been idle since before
-/// another connection was found dead.
+/// another connection was found dead. One that leads to a standby is closed.
 fn try_idle<DB: Backend>(
     options: PoolOptions<DB>,
     recency: Option<Arc<Recency>>,
@@ -259,9 +267,16 @@ fn try_idle<DB: Backend>(
         tell(&id, Origin::Idle, signals.as_ref());
         let recency = recency.clone();
         Box::pin(async move {
-            if let Some(recency) = recency
-                && recency.is_doubtful(Instant::now(), meta.idle_for)
-            {
+            let Some(recency) = recency else {
+                return Ok(true);
+            };
+            if recency.is_retired(Instant::now(), meta.idle_for) {
+                // An error has the connection closed without a goodbye, for which nobody could set a
+                // time limit here.
+                let fault = "the server of this idle connection has become a standby";
+                return Err(sqlx::Error::Protocol(fault.to_owned()));
+            }
+            if recency.is_doubtful(Instant::now(), meta.idle_for) {
                 let tried = within(patience, conn.ping()).await;
                 if !matches!(tried, Some(Ok(()))) {
                     recency.doubt(Instant::now());

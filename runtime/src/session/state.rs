@@ -56,6 +56,9 @@ pub(crate) struct State {
     pub(crate) traces: Traces,
     /// Whether the connection can no longer be used.
     pub(crate) broken: bool,
+    /// Whether the server has refused to write for a call that may write, and so has become a
+    /// standby.
+    pub(crate) demoted: bool,
     /// Whether the body that runs, or a call that it has joined, is `read_only`.
     pub(crate) read_only: bool,
     /// Whether the session is that of a `read_only` call. False if only a joined call is
@@ -99,6 +102,7 @@ impl State {
             loan: None,
             traces: Traces::None,
             broken: false,
+            demoted: false,
             read_only: op.read_only,
             cannot_write: op.read_only,
             guard_lifted: false,
@@ -149,7 +153,7 @@ impl State {
     /// Returns what is left on the connection when its call has ended, and the call's transaction
     /// if it had one.
     pub(crate) fn left(&self) -> Leftover {
-        if self.broken || self.running {
+        if self.broken || self.running || self.demoted {
             Leftover::Unfinished
         } else if self.opaque {
             Leftover::Transaction
@@ -319,6 +323,7 @@ impl State {
             self.deadlock = DB::deadlock(error);
         }
         let answered = DB::has_answered(error);
+        self.demoted |= DB::refine(class, !self.cannot_write) == Class::DEMOTED;
         if self.started == 1
             && let Some(first) = first
             && (never_arrived(error, class) || (answered && refuses_all_of::<DB>(first, class)))

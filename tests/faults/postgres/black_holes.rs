@@ -190,3 +190,41 @@ async fn an_idle_connection_that_nobody_answers_on_is_given_up_and_the_call_gets
         all_can_be_used(&db, 3).await;
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_was_in_use_a_moment_ago_and_is_silent_costs_no_deadline() {
+    for silence in SILENCES {
+        let (fresh, proxy, db) = open(3).await;
+        warm_up(&db, 3).await;
+        proxy.fail_open(silence);
+        // Nothing was idle for long, so none of them is tried before its call.
+        let all = join_all((1..=3).map(|id| note_at_once(&db, id)));
+        let told = timeout(GIVEN_UP, all).await;
+        for told in told.expect("the calls have 30 s") {
+            told.unwrap();
+        }
+        assert_eq!(stored(&fresh).await, [1, 2, 3]);
+        all_can_be_used(&db, 3).await;
+    }
+}
+
+#[db_op(read_only, retry = never)]
+async fn read_at_once(conn: &mut Conn<'_, Postgres>) -> Result<i64, Trouble> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM notes");
+    Ok(count.fetch_one(&mut *conn).await?)
+}
+
+#[tokio::test]
+async fn an_operation_without_a_transaction_is_not_given_an_idle_connection_that_is_silent() {
+    for silence in SILENCES {
+        let (_fresh, proxy, db) = open(3).await;
+        warm_up(&db, 3).await;
+        sleep(LONG_IDLE).await;
+        proxy.fail_open(silence);
+        let all = join_all((1..=3).map(|_| read_at_once(&db)));
+        let told = timeout(GIVEN_UP, all).await;
+        for told in told.expect("the calls have 30 s") {
+            assert_eq!(told.unwrap(), 0);
+        }
+    }
+}

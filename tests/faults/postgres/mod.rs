@@ -13,6 +13,7 @@ mod cancellation;
 mod cancelled_statements;
 mod cuts;
 mod dead_idle;
+mod demoted;
 mod histories;
 mod late_calls;
 mod meddler;

@@ -13,6 +13,7 @@ mod connecting;
 mod deadlines;
 mod ended_inside;
 mod ends;
+mod environment;
 mod extremes;
 pub(crate) mod guard;
 pub(crate) mod hooks;

@@ -25,6 +25,7 @@ mod repair;
 mod replay;
 mod returned_streams;
 mod rival;
+mod session_settings;
 mod session_state;
 mod statement_limits;
 mod streams;

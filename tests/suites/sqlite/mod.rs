@@ -19,6 +19,7 @@ mod opaque;
 mod places;
 mod probe;
 mod replay;
+mod session_settings;
 mod session_state;
 mod streams;
 mod swallowed;

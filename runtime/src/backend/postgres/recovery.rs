@@ -9,7 +9,7 @@ use sqlx_core::transaction::TransactionManager;
 use crate::backend::deadlock::Deadlock;
 use crate::backend::recovery::{OpenedWith, Recovery};
 use crate::classify;
-use crate::error::{Category, Class, ErrorKind, Outcome, Retry};
+use crate::error::{Category, Class, ErrorKind, Outcome};
 
 type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
@@ -18,16 +18,11 @@ impl Recovery for Postgres {
     const UNTIL_ENDED: Duration = Duration::from_millis(250);
 
     /// A call that may write, and is told that the transaction is read-only (25006), has reached a
-    /// server that was demoted to a standby. Its next connection finds the new primary.
+    /// server that was demoted to a standby.
     fn refine(class: Class, writes: bool) -> Class {
-        if writes && class.kind == ErrorKind::ReadOnly {
-            Class {
-                category: Category::Transient,
-                kind: ErrorKind::ReadOnly,
-                retry: Retry::Always,
-            }
-        } else {
-            class
+        match writes && class.kind == ErrorKind::ReadOnly {
+            true => Class::DEMOTED,
+            false => class,
         }
     }
 
