@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::state::{CallState, Clock, Permit};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
-use crate::op::Limit;
+use crate::op::Places;
 use crate::policy::{Defaults, Pass, Retries};
 use crate::rt::{FOREVER, Millis, Timer};
 
@@ -26,11 +26,11 @@ impl CallState {
     ) -> Result<()> {
         match self.start(defaults, timeout) {
             Ok(None) => Ok(()),
-            Ok(Some(limit)) => {
+            Ok(Some(places)) => {
                 // A probe that stands in a queue of ours would keep the circuit from closing.
                 self.pass = None;
                 let deadline = self.deadline();
-                self.permit = Some(permit(limit, deadline, &mut self.timer).await?);
+                self.permit = Some(permit(places, deadline, &mut self.timer).await?);
                 self.ask_breaker(defaults)
             }
             Err(refused) => {
@@ -40,12 +40,8 @@ impl CallState {
         }
     }
 
-    /// Does what needs no waiting, and returns the limit whose permit the call has to wait for.
-    fn start(
-        &mut self,
-        defaults: &Defaults,
-        timeout: Option<Duration>,
-    ) -> Result<Option<&'static Limit>> {
+    /// Does what needs no waiting, and returns the places for one of which the call has to wait.
+    fn start(&mut self, defaults: &Defaults, timeout: Option<Duration>) -> Result<Option<Places>> {
         if !matches!(self.clock, Clock::NotStarted) {
             return Ok(None);
         }
@@ -67,11 +63,11 @@ impl CallState {
         self.longest_poll = Millis::new(defaults.limits.poll);
         defaults.budget.deposit(started);
         self.ask_breaker(defaults)?;
-        let Some(limit) = &self.op.limit else {
+        let Some(places) = self.op.places(&defaults.overrides) else {
             return Ok(None);
         };
-        self.permit = limit.places.try_acquire().ok().map(Arc::new);
-        Ok(self.permit.is_none().then_some(limit))
+        self.permit = places.each.try_acquire().ok().map(Arc::new);
+        Ok(self.permit.is_none().then_some(places))
     }
 
     /// Logs, once, that variables of the environment have found their operation. Which operations
@@ -108,7 +104,7 @@ impl CallState {
     }
 }
 
-async fn permit(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> Result<Permit> {
+async fn permit(places: Places, deadline: Instant, timer: &mut Timer) -> Result<Permit> {
     let crowded = |until| {
         Error::new(
             Class {
@@ -119,11 +115,11 @@ async fn permit(limit: &'static Limit, deadline: Instant, timer: &mut Timer) -> 
             format!("as many calls of it as its `max_concurrency` allows were running{until}"),
         )
     };
-    if !limit.wait {
-        let permit = limit.places.try_acquire();
+    if !places.wait {
+        let permit = places.each.try_acquire();
         return permit.map(Arc::new).map_err(|_| crowded(""));
     }
-    match timer.until(deadline, limit.places.acquire()).await {
+    match timer.until(deadline, places.each.acquire()).await {
         Ok(Ok(permit)) => Ok(Arc::new(permit)),
         _ => Err(crowded(" until the deadline")),
     }

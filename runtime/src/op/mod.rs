@@ -11,6 +11,6 @@ pub(crate) use counters::StatementCounts;
 pub use db_error::{Cause, DbError, DriverError};
 pub use latency::Latency;
 pub use metrics::{OperationMetrics, metrics};
-pub(crate) use operation::Limit;
 pub use operation::Op;
+pub(crate) use operation::Places;
 pub(crate) use result::{Failure, OpResult, ReportedError};

@@ -31,7 +31,7 @@ pub struct Op {
     pub(crate) isolation: Option<Isolation>,
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) limit: Option<Limit>,
+    limit: Option<Limit>,
     /// The lines of the loops in which the body waits.
     pub(crate) loops: &'static [u32],
     pub(crate) counters: Counters,
@@ -40,9 +40,17 @@ pub struct Op {
 /// The value of the option `max_concurrency`.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    pub(crate) places: Semaphore,
+    places: Semaphore,
     /// Whether a call waits for a place until its deadline. If not, a call that finds no place is
     /// refused.
+    wait: bool,
+}
+
+/// The places of a limited operation, of which each call takes one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    pub(crate) each: &'static Semaphore,
+    /// See [`Limit`].
     pub(crate) wait: bool,
 }
 
@@ -233,6 +241,18 @@ impl Op {
     pub(crate) fn timeout(&self, overrides: &Overrides) -> Option<Duration> {
         let own = overrides.of(self.name).and_then(|own| own.timeout);
         own.or(self.timeout)
+    }
+
+    /// How many calls may run at once: as the environment says, or else the option
+    /// `max_concurrency`. `None` if neither says that.
+    #[inline]
+    pub(crate) fn places(&'static self, overrides: &Overrides) -> Option<Places> {
+        let own = overrides.of(self.name).and_then(|own| own.places);
+        let limit = self.limit.as_ref();
+        Some(Places {
+            each: own.or(limit.map(|limit| &limit.places))?,
+            wait: limit.is_none_or(|limit| limit.wait),
+        })
     }
 
     /// How calls are retried: as the environment says, or else the option `retry`, or else

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::retries::Retries;
 
 /// What the environment says about the calls of single operations, in place of what their
@@ -18,6 +20,9 @@ pub(crate) struct Override {
     name: String,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Retries,
+    /// How many calls may run at once on the handles that share this. Never freed: a call's permit
+    /// may outlive its handle, and there is one for each time that the variable is read.
+    pub(crate) places: Option<&'static Semaphore>,
     /// Whether a call has taken this over.
     used: AtomicBool,
 }
@@ -44,6 +49,7 @@ impl Override {
             name,
             timeout: None,
             retry: Retries::Default,
+            places: None,
             used: AtomicBool::new(false),
         }
     }

@@ -3,16 +3,17 @@
 
 use std::future::pending;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use dbop::{Db, ErrorKind, Tx, transactional};
+use dbop::{Conn, Db, ErrorKind, Tx, db_op, transactional};
+use dbop_tests::GIVEN_UP;
 use dbop_tests::trace::Trace;
+use futures_util::future::try_join_all;
+use sqlx::Executor;
 use tokio::time::timeout;
 
 use super::Database;
 use super::notes::{self, Runs, Trouble, insert};
-
-const GIVEN_UP: Duration = Duration::from_secs(20);
 
 #[transactional(name = "orders.place", timeout = "1h", retry = never)]
 #[dbop::allow(foreign_await, reason = "the test is about a call that takes too long")]
@@ -44,6 +45,32 @@ async fn never_replayed(_tx: &mut Tx<'_, Database>, runs: &Runs) -> Result<(), T
     Err(Trouble::NotNow)
 }
 
+/// How many bodies run at once, and how many have at most.
+#[derive(Debug, Default)]
+struct Inside {
+    now: AtomicU32,
+    most: AtomicU32,
+}
+
+#[db_op(read_only)]
+async fn look(conn: &mut Conn<'_, Database>, inside: &Inside) -> Result<(), Trouble> {
+    let now = inside.now.fetch_add(1, SeqCst) + 1;
+    inside.most.fetch_max(now, SeqCst);
+    for _ in 0..10 {
+        conn.execute("SELECT 1").await?;
+    }
+    inside.now.fetch_sub(1, SeqCst);
+    Ok(())
+}
+
+/// Returns how many of eight calls have run at once.
+async fn looking(db: &Db<Database>) -> u32 {
+    let inside = Inside::default();
+    let calls = try_join_all((0..8).map(|_| look(db, &inside))).await;
+    calls.expect("they take turns");
+    inside.most.load(SeqCst)
+}
+
 #[tokio::test]
 #[ignore = "runs in a process of its own, with an environment"]
 async fn overridden() {
@@ -65,6 +92,7 @@ async fn overridden() {
     refused_once(&db, &runs[1]).await.unwrap_err();
     never_replayed(&db, &runs[2]).await.unwrap_err();
     assert_eq!(runs.each_ref().map(Runs::count), [4, 1, 1]);
+    assert_eq!(looking(&db).await, 1);
     let events = trace.events("refused");
     let told = events.iter().filter(|event| {
         let message = event.get("message").map(String::as_str);
@@ -74,6 +102,7 @@ async fn overridden() {
 
     let url = std::env::var("DATABASE_URL").unwrap();
     let other = Db::<Database>::connect(&url).await.unwrap();
+    assert!(looking(&other).await > 1, "calls run at once");
     let runs = Runs::default();
     refused(&other, &runs).await.unwrap_err();
     assert_eq!(runs.count(), 2, "this handle has not read the environment");
@@ -90,6 +119,7 @@ async fn the_environment_changes_the_deadline_and_the_retries_of_one_operation()
         ("DATABASE_RETRY_BUDGET_PER_CALL", "100"),
         ("DBOP_OPERATION_ORDERS_PLACE_TIMEOUT", "500ms"),
         ("DBOP_OPERATION_REFUSED_RETRY_ATTEMPTS", "4"),
+        ("DBOP_OPERATION_LOOK_MAX_CONCURRENCY", "1"),
         ("DBOP_OPERATION_REFUSED_ONCE_RETRY", "never"),
         ("DBOP_OPERATION_NEVER_REPLAYED_RETRY_ATTEMPTS", "4"),
     ]);

@@ -1,5 +1,7 @@
 //! Variables about single operations: `DBOP_OPERATION_ORDERS_PLACE_TIMEOUT=5s`.
 
+use tokio::sync::Semaphore;
+
 use crate::policy::{Override, Overrides, Retries, RetryParts};
 use crate::rt::{FOREVER, VALID_DURATIONS, parse_duration};
 
@@ -15,7 +17,7 @@ struct Setting {
 }
 
 /// Where one end is also the end of another, the longer one stands first.
-const SETTINGS: [Setting; 5] = [
+const SETTINGS: [Setting; 6] = [
     Setting {
         end: "_RETRY_ATTEMPTS",
         valid: || "a whole number, from 1 to 1000000".to_owned(),
@@ -49,6 +51,16 @@ const SETTINGS: [Setting; 5] = [
         },
         set: |own, text| {
             own.retry = (text == "never").then_some(Retries::Never)?;
+            Some(())
+        },
+    },
+    Setting {
+        end: "_MAX_CONCURRENCY",
+        valid: || "a whole number, from 1 to 1000000".to_owned(),
+        set: |own, text| {
+            let calls: usize = text.parse().ok()?;
+            let calls = (1..=1_000_000).contains(&calls).then_some(calls)?;
+            own.places = Some(Box::leak(Box::new(Semaphore::new(calls))));
             Some(())
         },
     },
