@@ -21,7 +21,13 @@ pub(super) fn meant(name: &str) -> Option<Meant> {
         names.map(|known| (slips(name, known), (known, variable.sets)))
     });
     let (slips, nearest) = known.min()?;
-    (1..=SLIPS).contains(&slips).then_some(nearest)
+    match slips {
+        0 => None,
+        1..=SLIPS => Some(nearest),
+        // Nobody else's variables begin like this.
+        _ if name.starts_with("DBOP_") => Some(operations::ANY),
+        _ => None,
+    }
 }
 
 /// Returns how many characters have to be put in, taken out or changed to make one of the other.
@@ -56,6 +62,10 @@ mod tests {
             ("DATABASE_USER", None),
             ("DATABASE_PASSWORD", None),
             ("DATABASE_NAME", None),
+            (
+                "DBOP_OPERATON_PLACE_TIMEOUT",
+                Some("DBOP_OPERATION_<name>_.."),
+            ),
             ("DBOP_TEST_DATABASE_URL", None),
             ("DBOP_OPERATION_DATABASE_TIMEOUT", None),
             ("PGDATABASE_URL", None),

@@ -8,6 +8,9 @@ use crate::rt::{FOREVER, VALID_DURATIONS, parse_duration};
 /// How the name of every variable about an operation begins.
 const BEGIN: &str = "DBOP_OPERATION_";
 
+/// Any of these variables, and what it sets.
+pub(super) const ANY: (&str, &str) = ("DBOP_OPERATION_<name>_..", "what holds for one operation");
+
 /// What can be said about an operation.
 struct Setting {
     /// How the name of the variable ends.

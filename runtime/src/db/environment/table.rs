@@ -1,7 +1,8 @@
 //! The variables of the environment that set what a builder sets.
 //!
 //! Everything else is derived from this table: how the variables are read, what an error says is
-//! valid, and which misspelt name was meant. A test compares the table with that of the guide.
+//! valid, and which misspelt name was meant. A test compares the table with that of the guide. The
+//! rows are read in this order: what switches something off stands before its parts.
 
 use super::variable::{Value, Variable};
 use crate::policy::CircuitBreaker;
