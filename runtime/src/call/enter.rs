@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::state::{CallState, Clock, Permit};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::op::Places;
-use crate::policy::{Defaults, Pass, Retries};
+use crate::policy::{Defaults, Override, Pass, Retries};
 use crate::rt::{FOREVER, Millis, Timer};
 
 impl CallState {
@@ -47,23 +47,26 @@ impl CallState {
         }
         self.monitor = Some(Arc::clone(&defaults.monitor));
         let started = Instant::now();
-        self.tell_override(defaults);
-        let own = self.op.timeout(&defaults.overrides);
-        let timeout = own.or(timeout).unwrap_or(FOREVER);
+        let own = defaults.overrides.of(self.op.name);
+        if let Some(own) = own {
+            self.tell(own);
+        }
+        let own_timeout = self.op.timeout(own);
+        let timeout = own_timeout.or(timeout).unwrap_or(FOREVER);
         self.clock = Clock::Outermost {
             started,
             deadline: started + timeout.min(FOREVER),
             watched: timeout < FOREVER,
-            own: own.is_some(),
+            own: own_timeout.is_some(),
         };
         if !matches!(self.op.retry, Retries::Never) {
-            let policy = self.op.policy(&defaults.overrides, defaults.retry);
+            let policy = self.op.policy(own, defaults.retry);
             self.attempts.most = policy.attempts.max(policy.outage_attempts);
         }
         self.longest_poll = Millis::new(defaults.limits.poll);
         defaults.budget.deposit(started);
         self.ask_breaker(defaults)?;
-        let Some(places) = self.op.places(&defaults.overrides) else {
+        let Some(places) = self.op.places(own) else {
             return Ok(None);
         };
         self.permit = places.each.try_acquire().ok().map(Arc::new);
@@ -73,10 +76,9 @@ impl CallState {
     /// Logs, once, that variables of the environment have found their operation. Which operations
     /// there are is known only when they are called, so a variable that nothing is logged about may
     /// have a name that no operation has.
-    fn tell_override(&self, defaults: &Defaults) {
-        if let Some(own) = defaults.overrides.of(self.op.name)
-            && own.is_new()
-        {
+    #[cold]
+    fn tell(&self, own: &Override) {
+        if own.is_new() {
             tracing::info!(
                 db.operation.name = self.op.name,
                 code.file.path = self.op.file,

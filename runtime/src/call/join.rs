@@ -66,7 +66,7 @@ impl CallState {
             read_only: view.state.read_only,
             was_clean: matches!(undo(view.state), Undo::No),
         };
-        let deadline = match op.timeout(&view.state.overrides) {
+        let deadline = match op.timeout(view.state.overrides.of(op.name)) {
             Some(timeout) => outer.deadline.min(Instant::now() + timeout.min(FOREVER)),
             None => outer.deadline,
         };

@@ -144,14 +144,20 @@ impl CallState {
                 statement_timeout: of_session,
             } => {
                 if left > of_session {
-                    self.op.timeout(&defaults.overrides).map(|_| left)
+                    self.op
+                        .timeout(defaults.overrides.of(self.op.name))
+                        .map(|_| left)
                 } else {
                     (left + NOT_WORTH_A_SETTING < of_session).then_some(left)
                 }
             }
             SessionLimits::PerTransaction {
                 statement_timeout, ..
-            } if self.op.timeout(&defaults.overrides).is_none() => {
+            } if self
+                .op
+                .timeout(defaults.overrides.of(self.op.name))
+                .is_none() =>
+            {
                 Some(left.min(statement_timeout))
             }
             SessionLimits::PerTransaction { .. } | SessionLimits::Foreign => Some(left),
@@ -172,7 +178,7 @@ impl CallState {
         if self.time_for_each_item().is_some() {
             return Some(FOREVER);
         }
-        let asked = self.op.timeout(&defaults.overrides)?;
+        let asked = self.op.timeout(defaults.overrides.of(self.op.name))?;
         let left = || self.deadline().saturating_duration_since(Instant::now());
         (asked > statement_timeout).then(left)
     }
@@ -194,7 +200,7 @@ impl CallState {
             TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
         });
         let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
-        state.overrides.clone_from(&defaults.overrides);
+        state.overrides = defaults.overrides.clone();
         state.traces = lease.traces;
         state.repeats = Some(Repeats::new(op, &DB::BATCHED, defaults.limits.repeats));
         state.progress = lease.progress().cloned();

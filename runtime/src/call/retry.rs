@@ -150,7 +150,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
         }
         _ => {}
     }
-    let policy = op.policy(&defaults.overrides, defaults.retry);
+    let policy = op.policy(defaults.overrides.of(op.name), defaults.retry);
     let left = || call.deadline().saturating_duration_since(Instant::now());
     if failed.waits_for_lock(op) {
         let wait = policy.backoff(attempts.queued + 1);

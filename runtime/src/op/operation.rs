@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::counters::Counters;
 use crate::isolation::Isolation;
-use crate::policy::{Overrides, Retries, RetryParts, RetryPolicy};
+use crate::policy::{Override, Retries, RetryParts, RetryPolicy};
 use crate::rt::FOREVER;
 
 /// An annotated function: its name, its place in the source, its options, and the counts of its
@@ -238,17 +238,19 @@ impl Op {
     /// How long a call may take: as the environment says, or else the option `timeout`. `None` if
     /// neither says that.
     #[inline]
-    pub(crate) fn timeout(&self, overrides: &Overrides) -> Option<Duration> {
-        let own = overrides.of(self.name).and_then(|own| own.timeout);
-        own.or(self.timeout)
+    pub(crate) fn timeout(&self, own: Option<&Override>) -> Option<Duration> {
+        match own {
+            None => self.timeout,
+            Some(own) => own.timeout.or(self.timeout),
+        }
     }
 
     /// How many calls may run at once: as the environment says, or else the option
     /// `max_concurrency`. `None` if neither says that.
     #[inline]
-    pub(crate) fn places(&'static self, overrides: &Overrides) -> Option<Places> {
-        let own = overrides.of(self.name).and_then(|own| own.places);
+    pub(crate) fn places(&'static self, own: Option<&Override>) -> Option<Places> {
         let limit = self.limit.as_ref();
+        let own = own.and_then(|own| own.places);
         Some(Places {
             each: own.or(limit.map(|limit| &limit.places))?,
             wait: limit.is_none_or(|limit| limit.wait),
@@ -259,10 +261,10 @@ impl Op {
     /// `default`. An operation under `retry = never` stays that way: its attribute has made no code
     /// that could run the body twice.
     #[inline]
-    pub(crate) fn policy(&self, overrides: &Overrides, default: RetryPolicy) -> RetryPolicy {
+    pub(crate) fn policy(&self, own: Option<&Override>, default: RetryPolicy) -> RetryPolicy {
         let policy = self.retry.over(default);
-        match overrides.of(self.name) {
-            Some(own) if self.retry != Retries::Never => own.retry.over(policy),
+        match own {
+            Some(own) if !matches!(self.retry, Retries::Never) => own.retry.over(policy),
             _ => policy,
         }
     }
@@ -273,7 +275,6 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const NONE: Overrides = Overrides::NONE;
 
     #[test]
     fn an_option_that_names_one_part_of_the_policy_inherits_the_rest() {
@@ -285,12 +286,12 @@ mod tests {
         };
         let base = Op::operation("f", "here", 1).retry().retry_base_ms(5);
         let expected = default.base(Duration::from_millis(5));
-        assert_eq!(base.policy(&NONE, default), expected);
+        assert_eq!(base.policy(None, default), expected);
         let attempts = Op::operation("f", "here", 1).retry().retry_attempts(2);
         let expected = default.attempts(2).outage_attempts(2);
-        assert_eq!(attempts.policy(&NONE, default), expected);
+        assert_eq!(attempts.policy(None, default), expected);
         let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4_000);
-        assert_eq!(cap.policy(&NONE, default), default.cap(4 * SECOND));
+        assert_eq!(cap.policy(None, default), default.cap(4 * SECOND));
     }
 
     #[test]
@@ -298,15 +299,15 @@ mod tests {
         let default = RetryPolicy::DEFAULT;
         let base = Op::operation("f", "here", 1).retry().retry_base_ms(2_000);
         assert_eq!(
-            base.policy(&NONE, default),
+            base.policy(None, default),
             default.base(2 * SECOND).cap(2 * SECOND)
         );
         let cap = Op::operation("f", "here", 1).retry().retry_cap_ms(4);
         let least = Duration::from_millis(4);
-        assert_eq!(cap.policy(&NONE, default), default.base(least).cap(least));
+        assert_eq!(cap.policy(None, default), default.base(least).cap(least));
         // An option that names neither of the two leaves the longest wait of the handle as it is.
         let odd = default.base(2 * SECOND).cap(SECOND);
         let attempts = Op::operation("f", "here", 1).retry().retry_attempts(5);
-        assert_eq!(attempts.policy(&NONE, odd).cap, SECOND);
+        assert_eq!(attempts.policy(None, odd).cap, SECOND);
     }
 }

@@ -37,9 +37,17 @@ impl Overrides {
     /// Returns what is said about the operations of this name.
     #[inline]
     pub(crate) fn of(&self, operation: &str) -> Option<&Override> {
-        let each = self.0.as_deref()?;
-        each.iter().find(|one| one.is_of(operation))
+        match &self.0 {
+            None => None,
+            Some(each) => find(each, operation),
+        }
     }
+}
+
+/// Apart from [`Overrides::of`], so that a call pays nothing for it where nothing is said.
+#[cold]
+fn find<'a>(each: &'a [Override], operation: &str) -> Option<&'a Override> {
+    each.iter().find(|one| one.is_of(operation))
 }
 
 impl Override {

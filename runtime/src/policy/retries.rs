@@ -22,6 +22,7 @@ pub(crate) struct RetryParts {
 
 impl Retries {
     /// Returns the policy of an operation that says this, where `default` says the rest.
+    #[inline]
     pub(crate) fn over(self, default: RetryPolicy) -> RetryPolicy {
         match self {
             Self::Default => default,
