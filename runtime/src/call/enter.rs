@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::state::{CallState, Clock, Permit};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
-use crate::op::Places;
-use crate::policy::{Defaults, Override, Pass, Retries};
+use crate::op::{Override, Places, Retries};
+use crate::policy::{Defaults, Pass};
 use crate::rt::{FOREVER, Millis, Timer};
 
 impl CallState {

@@ -259,7 +259,8 @@ mod tests {
     use super::*;
     use crate::call::state::Clock;
     use crate::error::Retry;
-    use crate::policy::{CallSettings, Retries, RetryPolicy, SessionLimits};
+    use crate::op::Retries;
+    use crate::policy::{CallSettings, RetryPolicy, SessionLimits};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();

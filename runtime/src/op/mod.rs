@@ -5,7 +5,9 @@ mod db_error;
 mod latency;
 mod metrics;
 mod operation;
+mod overrides;
 mod result;
+mod retries;
 
 pub(crate) use counters::StatementCounts;
 pub use db_error::{Cause, DbError, DriverError};
@@ -13,4 +15,6 @@ pub use latency::Latency;
 pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::Places;
+pub(crate) use overrides::{Override, Overrides};
 pub(crate) use result::{Failure, OpResult, ReportedError};
+pub(crate) use retries::{Retries, RetryParts};

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::counters::Counters;
+use super::overrides::Override;
+use super::retries::{Retries, RetryParts};
 use crate::isolation::Isolation;
-use crate::policy::{Override, Retries, RetryParts, RetryPolicy};
+use crate::policy::RetryPolicy;
 use crate::rt::FOREVER;
 
 /// An annotated function: its name, its place in the source, its options, and the counts of its

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
-use super::overrides::Overrides;
 use super::retry::RetryPolicy;
 use crate::monitor::Monitor;
+use crate::op::Overrides;
 use crate::rt::Periodic;
 
 /// How often old markers of `once` operations are deleted.

@@ -4,16 +4,12 @@
 mod breaker;
 mod budget;
 mod defaults;
-mod overrides;
 mod process;
-mod retries;
 mod retry;
 
 pub use breaker::CircuitBreaker;
 pub(crate) use breaker::{Circuit, Fault, Pass};
 pub(crate) use defaults::{CallSettings, Defaults, Limits, SessionLimits};
-pub(crate) use overrides::{Override, Overrides};
 pub(crate) use process::defaults_without_db;
 pub use process::{ProcessDefaults, defaults};
-pub(crate) use retries::{Retries, RetryParts};
 pub use retry::RetryPolicy;

@@ -15,8 +15,7 @@ use crate::backend::{Backend, Deadlock, Leftover, Liveness, Traces};
 use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
 use crate::monitor::{Progress, SessionState, text_hash};
-use crate::op::Op;
-use crate::policy::Overrides;
+use crate::op::{Op, Overrides};
 use crate::rt::Millis;
 
 /// What dbop has seen on the connection of a running call.

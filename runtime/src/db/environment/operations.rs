@@ -2,7 +2,7 @@
 
 use tokio::sync::Semaphore;
 
-use crate::policy::{Override, Overrides, Retries, RetryParts};
+use crate::op::{Override, Overrides, Retries, RetryParts};
 use crate::rt::{FOREVER, VALID_DURATIONS, parse_duration};
 
 /// How the name of every variable about an operation begins.

@@ -214,6 +214,24 @@ pub(super) static TABLE: &[Variable] = &[
         "`blocking_poll_warning`",
         Value::Time(|d| Some(&mut d.settings.calls.limits.poll)),
     ),
+    of_calls(
+        "DATABASE_LEAK_THRESHOLD",
+        "`leak_threshold`",
+        Value::Time(|d| Some(&mut d.settings.calls.limits.held)),
+    ),
+    Variable {
+        default: Some("`false`"),
+        ..of_calls(
+            "DATABASE_RECLAIM_LEAKS",
+            "`reclaim_leaks`",
+            Value::Switch(|d, on| d.settings.calls.limits.reclaim = on),
+        )
+    },
+    of_calls(
+        "DATABASE_REPEATED_STATEMENT_WARNING",
+        "`repeated_statement_warning`",
+        Value::Count(0, MOST, |d| Some(&mut d.settings.calls.limits.repeats)),
+    ),
     Variable {
         also: Some("ASYNC_DATABASE_MONITORING_ENABLED"),
         default: Some("`true`"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::retry::RetryPolicy;
+use crate::policy::RetryPolicy;
 
 /// What an operation says itself about its retries: the value of the option `retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
