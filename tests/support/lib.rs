@@ -10,6 +10,7 @@ use dbop::{Backend, Db, DbBuilder};
 pub mod blocking;
 pub mod cluster;
 pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod sqlite;
 pub mod trace;

@@ -8,7 +8,7 @@ use dbop::{Category, Conn, Db, DbError, ErrorKind, Outcome, Tx, db_op, transacti
 use sqlx::{AssertSqlSafe, Connection, Executor, Sqlite, SqliteConnection};
 
 use super::fresh_with;
-use super::process::{Process, say, test_name};
+use dbop_tests::process::{Process, say, test_name};
 
 const SCHEMA: &str = "CREATE TABLE pages (call INTEGER NOT NULL, bytes BLOB NOT NULL)";
 const STORE: &str = "INSERT INTO pages VALUES ($1, zeroblob(3000)) RETURNING call";

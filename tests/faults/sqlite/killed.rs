@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::fresh_with;
 use super::money::{self, Order, transfer};
-use super::process::{Process, say, test_name};
+use dbop_tests::process::{Process, say, test_name};
 
 const FILE: &str = "DBOP_TEST_CHILD_FILE";
 const FIRST: &str = "DBOP_TEST_CHILD_FIRST_ID";

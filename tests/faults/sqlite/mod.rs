@@ -13,7 +13,6 @@ mod lanes;
 mod money;
 mod moved;
 mod once;
-mod process;
 mod rival;
 mod tried;
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::common::once::Trouble;
-use super::process::{Process, say, test_name};
+use dbop_tests::process::{Process, say, test_name};
 
 const FOLDERS: [&str; 2] = ["DBOP_TEST_CHILD_FOLDER", "DBOP_TEST_CHILD_OTHER_FOLDER"];
 /// How long a call waits for a connection. This is much longer than it takes to report why there is

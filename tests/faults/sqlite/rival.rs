@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::fresh_with;
 use super::money::{self, ACCOUNTS, EACH, Order, Trouble, transfer};
-use super::process::{Process, say, test_name, wait_for_parent};
+use dbop_tests::process::{Process, say, test_name, wait_for_parent};
 
 const FILE: &str = "DBOP_TEST_CHILD_FILE";
 const NEVER: Duration = Duration::from_secs(30);

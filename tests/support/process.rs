@@ -16,20 +16,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A child process, which is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     heard: mpsc::UnboundedReceiver<String>,
 }
 
 impl Process {
     /// Runs the ignored test of this name, with these variables in its environment.
-    pub(crate) fn start(test: &str, settings: &[(&str, &str)]) -> Self {
+    pub fn start(test: &str, settings: &[(&str, &str)]) -> Self {
         let binary = std::env::current_exe().expect("the path of this binary");
         Self::run(Command::new(binary), test, settings)
     }
 
     /// Like [`start`](Self::start), under another program.
-    pub(crate) fn start_under(program: &[&str], test: &str, settings: &[(&str, &str)]) -> Self {
+    pub fn start_under(program: &[&str], test: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program[0]);
         let binary = std::env::current_exe().expect("the path of this binary");
         command.args(&program[1..]).arg(binary);
@@ -58,29 +58,40 @@ impl Process {
     }
 
     /// Returns what the child says next; `None` when it has ended.
-    pub(crate) async fn hear(&mut self) -> Option<String> {
+    pub async fn hear(&mut self) -> Option<String> {
         let said = timeout(PATIENCE, self.heard.recv()).await;
         said.expect("the other process says nothing")
     }
 
-    pub(crate) async fn expect(&mut self, line: &str) {
+    pub async fn expect(&mut self, line: &str) {
         assert_eq!(self.hear().await.as_deref(), Some(line));
     }
 
     /// Lets the child go on from where it [waits](wait_for_parent).
-    pub(crate) fn go_on(&mut self) {
+    pub fn go_on(&mut self) {
         let input = self.child.stdin.as_mut().expect("piped");
         input.write_all(b"\n").expect("the other process listens");
     }
 
     /// Sends SIGKILL, so that the child gets no chance to clean up. Returns when it is gone.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("not waited for yet");
         self.child.wait().expect("the end of the other process");
     }
 
+    /// Sends SIGTERM, as a service manager does that wants the child to end.
+    ///
+    /// # Panics
+    ///
+    /// If the signal cannot be sent.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.expect("the program `kill`").success());
+    }
+
     /// Waits until the child has ended by itself and successfully. Returns what it has still said.
-    pub(crate) async fn end(mut self) -> Vec<String> {
+    pub async fn end(mut self) -> Vec<String> {
         let mut rest = Vec::new();
         while let Some(line) = self.hear().await {
             rest.push(line);
@@ -102,20 +113,20 @@ impl Drop for Process {
 // --- what a child uses ----------------------------------------------------------------------------
 
 /// Returns the full name of a test beside the caller, given the caller's `module_path!()`.
-pub(crate) fn test_name(module: &str, test: &str) -> String {
+pub fn test_name(module: &str, test: &str) -> String {
     let (_, path) = module.split_once("::").expect("a module of this crate");
     format!("{path}::{test}")
 }
 
 /// Tells the parent a line. It goes out at once and as a whole, whatever happens to the process
 /// afterwards.
-pub(crate) fn say(line: impl Display) {
+pub fn say(line: impl Display) {
     println!("\n{SAYS}{line}");
 }
 
 /// Waits until the parent lets this process go on, or is gone. Blocks a thread of the blocking
 /// pool.
-pub(crate) async fn wait_for_parent() {
+pub async fn wait_for_parent() {
     let waiting = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     waiting.await.expect("no panic").expect("standard input");
 }
