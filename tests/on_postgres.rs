@@ -27,6 +27,7 @@ mod suites {
         mod breaker;
         mod common;
         mod pool;
+        mod shutdown;
         use dbop_tests::blocking::postgres::{
             SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
         };

@@ -16,6 +16,7 @@
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
 //! | [`testing`] | `#[dbop::test]`: tests with a database of their own |
 //! | [`in_an_application`] | migrations, axum, tests |
+//! | [`start_maintenance_shutdown`] | what a service does at its start, from time to time, and at its end |
 //! | [`overload_and_outages`] | the circuit breaker, lost connections, `max_concurrency` |
 //! | [`logs_and_metrics`] | spans, events and counts |
 //! | [`guarantees`] | what holds when it fails, and the test of each promise |
@@ -98,6 +99,11 @@ pub mod testing {
 pub mod in_an_application {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/in-an-application.md")]
+}
+
+pub mod start_maintenance_shutdown {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/start-maintenance-shutdown.md")]
 }
 
 pub mod overload_and_outages {

@@ -97,6 +97,7 @@ mod error;
 pub mod guide;
 mod isolation;
 pub mod lint;
+mod maintenance;
 mod monitor;
 mod once;
 mod op;
@@ -140,10 +141,11 @@ pub use dbop_macros::{
 };
 pub use error::{Error, Outcome, Result};
 pub use isolation::Isolation;
+pub use maintenance::{Maintained, Maintenance, MaintenanceBuilder};
 pub use monitor::{
     Alert, AlertKind, AlertReceiver, FailedCall, OnAlert, SessionInfo, SessionState, Totals,
 };
-pub use policy::{CircuitBreaker, ProcessDefaults, RetryPolicy, defaults};
+pub use policy::{CircuitBreaker, ProcessDefaults, RetryPolicy, Shutdown, defaults};
 pub use scope::{AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope};
 pub use secret::Secret;
 pub use session::{Conn, HookResult, Tx};

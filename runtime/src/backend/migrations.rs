@@ -11,7 +11,7 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator
 ///
 /// The implementations call `Migrator::run_direct`, which sqlx does not document. The future of the
 /// documented `run` is not `Send` for a connection that is borrowed.
-pub trait Migrations: Database {
+pub trait Migrations: Database<Connection: Migrate> {
     /// Applies the migrations that have not been applied yet.
     ///
     /// Leaves the session in any state, also with a transaction that is open.

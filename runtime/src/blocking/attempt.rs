@@ -39,6 +39,7 @@ use super::pool::{Checkout, Manager};
 use crate::call::{CommitAnswer, Permit};
 use crate::error::{Class, Error, ErrorKind, Outcome};
 use crate::op::Op;
+use crate::policy::{Identity, RunningThread};
 
 /// How an attempt ended.
 pub(crate) enum AttemptEnd<R, B> {
@@ -60,6 +61,8 @@ pub(crate) struct Work<M: Manager> {
     pub(crate) span: Span,
     /// The permit of `max_concurrency`, held for as long as the body can run.
     pub(crate) _permit: Option<Permit>,
+    /// Keeps a shutdown waiting for the body.
+    pub(crate) thread: Option<RunningThread>,
 }
 
 impl<M: Manager> Work<M> {
@@ -116,7 +119,11 @@ impl<M: Manager> Work<M> {
             let (_, clean) = undo(conn);
             return (AttemptEnd::Abandoned, clean);
         }
-        let body = AssertUnwindSafe(|| bridge::waiting_allowed(|| body(conn)));
+        let identity = self.thread.as_ref().map(|thread| thread.identity);
+        let body = AssertUnwindSafe(|| {
+            let _inside = identity.map(Identity::enter);
+            bridge::waiting_allowed(|| body(conn))
+        });
         let result = catch_unwind(body);
         // From here on an interrupt would hit dbop's own statements.
         let quiet = self.progress.disarm();

@@ -142,13 +142,18 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             Ok(ended) => ended,
             Err(_) => match progress.abandon() {
                 Some(stage) => return self.late(stage),
-                None => match timer.until(deadline + GRACE, thread).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        let error = no_answer().commit_unanswered();
-                        return AttemptEnd::Done(Err(error), Outcome::Unknown);
+                None => {
+                    timer.set_grace(GRACE);
+                    let ended = timer.until(deadline + GRACE, thread).await;
+                    timer.set_grace(Duration::ZERO);
+                    match ended {
+                        Ok(ended) => ended,
+                        Err(_) => {
+                            let error = no_answer().commit_unanswered();
+                            return AttemptEnd::Done(Err(error), Outcome::Unknown);
+                        }
                     }
-                },
+                }
             },
         };
         ended.unwrap_or_else(|stopped| match stopped.try_into_panic() {
@@ -160,7 +165,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     }
 
     /// Returns the end of an attempt that was abandoned at the deadline.
-    fn late<B>(&self, stage: Stage) -> AttemptEnd<R, B> {
+    fn late<B>(&mut self, stage: Stage) -> AttemptEnd<R, B> {
         let (waiting_for, outcome) = match stage {
             Stage::Opening => (
                 "a thread of the blocking pool and the database to begin",
@@ -175,7 +180,8 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                 Outcome::Unknown,
             ),
         };
-        AttemptEnd::Done(Err(Error::deadline(waiting_for)), outcome)
+        let error = self.call.state.why_late(Error::deadline(waiting_for));
+        AttemptEnd::Done(Err(error), outcome)
     }
 
     /// Returns what is known of an attempt whose body was not run, on a connection of this origin.
@@ -277,6 +283,7 @@ impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
             deadline: self.call.state.deadline(),
             span: self.call.state.span().cloned().unwrap_or_else(Span::none),
             _permit: self.call.state.permit(),
+            thread: self.call.state.thread(),
         };
         let failure = self.call.of.failure;
         let thread = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,7 @@
 //! [`BlockOnDb`]: the database of a program that is not async.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::SqlSafeStr;
 
@@ -8,6 +9,7 @@ use super::bridge::block_on;
 use crate::backend::Backend;
 use crate::db::{self, DbBuilder};
 use crate::error::Result;
+use crate::policy::Shutdown;
 use crate::scope::{Place, Scope, SessionPlace, SessionScope, Source, sealed};
 
 /// A [`Db`](crate::Db) for scripts and tests that are not async. Plain functions open and close it;
@@ -93,6 +95,16 @@ impl<DB: Backend> BlockOnDb<DB> {
             self.db.close().await;
             Ok(())
         })
+    }
+
+    /// Lets no call begin any more, waits for this long until those that run have ended, and closes every
+    /// connection; see [`Db::shutdown`](crate::Db::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// Fails inside an async runtime, as [`block_on`] does.
+    pub fn shutdown(&self, time: Duration) -> Result<Shutdown> {
+        block_on(async { Ok(self.db.shutdown(time).await) })
     }
 
     /// Returns the handle to this database that async code uses.

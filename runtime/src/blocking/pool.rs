@@ -20,7 +20,7 @@ use super::manager::{Slot, Trusting};
 use crate::db::{Settings, read_environment};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
-use crate::policy::{CircuitBreaker, Defaults, RetryPolicy};
+use crate::policy::{CircuitBreaker, Defaults, RetryPolicy, Shutdown};
 use crate::pool::{Origin, exhausted, unopened};
 use crate::rt::{FOREVER, Timer, Uninterrupted};
 
@@ -104,8 +104,20 @@ impl<M: Manager> BlockingDb<M> {
         }
     }
 
-    /// Closes the pool. Calls that have a connection finish. Later calls, and calls that still wait
-    /// for a connection, fail with [`ErrorKind::PoolClosed`].
+    /// Shuts the handle down: no call begins any more, calls that run have this long to finish, and all
+    /// connections are closed. [`Db::shutdown`](crate::Db::shutdown) says what holds for whom.
+    ///
+    /// At the deadline, the statements of a transaction or a `read_only` body are interrupted, and the
+    /// body commits nothing any more. Its thread cannot be stopped. If the body has not returned 6 s
+    /// later, the result counts it as [unfinished](Shutdown::unfinished).
+    pub async fn shutdown(&self, time: Duration) -> Shutdown {
+        let close = || async { self.close() };
+        Box::pin(self.defaults().running_on_handle().shut_down(time, close)).await
+    }
+
+    /// Closes the pool without waiting. Calls that have a connection finish. Later calls, and calls
+    /// that still wait for a connection, fail with [`ErrorKind::PoolClosed`].
+    /// [`shutdown`](Self::shutdown) waits for calls that run.
     pub fn close(&self) {
         self.inner.places.close();
         bridge::closing(|| self.inner.pool().close());

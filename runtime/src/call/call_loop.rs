@@ -119,7 +119,9 @@ impl CallState {
         timeout: Option<Duration>,
         opening: &mut O,
     ) -> Result<O::Session> {
-        self.enter(defaults, timeout).await?;
+        if let Err(error) = self.enter(defaults, timeout).await {
+            return Err(self.why_late(error));
+        }
         loop {
             // A call that stands in a queue has been let through.
             if self.attempts.queued_for.is_none() {
@@ -154,7 +156,8 @@ impl CallState {
     fn why_not_opened(&mut self, error: Error) -> Error {
         let queued_for = self.attempts.queued_for.take();
         let exhausted = error.kind() == ErrorKind::PoolExhausted;
-        queued_for.filter(|_| exhausted).unwrap_or(error)
+        let error = queued_for.filter(|_| exhausted).unwrap_or(error);
+        self.why_late(error)
     }
 }
 

@@ -22,11 +22,10 @@ use crate::backend::Backend;
 use crate::error::{Error, Outcome};
 use crate::monitor::SessionState;
 use crate::op::Op;
+pub(crate) use crate::policy::GRACE;
+use crate::policy::RunningCall;
 use crate::rt::{Late, Timer, Uninterrupted};
 use crate::session::Due;
-
-/// How long past the deadline the answer to `COMMIT` is waited for.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// What the answer to `COMMIT` means.
 #[derive(Debug)]
@@ -89,8 +88,10 @@ pub(super) struct NotCommitted {
     /// For how long the server has not answered, if it has not.
     pub(super) unanswered: Option<Duration>,
     pub(super) due: Due,
-    /// The call's permit, for another attempt.
+    /// The timer, the permit and the count of the call, for another attempt.
+    pub(super) timer: Timer,
     pub(super) permit: Option<Permit>,
+    pub(super) running: Option<RunningCall>,
 }
 
 pub(super) fn commit<DB: Backend>(
@@ -99,6 +100,7 @@ pub(super) fn commit<DB: Backend>(
     mut timer: Timer,
     op: &'static Op,
     permit: Option<Permit>,
+    mut running: Option<RunningCall>,
 ) -> Uninterrupted<Committed> {
     Uninterrupted::new(async move {
         let left = own.state.left();
@@ -109,10 +111,18 @@ pub(super) fn commit<DB: Backend>(
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
         lease.note(SessionState::Committing, asked);
+        timer.set_grace(grace);
         let committing = DB::TransactionManager::commit(lease.conn());
         let answer = timer.until(deadline + grace, committing).await;
+        timer.set_grace(Duration::ZERO);
         let took = asked.elapsed();
         let unanswered = (answer.is_err() && writes).then_some(took);
+        if let Some(running) = &mut running
+            && unanswered.is_some()
+            && running.is_past_cutoff()
+        {
+            running.was_cut_off(Outcome::Unknown);
+        }
         let answer = CommitAnswer::judge(answer, DB::outcome_of_failed_commit);
         match &answer {
             CommitAnswer::Committed => {
@@ -128,7 +138,10 @@ pub(super) fn commit<DB: Backend>(
         let Some((error, outcome)) = answer.failure(writes) else {
             // From now on the permit is another call's, which may be one that a hook makes.
             drop(permit);
-            Due::new(hooks, Outcome::Committed, op).run().await;
+            let due = Due::new(hooks, Outcome::Committed, op);
+            // A shutdown waits for the hooks, which are counted by now, and no longer for the call.
+            drop(running);
+            due.run().await;
             return Committed::Yes(took);
         };
         Committed::No(NotCommitted {
@@ -136,7 +149,9 @@ pub(super) fn commit<DB: Backend>(
             outcome,
             unanswered,
             due: Due::new(hooks, outcome, op),
+            timer,
             permit,
+            running,
         })
     })
 }

@@ -185,13 +185,16 @@ async fn commit<DB: Backend>(
     call.commits();
     let timer = std::mem::take(&mut call.timer);
     let permit = call.permit.take();
+    let running = call.running.take();
     let NotCommitted {
         error,
         outcome,
         unanswered,
         due,
+        timer,
         permit,
-    } = match commit::commit(own, call.deadline(), timer, call.op, permit).await {
+        running,
+    } = match commit::commit(own, call.deadline(), timer, call.op, permit, running).await {
         Committed::Yes(took) => {
             call.report_answer(took);
             return Following::Return(call.conclude(Outcome::Committed));
@@ -202,7 +205,9 @@ async fn commit<DB: Backend>(
         call.report_silence(waited);
     }
     call.due = due.for_later();
+    call.timer = timer;
     call.permit = permit;
+    call.running = running;
     let effect = Effect::of(outcome);
     let failed = FailedAttempt::of_body(error.class(), effect, body);
     after_transaction(call, defaults, &failed, Some(error)).await
@@ -294,6 +299,7 @@ async fn after_transaction(
     failed: &FailedAttempt,
     error: Option<Error>,
 ) -> Following {
+    let error = error.map(|error| call.why_late(error));
     if let Some(error) = &error {
         call.saw(error);
     }

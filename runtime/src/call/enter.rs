@@ -11,6 +11,8 @@ use super::state::{CallState, Clock, Permit};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::op::{Override, Places, Retries};
 use crate::policy::{Defaults, Pass};
+#[cfg(feature = "blocking")]
+use crate::policy::{RunningCall, RunningThread};
 use crate::rt::{FOREVER, Millis, Timer};
 
 impl CallState {
@@ -64,6 +66,10 @@ impl CallState {
             self.attempts.most = policy.attempts.max(policy.outage_attempts);
         }
         self.longest_poll = Millis::new(defaults.limits.poll);
+        if let Some(running) = &defaults.running {
+            self.running = Some(running.begin(self.op.name)?);
+            self.timer = Timer::with_cutoff(Arc::clone(running.cutoff()));
+        }
         defaults.budget.deposit(started);
         self.ask_breaker(defaults)?;
         let Some(places) = self.op.places(own) else {
@@ -97,6 +103,12 @@ impl CallState {
             self.pass = Some(circuit.admit()?);
         }
         Ok(())
+    }
+
+    /// Counts the thread that is to run the body.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn thread(&self) -> Option<RunningThread> {
+        self.running.as_ref().map(RunningCall::thread)
     }
 
     /// A clone of the call's permit, for a body that may run for longer than its call.

@@ -26,6 +26,9 @@
 //! | `end`, `COMMIT` sent | committing | goes on in a task of its own | committed or rolled back, never in part |
 //! | `end`, hooks | committing or ended | given back | committed; the hooks go on in a task |
 //!
+//! The shutdown of the handle ends what is waited for in each of these places as the deadline of the call
+//! does, except for the answer to `COMMIT`, which has a grace then, and for hooks.
+//!
 //! A function that returns a stream runs the same loop, in a future that the stream owns. The tables
 //! in [`stream`] say what each await of it leaves.
 

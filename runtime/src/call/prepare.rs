@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::state::CallState;
 use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
-use crate::policy::{Defaults, SessionLimits};
+use crate::policy::{Defaults, RunningCall, SessionLimits};
 use crate::pool::Lease;
 use crate::rt::FOREVER;
-use crate::session::{Guard, Idle, Repeats, State, TxState};
+use crate::session::{Guard, Hooks, Idle, Repeats, State, TxState};
 
 /// What a connection has to be told before the body gets it.
 #[derive(Debug)]
@@ -197,7 +197,9 @@ impl CallState {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
             let idle = Idle::new(op, defaults.limits.idle, begun);
-            TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends())
+            let mut tx = TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends());
+            tx.hooks = Hooks::of(self.running.as_ref().map(RunningCall::running));
+            tx
         });
         let mut state = State::new(op, self.last_statement(), self.longest_poll, tx);
         state.overrides = defaults.overrides.clone();

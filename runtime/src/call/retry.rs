@@ -7,6 +7,7 @@
 //! | what is known of the failed attempt | what follows |
 //! |---|---|
 //! | it ran on a connection that the caller has lent | the error |
+//! | its handle was shut down, and the time for what ran is up | the error |
 //! | the table it missed has been made | another at once |
 //! | its connection was dead before anything was sent | another at once, on another connection; as often as the pool may have connections |
 //! | no body has run, and somebody else holds the lock it needs | another after a wait in the queue for that lock |
@@ -17,12 +18,13 @@
 //! | the deadline comes before the next attempt, or the budget for outages is used up | the error |
 //! | anything else | another after back-off |
 //!
-//! The rows two to four count as no attempt.
+//! The rows three to five count as no attempt.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::Span;
 
 use super::state::{CallState, Phase};
@@ -136,7 +138,7 @@ enum Next {
 /// Decides by the table at the top of this file.
 fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     let (op, attempts) = (call.op, &call.attempts);
-    if attempts.on_lent {
+    if attempts.on_lent || call.is_past_cutoff() {
         return Next::Error;
     }
     match failed.at_once {
@@ -212,21 +214,23 @@ impl CallState {
             }
             Next::Queue(wait) => {
                 self.attempts.queued += 1;
-                self.pause(failed.class, wait).await;
+                if !self.pause(failed.class, wait).await {
+                    return false;
+                }
                 self.attempts.made -= 1;
                 true
             }
             Next::Attempt(wait) => {
                 self.attempts.may_have_effect |= failed.may_repeat() && !self.op.read_only;
                 self.attempts.stale_plans = failed.class.kind == ErrorKind::StalePlan;
-                self.pause(failed.class, wait).await;
-                self.ask_breaker(defaults).is_ok()
+                self.pause(failed.class, wait).await && self.ask_breaker(defaults).is_ok()
             }
         }
     }
 
-    /// Waits before the next attempt, with an event that says so.
-    async fn pause(&self, class: Class, wait: Duration) {
+    /// Waits before the next attempt, with an event that says so. `false`: there is none, because the
+    /// handle was shut down meanwhile.
+    async fn pause(&mut self, class: Class, wait: Duration) -> bool {
         tracing::info!(
             parent: self.span().and_then(Span::id),
             db.operation.name = self.op.name,
@@ -237,7 +241,9 @@ impl CallState {
             dbop.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "attempt failed and is retried"
         );
-        sleep(wait).await;
+        let end = Instant::now() + wait;
+        let _ = self.timer.until(end, pending::<()>()).await;
+        !self.is_past_cutoff()
     }
 }
 

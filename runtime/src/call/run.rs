@@ -11,13 +11,14 @@ use tracing::Span;
 use tracing::span::Entered;
 
 use crate::op::Op;
+use crate::policy::Identity;
 use crate::rt::{Late, Millis, Timer};
 
 /// What runs a user's body. It does not belong to the attempt, because the body borrows the
 /// attempt.
 #[derive(Debug)]
 pub struct Body {
-    /// `None` if the call has none, or has joined a call that watches the same deadline.
+    /// `None` if nobody cuts the body off, or the call has joined a call that sees to that.
     pub(super) deadline: Option<tokio::time::Instant>,
     pub(super) timer: Timer,
     pub(super) polls: Polls,
@@ -99,6 +100,8 @@ pub(super) struct Polls {
     pub(super) reported: bool,
     /// Whether the last call inside the body has failed after it was retried.
     pub(super) was_retried: bool,
+    /// The database on which the call is an outermost one; `None` if there is none.
+    pub(super) of: Option<Identity>,
 }
 
 /// What the calls inside a body leave for the body's own call, during one poll.
@@ -142,7 +145,9 @@ impl Polls {
         let entered = self.enter();
         let before = INSIDE.replace(Inside::NOTHING);
         let began = Instant::now();
+        let inside = self.of.map(Identity::enter);
         let polled = poll();
+        drop(inside);
         let took = began.elapsed();
         drop(entered);
         if took > self.longest.get() && !self.reported {

@@ -9,11 +9,11 @@ use tracing::Span;
 
 use super::run::{Body, Polls};
 use super::span::CallSpan;
-use crate::error::{Class, Ended, Error, Outcome};
+use crate::error::{Class, Ended, Error, ErrorKind, Outcome};
 use crate::monitor::{Borrower, Failing, Monitor};
 use crate::once::Marker;
 use crate::op::{Op, ReportedError};
-use crate::policy::Pass;
+use crate::policy::{Pass, RunningCall, cut_off};
 use crate::rt::{FOREVER, Millis, Timer};
 use crate::session::Due;
 
@@ -35,6 +35,11 @@ pub(crate) struct CallState {
     pub(super) once: Option<Box<Marker>>,
     /// The call's share of `max_concurrency`.
     pub(super) permit: Option<Permit>,
+    /// Counts the call as running on its database. `None` if the call is not an outermost one of a
+    /// handle, or has ended but for its hooks.
+    pub(super) running: Option<RunningCall>,
+    /// Whether the shutdown of the handle has ended the call while it waited.
+    cut_off: bool,
     /// What the circuit breaker has let the current attempt through with.
     pub(super) pass: Option<Pass>,
     /// How long after a connection was lost the database has ended what ran on that connection.
@@ -137,6 +142,8 @@ impl CallState {
             due: None,
             once: None,
             permit: None,
+            running: None,
+            cut_off: false,
             pass: None,
             until_ended: Millis::new(until_ended),
             statements_limited: false,
@@ -182,6 +189,13 @@ impl CallState {
         }
     }
 
+    /// Whether the handle was shut down, so that the call waits for nothing more.
+    #[inline]
+    pub(super) fn is_past_cutoff(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(RunningCall::is_past_cutoff)
+    }
+
     fn is_joined(&self) -> bool {
         matches!(self.clock, Clock::Joined { .. })
     }
@@ -195,7 +209,12 @@ impl CallState {
     /// connection is taken back.
     #[inline]
     pub(super) fn body_ends(&self) -> Option<Instant> {
-        match (self.watched_deadline(), self.reclaim_at) {
+        let deadline = match self.running {
+            // Also without a deadline: the shutdown of the handle ends the wait.
+            Some(_) => Some(self.deadline()),
+            None => self.watched_deadline(),
+        };
+        match (deadline, self.reclaim_at) {
             (Some(deadline), Some(reclaimed)) => Some(deadline.min(reclaimed)),
             (deadline, reclaimed) => deadline.or(reclaimed),
         }
@@ -225,6 +244,7 @@ impl CallState {
             span: self.span().cloned().map(Box::new),
             reported: false,
             was_retried: false,
+            of: self.running.as_ref().map(|call| call.running().identity()),
         }
     }
 
@@ -257,6 +277,9 @@ impl CallState {
     /// The consumer of a stream asks for its next item, which may take this long; `None`: what is
     /// left of the deadline. Returns `false` if nothing is left.
     pub(super) fn asks_for_item(&mut self, time: Option<Duration>) -> bool {
+        if self.is_past_cutoff() {
+            return false;
+        }
         match (&mut self.clock, time) {
             (Clock::Outermost { deadline, .. }, Some(time)) => {
                 *deadline = Instant::now() + time;
@@ -278,14 +301,30 @@ impl CallState {
     }
 
     /// The error of a body that was cut off.
-    pub(super) fn too_late(&self) -> Error {
+    pub(super) fn too_late(&mut self) -> Error {
         if self.is_reclaimed() {
             return Error::reclaimed();
         }
-        Error::deadline(match self.op.stream {
+        self.why_late(Error::deadline(match self.op.stream {
             true => "the next item of the stream",
             false => "the body to finish",
-        })
+        }))
+    }
+
+    /// Returns the error of a wait that took too long: this one, unless the shutdown of the handle has
+    /// ended the wait.
+    pub(crate) fn why_late(&mut self, error: Error) -> Error {
+        let waited = matches!(
+            error.kind(),
+            ErrorKind::Timeout | ErrorKind::PoolExhausted | ErrorKind::Overloaded
+        );
+        if !waited || !self.is_past_cutoff() {
+            return error;
+        }
+        self.cut_off = true;
+        // Until more is known.
+        self.note_cut_off(Outcome::RolledBack);
+        cut_off()
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {
@@ -315,13 +354,29 @@ impl CallState {
 
     /// Notes the outcome of the call, whose last attempt had this one, and returns it.
     pub(super) fn conclude(&mut self, outcome: Outcome) -> Outcome {
-        let outcome = match outcome {
+        let outcome = self.with_earlier_attempts(outcome);
+        self.phase = Phase::Ended(outcome);
+        if self.cut_off {
+            self.note_cut_off(outcome);
+        }
+        outcome
+    }
+
+    /// Tells the shutdown what became of the call that it has ended.
+    fn note_cut_off(&mut self, outcome: Outcome) {
+        let outcome = self.with_earlier_attempts(outcome);
+        if let Some(running) = &mut self.running {
+            running.was_cut_off(outcome);
+        }
+    }
+
+    /// The outcome of the call, if its last attempt had this one.
+    fn with_earlier_attempts(&self, outcome: Outcome) -> Outcome {
+        match outcome {
             // What an earlier attempt may have done does not go away.
             Outcome::RolledBack if self.attempts.may_have_effect => Outcome::Unknown,
             other => other,
-        };
-        self.phase = Phase::Ended(outcome);
-        outcome
+        }
     }
 
     /// A marker could be set, or was found, and so what became of the attempts before is known.
@@ -333,6 +388,7 @@ impl CallState {
     /// another call's, which may be one that a hook makes.
     pub(super) async fn run_due(&mut self) {
         self.permit = None;
+        self.running = None;
         if let Some(due) = self.due.take() {
             due.run().await;
         }

@@ -1,5 +1,7 @@
 //! [`AnyDb`]: a handle to whichever database the application was started with.
 
+use std::time::Duration;
+
 #[cfg(feature = "postgres")]
 use sqlx::Postgres;
 #[cfg(feature = "sqlite")]
@@ -10,6 +12,7 @@ use super::handle::Db;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
+use crate::policy::Shutdown;
 
 /// A handle to whichever database the application was started with: SQLite on a developer's machine
 /// and in tests, for example, and PostgreSQL in production. A clone is another handle to the same
@@ -102,6 +105,27 @@ impl AnyDb {
         with_db!(self, db => db.monitoring_enabled())
     }
 
+    /// Compares the migrations that this database has with those that the program was written for, as
+    /// [`Db::verify_schema`] does. Where each database has its own migrations, call that on
+    /// [`as_sqlite`](Self::as_sqlite) or [`as_postgres`](Self::as_postgres).
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Db::verify_schema`] does.
+    pub async fn verify_schema(&self, migrator: &Migrator) -> Result<()> {
+        with_db!(self, db => db.verify_schema(migrator).await)
+    }
+
+    /// Opens the connections that the pools are to keep, and sees that the database answers, as
+    /// [`Db::warm_up`] does.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Db::warm_up`] does.
+    pub async fn warm_up(&self) -> Result<()> {
+        with_db!(self, db => db.warm_up().await)
+    }
+
     /// Closes all connections and waits until they are gone, as [`Db::close`] does.
     pub async fn close(&self) {
         with_db!(self, db => db.close().await);
@@ -129,6 +153,12 @@ impl AnyDb {
     #[must_use]
     pub fn totals(&self) -> Totals {
         with_db!(self, db => db.totals())
+    }
+
+    /// Shuts the handle down: no call begins any more, calls that run have this long to finish, and all
+    /// connections are closed. [`Db::shutdown`] says what holds for whom.
+    pub async fn shutdown(&self, time: Duration) -> Shutdown {
+        with_db!(self, db => db.shutdown(time).await)
     }
 
     /// Returns which database this is, by the name that OpenTelemetry gives the database: `sqlite`

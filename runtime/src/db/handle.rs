@@ -8,7 +8,7 @@ use super::settings::Settings;
 use crate::backend::Backend;
 use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
 use crate::once::marker_sql;
-use crate::policy::Defaults;
+use crate::policy::{Defaults, Running};
 #[cfg(feature = "testing")]
 use crate::pool::Held;
 use crate::pool::Pools;
@@ -92,23 +92,26 @@ impl<DB: Backend> Db<DB> {
     }
 
     /// Closes all connections and waits until they are gone. Running calls finish first. Later
-    /// calls fail with [`ErrorKind::PoolClosed`](crate::ErrorKind::PoolClosed).
+    /// calls fail with [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown).
     ///
-    /// Returns after [`close_timeout`](crate::DbBuilder::close_timeout) at the latest. The
-    /// connections of calls that are still running then are closed when those calls end.
+    /// This is a [`shutdown`](Self::shutdown) whose time is the setting
+    /// [`close_timeout`](crate::DbBuilder::close_timeout), for a program that does not ask what became
+    /// of the calls. Calls that are still running then are cut off, and a warning is logged.
     ///
     /// A handle [from pools of the application's](Self::from_pool) closes these pools, also for
     /// those who use them directly.
     pub async fn close(&self) {
+        drop(self.shutdown(self.inner.close_timeout).await);
+    }
+
+    /// Closes all pools right away, and waits until their connections are gone.
+    pub(super) async fn close_pools(&self) {
         let write = self.inner.write.close();
         let read = self.inner.read.as_ref().map(Pools::close);
-        let closing = async move {
-            if let Some(read) = read {
-                read.await;
-            }
-            write.await;
-        };
-        let _ = tokio::time::timeout(self.inner.close_timeout, closing).await;
+        if let Some(read) = read {
+            read.await;
+        }
+        write.await;
     }
 
     /// Returns the pools for calls that only read, or for calls that may write.
@@ -200,6 +203,11 @@ impl<DB: Backend> Db<DB> {
         self.inner.defaults.monitor.totals(held_so_far)
     }
 
+    /// Returns the pools for calls that only read; `None` if these use the pools of the others.
+    pub(super) fn read_pools(&self) -> Option<&Pools<DB>> {
+        self.inner.read.as_ref()
+    }
+
     /// Returns the connections that are in use.
     #[cfg(feature = "testing")]
     pub(crate) fn held(&self) -> Held {
@@ -209,6 +217,11 @@ impl<DB: Backend> Db<DB> {
             held.add(read);
         }
         held
+    }
+
+    /// Returns the count of the calls that run on this handle.
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        self.defaults().running_on_handle()
     }
 
     pub(crate) fn defaults(&self) -> &Defaults {

@@ -49,15 +49,15 @@ impl<DB: Backend> Db<DB> {
     /// applied is missing or has been changed, and if the pool has no connection within its
     /// [`acquire_timeout`](crate::DbBuilder::acquire_timeout).
     pub async fn migrate(&self, migrator: &Migrator) -> Result<()> {
+        let refused = |error| ended(error, Outcome::RolledBack);
+        let _running = self.running().begin(MIGRATE.name).map_err(refused)?;
         let now = Instant::now();
         let until = now + self.defaults().acquire_timeout;
         let mut timer = Timer::default();
         let acquired = self
             .pools(false)
             .acquire(MIGRATE.first_attempt(), now, until, &mut timer);
-        let mut lease = acquired
-            .await
-            .map_err(|error| ended(error, Outcome::RolledBack))?;
+        let mut lease = acquired.await.map_err(refused)?;
         lease.left = Leftover::Unfinished;
         lease.traces = Traces::Lasting;
         let migrated = DB::migrate(lease.conn(), migrator).await;
@@ -116,7 +116,7 @@ fn described(error: MigrateError, migrator: &Migrator) -> Error {
 
 /// Returns the name of a migration's file, without zeros in front of the version, which sqlx does not
 /// keep.
-fn file(version: i64, migrator: &Migrator) -> Option<String> {
+pub(super) fn file(version: i64, migrator: &Migrator) -> Option<String> {
     let is_it = |migration: &&Migration| {
         migration.version == version && migration.migration_type.is_up_migration()
     };

@@ -9,6 +9,8 @@ mod handle;
 mod migrate;
 mod settings;
 mod setup;
+mod shutdown;
+mod verify;
 
 pub use any::AnyDb;
 pub use any_builder::AnyDbBuilder;

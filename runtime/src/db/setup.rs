@@ -134,7 +134,8 @@ macro_rules! settings_of_both {
 
         /// Sets the number of connections that each pool keeps once they are open, however long
         /// they are idle. 0 by default. No connection is opened ahead of need, so a pool has fewer
-        /// until calls have needed so many at once.
+        /// until calls have needed so many at once, or until
+        /// [`Db::warm_up`](crate::Db::warm_up) has opened them.
         pub fn min_connections(mut self, connections: u32) -> Self {
             self.setup.settings.pool.min_connections = connections;
             self.setup.about_pool("min_connections");
@@ -173,7 +174,8 @@ macro_rules! settings_of_both {
             self
         }
 
-        /// Sets how long [`Db::close`](crate::Db::close) waits for running calls. 30 s by default.
+        /// Sets how long [`Db::close`](crate::Db::close) waits for running calls and their hooks. 30 s by
+        /// default.
         pub fn close_timeout(mut self, timeout: ::std::time::Duration) -> Self {
             self.setup.settings.close_timeout = timeout.min($crate::rt::FOREVER);
             self

@@ -95,7 +95,8 @@ names! {
         TooManyConnections = "too_many_connections",
         /// The call was not tried, because the database could not be reached shortly before.
         CircuitOpen = "circuit_open",
-        /// The server is stopping, or an administrator ended the session.
+        /// The server is stopping, an administrator ended the session, or the handle is
+        /// [shut down](crate::Db::shutdown).
         ShuttingDown = "shutting_down",
         /// The server does not accept sessions or statements yet.
         StartingUp = "starting_up",

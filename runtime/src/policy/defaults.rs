@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
 use super::retry::RetryPolicy;
+use super::running::Running;
 use crate::monitor::Monitor;
 use crate::op::Overrides;
 use crate::rt::Periodic;
@@ -94,6 +95,8 @@ pub(crate) struct Defaults {
     pub(crate) marker_clean_up: Periodic,
     /// `None` if the circuit breaker is switched off, or if the calls have no database in common.
     pub(crate) circuit: Option<Arc<Circuit>>,
+    /// `None` if the calls have no database in common, which could be shut down.
+    pub(crate) running: Option<Arc<Running>>,
     pub(crate) limits: Limits,
     /// What the calls and the pools of the database report to.
     pub(crate) monitor: Arc<Monitor>,
@@ -117,9 +120,16 @@ impl Defaults {
             budget: Budget::new(per_call, per_second),
             marker_clean_up: Periodic::new(MARKER_CLEAN_UP),
             circuit: settings.breaker.map(Circuit::new),
+            running: Some(Arc::default()),
             limits: settings.limits,
             monitor: Arc::new(Monitor::new(&settings.limits)),
             overrides: settings.overrides.clone(),
         }
+    }
+
+    /// Returns the count of the calls that run, for the defaults of a handle.
+    pub(crate) fn running_on_handle(&self) -> &Arc<Running> {
+        let running = self.running.as_ref();
+        running.expect("only the defaults of calls without a handle count no calls")
     }
 }

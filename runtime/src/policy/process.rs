@@ -90,6 +90,7 @@ impl ProcessDefaults {
         settings.breaker = None;
         Defaults {
             timeout_without_session: self.timeout,
+            running: None,
             ..Defaults::new(&settings, ACQUIRE_TIMEOUT, SessionLimits::Foreign)
         }
     }

@@ -58,6 +58,14 @@ impl<DB: Backend> Pools<DB> {
         }
     }
 
+    /// The number of connections that the pools keep once they are open.
+    pub(crate) fn min_connections(&self) -> u32 {
+        match self {
+            Self::Ours(pools) => pools.kept,
+            Self::Adopted(pool) => pool.pool().options().get_min_connections(),
+        }
+    }
+
     /// Returns one of the pools.
     pub(crate) fn pool(&self) -> &Pool<DB> {
         match self {

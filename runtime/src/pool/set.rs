@@ -26,6 +26,8 @@ pub(crate) struct PoolSet<DB: Backend> {
     each: Vec<Arc<SubPool<DB>>>,
     free: Arc<FreeSubPools>,
     pub(crate) read_only: bool,
+    /// How many connections are kept once they are open.
+    pub(super) kept: u32,
 }
 
 impl<DB: Backend> PoolSet<DB> {
@@ -47,6 +49,7 @@ impl<DB: Backend> PoolSet<DB> {
             each: (0..sub_pools).map(sub_pool).collect(),
             free: FreeSubPools::new(count),
             read_only: sessions.opened.read_only,
+            kept: keep,
         }
     }
 

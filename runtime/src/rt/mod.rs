@@ -1,6 +1,7 @@
 //! Time and tasks: what the rest of the crate needs from tokio.
 
 mod background;
+mod cutoff;
 mod duration;
 mod periodic;
 mod time;
@@ -8,6 +9,7 @@ mod timer;
 mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
+pub(crate) use cutoff::Cutoff;
 pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]

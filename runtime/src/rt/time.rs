@@ -8,10 +8,11 @@ use tokio::time::{Instant, timeout};
 pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A duration in milliseconds, in four bytes, for values that are kept in many places.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Millis(u32);
 
 impl Millis {
+    pub(crate) const ZERO: Self = Self(0);
     pub(crate) const MAX: Self = Self(u32::MAX);
 
     /// Rounds up, so that a limit is never shorter than it was set.

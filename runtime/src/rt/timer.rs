@@ -2,25 +2,67 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::cutoff::Cutoff;
+use super::time::Millis;
+
+/// How long a timer may take to notice its cutoff. Most waits are over before that, and need not be
+/// registered with the cutoff, which takes a lock that all waits would share.
+const NOTICED_WITHIN: Duration = Duration::from_millis(100);
 
 /// A timer that is moved from one deadline to the next, which costs next to nothing as long as each
-/// deadline is later than the one before.
-///
-/// It is `None` until something is first waited for, because work that is ready at once needs no
-/// timer.
+/// deadline is later than the one before. A [`Cutoff`] ends every wait before its deadline.
 #[derive(Debug, Default)]
-pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Timer {
+    /// `None` until something is first waited for, because work that is ready at once needs no
+    /// timer.
+    alarms: Option<Pin<Box<Alarms>>>,
+    /// `None` if only deadlines end a wait.
+    cutoff: Option<Arc<Cutoff>>,
+    /// How long after the cutoff a wait still lasts.
+    grace: Millis,
+}
+
+pin_project! {
+    /// What wakes a task that waits. In one box, so that a wait costs one allocation.
+    #[derive(Debug)]
+    struct Alarms {
+        // Wakes at the end of the wait; before that once, to look for the cutoff, unless `cutoff` does.
+        #[pin]
+        sleep: Sleep,
+        // `None` until something was waited for that took longer than `NOTICED_WITHIN`.
+        #[pin]
+        cutoff: Option<WaitForCancellationFutureOwned>,
+    }
+}
 
 /// The error of work that was not done before its deadline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Late;
 
 impl Timer {
+    /// A timer whose waits also end at this moment, or within a tenth of a second after that.
+    pub(crate) fn with_cutoff(cutoff: Arc<Cutoff>) -> Self {
+        Self {
+            alarms: None,
+            cutoff: Some(cutoff),
+            grace: Millis::ZERO,
+        }
+    }
+
+    /// Lets the waits to come last for so long after the cutoff.
+    pub(crate) fn set_grace(&mut self, grace: Duration) {
+        self.grace = Millis::new(grace);
+    }
+
     /// Waits for the output of `work`, or until `deadline`.
     pub(crate) fn until<F: Future>(&mut self, deadline: Instant, work: F) -> Until<'_, F> {
         Until {
@@ -32,20 +74,54 @@ impl Timer {
 
     /// Whether the deadline has passed. If not, the task will be woken when it passes.
     pub(crate) fn poll_late(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
-        let sleep = match &mut self.0 {
-            Some(sleep) => {
-                if sleep.deadline() != deadline {
-                    sleep.as_mut().reset(deadline);
-                }
-                sleep
+        let end = self.end_of_wait(deadline);
+        let Self { alarms, cutoff, .. } = self;
+        let alarms = alarms.get_or_insert_with(|| {
+            let first = match cutoff {
+                Some(_) => end.min(Instant::now() + NOTICED_WITHIN),
+                None => end,
+            };
+            Box::pin(Alarms {
+                sleep: sleep_until(first),
+                cutoff: None,
+            })
+        });
+        let mut alarms = alarms.as_mut().project();
+        let looks_first =
+            cutoff.is_some() && alarms.cutoff.is_none() && alarms.sleep.deadline() < end;
+        if looks_first {
+            if is_ready(alarms.sleep.as_mut(), cx) {
+                let reached = cutoff.as_ref().map(|cutoff| cutoff.reached());
+                alarms.cutoff.set(reached);
+            } else {
+                return false;
             }
-            none => none.insert(Box::pin(sleep_until(deadline))),
-        };
-        // Unconstrained, because otherwise work that has used up the task's budget could keep the
-        // timer from being polled.
-        let looked = unconstrained(sleep);
-        std::pin::pin!(looked).poll(cx).is_ready()
+        }
+        if alarms.sleep.deadline() != end {
+            alarms.sleep.as_mut().reset(end);
+        }
+        if is_ready(alarms.sleep, cx) {
+            return true;
+        }
+        let reached = alarms.cutoff.as_pin_mut();
+        let is_new = reached.is_some_and(|reached| is_ready(reached, cx));
+        // The end of the wait has moved, unless that was known when it was determined above.
+        is_new && self.end_of_wait(deadline) != end && self.poll_late(deadline, cx)
     }
+
+    fn end_of_wait(&self, deadline: Instant) -> Instant {
+        match self.cutoff.as_ref().and_then(|cutoff| cutoff.at()) {
+            Some(at) => deadline.min(at + self.grace.get()),
+            None => deadline,
+        }
+    }
+}
+
+/// Polls an alarm. Unconstrained, because otherwise work that has used up the task's budget could keep
+/// alarms from being polled.
+fn is_ready(alarm: Pin<&mut impl Future>, cx: &mut Context<'_>) -> bool {
+    let alarm = unconstrained(alarm);
+    std::pin::pin!(alarm).poll(cx).is_ready()
 }
 
 pin_project! {
@@ -68,5 +144,77 @@ impl<F: Future> Future for Until<'_, F> {
             Poll::Pending if this.timer.poll_late(*this.deadline, cx) => Poll::Ready(Err(Late)),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_at_the_cutoff_and_no_wait_begins_after_it() {
+        let cutoff = Arc::<Cutoff>::default();
+        let begun = Instant::now();
+        let mut timer = Timer::with_cutoff(Arc::clone(&cutoff));
+        let waiting = tokio::spawn(async move {
+            let far = Instant::now() + 60 * SECOND;
+            let first = timer.until(far, pending::<()>()).await;
+            let second = timer.until(far, pending::<()>()).await;
+            (first.is_err(), second.is_err())
+        });
+        advance(SECOND).await;
+        assert!(!waiting.is_finished());
+        cutoff.now();
+        assert_eq!(waiting.await.unwrap(), (true, true));
+        assert!(begun.elapsed() < 2 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_with_grace_lasts_so_long_after_the_cutoff_but_not_past_its_deadline() {
+        for (deadline, lasts) in [(60, 3), (2, 2)] {
+            let cutoff = Arc::<Cutoff>::default();
+            let mut timer = Timer::with_cutoff(Arc::clone(&cutoff));
+            timer.set_grace(2 * SECOND);
+            let begun = Instant::now();
+            let late = timer.until(begun + deadline * SECOND, pending::<()>());
+            let mut late = std::pin::pin!(late);
+            assert!(timeout(SECOND, late.as_mut()).await.is_err());
+            cutoff.now();
+            assert!(late.await.is_err());
+            assert_eq!(begun.elapsed().as_secs(), lasts);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_kept_before_and_after_the_timer_has_looked_for_its_cutoff() {
+        let mut timer = Timer::with_cutoff(Arc::default());
+        for wait in [NOTICED_WITHIN / 2, NOTICED_WITHIN * 5, NOTICED_WITHIN / 4] {
+            let begun = Instant::now();
+            assert!(timer.until(begun + wait, pending::<()>()).await.is_err());
+            let late = begun.elapsed() - wait;
+            assert!(late <= Duration::from_millis(1), "{late:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_has_just_begun_notices_the_cutoff_soon() {
+        let cutoff = Arc::<Cutoff>::default();
+        let mut timer = Timer::with_cutoff(Arc::clone(&cutoff));
+        let begun = Instant::now();
+        let mut late = std::pin::pin!(timer.until(begun + 60 * SECOND, pending::<()>()));
+        assert!(
+            timeout(Duration::from_millis(1), late.as_mut())
+                .await
+                .is_err()
+        );
+        cutoff.now();
+        assert!(late.await.is_err());
+        assert!(begun.elapsed() <= NOTICED_WITHIN + Duration::from_millis(2));
     }
 }

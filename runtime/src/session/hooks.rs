@@ -3,13 +3,14 @@
 use std::fmt::{self, Display};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
 
 use crate::error::Outcome;
 use crate::op::Op;
+use crate::policy::{Running, RunningHooks};
 use crate::rt::Uninterrupted;
 
 /// What a hook may return: `()`, or a `Result` whose error is reported as a `tracing` event.
@@ -36,6 +37,8 @@ pub(crate) struct Hooks {
     /// The hooks. The mutex is never locked: it is here because the futures are only `Send`, and
     /// what holds them has to be `Sync`.
     list: Mutex<Vec<Hook>>,
+    /// What counts the hooks once they are due. `None` without a handle.
+    running: Option<Arc<Running>>,
 }
 
 struct Hook {
@@ -46,6 +49,14 @@ struct Hook {
 }
 
 impl Hooks {
+    /// The hooks, none so far, of a transaction that belongs to a call counted there.
+    pub(crate) fn of(running: Option<&Arc<Running>>) -> Self {
+        Self {
+            list: Mutex::default(),
+            running: running.cloned(),
+        }
+    }
+
     pub(crate) fn add<F>(&mut self, at: Outcome, hook: F)
     where
         F: Future<Output: HookResult> + Send + 'static,
@@ -90,12 +101,20 @@ pub(crate) struct Due {
     hooks: Hooks,
     outcome: Outcome,
     op: &'static Op,
+    /// `None` if there are no hooks, or if they belong to no handle.
+    running: Option<RunningHooks>,
 }
 
 impl Due {
     /// Takes the hooks of a transaction that ended with `outcome`.
-    pub(crate) fn new(hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
-        Self { hooks, outcome, op }
+    pub(crate) fn new(mut hooks: Hooks, outcome: Outcome, op: &'static Op) -> Self {
+        let counted = hooks.running.take().filter(|_| hooks.len() > 0);
+        Self {
+            hooks,
+            outcome,
+            op,
+            running: counted.map(|running| running.hooks(op.name)),
+        }
     }
 
     /// Boxes the hooks to be kept until it is known whether another attempt follows. Returns `None`
@@ -133,7 +152,19 @@ impl Due {
     fn start(&mut self) -> Option<Uninterrupted<()>> {
         let mut hooks = std::mem::take(self.hooks.list());
         hooks.retain(|hook| hook.at == self.outcome);
-        (!hooks.is_empty()).then(|| Uninterrupted::new(run_all(hooks, self.outcome, self.op)))
+        let running = self.running.take();
+        if hooks.is_empty() {
+            return None;
+        }
+        let run = run_all(hooks, self.outcome, self.op);
+        Some(match running {
+            None => Uninterrupted::new(run),
+            Some(running) => Uninterrupted::new(async move {
+                let run = running.identity().around(run);
+                run.await;
+                drop(running);
+            }),
+        })
     }
 }
 

@@ -10,5 +10,7 @@ mod once_floats;
 mod once_identity;
 mod once_joined;
 pub(crate) mod registers;
+#[cfg(unix)]
+mod terminated;
 pub(crate) mod tried;
 mod watchdogs;

@@ -158,13 +158,13 @@ async fn closing_returns_within_its_limit_when_nobody_answers() {
         asking.wait().await;
         timeout(CLOSED, db.close()).await
     };
-    tokio::select! {
-        told = ask(&db, &asking) => panic!("nobody answers: {told:?}"),
-        closed = closing => closed.expect("closing has a limit"),
-    }
+    let (told, closed) = tokio::join!(ask(&db, &asking), closing);
+    closed.expect("closing has a limit");
+    let cut_off = told.expect_err("nobody answers");
+    assert_eq!(cut_off.kind(), ErrorKind::ShuttingDown);
     let late = timeout(GIVEN_UP, note(&db, 1)).await;
     let late = late.expect("the call is refused").unwrap_err();
-    assert_eq!(late.kind(), ErrorKind::PoolClosed);
+    assert_eq!(late.kind(), ErrorKind::ShuttingDown);
 }
 
 /// Makes one attempt only.

@@ -39,7 +39,7 @@ fn a_program_without_a_runtime_runs_operations_one_after_the_other() {
     db.close().unwrap();
     assert_eq!(
         block_on(count(&db)).unwrap_err().kind(),
-        ErrorKind::PoolClosed
+        ErrorKind::ShuttingDown
     );
 }
 

@@ -129,7 +129,7 @@ async fn closing_the_handle_closes_the_applications_pools() {
     assert!(write.is_closed() && read.is_closed());
     assert_eq!((write.size(), read.size()), (0, 0));
     let error = note(&db, 2).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PoolClosed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ShuttingDown, "{error}");
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn a_handle_of_one_database_becomes_one_of_any_and_leads_to_the_same_pools
     note(as_own(&db).expect("this database"), 1).await.unwrap();
     db.close().await;
     let error = note(&*fresh, 2).await.unwrap_err();
-    assert_eq!(error.database().kind(), ErrorKind::PoolClosed);
+    assert_eq!(error.database().kind(), ErrorKind::ShuttingDown);
 }
 
 #[tokio::test]

@@ -225,15 +225,23 @@ async fn a_missing_row_and_a_wrong_type_have_their_names() {
 async fn a_closed_handle_says_so_at_once() {
     let db = bank::open().await;
     db.close().await;
-    for result in [
-        timeout(NEVER, find(&*db, 1)).await,
-        timeout(NEVER, find(db.pool(), 1)).await,
+    for (result, kind, attempts) in [
+        (
+            timeout(NEVER, find(&*db, 1)).await,
+            ErrorKind::ShuttingDown,
+            0,
+        ),
+        (
+            timeout(NEVER, find(db.pool(), 1)).await,
+            ErrorKind::PoolClosed,
+            1,
+        ),
     ] {
         let error = result.expect("nothing to wait for").unwrap_err().database();
-        assert_eq!(error.kind(), ErrorKind::PoolClosed);
+        assert_eq!((error.category(), error.kind()), (Category::Resource, kind));
         assert_eq!(
             (error.attempts(), error.outcome().unwrap()),
-            (1, Outcome::RolledBack)
+            (attempts, Outcome::RolledBack)
         );
         let text = error.to_string();
         assert!(

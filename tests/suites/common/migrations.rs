@@ -142,5 +142,5 @@ async fn a_closed_handle_does_not_migrate() {
     let fresh = fresh_with(|builder| builder).await;
     fresh.close().await;
     let error = fresh.migrate(&migrations(&[NOTES])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PoolClosed, "{error}");
+    assert_eq!(error.kind(), ErrorKind::ShuttingDown, "{error}");
 }

@@ -14,6 +14,7 @@ mod foreign_pools;
 mod guard;
 mod late_failures;
 mod locks;
+mod maintenance;
 mod migrations;
 mod opaque;
 mod places;
