@@ -157,7 +157,11 @@ impl CallState {
         let queued_for = self.attempts.queued_for.take();
         let exhausted = error.kind() == ErrorKind::PoolExhausted;
         let error = queued_for.filter(|_| exhausted).unwrap_or(error);
-        self.why_late(error)
+        let error = self.why_late(error);
+        match &self.once {
+            Some(marker) => marker.gave_up(self.op, error),
+            None => error,
+        }
     }
 }
 

@@ -186,6 +186,9 @@ names! {
         Unsupported = "unsupported",
         /// The key of a `once` operation was used before, with other arguments.
         KeyReused = "key_reused",
+        /// Another call with the key of a `once` operation had not ended when this call had to give
+        /// up. The work is that call's; this one has done nothing.
+        KeyInUse = "key_in_use",
         /// A setting, an address or a path is wrong.
         Configuration = "configuration",
         /// The two sides of the connection disagree about the protocol.

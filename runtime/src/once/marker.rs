@@ -1,6 +1,7 @@
 //! [`Marker`]: what a call with a key leaves in the database, and finds there.
 
 use super::OnceKey;
+use super::running::Running;
 use super::sql::marker_sql;
 use crate::backend::Backend;
 use crate::error::{Category, Class, Ended, Error, ErrorKind, Outcome, Result, Retry};
@@ -22,6 +23,10 @@ pub(crate) struct Marker {
     /// When the last attempt of this call set the marker, in the database's own format; `None` if
     /// no attempt has. The time tells this call's marker from one that another call has set since.
     set_at: Option<String>,
+    /// `Some` from when the marker was set until the call ends.
+    running: Option<Running>,
+    /// Whether the last attempt of this call has waited in vain at the marker itself.
+    waited: bool,
 }
 
 /// Whether the body is to run.
@@ -61,6 +66,8 @@ impl Marker {
             key,
             fingerprint,
             set_at: None,
+            running: None,
+            waited: false,
         })
     }
 
@@ -74,8 +81,12 @@ impl Marker {
         let View { conn, state } = view;
         let sql = marker_sql(DB::DATABASE);
         let set = [op.name, &self.key, &self.fingerprint];
-        if let Some(row) = ask::<DB>(conn, state, sql.set, &set).await? {
+        self.waited = true;
+        let row = ask::<DB>(conn, state, sql.set, &set).await?;
+        self.waited = false;
+        if let Some(row) = row {
             self.set_at = DB::text(&row, 0)?;
+            self.running = Some(Running::new(op.name, &self.key));
             if let Some(tx) = &mut state.tx {
                 tx.markers.push(OpenMarker {
                     depth: tx.depth,
@@ -123,6 +134,34 @@ impl Marker {
                 format!("the body has removed or answered its own marker in `{TABLE}`"),
             )),
         }
+    }
+
+    /// Makes `error`, with which this call gives up before its body has run, say whether it has
+    /// waited for another call with its key.
+    ///
+    /// A call waits for such a call at the marker, or for the connection that the other call holds. At
+    /// the marker nothing else makes a call wait but a server that has fallen silent, after which the
+    /// caller does the same: it repeats the call with the same key.
+    pub(crate) fn gave_up(&self, op: &'static Op, error: Error) -> Error {
+        let waited = match error.kind() {
+            ErrorKind::Timeout if self.waited => true,
+            ErrorKind::Timeout | ErrorKind::Lock | ErrorKind::PoolExhausted => {
+                Running::any(op.name, &self.key)
+            }
+            _ => false,
+        };
+        if !waited {
+            return error;
+        }
+        let class = Class {
+            category: Category::Transient,
+            kind: ErrorKind::KeyInUse,
+            retry: Retry::Always,
+        };
+        error.reclassify(class).advise(
+            "another call with its key has not ended yet; repeat the call with the same key to get \
+             that call's result",
+        )
     }
 
     /// Whether the marker was set by a call that this call runs inside. A transaction sees its own

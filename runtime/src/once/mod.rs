@@ -19,6 +19,7 @@ mod marker;
 mod nulls;
 #[cfg(feature = "once")]
 mod result;
+mod running;
 mod sql;
 
 #[cfg(not(feature = "once"))]
