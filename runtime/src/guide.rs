@@ -15,7 +15,8 @@
 //! | [`lints`] | what does not compile, and how to allow an exception |
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
 //! | [`testing`] | `#[dbop::test]`: tests with a database of their own |
-//! | [`in_an_application`] | migrations, axum, tests |
+//! | [`in_an_application`] | migrations, tests |
+//! | [`health_and_http`] | a service with axum: answers to failed calls, keys of requests, health |
 //! | [`start_maintenance_shutdown`] | what a service does at its start, from time to time, and at its end |
 //! | [`overload_and_outages`] | the circuit breaker, lost connections, `max_concurrency` |
 //! | [`logs_and_metrics`] | spans, events and counts |
@@ -99,6 +100,13 @@ pub mod testing {
 pub mod in_an_application {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/in-an-application.md")]
+}
+
+// Its examples need axum.
+#[cfg(any(not(doctest), feature = "http"))]
+pub mod health_and_http {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/health-and-http.md")]
 }
 
 pub mod start_maintenance_shutdown {

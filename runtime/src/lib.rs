@@ -75,6 +75,7 @@
 //! | `anyhow`, `eyre` | that crate's error as the error of an operation |
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
+//! | `http` | for axum: [problem details](http::Problem) of failed calls, [keys](http::IdempotencyKey) of requests, routes for health |
 //! | `testing` | [`#[dbop::test]`](guide::testing), for `dev-dependencies` |
 //!
 //! Every build needs `sqlite` or `postgres`, also one that only has plain functions. TLS and column
@@ -95,6 +96,8 @@ pub mod classify;
 mod db;
 mod error;
 pub mod guide;
+#[cfg(feature = "http")]
+pub mod http;
 mod isolation;
 pub mod lint;
 mod maintenance;

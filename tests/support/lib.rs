@@ -9,6 +9,7 @@ use dbop::{Backend, Db, DbBuilder};
 
 pub mod blocking;
 pub mod cluster;
+pub mod http;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -55,6 +55,8 @@ pub(super) struct Case<'a> {
     pub(super) path: TokenStream,
     pub(super) fields: &'a Fields,
     pub(super) category: Option<&'static str>,
+    /// The HTTP status with which clients are told of this case.
+    pub(super) status: Option<u16>,
     pub(super) carrier: Option<Carrier<'a>>,
     pub(super) no_from: bool,
     pub(super) span: Span,
@@ -83,6 +85,10 @@ impl<'a> Case<'a> {
         {
             errors.at(mark.key.span(), format!("`{name}` has {} fields; put `#[db_error({mark})]` on the one that carries the error", fields.len()));
         }
+        if let (Some(status), Some(carrier)) = (&own.status, carriers.first()) {
+            let carried = carrier.kind.name();
+            errors.at(status.key.span(), format!("clients are shown the `Display` of a variant with a `status`, and `{name}` carries what the database says; remove `status`, as the status of `{carried}` follows from its category"));
+        }
         if carriers.len() > 1 {
             carriers.retain(|carrier| carrier.marked);
         }
@@ -96,6 +102,7 @@ impl<'a> Case<'a> {
             path,
             fields,
             category,
+            status: own.status.as_ref().map(|given| given.value),
             carrier,
             no_from: own.no_from.is_some(),
             span: name.span(),

@@ -42,7 +42,7 @@ impl Impls<'_> {
         let (_, type_generics, _) = self.model.input.generics.split_for_impl();
         let name = &self.model.input.ident;
         let arms = self.model.cases.iter().map(|case| self.cause_of(case));
-        let error_mut = self.error_mut();
+        let (error_mut, own_status) = (self.error_mut(), self.own_status());
         // A reference to an enum without variants has no patterns; a match on the enum itself needs
         // none.
         let matched = if self.model.cases.is_empty() {
@@ -57,6 +57,7 @@ impl Impls<'_> {
                     match #matched { #(#arms)* }
                 }
                 #error_mut
+                #own_status
             }
         }
     }
@@ -153,6 +154,32 @@ impl Impls<'_> {
         let (option, dbop_error) = (self.runtime.option(), self.runtime.dbop_error());
         Some(quote! {
             fn error_mut(&mut self) -> #option<&mut #dbop_error> {
+                match self { #(#arms)* #others }
+            }
+        })
+    }
+
+    /// Returns the method that says with which status clients are told; `None` if no case has one.
+    fn own_status(&self) -> Option<TokenStream> {
+        let (some, none, option) = (
+            self.runtime.some(),
+            self.runtime.none(),
+            self.runtime.option(),
+        );
+        let cases = &self.model.cases;
+        let arms: Vec<_> = cases
+            .iter()
+            .filter_map(|case| {
+                let (path, status) = (&case.path, case.status?);
+                Some(quote!(#path { .. } => #some(#status),))
+            })
+            .collect();
+        if arms.is_empty() {
+            return None;
+        }
+        let others = (arms.len() < cases.len()).then(|| quote!(_ => #none,));
+        Some(quote! {
+            fn own_status(&self) -> #option<u16> {
                 match self { #(#arms)* #others }
             }
         })

@@ -12,6 +12,8 @@ use crate::options::reader::{self, Given, Row};
 pub(super) struct Settings {
     /// The name of the variant of `Category`.
     pub(super) category: Option<Given<&'static str>>,
+    /// The HTTP status of the variant.
+    pub(super) status: Option<Given<u16>>,
     pub(super) sqlx: Option<Given<()>>,
     pub(super) dbop: Option<Given<()>>,
     pub(super) driver: Option<Given<()>>,
@@ -39,6 +41,11 @@ const CATEGORY: Row<Settings> = Row::new("category", "category = transient", |se
     value
         .word(&CATEGORIES)
         .map(|given| settings.category = given)
+});
+const STATUS: Row<Settings> = Row::new("status", "status = 409", |settings, value| {
+    value
+        .whole_number(400..=599)
+        .map(|given| settings.status = given)
 });
 const SQLX: Row<Settings> = Row::new("sqlx", "sqlx", |settings, value| {
     value.flag().map(|given| settings.sqlx = given)
@@ -71,11 +78,11 @@ pub(super) static ON_ENUM: Place = Place {
 };
 pub(super) static ON_STRUCT: Place = Place {
     name: "`#[db_error]` on a struct",
-    rows: &[CATEGORY, SQLX, DBOP, DRIVER, NO_FROM, FROM, CRATE],
+    rows: &[CATEGORY, STATUS, SQLX, DBOP, DRIVER, NO_FROM, FROM, CRATE],
 };
 pub(super) static ON_VARIANT: Place = Place {
     name: "`#[db_error]` on a variant",
-    rows: &[CATEGORY, SQLX, DBOP, DRIVER, NO_FROM],
+    rows: &[CATEGORY, STATUS, SQLX, DBOP, DRIVER, NO_FROM],
 };
 pub(super) static ON_FIELD: Place = Place {
     name: "`#[db_error]` on a field",

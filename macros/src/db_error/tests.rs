@@ -243,3 +243,34 @@ fn mistakes_are_explained() {
         &["keep one of the two"],
     );
 }
+
+#[test]
+fn a_variant_with_a_status_is_meant_for_clients() {
+    assert_contains(
+        "enum E { #[db_error(status = 402)] Poor(i64), Other, D(#[from] dbop::Error) }",
+        &["fn own_status(&self) -> P::core::option::Option<u16> {
+            match self {
+                Self::Poor { .. } => P::core::option::Option::Some(402u16),
+                _ => P::core::option::Option::None,
+            }
+        }"],
+    );
+    assert!(!derived("enum E { Other, D(#[from] dbop::Error) }").contains("own_status"));
+}
+
+#[test]
+fn a_status_cannot_show_what_the_database_says() {
+    for variant in [
+        "#[db_error(status = 409)] D(#[from] dbop::Error)",
+        "#[db_error(status = 409, category = integrity)] Q(sqlx::Error), D(#[from] dbop::Error)",
+    ] {
+        assert_rejected(
+            &format!("enum E {{ {variant} }}"),
+            &["clients are shown the `Display` of a variant with a `status`"],
+        );
+    }
+    assert_rejected(
+        "enum E { #[db_error(status = 200)] A, D(#[from] dbop::Error) }",
+        &["`status` needs a number from 400 to 599"],
+    );
+}

@@ -1,5 +1,9 @@
 //! Reads lists such as `flag, key = value, key(nested)` by a table of valid options.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -258,15 +262,28 @@ impl Value<'_> {
         }
     }
 
-    /// Reads a number that is at least 1.
+    /// Reads a whole number, from 1.
     pub(crate) fn count(&mut self) -> Written<u32> {
+        self.whole_number(1..=u32::MAX)
+    }
+
+    /// Reads a whole number in this range.
+    pub(crate) fn whole_number<N>(&mut self, range: RangeInclusive<N>) -> Written<N>
+    where
+        N: FromStr<Err: Display> + PartialOrd + Display,
+    {
         self.equals()?;
         let literal: LitInt = self.parse("needs a whole number")?;
-        match literal.base10_parse::<u32>() {
-            Ok(number) if number >= 1 => Ok(self.given(number)),
+        match literal.base10_parse::<N>() {
+            Ok(number) if range.contains(&number) => Ok(self.given(number)),
             _ => Err(syn::Error::new(
                 literal.span(),
-                format!("`{}` needs a number from 1 to {}", self.key, u32::MAX),
+                format!(
+                    "`{}` needs a number from {} to {}",
+                    self.key,
+                    range.start(),
+                    range.end()
+                ),
             )),
         }
     }

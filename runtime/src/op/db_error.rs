@@ -43,6 +43,14 @@ pub trait DbError: From<Error> + Display {
         None
     }
 
+    /// Returns the HTTP status that the application has given this error, as the derive does for
+    /// `#[db_error(status = 402)]`. The error is then meant for clients, who are also shown its
+    /// `Display`. `None`, which is the default, leaves both to the category: see
+    /// [`Class::http_status`] and [`Class::user_message`].
+    fn own_status(&self) -> Option<u16> {
+        None
+    }
+
     /// Returns the category, the kind and the retry of this error. The default takes them from
     /// [`cause`](Self::cause).
     fn class(&self) -> Class {

@@ -18,6 +18,7 @@ mod extremes;
 pub(crate) mod guard;
 pub(crate) mod hooks;
 mod hooks_kept;
+mod http;
 mod joins;
 mod left_open;
 mod lent_to_sqlx;

@@ -1,0 +1,6 @@
+//! Services that use axum.
+
+use super::{Database, fresh_with};
+
+mod keys;
+mod problems;
