@@ -64,6 +64,7 @@
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
 //! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what happened.
+//! * [`health`] says whether the database is there; `http` has answers, keys and routes for axum.
 //! * [`defaults`] is for calls without a [`Db`].
 //!
 //! # Features
@@ -96,6 +97,7 @@ pub mod classify;
 mod db;
 mod error;
 pub mod guide;
+pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
 mod isolation;

@@ -130,6 +130,16 @@ pub trait PoolPlan: Database {
         settings: &SessionSettings,
     ) -> Result<Plans<Self>>;
 
+    /// A statement that the database answers only if it is there.
+    const PROBE: &'static str;
+
+    /// Returns the options of a connection on which the database is asked whether it is there. Such a
+    /// connection neither writes nor creates anything. `None` if the database exists only in the
+    /// connection that has these options.
+    fn probe_options(options: Options<Self>) -> Option<Options<Self>> {
+        Some(options)
+    }
+
     /// Returns where connections with these options lead, without a password.
     fn place(options: &Options<Self>) -> String;
 

@@ -56,6 +56,8 @@ macro_rules! with_db {
     };
 }
 
+pub(crate) use with_db;
+
 impl AnyDb {
     /// Applies the migrations that have not been applied to this database yet, as [`Db::migrate`]
     /// does. This is for migrations whose SQL both databases understand;

@@ -11,7 +11,7 @@ use crate::once::marker_sql;
 use crate::policy::{Defaults, Running};
 #[cfg(feature = "testing")]
 use crate::pool::Held;
-use crate::pool::Pools;
+use crate::pool::{Pools, Probe};
 
 /// A handle to a database, with its pools and the defaults of calls on it. A clone is another
 /// handle to the same pools.
@@ -41,6 +41,7 @@ struct DbInner<DB: Backend> {
     defaults: Defaults,
     close_timeout: Duration,
     monitoring: bool,
+    probe: Arc<Probe<DB>>,
 }
 
 impl<DB: Backend> Db<DB> {
@@ -57,6 +58,7 @@ impl<DB: Backend> Db<DB> {
                 defaults,
                 close_timeout: settings.close_timeout,
                 monitoring: settings.monitoring,
+                probe: Probe::new(),
             }),
         }
     }
@@ -112,6 +114,7 @@ impl<DB: Backend> Db<DB> {
             read.await;
         }
         write.await;
+        self.inner.probe.close().await;
     }
 
     /// Returns the pools for calls that only read, or for calls that may write.
@@ -203,11 +206,6 @@ impl<DB: Backend> Db<DB> {
         self.inner.defaults.monitor.totals(held_so_far)
     }
 
-    /// Returns the pools for calls that only read; `None` if these use the pools of the others.
-    pub(super) fn read_pools(&self) -> Option<&Pools<DB>> {
-        self.inner.read.as_ref()
-    }
-
     /// Returns the connections that are in use.
     #[cfg(feature = "testing")]
     pub(crate) fn held(&self) -> Held {
@@ -222,6 +220,16 @@ impl<DB: Backend> Db<DB> {
     /// Returns the count of the calls that run on this handle.
     pub(crate) fn running(&self) -> &Arc<Running> {
         self.defaults().running_on_handle()
+    }
+
+    /// Returns the connection on which the database is asked whether it is there.
+    pub(crate) fn probe(&self) -> &Arc<Probe<DB>> {
+        &self.inner.probe
+    }
+
+    /// Returns the pools for calls that only read, if they have pools of their own.
+    pub(crate) fn read_pools(&self) -> Option<&Pools<DB>> {
+        self.inner.read.as_ref()
     }
 
     pub(crate) fn defaults(&self) -> &Defaults {

@@ -13,6 +13,7 @@ mod shutdown;
 mod verify;
 
 pub use any::AnyDb;
+pub(crate) use any::with_db;
 pub use any_builder::AnyDbBuilder;
 pub use builder::DbBuilder;
 #[cfg(feature = "blocking")]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 
@@ -166,6 +167,18 @@ impl Error {
             },
             "the call has held its connection for longer than `leak_threshold`, so the connection was \
              taken back; wait for slow things before the call or after it, or raise `leak_threshold`",
+        )
+    }
+
+    /// Creates the error for a database that has not answered a question in this time.
+    pub(crate) fn unanswered(within: Duration) -> Self {
+        Self::new(
+            Class {
+                category: Category::Transient,
+                kind: ErrorKind::Timeout,
+                retry: Retry::Always,
+            },
+            format!("it has not answered within {:.3} s", within.as_secs_f64()),
         )
     }
 

@@ -1,10 +1,14 @@
-//! For services that use [axum](https://docs.rs/axum): answers to failed calls, and keys of requests
-//! that may be repeated.
+//! For services that use [axum](https://docs.rs/axum): answers to failed calls, keys of requests that
+//! may be repeated, and routes about the database.
 //!
 //! [The guide](crate::guide::health_and_http) shows all of it in a service.
 
+mod access;
 mod idempotency;
+mod monitor;
 mod problem;
+mod routes;
 
 pub use idempotency::IdempotencyKey;
 pub use problem::Problem;
+pub use routes::Routes;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::adopted::AdoptedPool;
 use super::hooks::{PoolId, watch_acquire};
 use super::lease::{Lease, Owner};
+use super::probe::PlaceOfPools;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;
@@ -61,7 +62,7 @@ impl<DB: Backend> Pools<DB> {
     /// The number of connections that the pools keep once they are open.
     pub(crate) fn min_connections(&self) -> u32 {
         match self {
-            Self::Ours(pools) => pools.kept,
+            Self::Ours(pools) => pools.keep,
             Self::Adopted(pool) => pool.pool().options().get_min_connections(),
         }
     }
@@ -71,6 +72,18 @@ impl<DB: Backend> Pools<DB> {
         match self {
             Self::Ours(pools) => pools.pool(),
             Self::Adopted(pool) => pool.pool(),
+        }
+    }
+
+    /// Returns where the database of the pools is.
+    pub(super) fn place(&self) -> PlaceOfPools<'_, DB> {
+        match self {
+            Self::Ours(pools) => pools.place(),
+            Self::Adopted(AdoptedPool { known, .. }) => PlaceOfPools {
+                pool: &known.pool,
+                file: &known.file,
+                hook: None,
+            },
         }
     }
 

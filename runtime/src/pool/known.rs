@@ -37,7 +37,7 @@ pub(super) struct KnownPool<DB: Backend> {
     one_writer: bool,
     /// `None` if the server gave no answer, or has not been asked.
     last_answer: Mutex<Option<LastAnswer>>,
-    file: DatabaseFile,
+    pub(super) file: DatabaseFile,
     hook: Option<Arc<ConnectHook<DB>>>,
 }
 

@@ -3,6 +3,7 @@
 mod acquire;
 mod adopted;
 mod connect_hook;
+mod counts;
 mod deadlock;
 mod free;
 #[cfg(feature = "testing")]
@@ -10,6 +11,7 @@ mod held;
 mod hooks;
 mod known;
 mod lease;
+mod probe;
 mod recency;
 mod refusal;
 mod returns;
@@ -20,10 +22,12 @@ mod surplus;
 pub(crate) use acquire::{ConnectionSource, Pools};
 pub(crate) use adopted::AdoptedPool;
 pub(crate) use connect_hook::AfterConnect;
+pub(crate) use counts::Counts;
 #[cfg(feature = "testing")]
 pub(crate) use held::Held;
 pub(crate) use hooks::Origin;
 pub(crate) use lease::Lease;
+pub(crate) use probe::{Answer, Probe, Said};
 #[cfg(feature = "blocking")]
 pub(crate) use recency::TRUSTED_IDLE;
 #[cfg(feature = "blocking")]

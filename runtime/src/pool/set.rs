@@ -10,9 +10,9 @@ use sqlx::Pool;
 use tokio::time::Instant;
 
 use super::free::FreeSubPools;
-#[cfg(feature = "testing")]
 use super::known::KnownPool;
 use super::lease::Lease;
+use super::probe::PlaceOfPools;
 use super::refusal::exhausted;
 use super::sub_pool::{PoolSettings, Sessions, SubPool};
 use crate::backend::{Backend, Plan};
@@ -26,8 +26,8 @@ pub(crate) struct PoolSet<DB: Backend> {
     each: Vec<Arc<SubPool<DB>>>,
     free: Arc<FreeSubPools>,
     pub(crate) read_only: bool,
-    /// How many connections are kept once they are open.
-    pub(super) kept: u32,
+    /// The number of connections that are kept once they are open. 0 if all are closed after a while.
+    pub(super) keep: u32,
 }
 
 impl<DB: Backend> PoolSet<DB> {
@@ -49,7 +49,7 @@ impl<DB: Backend> PoolSet<DB> {
             each: (0..sub_pools).map(sub_pool).collect(),
             free: FreeSubPools::new(count),
             read_only: sessions.opened.read_only,
-            kept: keep,
+            keep,
         }
     }
 
@@ -91,7 +91,6 @@ impl<DB: Backend> PoolSet<DB> {
         self.each.iter().map(|sub_pool| &*sub_pool.known.held)
     }
 
-    #[cfg(feature = "testing")]
     pub(super) fn known(&self) -> impl Iterator<Item = &KnownPool<DB>> {
         self.each.iter().map(|sub_pool| &sub_pool.known)
     }
@@ -104,6 +103,19 @@ impl<DB: Backend> PoolSet<DB> {
     /// Returns one of the pools.
     pub(crate) fn pool(&self) -> &Pool<DB> {
         &self.each[0].known.pool
+    }
+
+    /// Returns where the database of the pools is.
+    pub(super) fn place(&self) -> PlaceOfPools<'_, DB> {
+        let first = &self.each[0];
+        PlaceOfPools {
+            pool: &first.known.pool,
+            file: &first.known.file,
+            hook: first
+                .hook
+                .as_deref()
+                .map(|hook| (hook, first.opened.read_only)),
+        }
     }
 
     /// Closes all the pools right away, so that all of them refuse calls, and returns a future that

@@ -16,6 +16,7 @@ mod ends;
 mod environment;
 mod extremes;
 pub(crate) mod guard;
+pub(crate) mod health;
 pub(crate) mod hooks;
 mod hooks_kept;
 mod http;

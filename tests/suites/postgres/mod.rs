@@ -13,6 +13,7 @@ mod connecting;
 mod deadlines;
 mod ended_sessions;
 mod ends;
+mod health;
 mod joins;
 mod lost_answers;
 mod maintenance;

@@ -12,6 +12,7 @@ mod connecting;
 mod deadlines;
 mod foreign_pools;
 mod guard;
+mod health;
 mod late_failures;
 mod locks;
 mod maintenance;

@@ -25,6 +25,7 @@ const CUT_SHORT: &str = "the URL has an `@` after its host, as if the host began
 impl PoolPlan for Postgres {
     const ONE_WRITER: bool = false;
     const REMOTE: bool = true;
+    const PROBE: &'static str = "SELECT 1";
 
     fn read_url(url: &str) -> Result<PgConnectOptions> {
         if !BEGINS.iter().any(|begin| url.starts_with(begin)) {

@@ -21,6 +21,8 @@ const MOST_READERS: u32 = 256;
 impl PoolPlan for Sqlite {
     const ONE_WRITER: bool = true;
     const REMOTE: bool = false;
+    // It reads from the file, where a statement without a table does not.
+    const PROBE: &'static str = "SELECT 1 FROM sqlite_master LIMIT 1";
 
     fn is_in_memory(options: &SqliteConnectOptions) -> bool {
         !options.get_filename().exists()
@@ -72,6 +74,14 @@ impl PoolPlan for Sqlite {
             write: plan(options, 1),
             read: Some(plan(readers, connections.min(MOST_READERS))),
             create: first,
+        })
+    }
+
+    fn probe_options(options: SqliteConnectOptions) -> Option<SqliteConnectOptions> {
+        let Named { options, file, .. } = Named::by(options).ok()?;
+        file.map(|_| {
+            let options = options.create_if_missing(false).busy_timeout(BUSY_TIMEOUT);
+            options.pragma("query_only", "ON")
         })
     }
 

@@ -248,6 +248,15 @@ impl Circuit {
         Ok(())
     }
 
+    /// Returns the state now: `closed`, `open` or `half_open`.
+    pub(crate) fn state(&self) -> &'static str {
+        match self.lock().state {
+            CircuitState::Closed { .. } => "closed",
+            CircuitState::Open { .. } => "open",
+            CircuitState::HalfOpen { .. } => "half_open",
+        }
+    }
+
     /// Whether an attempt would be refused now.
     pub(crate) fn is_open(&self) -> bool {
         match self.lock().state {

@@ -1,0 +1,112 @@
+//! [`Access`]: who may see the routes that are not for everybody.
+
+use std::fmt;
+use std::hint::black_box;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+
+/// Who may see the routes that are not for everybody.
+#[derive(Clone, Debug)]
+pub(super) enum Access {
+    /// Nobody: there are no such routes.
+    Off,
+    /// Whoever shows this token.
+    Token(Token),
+    /// Everybody.
+    Open,
+}
+
+/// A secret that is never displayed.
+#[derive(Clone)]
+pub(super) struct Token(String);
+
+impl Token {
+    pub(super) fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// Whether this text is the token. The time that this takes does not tell where the two differ. An
+    /// empty token is no secret, so nothing is equal to it.
+    fn is(&self, shown: &str) -> bool {
+        let (token, shown) = (self.0.as_bytes(), shown.as_bytes());
+        let pairs = token.iter().zip(shown);
+        let differences = pairs.fold(0, |differences, (a, b)| black_box(differences | (a ^ b)));
+        !token.is_empty() && token.len() == shown.len() && differences == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Access {
+    /// Lets a request through, or returns its answer.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
+        let Self::Token(token) = self else {
+            return Ok(());
+        };
+        let shown = headers.get(header::AUTHORIZATION);
+        let shown = shown.and_then(|value| value.to_str().ok()).and_then(bearer);
+        match shown {
+            Some(shown) if token.is(shown) => Ok(()),
+            Some(_) => Err(Box::new(refused("Bearer error=\"invalid_token\""))),
+            None => Err(Box::new(refused("Bearer"))),
+        }
+    }
+}
+
+/// Returns the token of a header `Authorization: Bearer token` (RFC 6750).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+}
+
+fn refused(challenge: &'static str) -> Response {
+    let problem = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "This needs the header `Authorization: Bearer` with the token of this service.",
+    );
+    let mut response = problem.into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(challenge),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_the_token() {
+        let token = Token::new("s3cret".to_owned());
+        assert!(token.is("s3cret"));
+        for shown in ["", "s", "s3cre", "s3cret!", "S3cret", "t3cret"] {
+            assert!(!token.is(shown), "{shown}");
+        }
+        assert!(!Token::new(String::new()).is(""));
+    }
+
+    #[test]
+    fn a_token_is_not_displayed() {
+        let access = Access::Token(Token::new("s3cret".to_owned()));
+        assert!(!format!("{access:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_case() {
+        assert_eq!(bearer("bEARER  abc "), Some("abc"));
+        for value in ["Basic abc", "Bearer", "abc"] {
+            assert_eq!(bearer(value), None, "{value}");
+        }
+    }
+}

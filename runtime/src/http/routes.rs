@@ -1,0 +1,164 @@
+//! [`Routes`]: the routes about a database, which the application mounts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use super::access::{Access, Token};
+use super::monitor::Monitor;
+use crate::db::AnyDb;
+use crate::health::{HealthStatus, Readiness};
+
+/// The routes about a database, which the application mounts where it likes.
+///
+/// ```
+/// use axum::Router;
+/// use dbop::AnyDb;
+/// use dbop::http::Routes;
+///
+/// async fn router(db: &AnyDb) -> Router {
+///     let token = std::env::var("MONITORING_TOKEN").unwrap_or_default();
+///     let about_the_database = Routes::new(db.clone()).token(token).into_router();
+///     Router::new().merge(about_the_database) // or `.nest("/internal", ..)`
+/// }
+/// ```
+///
+/// | route | answer | status |
+/// |---|---|---|
+/// | `GET /health` | [`Health`](crate::health::Health) | 503 if unhealthy, otherwise 200 |
+/// | `GET /health/live` | that this program answers; the database is not asked | 200 |
+/// | `GET /ready` | [`Readiness`] | 503 if unhealthy, otherwise 200 |
+/// | `GET /monitoring/database` | health and performance | 200, or 401 without the token |
+///
+/// The first three show no names and no addresses. The others exist only if the application has set a
+/// [`token`](Self::token), or has said that [none is needed](Self::without_token). No answer is kept by
+/// a cache.
+#[derive(Clone, Debug)]
+#[must_use = "these are no routes yet; call `into_router`"]
+pub struct Routes {
+    db: AnyDb,
+    access: Access,
+    within: Duration,
+}
+
+impl Routes {
+    /// The routes about this database: a [`Db`](crate::Db) or an [`AnyDb`].
+    pub fn new(db: impl Into<AnyDb>) -> Self {
+        Self {
+            db: db.into(),
+            access: Access::Off,
+            within: Duration::from_secs(1),
+        }
+    }
+
+    /// Adds the routes below `/monitoring`, for requests with the header `Authorization: Bearer` and
+    /// this token. All others are answered with 401. An empty token lets nobody in.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.access = Access::Token(Token::new(token.into()));
+        self
+    }
+
+    /// Adds the routes below `/monitoring` for everybody, such as for a service behind a proxy that
+    /// asks for credentials itself. They show the names and the places of operations, and how busy the
+    /// service is.
+    pub fn without_token(mut self) -> Self {
+        self.access = Access::Open;
+        self
+    }
+
+    /// Sets how long a check waits for the database. 1 s by default. The prober of a platform should
+    /// wait longer.
+    pub fn check_timeout(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// Makes a router that can be merged into the application's router, or nested in it.
+    pub fn into_router<S>(self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let is_monitored = !matches!(self.access, Access::Off);
+        let state = Arc::new(Served {
+            monitor: is_monitored.then(|| Monitor::start(&self.db)),
+            routes: self,
+        });
+        let mut router = Router::new()
+            .route("/health", get(health))
+            .route("/health/live", get(live))
+            .route("/ready", get(ready));
+        if is_monitored {
+            router = router.route("/monitoring/database", get(database));
+        }
+        router.with_state(state)
+    }
+}
+
+/// What the handlers share.
+pub(super) struct Served {
+    pub(super) routes: Routes,
+    /// `None` if there are no routes that show what the monitor has seen.
+    pub(super) monitor: Option<Monitor>,
+}
+
+async fn health(State(served): State<Arc<Served>>) -> Response {
+    let Routes { db, within, .. } = &served.routes;
+    let health = db.health_within(*within).await;
+    json(status_of(health.status), &health)
+}
+
+async fn ready(State(served): State<Arc<Served>>) -> Response {
+    let Routes { db, within, .. } = &served.routes;
+    let readiness = Readiness::from(db.health_within(*within).await);
+    json(status_of(readiness.status), &readiness)
+}
+
+async fn live() -> Response {
+    json(StatusCode::OK, &Live { status: "alive" })
+}
+
+#[derive(Serialize)]
+struct Live {
+    status: &'static str,
+}
+
+async fn database(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
+    if let Err(refused) = served.routes.access.check(&headers) {
+        return *refused;
+    }
+    let Some(monitor) = &served.monitor else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Routes { db, within, .. } = &served.routes;
+    let health_status = db.health_within(*within).await;
+    let report = monitor.report(health_status);
+    json(StatusCode::OK, &report)
+}
+
+fn status_of(status: HealthStatus) -> StatusCode {
+    match status {
+        HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    }
+}
+
+/// Returns an answer that no cache keeps.
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let Ok(body) = serde_json::to_vec(body) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}

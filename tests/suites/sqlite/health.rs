@@ -1,0 +1,107 @@
+//! The states of health of a SQLite database, each of which is brought about.
+
+use std::fs;
+
+use dbop::health::HealthStatus;
+use dbop::{Db, Tx, transactional};
+use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
+
+use super::common::health::{Gate, answers, assert_answers, becomes, serve, soon};
+use super::{fresh_with, outside};
+
+#[tokio::test]
+async fn a_file_that_was_removed_is_unhealthy_and_is_not_created_again() {
+    let fresh = fresh_with(|builder| builder).await;
+    let service = serve(&fresh).await;
+    assert_answers(&answers(&service).await, "healthy");
+    let path = fresh.url.strip_prefix("sqlite:").expect("a file");
+    fs::remove_file(path).unwrap();
+    becomes(&fresh, HealthStatus::Unhealthy).await;
+    let health = assert_answers(&answers(&service).await, "unhealthy");
+    assert!(!health.to_string().contains("test.db"), "{health}");
+    assert!(!fs::exists(path).unwrap());
+}
+
+#[tokio::test]
+async fn a_check_on_a_pool_of_the_applications_creates_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("never.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_lazy_with(options);
+    let health = soon(&Db::from_pool(pool)).await;
+    assert_eq!(health.status, HealthStatus::Unhealthy);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_has_locked_is_degraded() {
+    let fresh = fresh_with(|builder| builder).await;
+    let mut rival = SqliteConnection::connect(&fresh.url).await.unwrap();
+    // No connection of the handle may be open, because in WAL mode readers are not locked out.
+    fresh.close().await;
+    rival.execute("PRAGMA journal_mode = DELETE").await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(fresh.url.strip_prefix("sqlite:").expect("a file"));
+    let db = Db::from_pool(sqlx::SqlitePool::connect_lazy_with(options));
+    assert_eq!(soon(&db).await.status, HealthStatus::Healthy);
+    rival.execute("BEGIN EXCLUSIVE").await.unwrap();
+    becomes(&db, HealthStatus::Degraded).await;
+    let health = soon(&db).await;
+    assert_eq!(health.connectivity.error, Some("lock"));
+    assert_eq!(
+        health.problems,
+        ["Another process has locked the database."]
+    );
+    rival.execute("ROLLBACK").await.unwrap();
+    becomes(&db, HealthStatus::Healthy).await;
+}
+
+/// Holds the connection that writes until the gate is opened.
+#[transactional]
+#[dbop::allow(foreign_await, reason = "the test lets it go on")]
+async fn write(tx: &mut Tx<'_, Sqlite>, gate: &Gate) -> dbop::Result<()> {
+    tx.execute("CREATE TABLE IF NOT EXISTS held (id INTEGER)")
+        .await?;
+    gate.here.add_permits(1);
+    gate.open.acquire().await.expect("never closed").forget();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_writes_leaves_a_file_healthy() {
+    let fresh = fresh_with(|builder| builder).await;
+    let gate = Gate::new();
+    let meanwhile = async {
+        gate.here.acquire().await.expect("open").forget();
+        assert_eq!(soon(&fresh).await.status, HealthStatus::Healthy);
+        gate.open.add_permits(1);
+    };
+    let (written, ()) = tokio::join!(write(&fresh.db, &gate), meanwhile);
+    written.unwrap();
+    let mut outside = outside(&fresh).await;
+    outside.execute("SELECT * FROM held").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_unknown_while_a_call_has_its_connection() {
+    let db = Db::<Sqlite>::connect("sqlite::memory:").await.unwrap();
+    becomes(&db, HealthStatus::Healthy).await;
+    let service = serve(&db).await;
+    let gate = Gate::new();
+    let meanwhile = async {
+        gate.here.acquire().await.expect("open").forget();
+        becomes(&db, HealthStatus::Unknown).await;
+        let health = assert_answers(&answers(&service).await, "unknown");
+        assert_eq!(health["connectivity"]["connected"], serde_json::Value::Null);
+        gate.open.add_permits(1);
+    };
+    let (written, ()) = tokio::join!(write(&db, &gate), meanwhile);
+    written.unwrap();
+    becomes(&db, HealthStatus::Healthy).await;
+    // The check has not closed the connection, which is the database.
+    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'held'");
+    let tables: i64 = tables.fetch_one(db.pool()).await.unwrap();
+    assert_eq!(tables, 1);
+}
