@@ -11,6 +11,10 @@ use crate::db::{AnyDb, Db, with_db};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{Answer, Pools, Said};
 
+/// How long a call may hold the one connection that writes to a SQLite file, while others wait for it,
+/// and the database counts as healthy.
+const LONG: Duration = Duration::from_secs(1);
+
 /// How long a check waits for the database.
 const WITHIN: Duration = Duration::from_secs(1);
 
@@ -62,8 +66,12 @@ impl<DB: Backend> Db<DB> {
         };
         let (write, read) = (pool_statistics.write, pool_statistics.read);
         // The one connection that writes to a SQLite file is in use whenever a call writes.
-        if write.is_full() && !(DB::ONE_WRITER && read.is_some()) {
+        let one_writes = DB::ONE_WRITER && read.is_some();
+        if write.is_full() && !one_writes {
             degrade(format!("All {} connections are in use.", write.max));
+        }
+        if one_writes && write.waiting > 0 && self.is_written_for_long() {
+            degrade("Calls wait for one that writes, and has done so for long.".to_owned());
         }
         if let Some(read) = read.filter(|read| read.is_full()) {
             let max = read.max;
@@ -94,6 +102,13 @@ impl<DB: Backend> Db<DB> {
     pub fn pool_status(&self) -> PoolStatus {
         let read = self.read_pools().map(Pools::counts);
         PoolStatus::new(self.pools(false).counts(), read)
+    }
+
+    /// Whether a call has held a connection that writes for so long that others may notice.
+    fn is_written_for_long(&self) -> bool {
+        let mut sessions = Vec::new();
+        self.pools(false).add_sessions(&mut sessions);
+        sessions.iter().any(|session| session.held_for >= LONG)
     }
 
     /// Returns what the database answers now, or has answered less than a second ago. `None` if there

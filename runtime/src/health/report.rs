@@ -13,8 +13,9 @@ use crate::pool::Counts;
 pub enum HealthStatus {
     /// The database answers, and no call has to wait for a connection.
     Healthy,
-    /// The database is there, but calls wait or are refused: all connections of a pool are in use,
-    /// the circuit breaker is not closed, the server has no connection left, or another process has
+    /// The database is there, but calls wait or are refused: all connections of a pool are in use, or
+    /// the one connection that writes to a SQLite file for longer than a second while others wait, the
+    /// circuit breaker is not closed, the server has no connection left, or another process has
     /// locked the SQLite file. A restart of this program helps against none of these.
     Degraded,
     /// The database does not answer within the deadline of the check, cannot be reached, refuses the
@@ -121,6 +122,8 @@ pub struct PoolCounts {
     pub in_use: u32,
     /// How many are not in use.
     pub idle: u32,
+    /// How many calls wait for a connection.
+    pub waiting: u32,
 }
 
 impl PoolStatus {
@@ -145,6 +148,7 @@ impl From<Counts> for PoolCounts {
             open: counts.open,
             in_use: counts.open - counts.idle,
             idle: counts.idle,
+            waiting: counts.waiting,
         }
     }
 }

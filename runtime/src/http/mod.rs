@@ -5,9 +5,15 @@
 
 mod access;
 mod idempotency;
-mod monitor;
+mod page;
 mod problem;
 mod routes;
+mod seen;
+#[cfg(feature = "postgres")]
+mod server;
+mod watcher;
+#[cfg(feature = "postgres")]
+mod without_values;
 
 pub use idempotency::IdempotencyKey;
 pub use problem::Problem;

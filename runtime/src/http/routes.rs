@@ -11,7 +11,8 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::access::{Access, Token};
-use super::monitor::Monitor;
+use super::page;
+use super::watcher::Watcher;
 use crate::db::AnyDb;
 use crate::health::{HealthStatus, Readiness};
 
@@ -34,6 +35,7 @@ use crate::health::{HealthStatus, Readiness};
 /// | `GET /health` | [`Health`](crate::health::Health) | 503 if unhealthy, otherwise 200 |
 /// | `GET /health/live` | that this program answers; the database is not asked | 200 |
 /// | `GET /ready` | [`Readiness`] | 503 if unhealthy, otherwise 200 |
+/// | `GET /monitoring` | a page that shows connections, operations, errors, and what a PostgreSQL server knows about itself, and follows them; it asks for the token | 200 |
 /// | `GET /monitoring/database` | health and performance | 200, or 401 without the token |
 ///
 /// The first three show no names and no addresses. The others exist only if the application has set a
@@ -86,7 +88,7 @@ impl Routes {
     {
         let is_monitored = !matches!(self.access, Access::Off);
         let state = Arc::new(Served {
-            monitor: is_monitored.then(|| Monitor::start(&self.db)),
+            watcher: is_monitored.then(|| Watcher::start(&self.db, self.within)),
             routes: self,
         });
         let mut router = Router::new()
@@ -94,7 +96,9 @@ impl Routes {
             .route("/health/live", get(live))
             .route("/ready", get(ready));
         if is_monitored {
-            router = router.route("/monitoring/database", get(database));
+            router = router
+                .route("/monitoring/database", get(database))
+                .merge(page::router());
         }
         router.with_state(state)
     }
@@ -102,9 +106,16 @@ impl Routes {
 
 /// What the handlers share.
 pub(super) struct Served {
-    pub(super) routes: Routes,
-    /// `None` if there are no routes that show what the monitor has seen.
-    pub(super) monitor: Option<Monitor>,
+    routes: Routes,
+    /// `None` if there are no routes that show what was seen.
+    pub(super) watcher: Option<Watcher>,
+}
+
+impl Served {
+    /// Lets a request for the routes below `/monitoring` through, or returns its answer.
+    pub(super) fn allows(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
+        self.routes.access.check(headers)
+    }
 }
 
 async fn health(State(served): State<Arc<Served>>) -> Response {
@@ -129,15 +140,15 @@ struct Live {
 }
 
 async fn database(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
-    if let Err(refused) = served.routes.access.check(&headers) {
+    if let Err(refused) = served.allows(&headers) {
         return *refused;
     }
-    let Some(monitor) = &served.monitor else {
+    let Some(watcher) = &served.watcher else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let Routes { db, within, .. } = &served.routes;
     let health_status = db.health_within(*within).await;
-    let report = monitor.report(health_status);
+    let report = watcher.report(health_status);
     json(StatusCode::OK, &report)
 }
 

@@ -152,6 +152,11 @@ impl Registry {
         Waiting(self)
     }
 
+    /// The number of calls that wait for a connection.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Relaxed)
+    }
+
     /// Returns the connections that are held.
     pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
         let mut sessions = Vec::new();

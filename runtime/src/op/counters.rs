@@ -98,6 +98,14 @@ impl Counters {
     }
 }
 
+#[cfg(feature = "http")]
+impl Counters {
+    /// Returns the histogram of how long calls took, in microseconds. `None` before the first call.
+    pub(super) fn histogram(&self) -> Option<histogram::Histogram> {
+        Some(self.details.get()?.latencies.load())
+    }
+}
+
 /// Pairs counts with their names, and leaves out those that are zero.
 fn named<N: Copy>(counts: &[AtomicU64], names: &[N]) -> Vec<(N, u64)> {
     let counts = counts.iter().map(|count| count.load(Relaxed));

@@ -74,6 +74,15 @@ pub fn metrics() -> Vec<OperationMetrics> {
     all
 }
 
+/// Returns the histogram of how long the calls of all operations took, in microseconds. `None` before
+/// the first call.
+#[cfg(feature = "http")]
+pub(crate) fn latencies() -> Option<histogram::Histogram> {
+    let called = CALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let each = called.iter().filter_map(|op| op.counters.histogram());
+    each.reduce(|all, one| all.wrapping_add(&one).unwrap_or(all))
+}
+
 /// The operations that were called. They register on their first call, so that nobody has to keep a
 /// list of them.
 static CALLED: Mutex<Vec<&'static Op>> = Mutex::new(Vec::new());

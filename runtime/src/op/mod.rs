@@ -12,6 +12,8 @@ mod retries;
 pub(crate) use counters::StatementCounts;
 pub use db_error::{Cause, DbError, DriverError};
 pub use latency::Latency;
+#[cfg(feature = "http")]
+pub(crate) use metrics::latencies;
 pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::Places;

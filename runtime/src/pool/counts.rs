@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) open: u32,
     /// How many of those nobody uses.
     pub(crate) idle: u32,
+    /// How many calls wait for one.
+    pub(crate) waiting: u32,
 }
 
 impl<DB: Backend> Pools<DB> {
@@ -24,6 +26,7 @@ impl<DB: Backend> Pools<DB> {
             Self::Ours(pools) => {
                 let mut counts = Counts::default();
                 pools.known().for_each(|known| counts.add(known));
+                counts.waiting += pools.waiting();
                 if pools.keep > 0 {
                     counts.kept = pools.keep;
                 }
@@ -46,5 +49,6 @@ impl Counts {
         self.kept += known.size();
         self.open += open;
         self.idle += idle.min(open);
+        self.waiting += known.held.waiting();
     }
 }

@@ -1,6 +1,7 @@
 //! [`FreeSubPools`]: which of several sub-pools are free.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +14,8 @@ use crate::rt::Timer;
 pub(super) struct FreeSubPools {
     permits: Arc<Semaphore>,
     free: Mutex<VecDeque<usize>>,
+    /// The number of calls that wait for a sub-pool.
+    waiting: AtomicU32,
 }
 
 /// A permit to use one sub-pool. Dropping the permit frees the sub-pool.
@@ -29,6 +32,7 @@ impl FreeSubPools {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
             free: Mutex::new((0..count).collect()),
+            waiting: AtomicU32::new(0),
         })
     }
 
@@ -41,11 +45,17 @@ impl FreeSubPools {
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
+                let _counted = Counted::of(&self.waiting);
                 let waiting = Arc::clone(&self.permits).acquire_owned();
                 timer.until(until, waiting).await.ok()?.ok()?
             }
         };
         Some(self.take(permit))
+    }
+
+    /// The number of calls that wait for a sub-pool.
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting.load(Relaxed)
     }
 
     fn take(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> SubPoolPermit {
@@ -63,5 +73,21 @@ impl Drop for SubPoolPermit {
         let free = &self.free.free;
         let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
         free.push_back(self.sub_pool);
+    }
+}
+
+/// One call among those that wait, until this is dropped.
+struct Counted<'a>(&'a AtomicU32);
+
+impl<'a> Counted<'a> {
+    fn of(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }

@@ -105,6 +105,11 @@ impl<DB: Backend> PoolSet<DB> {
         &self.each[0].known.pool
     }
 
+    /// The number of calls that wait until one of several pools is free.
+    pub(super) fn waiting(&self) -> u32 {
+        self.free.waiting()
+    }
+
     /// Returns where the database of the pools is.
     pub(super) fn place(&self) -> PlaceOfPools<'_, DB> {
         let first = &self.each[0];

@@ -30,6 +30,7 @@ pub(crate) mod notes;
 mod on_both;
 mod opaque;
 mod out_of_time;
+pub(crate) mod page;
 pub(crate) mod pool;
 mod prepared;
 mod reopened;

@@ -11,7 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, Postgres};
 
 use super::common::health::{Gate, answers, assert_answers, becomes, hold, serve, soon};
-use super::fresh_with;
+use super::common::page::{event, open_page};
+use super::{fresh_with, outside};
 
 fn error(health: &Health) -> Option<&str> {
     health.connectivity.error
@@ -152,4 +153,40 @@ async fn an_open_circuit_breaker_is_degraded_once_the_server_answers_again() {
         assert!(rounds < 6000, "the circuit never closes");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn the_page_shows_who_blocks_whom_without_values() {
+    let fresh = fresh_with(|builder| builder).await;
+    let schema = "CREATE TABLE names (id INT PRIMARY KEY, name TEXT);
+        CREATE INDEX names_by_name ON names (name);
+        INSERT INTO names VALUES (1, 'a')";
+    fresh.pool().execute(schema).await.unwrap();
+    let [mut first, mut second] = [outside(&fresh).await, outside(&fresh).await];
+    let update = "BEGIN; UPDATE names SET name = 'h0rse' WHERE id = 1";
+    first.execute(update).await.unwrap();
+    let waiting = tokio::spawn(async move {
+        let update =
+            "SET application_name = 'waiter'; UPDATE names SET name = 'h0rse2' WHERE id = 1";
+        second.execute(update).await.map(drop)
+    });
+    let is_waiting = || async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+            AND datname = current_database()";
+        let waiting = sqlx::query_scalar::<_, i64>(waiting);
+        waiting.fetch_one(fresh.pool()).await.unwrap() == 1
+    };
+    eventually("the second waits for the first", is_waiting).await;
+    let service = serve(&fresh).await;
+    let event = event(&mut open_page(&service).await).await;
+    let server = &event["server"];
+    assert_eq!(server["note"], serde_json::Value::Null, "{server}");
+    let lock = &server["locks"][0];
+    assert_eq!(lock["blocker_state"], "idle in transaction");
+    let blocker = lock["blocker_statement"].as_str().unwrap();
+    assert_eq!(blocker, "BEGIN; UPDATE names SET name = ? WHERE id = ?");
+    assert_eq!(server["unused_indexes"][0]["index"], "public.names_by_name");
+    assert!(!event.to_string().contains("h0rse"), "{event}");
+    first.execute("ROLLBACK").await.unwrap();
+    waiting.await.unwrap().unwrap();
 }

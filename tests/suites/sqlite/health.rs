@@ -85,6 +85,24 @@ async fn a_call_that_writes_leaves_a_file_healthy() {
 }
 
 #[tokio::test]
+async fn a_call_that_writes_for_long_while_others_wait_is_degraded() {
+    let fresh = fresh_with(|builder| builder).await;
+    let gate = Gate::new();
+    let meanwhile = async {
+        gate.here.acquire().await.expect("open").forget();
+        becomes(&fresh, HealthStatus::Degraded).await;
+        let health = soon(&fresh).await;
+        assert_eq!(health.pool_statistics.write.waiting, 1);
+        assert!(health.problems[0].starts_with("Calls wait"), "{health:?}");
+        gate.open.add_permits(2);
+    };
+    let (first, second, ()) =
+        tokio::join!(write(&fresh.db, &gate), write(&fresh.db, &gate), meanwhile);
+    first.and(second).unwrap();
+    becomes(&fresh, HealthStatus::Healthy).await;
+}
+
+#[tokio::test]
 async fn a_database_in_memory_is_unknown_while_a_call_has_its_connection() {
     let db = Db::<Sqlite>::connect("sqlite::memory:").await.unwrap();
     becomes(&db, HealthStatus::Healthy).await;
