@@ -100,8 +100,7 @@ impl AnyDb {
         }
     }
 
-    /// Whether the application wants to show the state of this database, as
-    /// [`Db::monitoring_enabled`] says.
+    /// Whether the state of this database is to be shown, as [`Db::monitoring_enabled`] says.
     #[must_use]
     pub fn monitoring_enabled(&self) -> bool {
         with_db!(self, db => db.monitoring_enabled())

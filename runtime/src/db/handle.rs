@@ -77,7 +77,7 @@ impl<DB: Backend> Db<DB> {
         self.inner.write.pool()
     }
 
-    /// Whether the application wants to show the state of this database: what
+    /// Whether the state of this database is to be shown: what
     /// [`monitoring`](crate::DbBuilder::monitoring) of the builder or the variable
     /// `DATABASE_MONITORING_ENABLED` says, and `true` by default.
     ///

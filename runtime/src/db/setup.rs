@@ -308,10 +308,9 @@ macro_rules! settings_of_both {
             self
         }
 
-        /// Sets whether the application wants to show the state of this database, by routes of its web
-        /// server, for example. `true` by default. dbop itself does nothing with the setting but to
-        /// return it from [`Db::monitoring_enabled`](crate::Db::monitoring_enabled): it is a switch for
-        /// the application that mounts such routes.
+        /// Sets whether the state of this database is shown. `true` by default. With `false`, the routes
+        /// below `/monitoring` of the feature `http` do not exist, and an application with routes of its
+        /// own reads the setting from [`Db::monitoring_enabled`](crate::Db::monitoring_enabled).
         pub fn monitoring(mut self, on: bool) -> Self {
             self.setup.settings.monitoring = on;
             self

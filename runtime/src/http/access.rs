@@ -1,12 +1,12 @@
 //! [`Access`]: who may see the routes that are not for everybody.
 
-use std::fmt;
 use std::hint::black_box;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use crate::secret::Secret;
 
 /// Who may see the routes that are not for everybody.
 #[derive(Clone, Debug)]
@@ -14,34 +14,18 @@ pub(super) enum Access {
     /// Nobody: there are no such routes.
     Off,
     /// Whoever shows this token.
-    Token(Token),
+    Token(Secret),
     /// Everybody.
     Open,
 }
 
-/// A secret that is never displayed.
-#[derive(Clone)]
-pub(super) struct Token(String);
-
-impl Token {
-    pub(super) fn new(token: String) -> Self {
-        Self(token)
-    }
-
-    /// Whether this text is the token. The time that this takes does not tell where the two differ. An
-    /// empty token is no secret, so nothing is equal to it.
-    fn is(&self, shown: &str) -> bool {
-        let (token, shown) = (self.0.as_bytes(), shown.as_bytes());
-        let pairs = token.iter().zip(shown);
-        let differences = pairs.fold(0, |differences, (a, b)| black_box(differences | (a ^ b)));
-        !token.is_empty() && token.len() == shown.len() && differences == 0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
+/// Whether this text is the token. The time that this takes does not tell where the two differ. An empty
+/// token is no secret, so nothing is equal to it.
+fn is(token: &Secret, shown: &str) -> bool {
+    let (token, shown) = (token.expose().as_bytes(), shown.as_bytes());
+    let pairs = token.iter().zip(shown);
+    let differences = pairs.fold(0, |differences, (a, b)| black_box(differences | (a ^ b)));
+    !token.is_empty() && token.len() == shown.len() && differences == 0
 }
 
 impl Access {
@@ -53,7 +37,7 @@ impl Access {
         let shown = headers.get(header::AUTHORIZATION);
         let shown = shown.and_then(|value| value.to_str().ok()).and_then(bearer);
         match shown {
-            Some(shown) if token.is(shown) => Ok(()),
+            Some(shown) if is(token, shown) => Ok(()),
             Some(_) => Err(Box::new(refused("Bearer error=\"invalid_token\""))),
             None => Err(Box::new(refused("Bearer"))),
         }
@@ -88,17 +72,17 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_is_the_token() {
-        let token = Token::new("s3cret".to_owned());
-        assert!(token.is("s3cret"));
+        let token = Secret::from("s3cret");
+        assert!(is(&token, "s3cret"));
         for shown in ["", "s", "s3cre", "s3cret!", "S3cret", "t3cret"] {
-            assert!(!token.is(shown), "{shown}");
+            assert!(!is(&token, shown), "{shown}");
         }
-        assert!(!Token::new(String::new()).is(""));
+        assert!(!is(&Secret::from(""), ""));
     }
 
     #[test]
     fn a_token_is_not_displayed() {
-        let access = Access::Token(Token::new("s3cret".to_owned()));
+        let access = Access::Token(Secret::from("s3cret"));
         assert!(!format!("{access:?}").contains("s3cret"));
     }
 

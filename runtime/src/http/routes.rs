@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-use super::access::{Access, Token};
+use super::access::Access;
 use super::page;
 use super::watcher::Watcher;
 use crate::db::AnyDb;
 use crate::health::{HealthStatus, Readiness};
+use crate::secret::Secret;
 
 /// The routes about a database, which the application mounts where it likes.
 ///
@@ -39,8 +40,8 @@ use crate::health::{HealthStatus, Readiness};
 /// | `GET /monitoring/database` | health and performance | 200, or 401 without the token |
 ///
 /// The first three show no names and no addresses. The others exist only if the application has set a
-/// [`token`](Self::token), or has said that [none is needed](Self::without_token). No answer is kept by
-/// a cache.
+/// [`token`](Self::token), or has said that [none is needed](Self::without_token), and unless the handle
+/// was opened with [`monitoring(false)`](crate::DbBuilder::monitoring). No answer is kept by a cache.
 #[derive(Clone, Debug)]
 #[must_use = "these are no routes yet; call `into_router`"]
 pub struct Routes {
@@ -61,8 +62,8 @@ impl Routes {
 
     /// Adds the routes below `/monitoring`, for requests with the header `Authorization: Bearer` and
     /// this token. All others are answered with 401. An empty token lets nobody in.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.access = Access::Token(Token::new(token.into()));
+    pub fn token(mut self, token: impl Into<Secret>) -> Self {
+        self.access = Access::Token(token.into());
         self
     }
 
@@ -86,7 +87,8 @@ impl Routes {
     where
         S: Clone + Send + Sync + 'static,
     {
-        let is_monitored = !matches!(self.access, Access::Off);
+        let is_open = !matches!(self.access, Access::Off);
+        let is_monitored = is_open && self.db.monitoring_enabled();
         let state = Arc::new(Served {
             watcher: is_monitored.then(|| Watcher::start(&self.db, self.within)),
             routes: self,

@@ -1,0 +1,2 @@
+CREATE TABLE accounts (id BIGINT PRIMARY KEY, cents BIGINT NOT NULL CHECK (cents >= 0));
+INSERT INTO accounts VALUES (1, 100000), (2, 100000), (3, 100000);
