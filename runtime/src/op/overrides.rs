@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use super::retries::Retries;
 
 /// What the environment says about the calls of single operations, in place of what their
-/// attributes say. Usually nothing, which costs a call one look at a pointer.
+/// attributes say. Usually nothing, which costs a call one look at a pointer. Each session has a copy,
+/// so this is one word: an `Arc<[Override]>` would be two.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides(Option<Arc<[Override]>>);
+pub(crate) struct Overrides(Option<Arc<Vec<Override>>>);
 
 /// What the environment says about the calls of the operations with one name.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Overrides {
     pub(crate) const NONE: Self = Self(None);
 
     pub(crate) fn new(each: Vec<Override>) -> Self {
-        Self((!each.is_empty()).then(|| each.into()))
+        Self((!each.is_empty()).then(|| Arc::new(each)))
     }
 
     /// Returns what is said about the operations of this name.
