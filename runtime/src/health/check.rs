@@ -225,6 +225,7 @@ fn judge_error(error: &Error) -> (HealthStatus, Vec<String>, Connectivity) {
 fn judge_absent(kind: ErrorKind) -> (HealthStatus, Vec<String>, Connectivity) {
     let problem = match kind {
         ErrorKind::PoolClosed => "This program has closed its connections.".to_owned(),
+        ErrorKind::Connection => "The database cannot be reached.".to_owned(),
         ErrorKind::Timeout => "The database has not answered in time.".to_owned(),
         ErrorKind::Authentication => "The database refuses the credentials.".to_owned(),
         kind => format!("The database cannot be used ({kind})."),
