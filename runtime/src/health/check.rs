@@ -32,7 +32,8 @@ impl<DB: Backend> Db<DB> {
     /// The handle has a connection of its own for this, outside the pools, which is opened by the
     /// first check. So a database whose connections are all used by this program's own calls is
     /// [`Degraded`](HealthStatus::Degraded) and not [`Unhealthy`](HealthStatus::Unhealthy). A database
-    /// in memory has no other connection, and is asked only if its connection is free.
+    /// in memory has no other connection, and is asked only if its connection becomes free in half of that
+    /// time.
     ///
     /// Checks at the same time share one question, and its answer serves all checks for a second. A
     /// caller that goes away does not end a question that others wait for.
@@ -65,8 +66,8 @@ impl<DB: Backend> Db<DB> {
             }
         };
         let (write, read) = (pool_statistics.write, pool_statistics.read);
-        // The one connection that writes to a SQLite file is in use whenever a call writes.
-        let one_writes = DB::ONE_WRITER && read.is_some();
+        // The one connection that writes to a SQLite database is in use whenever a call writes.
+        let one_writes = DB::ONE_WRITER && write.max == 1;
         if write.is_full() && !one_writes {
             degrade(format!("All {} connections are in use.", write.max));
         }

@@ -21,8 +21,8 @@ pub enum HealthStatus {
     /// The database does not answer within the deadline of the check, cannot be reached, refuses the
     /// credentials, or was removed; or the handle was closed.
     Unhealthy,
-    /// The database could not be asked. It is in memory, which has one connection, and a call has that
-    /// connection.
+    /// The database could not be asked. It is in memory, which has one connection, and calls have had
+    /// that connection for half of the deadline of the check.
     Unknown,
 }
 

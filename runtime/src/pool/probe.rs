@@ -151,7 +151,7 @@ impl<DB: Backend> Turn<DB> {
         let asked = Instant::now();
         place.file.check()?;
         let Some(options) = DB::probe_options((*place.pool.connect_options()).clone()) else {
-            return in_memory(place.pool).await;
+            return in_memory(place.pool, patience).await;
         };
         let present = |refused| Said::Present {
             took: asked.elapsed(),
@@ -209,12 +209,12 @@ async fn ask<DB: Backend>(conn: &mut DB::Connection) -> sqlx::Result<()> {
     DB::run(conn, DB::PROBE.into_sql_str()).await.map(drop)
 }
 
-/// Asks a database in memory, which has one connection, if no call has that connection.
-async fn in_memory<DB: Backend>(pool: &Pool<DB>) -> Result<Said> {
-    let Some(mut conn) = pool.try_acquire() else {
+/// Asks a database in memory, which has one connection, if that connection is free soon.
+async fn in_memory<DB: Backend>(pool: &Pool<DB>, patience: Duration) -> Result<Said> {
+    let Ok(acquired) = timeout(patience, pool.acquire()).await else {
         return Ok(Said::Busy);
     };
-    let asked = Instant::now();
+    let (mut conn, asked) = (acquired?, Instant::now());
     ask::<DB>(&mut conn).await?;
     Ok(Said::Present {
         took: asked.elapsed(),
