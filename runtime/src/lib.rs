@@ -74,6 +74,8 @@
 //! | `sqlite`, `postgres` (both on by default) | the database, through sqlx; each compiles only its own driver |
 //! | `once` (on by default) | [`once = key`](guide::once), with serde, serde_json and sha2 |
 //! | `anyhow`, `eyre` | that crate's error as the error of an operation |
+//! | `metrics` | [what an exporter is told](guide::logs_and_metrics), through the crate `metrics` |
+//! | `prometheus` | the same as the text that Prometheus reads; turns on `metrics` |
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
 //! | `http` | for axum: [problem details](http::Problem) of failed calls, [keys](http::IdempotencyKey) of requests, routes for health |
@@ -108,11 +110,18 @@ mod once;
 mod op;
 mod policy;
 mod pool;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod rt;
 mod scope;
 mod secret;
 mod session;
 mod sql;
+#[cfg(feature = "metrics")]
+pub mod telemetry;
+#[cfg(not(feature = "metrics"))]
+#[path = "telemetry/off.rs"]
+mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -13,6 +13,7 @@ pub mod http;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod recorder;
 pub mod sqlite;
 pub mod trace;
 mod trouble;

@@ -146,6 +146,10 @@ pub trait PoolPlan: Database {
     /// Returns where the database is, as the spans of its calls say it.
     fn location(options: &Options<Self>) -> Location;
 
+    /// Returns the name of the database in metrics, which no other database has: for example
+    /// `postgresql://db.example:5432/bank` or `sqlite:/data/bank.db`. Without user and password.
+    fn name(options: &Options<Self>) -> String;
+
     /// Returns what to do about a connection that was refused. The text names the place that the
     /// connection was to lead to, but never the password.
     fn advice(kind: ErrorKind, options: &Options<Self>) -> String;

@@ -68,7 +68,7 @@ impl<M: Manager> Opening for Connections<'_, M> {
             .min(asked + self.0.defaults().acquire_timeout);
         let acquired = self
             .0
-            .acquire(call.borrower(), until, &mut call.timer)
+            .acquire(call.borrower(), asked, until, &mut call.timer)
             .await;
         acquired.map_err(|error| {
             call.report_unopened(&error, asked);
@@ -85,10 +85,11 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
         R: OpResult + Crosses,
     {
         // Where the database is, only its manager knows.
-        let span = CallSpan::without_location(op, M::Connection::SYSTEM);
+        let system = M::Connection::SYSTEM;
+        let span = CallSpan::without_location(op, system);
         Self {
             db,
-            call: CallLoop::new(op, span, UNTIL_ENDED),
+            call: CallLoop::new(op, system, span, UNTIL_ENDED),
             progress: None,
         }
     }

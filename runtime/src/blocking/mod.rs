@@ -83,6 +83,8 @@ mod manager;
 pub(crate) mod owned_arg;
 #[cfg(feature = "blocking")]
 pub(crate) mod pool;
+#[cfg(all(feature = "blocking", feature = "metrics"))]
+mod reported;
 pub(crate) mod thread;
 
 pub use bridge::block_on;

@@ -21,7 +21,7 @@ use crate::db::{Settings, read_environment};
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{CircuitBreaker, Defaults, RetryPolicy, Shutdown};
-use crate::pool::{Origin, exhausted, unopened};
+use crate::pool::{Origin, exhausted, is_late, unopened};
 use crate::rt::{FOREVER, Timer, Uninterrupted};
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
@@ -75,17 +75,17 @@ pub struct BlockingDb<M: Manager> {
     inner: Arc<BlockingDbInner<M>>,
 }
 
-struct BlockingDbInner<M: Manager> {
+pub(super) struct BlockingDbInner<M: Manager> {
     /// `None` only while this is dropped.
     pool: Option<Pool<Trusting<M>>>,
-    size: u32,
+    pub(super) size: u32,
     /// One permit for each connection. Calls wait here with their deadline, and never in deadpool's
     /// own queue.
     places: Arc<Semaphore>,
     /// The turn to write, on a database that lets one connection write at a time; otherwise `None`.
     writer: Option<Arc<Semaphore>>,
     /// The connections that calls hold.
-    held: Arc<Registry>,
+    pub(super) held: Arc<Registry>,
     defaults: Defaults,
 }
 
@@ -144,8 +144,26 @@ impl<M: Manager> BlockingDb<M> {
         self.inner.pool().manager().retire();
     }
 
-    /// Acquires a connection for a call; fails if none can be had before `until`.
+    /// Acquires a connection for a call, which has asked for it at `asked`; fails if none can be had
+    /// before `until`.
     pub(crate) async fn acquire(
+        &self,
+        by: Borrower,
+        asked: Instant,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Checkout<M>> {
+        let acquired = self.check_out(by, until, timer).await;
+        let report = &self.inner.held.report;
+        match &acquired {
+            Ok(_) => report.acquired(asked),
+            Err(error) if is_late(error) => report.timed_out(),
+            Err(_) => {}
+        }
+        acquired
+    }
+
+    async fn check_out(
         &self,
         by: Borrower,
         until: Instant,
@@ -180,7 +198,12 @@ impl<M: Manager> BlockingDb<M> {
             opening: Some(opening),
         });
         let checkout = timer.until(until, opening).await;
-        checkout.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))
+        let checkout =
+            checkout.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))?;
+        if checkout.origin() == Origin::New {
+            inner.held.report.opened(asked);
+        }
+        Ok(checkout)
     }
 }
 
@@ -250,6 +273,7 @@ impl<M: Manager> BlockingDbInner<M> {
         if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
             return Ok(permit);
         }
+        let _waiting = self.held.wait();
         match timer.until(until, Arc::clone(queue).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),
@@ -257,7 +281,7 @@ impl<M: Manager> BlockingDbInner<M> {
         }
     }
 
-    fn pool(&self) -> &Pool<Trusting<M>> {
+    pub(super) fn pool(&self) -> &Pool<Trusting<M>> {
         self.pool.as_ref().expect("held until it is dropped")
     }
 }
@@ -425,16 +449,17 @@ impl<M: Manager> BlockingDbBuilder<M> {
             .expect("only timeouts could need what is missing, and none are set");
         let writer = M::Connection::ONE_WRITER.then(|| Arc::new(Semaphore::new(1)));
         let defaults = self.settings.defaults();
-        BlockingDb {
-            inner: Arc::new(BlockingDbInner {
-                pool: Some(pool),
-                size,
-                places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
-                writer,
-                held: Registry::new(&defaults.monitor),
-                defaults,
-            }),
-        }
+        let inner = Arc::new(BlockingDbInner {
+            pool: Some(pool),
+            size,
+            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            writer,
+            held: Registry::new(&defaults.monitor),
+            defaults,
+        });
+        #[cfg(feature = "metrics")]
+        inner.report();
+        BlockingDb { inner }
     }
 }
 

@@ -60,14 +60,21 @@ pub(super) enum Following {
 }
 
 impl<R> CallLoop<R> {
-    /// See [`CallState::new`].
+    /// See [`CallState::new`]. `system` is the name of the database's product in spans and metrics.
     #[inline]
-    pub(crate) fn new(op: &'static Op, span: Option<Box<CallSpan>>, until_ended: Duration) -> Self
+    pub(crate) fn new(
+        op: &'static Op,
+        system: &'static str,
+        span: Option<Box<CallSpan>>,
+        until_ended: Duration,
+    ) -> Self
     where
         R: OpResult,
     {
+        let mut state = CallState::new(op, span, until_ended);
+        state.report.on_system(system);
         Self {
-            state: CallState::new(op, span, until_ended),
+            state,
             result: None,
             of: ResultOf::NEW,
         }

@@ -202,6 +202,10 @@ impl CallState {
         let next = next(self, failed, defaults);
         if let Next::Attempt(_) = next {
             self.op.count_retry(failed.class.kind);
+            if let Some(monitor) = &self.monitor {
+                self.report
+                    .retried(&monitor.reports, self.op, failed.class.kind);
+            }
         }
         match next {
             Next::Error => false,

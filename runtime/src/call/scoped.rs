@@ -81,7 +81,7 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self {
             scope,
             source,
-            call: CallLoop::new(op, span, DB::UNTIL_ENDED),
+            call: CallLoop::new(op, DB::SYSTEM, span, DB::UNTIL_ENDED),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::op::{Op, ReportedError};
 use crate::policy::{Pass, RunningCall, cut_off};
 use crate::rt::{FOREVER, Millis, Timer};
 use crate::session::Due;
+use crate::telemetry::CallReport;
 
 #[derive(Debug)]
 pub(crate) struct CallState {
@@ -48,6 +49,8 @@ pub(crate) struct CallState {
     pub(super) statements_limited: bool,
     /// A poll of the body that takes longer is reported.
     pub(super) longest_poll: Millis,
+    /// What the call tells about itself when it has ended.
+    pub(super) report: CallReport,
     /// `None` where nobody listens. In a box, because that is the usual case, and a call is moved.
     span: Option<Box<CallSpan>>,
 }
@@ -148,6 +151,7 @@ impl CallState {
             until_ended: Millis::new(until_ended),
             statements_limited: false,
             longest_poll: Millis::MAX,
+            report: CallReport::default(),
             span,
         }
     }
@@ -444,8 +448,14 @@ impl CallState {
     }
 
     /// Counts the error that the call returns, and writes it into the span.
-    pub(super) fn failed_with(&self, class: Class, error: &dyn ReportedError, outcome: Outcome) {
+    pub(super) fn failed_with(
+        &mut self,
+        class: Class,
+        error: &dyn ReportedError,
+        outcome: Outcome,
+    ) {
         self.op.count_failure(class.category);
+        self.report.failed_with(class.kind, error);
         if let Some(monitor) = &self.monitor {
             monitor.call_failed(&Failing {
                 op: self.op,
@@ -483,6 +493,10 @@ impl Drop for CallState {
         self.op.count_call(self.attempts.made, outcome, took);
         if let Some(monitor) = &self.monitor {
             monitor.call_ended(self.op, outcome, took);
+            if !matches!(self.phase, Phase::Ended(_)) {
+                self.report.was_cut_off();
+            }
+            self.report.ended(&monitor.reports, self.op, outcome, took);
         }
     }
 }

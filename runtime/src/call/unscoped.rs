@@ -33,6 +33,9 @@ pub struct UnscopedAttempt<'a, R> {
     call: &'a mut CallLoop<R>,
 }
 
+/// Any database: the body finds its own.
+const SYSTEM: &str = "other_sql";
+
 /// Nothing is opened, so nothing can fail.
 struct NoSession;
 
@@ -52,8 +55,9 @@ impl<R> Unscoped<R> {
     where
         R: OpResult,
     {
+        let span = CallSpan::without_location(op, SYSTEM);
         Self {
-            call: CallLoop::new(op, CallSpan::without_location(op, "other_sql"), UNTIL_ENDED),
+            call: CallLoop::new(op, SYSTEM, span, UNTIL_ENDED),
         }
     }
 

@@ -35,10 +35,10 @@ pub struct Db<DB: Backend> {
     inner: Arc<DbInner<DB>>,
 }
 
-struct DbInner<DB: Backend> {
-    write: Pools<DB>,
-    read: Option<Pools<DB>>,
-    defaults: Defaults,
+pub(super) struct DbInner<DB: Backend> {
+    pub(super) write: Pools<DB>,
+    pub(super) read: Option<Pools<DB>>,
+    pub(super) defaults: Defaults,
     close_timeout: Duration,
     monitoring: bool,
     probe: Arc<Probe<DB>>,
@@ -51,16 +51,17 @@ impl<DB: Backend> Db<DB> {
         defaults: Defaults,
         settings: &Settings,
     ) -> Self {
-        Self {
-            inner: Arc::new(DbInner {
-                write,
-                read,
-                defaults,
-                close_timeout: settings.close_timeout,
-                monitoring: settings.monitoring,
-                probe: Probe::new(),
-            }),
-        }
+        let inner = Arc::new(DbInner {
+            write,
+            read,
+            defaults,
+            close_timeout: settings.close_timeout,
+            monitoring: settings.monitoring,
+            probe: Probe::new(),
+        });
+        #[cfg(feature = "metrics")]
+        inner.report_as(settings.pool_name.as_deref());
+        Self { inner }
     }
 
     /// The SQL that creates the table `dbop_once`, in which `once` operations keep their markers,

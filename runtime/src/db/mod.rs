@@ -7,6 +7,8 @@ mod builder;
 mod environment;
 mod handle;
 mod migrate;
+#[cfg(feature = "metrics")]
+mod reported;
 mod settings;
 mod setup;
 mod shutdown;

@@ -15,6 +15,9 @@ pub(crate) struct Settings {
     pub(crate) close_timeout: Duration,
     /// Whether the application wants routes that show the state of the database.
     pub(crate) monitoring: bool,
+    /// The name of the pools in metrics; `None` if they are called by their place.
+    #[cfg(feature = "metrics")]
+    pub(crate) pool_name: Option<String>,
 }
 
 impl Default for Settings {
@@ -25,6 +28,8 @@ impl Default for Settings {
             calls: CallSettings::default(),
             close_timeout: Duration::from_secs(30),
             monitoring: true,
+            #[cfg(feature = "metrics")]
+            pool_name: None,
         }
     }
 }

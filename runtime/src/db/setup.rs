@@ -174,6 +174,17 @@ macro_rules! settings_of_both {
             self
         }
 
+        /// Sets the name of the handle's pools in metrics, in the label
+        /// `db.client.connection.pool.name`. For example, the pools of `pool_name("jobs")` are
+        /// `jobs write` and `jobs read`. By default they are called by the place of the database,
+        /// such as `postgresql://db.example:5432/bank write`. Two handles of one process to the same
+        /// database count as one without this.
+        #[cfg(feature = "metrics")]
+        pub fn pool_name(mut self, name: impl Into<String>) -> Self {
+            self.setup.settings.pool_name = Some(name.into());
+            self
+        }
+
         /// Sets how long [`Db::close`](crate::Db::close) waits for running calls and their hooks. 30 s by
         /// default.
         pub fn close_timeout(mut self, timeout: ::std::time::Duration) -> Self {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::registry::{Held, Place, Registry};
 use super::session_info::SessionInfo;
+use crate::op::Op;
 use crate::rt::{FOREVER, here_or_background};
 
 /// When a connection counts as held for too long, and how often that has happened.
@@ -96,18 +97,19 @@ impl Registry {
         let any = places_mut.iter().any(Place::is_held);
         places.is_watched = any;
         drop(places);
-        for (op, session) in &leaked {
-            self.monitor.leaked(op, session);
-        }
+        leaked.iter().for_each(|leak| self.reports(leak));
         any
     }
 
     /// Reports the connection of one place, unless that was done.
     pub(super) fn report_leak(&self, index: usize) {
         let leaked = self.places().all_mut()[index].report_once(Instant::now(), |_| true);
-        if let Some((op, session)) = &leaked {
-            self.monitor.leaked(op, session);
-        }
+        leaked.iter().for_each(|leak| self.reports(leak));
+    }
+
+    fn reports(&self, (op, session): &(&'static Op, SessionInfo)) {
+        self.monitor.leaked(op, session);
+        self.report.leaked();
     }
 }
 

@@ -30,6 +30,7 @@ use crate::error::Outcome;
 use crate::op::Op;
 use crate::policy::Limits;
 use crate::rt::here_or_background;
+use crate::telemetry::Calls;
 
 /// What all pools and calls of a handle report to.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Monitor {
     failures: Failures,
     counts: Counts,
     alerts: Alerts,
+    pub(crate) reports: Calls,
 }
 
 impl Monitor {
@@ -47,6 +49,7 @@ impl Monitor {
             failures: Failures::default(),
             counts: Counts::new(),
             alerts: Alerts::new(),
+            reports: Calls::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::Monitor;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
 use crate::op::Op;
+use crate::telemetry::PoolReport;
 
 /// A call that wants a connection.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,7 @@ pub(crate) struct Registry {
     /// The number of calls that wait for a connection.
     waiting: AtomicU32,
     pub(super) monitor: Arc<Monitor>,
+    pub(crate) report: PoolReport,
 }
 
 /// One place for each connection that was ever held at a time. A place is used again, so that to hold
@@ -81,6 +83,7 @@ impl Registry {
             places: Mutex::default(),
             waiting: AtomicU32::new(0),
             monitor: Arc::clone(monitor),
+            report: PoolReport::default(),
         })
     }
 
@@ -273,10 +276,11 @@ impl Drop for Holding {
         }
         places.free.push(self.index);
         drop(places);
-        if let Some(held) = held
-            && held.reported
-        {
-            self.registry.monitor.leak_is_back(held.by.op);
+        if let Some(held) = held {
+            self.registry.report.used(held.since);
+            if held.reported {
+                self.registry.monitor.leak_is_back(held.by.op);
+            }
         }
     }
 }

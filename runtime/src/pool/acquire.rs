@@ -13,9 +13,10 @@ use super::probe::PlaceOfPools;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::monitor::{Borrower, Registry, SessionInfo};
 use crate::rt::Timer;
+use crate::telemetry::PoolReport;
 
 /// The pools of a [`Db`](crate::Db), for one sort of session.
 #[derive(Debug)]
@@ -35,12 +36,50 @@ impl<DB: Backend> Pools<DB> {
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
-        match self {
+        let acquired = match self {
             Self::Ours(pools) => pools.acquire(by, now, until, timer).await,
             // Boxed, because otherwise each call on dbop's own pools would reserve space for this
             // future.
             Self::Adopted(pool) => Box::pin(pool.acquire(by, now, until, timer)).await,
+        };
+        match &acquired {
+            Ok(_) => self.report().acquired(now),
+            Err(error) if is_late(error) => self.report().timed_out(),
+            Err(_) => {}
         }
+        acquired
+    }
+
+    /// Returns what one of the pools reports to. All of them report as one.
+    fn report(&self) -> &PoolReport {
+        match self {
+            Self::Ours(pools) => pools.report(),
+            Self::Adopted(pool) => &pool.known.held.report,
+        }
+    }
+
+    /// Names the pools in metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn report_as(&self, name: &str) {
+        match self {
+            Self::Ours(pools) => pools
+                .held()
+                .for_each(|held| held.report.is_named(name.into())),
+            Self::Adopted(pool) => pool.known.held.report.is_named(name.into()),
+        }
+    }
+
+    /// Adds the numbers of the pools to those of all pools.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn add_to(&self, sums: &mut crate::telemetry::Sums) {
+        let counts = self.counts();
+        let numbers = crate::telemetry::PoolGauges {
+            max: counts.max,
+            open: counts.open,
+            idle: counts.idle,
+            waiting: counts.waiting,
+        };
+        sums.add(self.report(), numbers);
     }
 
     /// Adds the connections that calls hold to a list.
@@ -95,6 +134,11 @@ impl<DB: Backend> Pools<DB> {
             Self::Adopted(pool) => Box::pin(pool.pool().close()),
         }
     }
+}
+
+/// Whether a call has no connection because its time was up.
+pub(crate) fn is_late(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::PoolExhausted | ErrorKind::Timeout)
 }
 
 /// Where a call's connection comes from.

@@ -24,6 +24,8 @@ pub(super) struct SubPoolPermit {
     free: Arc<FreeSubPools>,
     /// The index of the sub-pool.
     pub(super) sub_pool: usize,
+    /// Whether the call has waited for the sub-pool.
+    pub(super) waited: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -42,15 +44,15 @@ impl FreeSubPools {
         until: Instant,
         timer: &mut Timer,
     ) -> Option<SubPoolPermit> {
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
+        let (permit, waited) = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => (permit, false),
             Err(_) => {
                 let _counted = Counted::of(&self.waiting);
                 let waiting = Arc::clone(&self.permits).acquire_owned();
-                timer.until(until, waiting).await.ok()?.ok()?
+                (timer.until(until, waiting).await.ok()?.ok()?, true)
             }
         };
-        Some(self.take(permit))
+        Some(self.take(permit, waited))
     }
 
     /// The number of calls that wait for a sub-pool.
@@ -58,11 +60,12 @@ impl FreeSubPools {
         self.waiting.load(Relaxed)
     }
 
-    fn take(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> SubPoolPermit {
+    fn take(self: &Arc<Self>, permit: OwnedSemaphorePermit, waited: bool) -> SubPoolPermit {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         SubPoolPermit {
             free: Arc::clone(self),
             sub_pool: free.pop_front().expect("as many as there are permits"),
+            waited,
             _permit: permit,
         }
     }

@@ -78,6 +78,7 @@ impl<DB: Backend> KnownPool<DB> {
         timer: &mut Timer,
     ) -> Result<(PoolConnection<DB>, Origin, Option<Arc<Signals>>)> {
         let _waiting = self.held.wait();
+        let has_room = self.has_room();
         let mut acquiring = std::pin::pin!(self.pool.acquire());
         let pool = PoolId::of(&self.pool);
         let mut waiting = std::pin::pin!(watch_acquire(pool, acquiring.as_mut()));
@@ -95,7 +96,14 @@ impl<DB: Backend> KnownPool<DB> {
             }
         };
         match acquired {
-            Ok(found) => Ok(found),
+            Ok(found) => {
+                // A connection for which a call has waited first was begun at a time that only sqlx
+                // knows.
+                if found.1 == Origin::New && has_room {
+                    self.held.report.opened(now);
+                }
+                Ok(found)
+            }
             Err(error) => Err(self.why_none(error, &answered, now)),
         }
     }
@@ -174,6 +182,12 @@ impl<DB: Backend> KnownPool<DB> {
 
     fn refused_by_hook(&self) -> Option<Error> {
         self.hook.as_ref()?.refusal()
+    }
+
+    /// Whether the pool may open a connection at once.
+    fn has_room(&self) -> bool {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        self.pool.size().saturating_sub(idle) < self.size()
     }
 
     /// The number of connections that the pool may have.

@@ -19,6 +19,8 @@ mod set;
 mod sub_pool;
 mod surplus;
 
+#[cfg(feature = "blocking")]
+pub(crate) use acquire::is_late;
 pub(crate) use acquire::{ConnectionSource, Pools};
 pub(crate) use adopted::AdoptedPool;
 pub(crate) use connect_hook::AfterConnect;

@@ -19,6 +19,7 @@ use crate::backend::{Backend, Plan};
 use crate::error::{Error, Result};
 use crate::monitor::{Borrower, Registry, SessionInfo};
 use crate::rt::Timer;
+use crate::telemetry::PoolReport;
 
 /// The pools of one sort of session.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl<DB: Backend> PoolSet<DB> {
     pub(crate) async fn acquire(
         &self,
         by: Borrower,
-        now: Instant,
+        mut now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
@@ -66,6 +67,10 @@ impl<DB: Backend> PoolSet<DB> {
             each => {
                 let permit = self.free.acquire(until, timer).await;
                 let permit = permit.ok_or_else(|| self.exhausted())?;
+                if permit.waited {
+                    by.op.count_waiting(now.elapsed());
+                    now = Instant::now();
+                }
                 (&each[permit.sub_pool], Some(permit))
             }
         };
@@ -84,6 +89,11 @@ impl<DB: Backend> PoolSet<DB> {
     /// Adds the connections that calls hold to a list.
     pub(crate) fn add_sessions(&self, sessions: &mut Vec<SessionInfo>) {
         self.held().for_each(|held| held.add_to(sessions));
+    }
+
+    /// Returns what one of the pools reports to.
+    pub(super) fn report(&self) -> &PoolReport {
+        &self.each[0].known.held.report
     }
 
     /// Returns the connections of each pool that calls hold.

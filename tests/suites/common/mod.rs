@@ -14,6 +14,7 @@ mod deadlines;
 mod ended_inside;
 mod ends;
 mod environment;
+mod exported;
 mod extremes;
 pub(crate) mod guard;
 pub(crate) mod health;

@@ -142,6 +142,53 @@ async fn the_time_of_waiting_for_a_connection_is_counted_apart() {
     assert!(counted.waiting_time <= counted.total_time, "{counted:#?}");
 }
 
+#[db_op(read_only)]
+async fn hold_reader(_conn: &mut Conn<'_, Database>, gate: &Gate) -> Result<(), Failure> {
+    gate.inside.notify_one();
+    gate.open.notified().await;
+    Ok(())
+}
+
+#[db_op(read_only)]
+async fn read_later(_conn: &mut Conn<'_, Database>, has_turn: &Notify) -> Result<(), Failure> {
+    has_turn.notify_one();
+    Ok(())
+}
+
+/// On SQLite each connection that reads is a pool of its own.
+#[tokio::test]
+async fn the_time_of_waiting_until_one_of_several_pools_is_free_is_counted_as_well() {
+    let db = bank::open_with(|builder| builder.max_connections(2)).await;
+    let (first, second, has_turn) = (Gate::default(), Gate::default(), Notify::new());
+    let (held, also_held, waited, ()) = tokio::join!(
+        hold_reader(&*db, &first),
+        hold_reader(&*db, &second),
+        async {
+            first.inside.notified().await;
+            second.inside.notified().await;
+            let waiting = read_later(&*db, &has_turn);
+            let mut waiting = std::pin::pin!(waiting);
+            let early = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
+            early.expect_err("both connections are held");
+            first.open.notify_one();
+            waiting.await
+        },
+        async {
+            has_turn.notified().await;
+            second.open.notify_one();
+        }
+    );
+    held.unwrap();
+    also_held.unwrap();
+    waited.unwrap();
+    let counted = counts("read_later");
+    assert!(
+        counted.waiting_time >= Duration::from_millis(50),
+        "{counted:#?}"
+    );
+    assert!(counted.waiting_time <= counted.total_time, "{counted:#?}");
+}
+
 const LOOP: u32 = line!() + 5;
 
 #[db_op(read_only, name = "statistics.list")]

@@ -46,6 +46,30 @@ pub(crate) fn impatient_url(url: &str) -> String {
     format!("{url}?options=-c%20lock_timeout%3D100")
 }
 
+/// The labels by which metrics say where the database at this URL is.
+pub(crate) fn place_labels(url: &str) -> Vec<(&'static str, String)> {
+    let (_, place) = url.split_once('@').expect("a user in the URL");
+    let (server, database) = place.split_once('/').expect("a database in the URL");
+    let (address, port) = server.split_once(':').expect("a port in the URL");
+    let mut labels = vec![
+        ("db.namespace", database.to_owned()),
+        ("server.address", address.to_owned()),
+    ];
+    if port != "5432" {
+        labels.push(("server.port", port.to_owned()));
+    }
+    labels
+}
+
+/// The name of the database at this URL in the names of pools.
+pub(crate) fn pool_name(url: &str) -> String {
+    let (_, place) = url.split_once('@').expect("a user in the URL");
+    format!("postgresql://{place}")
+}
+
+/// The code of the error of a row that is there already.
+pub(crate) const UNIQUE_CODE: &str = "23505";
+
 /// Whether any error aborts the transaction.
 pub(crate) const ABORTS: bool = true;
 

@@ -38,6 +38,19 @@ pub(crate) fn impatient_url(url: &str) -> String {
     url.to_owned()
 }
 
+/// The labels by which metrics say where the database at this URL is.
+pub(crate) fn place_labels(_url: &str) -> Vec<(&'static str, String)> {
+    vec![("db.namespace", "test.db".to_owned())]
+}
+
+/// The name of the database at this URL in the names of pools.
+pub(crate) fn pool_name(url: &str) -> String {
+    url.to_owned()
+}
+
+/// The code of the error of a row that is there already.
+pub(crate) const UNIQUE_CODE: &str = "1555";
+
 /// Whether any error aborts the transaction.
 pub(crate) const ABORTS: bool = false;
 

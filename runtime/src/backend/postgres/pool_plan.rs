@@ -98,6 +98,11 @@ impl PoolPlan for Postgres {
         }
     }
 
+    fn name(options: &PgConnectOptions) -> String {
+        let namespace = Self::location(options).namespace.unwrap_or_default();
+        format!("postgresql://{}/{namespace}", Self::place(options))
+    }
+
     fn advice(kind: ErrorKind, options: &PgConnectOptions) -> String {
         let place = Self::place(options);
         let user = options.get_username();

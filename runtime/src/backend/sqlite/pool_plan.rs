@@ -96,6 +96,13 @@ impl PoolPlan for Sqlite {
         }
     }
 
+    fn name(options: &SqliteConnectOptions) -> String {
+        match Self::location(options).namespace.as_deref() {
+            Some(":memory:") => "sqlite::memory:".to_owned(),
+            _ => format!("sqlite:{}", options.get_filename().display()),
+        }
+    }
+
     fn advice(_: ErrorKind, options: &SqliteConnectOptions) -> String {
         let path = options.get_filename();
         let folder = path

@@ -4,6 +4,7 @@ use super::{SYSTEM, Session, TAKEN_CODE, World, exec, number, open};
 
 mod deadlines;
 mod ends;
+mod exported;
 mod guard;
 mod replay;
 mod told;
