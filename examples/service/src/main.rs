@@ -14,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use dbop::http::{IdempotencyKey, Problem, Routes};
+use dbop::prometheus::Prometheus;
 use dbop::{AnyDb, Conn, DbError, Tx, db_op, transactional};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -67,6 +68,7 @@ async fn pay(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
+    let prometheus = Prometheus::install()?;
     let db = AnyDb::builder()
         .url("sqlite:service.db?mode=rwc")
         .env()?
@@ -80,7 +82,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/transfers/{from}/{to}/{cents}", post(pay))
         .with_state(db.clone())
         // Everybody may see the page, because only this machine can reach the service.
-        .merge(Routes::new(db.clone()).without_token().into_router());
+        .merge(
+            Routes::new(db.clone())
+                .without_token()
+                .metrics(prometheus)
+                .into_router(),
+        );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!(
         "http://{}/monitoring shows the {} database",

@@ -15,6 +15,7 @@ use super::page;
 use super::watcher::Watcher;
 use crate::db::AnyDb;
 use crate::health::{HealthStatus, Readiness};
+use crate::prometheus::Prometheus;
 use crate::secret::Secret;
 
 /// The routes about a database, which the application mounts where it likes.
@@ -38,6 +39,7 @@ use crate::secret::Secret;
 /// | `GET /ready` | [`Readiness`] | 503 if unhealthy, otherwise 200 |
 /// | `GET /monitoring` | a page that shows connections, operations, errors, and what a PostgreSQL server knows about itself, and follows them; it asks for the token | 200 |
 /// | `GET /monitoring/database` | health and performance | 200, or 401 without the token |
+/// | `GET /metrics` | what Prometheus reads, if [`metrics`](Self::metrics) was called | 200, or 401 without the token |
 ///
 /// The first three show no names and no addresses. The others exist only if the application has set a
 /// [`token`](Self::token), or has said that [none is needed](Self::without_token), and unless the handle
@@ -48,6 +50,7 @@ pub struct Routes {
     db: AnyDb,
     access: Access,
     within: Duration,
+    metrics: Option<Prometheus>,
 }
 
 impl Routes {
@@ -57,6 +60,7 @@ impl Routes {
             db: db.into(),
             access: Access::Off,
             within: Duration::from_secs(1),
+            metrics: None,
         }
     }
 
@@ -75,6 +79,23 @@ impl Routes {
         self
     }
 
+    /// Adds the route `/metrics`, for whoever may see the routes below `/monitoring`.
+    ///
+    /// ```
+    /// use dbop::http::Routes;
+    /// use dbop::prometheus::Prometheus;
+    ///
+    /// # async fn example(db: dbop::AnyDb) -> dbop::Result<axum::Router> {
+    /// let prometheus = Prometheus::install()?; // before the database is opened
+    /// let routes = Routes::new(db).token("s3cret").metrics(prometheus);
+    /// # Ok(routes.into_router())
+    /// # }
+    /// ```
+    pub fn metrics(mut self, prometheus: Prometheus) -> Self {
+        self.metrics = Some(prometheus);
+        self
+    }
+
     /// Sets how long a check waits for the database. 1 s by default. The prober of a platform should
     /// wait longer.
     pub fn check_timeout(mut self, within: Duration) -> Self {
@@ -89,6 +110,7 @@ impl Routes {
     {
         let is_open = !matches!(self.access, Access::Off);
         let is_monitored = is_open && self.db.monitoring_enabled();
+        let has_metrics = self.metrics.is_some();
         let state = Arc::new(Served {
             watcher: is_monitored.then(|| Watcher::start(&self.db, self.within)),
             routes: self,
@@ -101,6 +123,9 @@ impl Routes {
             router = router
                 .route("/monitoring/database", get(database))
                 .merge(page::router());
+            if has_metrics {
+                router = router.route("/metrics", get(metrics));
+            }
         }
         router.with_state(state)
     }
@@ -152,6 +177,23 @@ async fn database(State(served): State<Arc<Served>>, headers: HeaderMap) -> Resp
     let health_status = db.health_within(*within).await;
     let report = watcher.report(health_status);
     json(StatusCode::OK, &report)
+}
+
+async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
+    if let Err(refused) = served.allows(&headers) {
+        return *refused;
+    }
+    let Some(prometheus) = &served.routes.metrics else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, prometheus.render()).into_response()
 }
 
 fn status_of(status: HealthStatus) -> StatusCode {
