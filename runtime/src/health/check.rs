@@ -49,15 +49,18 @@ impl<DB: Backend> Db<DB> {
             Some(circuit) => circuit.state(),
             None => "off",
         };
-        let closed = self.pool().is_closed() || self.running().shutdown().is_cancelled();
-        let answer = match closed {
-            true => None,
-            false => self.answer(within).await,
+        let closing = match (self.pool().is_closed(), self.running().shutdown()) {
+            (true, _) => Some(ErrorKind::PoolClosed),
+            (false, shutdown) if shutdown.is_cancelled() => Some(ErrorKind::ShuttingDown),
+            _ => None,
+        };
+        let answer = match closing {
+            Some(_) => None,
+            None => self.answer(within).await,
         };
         let (mut status, mut problems, connectivity) = match &answer {
             Some(answer) => answer.judge(),
-            None if closed => judge_absent(ErrorKind::PoolClosed),
-            None => judge_absent(ErrorKind::Timeout),
+            None => judge_absent(closing.unwrap_or(ErrorKind::Timeout)),
         };
         let mut degrade = |problem: String| {
             problems.push(problem);
@@ -226,6 +229,7 @@ fn judge_error(error: &Error) -> (HealthStatus, Vec<String>, Connectivity) {
 fn judge_absent(kind: ErrorKind) -> (HealthStatus, Vec<String>, Connectivity) {
     let problem = match kind {
         ErrorKind::PoolClosed => "This program has closed its connections.".to_owned(),
+        ErrorKind::ShuttingDown => "This program or the server is shutting down.".to_owned(),
         ErrorKind::Connection => "The database cannot be reached.".to_owned(),
         ErrorKind::Timeout => "The database has not answered in time.".to_owned(),
         ErrorKind::Authentication => "The database refuses the credentials.".to_owned(),

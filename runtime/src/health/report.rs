@@ -19,7 +19,7 @@ pub enum HealthStatus {
     /// locked the SQLite file. A restart of this program helps against none of these.
     Degraded,
     /// The database does not answer within the deadline of the check, cannot be reached, refuses the
-    /// credentials, or was removed; or the handle was closed.
+    /// credentials, or was removed; or the handle was closed, or is shutting down.
     Unhealthy,
     /// The database could not be asked. It is in memory, which has one connection, and calls have had
     /// that connection for half of the deadline of the check.

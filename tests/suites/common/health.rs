@@ -138,6 +138,26 @@ async fn a_closed_handle_is_unhealthy_at_once() {
 }
 
 #[tokio::test]
+async fn a_handle_that_shuts_down_is_not_ready_while_its_calls_finish() {
+    let fresh = narrow().await;
+    let service = serve(&fresh).await;
+    let gate = Gate::new();
+    let meanwhile = async {
+        gate.here.acquire().await.expect("open").forget();
+        let down = fresh.shutdown(Duration::from_secs(60));
+        let look = async {
+            becomes(&fresh, HealthStatus::Unhealthy).await;
+            let health = assert_answers(&answers(&service).await, "unhealthy");
+            assert_eq!(health["connectivity"]["error"], "shutting_down");
+            gate.open.add_permits(1);
+        };
+        tokio::join!(down, look)
+    };
+    let (held, _) = tokio::join!(hold(&fresh.db, &gate), meanwhile);
+    held.unwrap();
+}
+
+#[tokio::test]
 async fn checks_at_the_same_time_share_one_answer() {
     let fresh = narrow().await;
     let all = join_all((0..50).map(|_| fresh.health())).await;
@@ -193,6 +213,10 @@ async fn the_routes_that_show_more_need_the_token() {
     assert_eq!(answer.status, 401);
     let off = Service::start(routes(&fresh).into_router()).await;
     assert_eq!(off.ask(path).await.status, 404);
+    let unwanted = Db::builder().url(&fresh.url).monitoring(false);
+    let unwanted = routes(&unwanted.connect().await.unwrap()).token("s3cret");
+    let unwanted = Service::start(unwanted.into_router()).await;
+    assert_eq!(monitoring(&unwanted).await.status, 404);
     let open = Service::start(routes(&fresh).without_token().into_router()).await;
     assert_eq!(open.ask(path).await.status, 200);
 }
