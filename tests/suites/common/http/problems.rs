@@ -147,5 +147,5 @@ async fn an_error_of_dbop_is_an_answer_by_itself_and_says_when_to_come_back() {
     let answer = service.ask("GET /").await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
-    assert_eq!(answer.json()["kind"], "pool_closed");
+    assert_eq!(answer.json()["kind"], "shutting_down");
 }
