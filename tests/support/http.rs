@@ -27,6 +27,12 @@ impl Service {
         Self { address, serving }
     }
 
+    /// Returns the URL of this path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// Sends a request without waiting for its answer.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dbop::{Backend, Db, DbBuilder};
 
 pub mod blocking;
+pub mod browser;
 pub mod cluster;
 pub mod http;
 pub mod postgres;

@@ -214,7 +214,10 @@ async fn an_exhausted_pool_of_an_application_names_what_holds_its_connections() 
         let error = soon("the call", note(&db, 2)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PoolExhausted, "{error}");
         let text = error.to_string();
-        assert!(text.contains("`holds` (1 of 1)"), "{text}");
+        assert!(
+            text.contains("(1 of 1)") && text.contains("held by `holds` ("),
+            "{text}"
+        );
         end.notify_one();
     });
     held.unwrap();

@@ -7,6 +7,7 @@ mod any_db;
 pub(crate) mod bad_input;
 pub(crate) mod bank;
 pub(crate) mod blocker;
+pub(crate) mod browser;
 mod callers_transaction;
 mod commit_errors;
 mod connecting;

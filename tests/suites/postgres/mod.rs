@@ -7,6 +7,7 @@ use super::common;
 
 mod advisory;
 mod bad_input;
+mod browser;
 mod callers_transaction;
 mod conflicts;
 mod connecting;

@@ -1,0 +1,127 @@
+//! The page about a database, in a browser.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dbop::http::Routes;
+use dbop_tests::browser::Browser;
+use dbop_tests::http::Service;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::super::SYSTEM;
+use super::Database;
+use super::bank::{self, balance, transfer};
+use super::pool::{Gate, hold};
+
+const WIDE: (u32, u32) = (1400, 900);
+const PHONE: (u32, u32) = (360, 740);
+
+/// Where pictures of the page are kept: `target/pages`.
+pub(crate) fn picture(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
+    std::fs::create_dir_all(&folder).expect("a folder for pictures");
+    folder.join(format!("{SYSTEM}-{name}.png"))
+}
+
+/// Opens the page, gives it the token, and waits until it shows something.
+pub(crate) async fn open(browser: &mut Browser, service: &Service) {
+    browser.open(&service.url("/monitoring")).await;
+    browser
+        .until("document.getElementById('ask').hidden === false")
+        .await;
+    assert_eq!(shown(browser, "main").await, json!(""));
+    let submit = "document.getElementById('token').value = 's3cret';
+        document.querySelector('#ask button').click(); true";
+    browser.value_of(submit).await;
+    browser
+        .until("document.getElementById('main').hidden === false")
+        .await;
+}
+
+/// Returns the text that a part of the page shows.
+pub(crate) async fn shown(browser: &mut Browser, id: &str) -> serde_json::Value {
+    let text = format!("document.getElementById('{id}').innerText");
+    browser.value_of(&text).await
+}
+
+/// Waits until a part of the page shows this text.
+pub(crate) async fn until_shown(browser: &mut Browser, id: &str, text: &str) {
+    let shows = format!(
+        "document.getElementById('{id}').innerText.toLowerCase().includes('{}')",
+        text.to_lowercase()
+    );
+    browser.until(&shows).await;
+}
+
+async fn is_no_wider_than_the_screen(browser: &mut Browser) {
+    let fits = "document.documentElement.scrollWidth <= window.innerWidth";
+    assert_eq!(browser.value_of(fits).await, json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, which `tests/run --browser` installs"]
+async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens() {
+    let configure = |builder: dbop::DbBuilder<Database>| {
+        builder
+            .max_connections(2)
+            .acquire_timeout(Duration::from_millis(300))
+            .leak_threshold(Duration::from_millis(500))
+    };
+    let fresh = bank::open_with(configure).await;
+    let service = Service::start(Routes::new(fresh.db.clone()).token("s3cret").into_router()).await;
+    let mut browser = Browser::start().await;
+    browser.appear(WIDE, false).await;
+    open(&mut browser, &service).await;
+    until_shown(&mut browser, "status", "healthy").await;
+
+    let db = fresh.db.clone();
+    let (end, ended) = (std::sync::Arc::new(Notify::new()), Notify::new());
+    let told = std::sync::Arc::clone(&end);
+    let load = tokio::spawn(async move {
+        let calls = async {
+            loop {
+                let _ = transfer(&db, 1, 2, 1).await;
+                let _ = transfer(&db, 2, 1, 1_000).await;
+                let _ = balance(&db, 1).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! { () = calls => {}, () = told.notified() => {} }
+    });
+    until_shown(&mut browser, "operations", "transfer").await;
+    until_shown(&mut browser, "operations", "application").await;
+    browser
+        .until("document.querySelectorAll('#latency path').length === 3")
+        .await;
+
+    // All connections that write are held, and nobody lets go of them.
+    let gates = [Gate::default(), Gate::default()];
+    let full = async {
+        until_shown(&mut browser, "sessions", "hold").await;
+        until_shown(&mut browser, "sessions", "idle_in_transaction").await;
+        until_shown(&mut browser, "status", "degraded").await;
+        until_shown(&mut browser, "errors", "pool_exhausted").await;
+        let leaks = "[...document.querySelectorAll('#tiles div')].some((tile) =>
+            tile.innerText.includes('Held for too long') && !tile.innerText.trim().endsWith('\\n0'))";
+        browser.until(leaks).await;
+        browser.picture(&picture("full-pool-wide-light")).await;
+        is_no_wider_than_the_screen(&mut browser).await;
+        browser.appear(PHONE, true).await;
+        until_shown(&mut browser, "sessions", "hold").await;
+        is_no_wider_than_the_screen(&mut browser).await;
+        browser.picture(&picture("full-pool-phone-dark")).await;
+        gates.iter().for_each(|gate| gate.open.notify_one());
+        ended.notify_one();
+    };
+    let holders = async {
+        let (first, second) = tokio::join!(hold(&fresh.db, &gates[0]), hold(&fresh.db, &gates[1]));
+        // On SQLite one connection writes, so only one of the two may have had it.
+        assert!(first.is_ok() || second.is_ok());
+    };
+    tokio::join!(full, holders);
+    until_shown(&mut browser, "status", "healthy").await;
+    end.notify_one();
+    load.await.expect("the load");
+    drop(ended);
+}
