@@ -151,7 +151,7 @@ impl CallState {
             until_ended: Millis::new(until_ended),
             statements_limited: false,
             longest_poll: Millis::MAX,
-            report: CallReport::default(),
+            report: CallReport::new(),
             span,
         }
     }

@@ -49,7 +49,7 @@ impl Monitor {
             failures: Failures::default(),
             counts: Counts::new(),
             alerts: Alerts::new(),
-            reports: Calls::default(),
+            reports: Calls::new(),
         }
     }
 

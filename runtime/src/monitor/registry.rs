@@ -83,7 +83,7 @@ impl Registry {
             places: Mutex::default(),
             waiting: AtomicU32::new(0),
             monitor: Arc::clone(monitor),
-            report: PoolReport::default(),
+            report: PoolReport::new(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Outcome};
 use crate::op::{Op, ReportedError};
 
 /// What all calls of a handle report to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Calls {
     /// Not set where it is not known where the database is.
     location: OnceLock<Location>,
@@ -33,6 +33,13 @@ struct OpHandles {
 }
 
 impl Calls {
+    pub(crate) fn new() -> Self {
+        Self {
+            location: OnceLock::new(),
+            handles: Handles::default(),
+        }
+    }
+
     /// Notes where the database is.
     pub(crate) fn are_at(&self, location: Location) {
         // A handle is made once, and its calls come later.
@@ -92,7 +99,7 @@ impl OpHandles {
 }
 
 /// What a call keeps for its report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CallReport {
     /// The name of the database system in `db.system.name`.
     system: &'static str,
@@ -107,6 +114,13 @@ struct Failure {
 }
 
 impl CallReport {
+    pub(crate) fn new() -> Self {
+        Self {
+            system: "other_sql",
+            failure: None,
+        }
+    }
+
     /// Notes which database system the call is for.
     pub(crate) fn on_system(&mut self, name: &'static str) {
         self.system = name;

@@ -9,14 +9,24 @@ use crate::error::{ErrorKind, Outcome};
 use crate::op::{Op, ReportedError};
 
 /// What all calls of a handle report to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Calls;
 
+impl Calls {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
 /// What a call keeps for its report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CallReport;
 
 impl CallReport {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
     pub(crate) fn on_system(&mut self, _: &'static str) {}
 
     pub(crate) fn failed_with(&mut self, _: ErrorKind, _: &dyn ReportedError) {}
@@ -29,10 +39,14 @@ impl CallReport {
 }
 
 /// What one pool reports to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PoolReport;
 
 impl PoolReport {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
     pub(crate) fn acquired(&self, _: Instant) {}
 
     pub(crate) fn timed_out(&self) {}

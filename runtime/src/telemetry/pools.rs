@@ -9,7 +9,7 @@ use super::handles::{Handles, counter, histogram};
 use super::names::{CREATE_TIME, LEAKS, TIMEOUTS, USE_TIME, WAIT_TIME};
 
 /// What one pool reports to. Pools of the same name report as one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PoolReport {
     /// Not set until the handle of the pool is made. Nothing is reported until then.
     name: OnceLock<SharedString>,
@@ -43,6 +43,13 @@ pub(super) fn name_label(name: &SharedString) -> Label {
 }
 
 impl PoolReport {
+    pub(crate) fn new() -> Self {
+        Self {
+            name: OnceLock::new(),
+            handles: Handles::default(),
+        }
+    }
+
     /// Names the pool, once.
     pub(crate) fn is_named(&self, name: String) {
         let _ = self.name.set(name.into());
