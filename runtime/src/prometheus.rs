@@ -9,10 +9,19 @@
 //! // Whenever Prometheus asks:
 //! let text = prometheus.render();
 //! # let _ = text;
+//! # assert!(Prometheus::install().is_ok() && Prometheus::installed().is_some());
 //! # Ok(())
 //! # }
 //! # example().unwrap();
 //! ```
+//!
+//! With the feature `http`,
+#![cfg_attr(
+    feature = "http",
+    doc = "[`Routes::metrics`](crate::http::Routes::metrics)"
+)]
+#![cfg_attr(not(feature = "http"), doc = "`Routes::metrics`")]
+//! serves the text.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -45,6 +54,17 @@ impl Prometheus {
     ///
     /// [`ErrorKind::Configuration`] if the application has installed a recorder of its own. If that is
     /// one for Prometheus, make a `Prometheus` of its handle with `from`.
+    ///
+    /// ```
+    /// use dbop::prometheus::Prometheus;
+    /// use metrics_exporter_prometheus::PrometheusBuilder;
+    ///
+    /// let handle = PrometheusBuilder::new().install_recorder().unwrap();
+    /// assert!(Prometheus::install().is_err());
+    /// assert!(Prometheus::installed().is_none());
+    /// let prometheus = Prometheus::from(handle);
+    /// # let _ = prometheus;
+    /// ```
     pub fn install() -> Result<Self> {
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prometheus) = &*installed {
@@ -122,5 +142,23 @@ async fn keep_up(handle: Weak<PrometheusHandle>) {
             Some(handle) => handle.run_upkeep(),
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn values_are_put_into_buckets_for_as_long_as_somebody_may_render_them() {
+        let recorder = Prometheus::builder().build_recorder();
+        let prometheus = Arc::new(recorder.handle());
+        let mut keeping = std::pin::pin!(keep_up(Arc::downgrade(&prometheus)));
+        let minute = std::time::Duration::from_secs(60);
+        let early = tokio::time::timeout(minute, keeping.as_mut()).await;
+        early.expect_err("somebody may render them");
+        drop(prometheus);
+        let ended = tokio::time::timeout(minute, keeping).await;
+        ended.expect("nobody can render them any more");
     }
 }

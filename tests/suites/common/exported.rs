@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use dbop::http::Routes;
 use dbop::prometheus::Prometheus;
 use dbop::telemetry::{BUCKETS, HISTOGRAMS, observe_pools};
 use dbop::{Backend, Conn, Db, DbBuilder, Tx, db_op, transactional};
+use dbop_tests::http::Service;
 use dbop_tests::recorder::{Reader, Told, Value};
 use dbop_tests::{eventually, poll_at_most};
 use metrics::set_default_local_recorder;
@@ -467,4 +469,47 @@ async fn the_text_for_prometheus_has_names_with_units_types_help_and_buckets() {
     let max = sample(&text, "db_client_connection_max", &[pool]);
     assert!(connections(idle) + connections(used) <= max, "{text}");
     assert!(connections(idle) + connections(used) >= 1.0, "{text}");
+}
+
+#[tokio::test]
+async fn the_route_for_prometheus_needs_the_token_and_the_applications_consent() {
+    let fresh = bank::open().await;
+    let recorder = Prometheus::builder().build_recorder();
+    let _here = set_default_local_recorder(&recorder);
+    transfer(&*fresh, 1, 2, 1).await.unwrap();
+    let routes = Routes::new(fresh.db.clone()).token("s3cret");
+    let without = Service::start(routes.clone().into_router()).await;
+    let with = routes.metrics(Prometheus::from(recorder.handle()));
+    let with = Service::start(with.into_router()).await;
+
+    let token = [("authorization", "Bearer s3cret")];
+    let metrics = "GET /metrics";
+    let answer = without.send(metrics, &token, "").await.answer().await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(with.ask(metrics).await.status, 401);
+    let answer = with.send(metrics, &token, "").await.answer().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    let transfers = [("db_operation_name", "transfer")];
+    let calls = "db_client_operation_duration_seconds_count";
+    assert_eq!(sample(&answer.body, calls, &transfers), 1.0);
+}
+
+#[tokio::test]
+async fn the_application_may_name_the_pools_of_a_handle() {
+    let recorder = DebuggingRecorder::new();
+    let (_here, reader) = (set_default_local_recorder(&recorder), Reader::of(&recorder));
+    let fresh = bank::open_with(|builder| builder.pool_name("jobs")).await;
+    bank::balance(&*fresh, 1).await.unwrap();
+    let told = reader.read();
+    for pool in ["jobs write", "jobs read"] {
+        let waits = told.values("db.client.connection.wait_time", &[(POOL, pool)]);
+        assert_eq!(waits.len(), 1, "{pool}");
+    }
+    let unnamed = write_pool(&fresh.url);
+    let unnamed = told.all("db.client.connection.wait_time", &[(POOL, &unnamed)]);
+    assert!(unnamed.is_empty(), "{unnamed:?}");
 }
