@@ -67,11 +67,12 @@ impl<DB: Backend> PoolSet<DB> {
             each => {
                 let permit = self.free.acquire(until, timer).await;
                 let permit = permit.ok_or_else(|| self.exhausted())?;
+                let sub_pool = &each[permit.sub_pool];
                 if permit.waited {
-                    by.op.count_waiting(now.elapsed());
+                    sub_pool.known.held.waited(by, now.elapsed());
                     now = Instant::now();
                 }
-                (&each[permit.sub_pool], Some(permit))
+                (sub_pool, Some(permit))
             }
         };
         // Both cases share one await, because each await reserves space for the whole future.
