@@ -161,6 +161,7 @@ impl CallState {
         Borrower {
             op: self.op,
             attempt: self.attempts.made,
+            is_call: true,
         }
     }
 

@@ -18,14 +18,17 @@ pub(crate) struct Borrower {
     pub(crate) op: &'static Op,
     /// Which attempt of the call this is, from 1.
     pub(crate) attempt: u32,
+    /// Whether this is a call of the application's, whose whole time is counted when it has ended.
+    pub(crate) is_call: bool,
 }
 
 impl Op {
-    /// Returns the borrower of a call that has one attempt.
+    /// Returns the borrower of what dbop does by itself, such as to connect.
     pub(crate) fn first_attempt(&'static self) -> Borrower {
         Borrower {
             op: self,
             attempt: 1,
+            is_call: false,
         }
     }
 }
@@ -146,7 +149,9 @@ impl Registry {
     /// Counts how long a call has waited for its connection.
     pub(crate) fn waited(&self, by: Borrower, time: Duration) {
         by.op.count_waiting(time);
-        self.monitor.waited(time);
+        if by.is_call {
+            self.monitor.waited(time);
+        }
     }
 
     /// Counts a call as waiting for a connection, until the returned value is dropped.
@@ -208,7 +213,7 @@ impl Place {
     fn info(&self, now: Instant) -> Option<SessionInfo> {
         let held = self.held.as_ref()?;
         let (state, since) = self.progress.read(held.since);
-        let Borrower { op, attempt } = held.by;
+        let Borrower { op, attempt, .. } = held.by;
         Some(SessionInfo {
             state_for: now.saturating_duration_since(since),
             ..SessionInfo::new(
