@@ -94,10 +94,12 @@ impl Browser {
             .await;
     }
 
-    /// Opens a page.
+    /// Opens a page, and waits until it has loaded.
     pub async fn open(&mut self, url: &str) {
         let opened = self.tell("Page.navigate", json!({"url": url})).await;
         assert_eq!(opened.get("errorText"), None, "{url} cannot be opened");
+        let loaded = format!("location.href === '{url}' && document.readyState === 'complete'");
+        self.until(&loaded).await;
     }
 
     /// Returns the value of an expression in the page.

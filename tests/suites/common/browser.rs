@@ -30,19 +30,16 @@ pub(crate) async fn open(browser: &mut Browser, service: &Service) {
     browser
         .until("document.getElementById('ask').hidden === false")
         .await;
-    assert_eq!(shown(browser, "main").await, json!(""));
+    let is_hidden = browser
+        .value_of("document.getElementById('main').hidden")
+        .await;
+    assert_eq!(is_hidden, json!(true));
     let submit = "document.getElementById('token').value = 's3cret';
         document.querySelector('#ask button').click(); true";
     browser.value_of(submit).await;
     browser
         .until("document.getElementById('main').hidden === false")
         .await;
-}
-
-/// Returns the text that a part of the page shows.
-pub(crate) async fn shown(browser: &mut Browser, id: &str) -> serde_json::Value {
-    let text = format!("document.getElementById('{id}').innerText");
-    browser.value_of(&text).await
 }
 
 /// Waits until a part of the page shows this text.
@@ -99,7 +96,7 @@ async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens
     let gates = [Gate::default(), Gate::default()];
     let full = async {
         until_shown(&mut browser, "sessions", "hold").await;
-        until_shown(&mut browser, "sessions", "idle_in_transaction").await;
+        until_shown(&mut browser, "sessions", "idle in transaction").await;
         until_shown(&mut browser, "status", "degraded").await;
         until_shown(&mut browser, "errors", "pool_exhausted").await;
         let leaks = "[...document.querySelectorAll('#tiles div')].some((tile) =>
