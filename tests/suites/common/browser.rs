@@ -1,6 +1,7 @@
 //! The page about a database, in a browser.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dbop::http::Routes;
@@ -73,8 +74,8 @@ async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens
     until_shown(&mut browser, "status", "healthy").await;
 
     let db = fresh.db.clone();
-    let (end, ended) = (std::sync::Arc::new(Notify::new()), Notify::new());
-    let told = std::sync::Arc::clone(&end);
+    let end = Arc::new(Notify::new());
+    let told = Arc::clone(&end);
     let load = tokio::spawn(async move {
         let calls = async {
             loop {
@@ -109,7 +110,6 @@ async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens
         is_no_wider_than_the_screen(&mut browser).await;
         browser.picture(&picture("full-pool-phone-dark")).await;
         gates.iter().for_each(|gate| gate.open.notify_one());
-        ended.notify_one();
     };
     let holders = async {
         let (first, second) = tokio::join!(hold(&fresh.db, &gates[0]), hold(&fresh.db, &gates[1]));
@@ -120,5 +120,4 @@ async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens
     until_shown(&mut browser, "status", "healthy").await;
     end.notify_one();
     load.await.expect("the load");
-    drop(ended);
 }
