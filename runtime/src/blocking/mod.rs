@@ -86,6 +86,8 @@ pub(crate) mod pool;
 #[cfg(all(feature = "blocking", feature = "metrics"))]
 mod reported;
 pub(crate) mod thread;
+#[cfg(feature = "blocking")]
+mod watched;
 
 pub use bridge::block_on;
 #[cfg(feature = "blocking")]

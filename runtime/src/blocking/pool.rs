@@ -127,6 +127,11 @@ impl<M: Manager> BlockingDb<M> {
         &self.inner.defaults
     }
 
+    /// Returns the connections that calls hold.
+    pub(super) fn held(&self) -> &Registry {
+        &self.inner.held
+    }
+
     /// Returns how many connections the pool may have.
     pub(crate) fn size(&self) -> u32 {
         self.inner.size
@@ -412,6 +417,14 @@ impl<M: Manager> BlockingDbBuilder<M> {
         self
     }
 
+    /// Sets how long a call may hold a connection without a warning; see
+    /// [`DbBuilder::leak_threshold`](crate::DbBuilder::leak_threshold). The default is 60 s. A connection
+    /// is not taken back, because the thread that runs a plain function cannot be stopped.
+    pub fn leak_threshold(mut self, longest: Duration) -> Self {
+        self.settings.calls.limits.held = longest.min(FOREVER);
+        self
+    }
+
     /// Sets when calls are refused at once because the database cannot be reached; `None` for
     /// never. The default is [`CircuitBreaker::DEFAULT`].
     pub fn circuit_breaker(mut self, breaker: impl Into<Option<CircuitBreaker>>) -> Self {
@@ -471,6 +484,7 @@ impl<M: Manager> fmt::Debug for BlockingDbBuilder<M> {
             .field("acquire_timeout", &pool.acquire_timeout())
             .field("validation_timeout", &pool.validation_timeout)
             .field("timeout", &calls.timeout)
+            .field("leak_threshold", &calls.limits.held)
             .field("retry", &calls.retry)
             .field("retry_budget", &calls.retry_budget)
             .field("circuit_breaker", &calls.breaker)
@@ -510,6 +524,7 @@ mod tests {
             "acquire_timeout: 10s",
             "validation_timeout: 5s",
             "timeout: 30s",
+            "leak_threshold: 60s",
             "retry: RetryPolicy",
         ] {
             assert!(text.contains(name), "{text}");

@@ -7,6 +7,7 @@ mod ends;
 mod exported;
 mod guard;
 mod replay;
+mod sessions;
 mod told;
 
 /// Inserts a row with this number.

@@ -1,0 +1,35 @@
+//! What a [`BlockingDb`] knows about its calls: who holds its connections, and what has failed.
+
+use super::pool::{BlockingDb, Manager};
+use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
+
+impl<M: Manager> BlockingDb<M> {
+    /// Returns the connections that calls hold at this moment, those first that are held for longest.
+    /// What a plain function does with its connection is not seen, so the state of each is
+    /// [`HandedOut`](crate::SessionState::HandedOut).
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        let mut sessions = self.held().sessions();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.held_for));
+        sessions
+    }
+
+    /// Returns the calls that have failed last, the latest first, as
+    /// [`Db::last_errors`](crate::Db::last_errors) does.
+    #[must_use]
+    pub fn last_errors(&self) -> Vec<FailedCall> {
+        self.defaults().monitor.last_errors()
+    }
+
+    /// Returns what was counted since the handle was made. Statements of plain functions are not seen.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.defaults().monitor.totals(self.held().held_so_far())
+    }
+
+    /// Returns what receives the [alerts](crate::AlertKind) of this handle from now on.
+    #[must_use]
+    pub fn alerts(&self) -> AlertReceiver {
+        self.defaults().monitor.alerts()
+    }
+}
