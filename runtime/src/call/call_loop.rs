@@ -71,10 +71,8 @@ impl<R> CallLoop<R> {
     where
         R: OpResult,
     {
-        let mut state = CallState::new(op, span, until_ended);
-        state.report.on_system(system);
         Self {
-            state,
+            state: CallState::new(op, system, span, until_ended),
             result: None,
             of: ResultOf::NEW,
         }
@@ -220,7 +218,7 @@ mod tests {
     async fn a_queue_ends_with_the_attempt_that_waited_in_it() {
         let lock = || error(Category::Transient, ErrorKind::Lock);
         let exhausted = || error(Category::Resource, ErrorKind::PoolExhausted);
-        let mut call = CallState::new(&PLAIN, None, Duration::ZERO);
+        let mut call = CallState::new(&PLAIN, "sqlite", None, Duration::ZERO);
         assert_eq!(open(&mut call, [lock(), lock()]).await, Ok(()));
         assert_eq!((call.attempts.made, call.attempts.queued), (1, 0));
         assert_eq!(
@@ -233,7 +231,7 @@ mod tests {
     async fn who_waited_for_a_lock_is_told_of_that_and_not_of_others_who_wait_as_well() {
         let lock = error(Category::Transient, ErrorKind::Lock);
         let exhausted = error(Category::Resource, ErrorKind::PoolExhausted);
-        let mut call = CallState::new(&PLAIN, None, Duration::ZERO);
+        let mut call = CallState::new(&PLAIN, "sqlite", None, Duration::ZERO);
         assert_eq!(
             open(&mut call, [lock, exhausted]).await,
             Err(ErrorKind::Lock)

@@ -291,7 +291,7 @@ mod tests {
 
     /// A call that has made so many attempts, and has this long.
     fn call(op: &'static Op, made: u32, left: Duration) -> CallState {
-        let mut call = CallState::new(op, None, Duration::ZERO);
+        let mut call = CallState::new(op, "sqlite", None, Duration::ZERO);
         let started = Instant::now();
         call.clock = Clock::Outermost {
             started,

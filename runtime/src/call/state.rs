@@ -121,10 +121,15 @@ impl Attempts {
 pub(crate) type Permit = Arc<SemaphorePermit<'static>>;
 
 impl CallState {
-    /// `span`: `None` if nobody listens. `until_ended`: how long after a connection was lost the
+    /// `system`: the name of the database's product in metrics. `span`: `None` if nobody listens. `until_ended`: how long after a connection was lost the
     /// database has ended what ran on that connection.
     #[inline]
-    pub(crate) fn new(op: &'static Op, span: Option<Box<CallSpan>>, until_ended: Duration) -> Self {
+    pub(crate) fn new(
+        op: &'static Op,
+        system: &'static str,
+        span: Option<Box<CallSpan>>,
+        until_ended: Duration,
+    ) -> Self {
         Self {
             op,
             phase: Phase::Waiting,
@@ -151,7 +156,7 @@ impl CallState {
             until_ended: Millis::new(until_ended),
             statements_limited: false,
             longest_poll: Millis::MAX,
-            report: CallReport::new(),
+            report: CallReport::on(system),
             span,
         }
     }

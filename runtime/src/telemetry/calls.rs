@@ -114,16 +114,13 @@ struct Failure {
 }
 
 impl CallReport {
-    pub(crate) fn new() -> Self {
+    /// The report of a call on this database system.
+    #[inline]
+    pub(crate) fn on(system: &'static str) -> Self {
         Self {
-            system: "other_sql",
+            system,
             failure: None,
         }
-    }
-
-    /// Notes which database system the call is for.
-    pub(crate) fn on_system(&mut self, name: &'static str) {
-        self.system = name;
     }
 
     /// Notes the error that the call returns.

@@ -23,11 +23,10 @@ impl Calls {
 pub(crate) struct CallReport;
 
 impl CallReport {
-    pub(crate) fn new() -> Self {
+    #[inline]
+    pub(crate) fn on(_: &'static str) -> Self {
         Self
     }
-
-    pub(crate) fn on_system(&mut self, _: &'static str) {}
 
     pub(crate) fn failed_with(&mut self, _: ErrorKind, _: &dyn ReportedError) {}
 
