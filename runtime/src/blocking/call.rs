@@ -150,6 +150,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
                     match ended {
                         Ok(ended) => ended,
                         Err(_) => {
+                            self.call.state.commit_is_unanswered();
                             let error = no_answer().commit_unanswered();
                             return AttemptEnd::Done(Err(error), Outcome::Unknown);
                         }

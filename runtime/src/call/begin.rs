@@ -16,6 +16,7 @@ use crate::backend::{Backend, Leftover};
 use crate::error::{Error, ErrorKind, Result};
 use crate::monitor::SessionState;
 use crate::once::{self, Claim};
+use crate::op::Op;
 use crate::policy::Defaults;
 use crate::pool::{ConnectionSource, Lease};
 
@@ -57,7 +58,7 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
                 return Err(error.into());
             }
         };
-        call.reclaim_at = self.reclaim_at(&lease);
+        call.reclaim_at = self.reclaim_at(&lease, call.op);
         let guard = call.guard::<DB>(self.source.is_read_only());
         let begun = match call.plan::<DB>(self.defaults, guard) {
             Some(plan) => self.begin_on(&mut lease, &plan, call).await,
@@ -128,9 +129,9 @@ impl<DB: Backend> OwnSessions<'_, DB> {
 
     /// Returns when the connection is taken back, if the call still holds it then. Never if the
     /// database would go with the connection.
-    fn reclaim_at(&self, lease: &Lease<DB>) -> Option<Instant> {
+    fn reclaim_at(&self, lease: &Lease<DB>, op: &Op) -> Option<Instant> {
         let limits = &self.defaults.limits;
-        let reclaims = limits.reclaim && !lease.keeps_forever();
+        let reclaims = limits.reclaim && !lease.keeps_forever() && !op.holds_long;
         reclaims.then(|| Instant::now() + limits.held)
     }
 

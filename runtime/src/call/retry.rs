@@ -247,7 +247,11 @@ impl CallState {
         );
         let end = Instant::now() + wait;
         let _ = self.timer.until(end, pending::<()>()).await;
-        !self.is_past_cutoff()
+        let is_cut_off = self.is_past_cutoff();
+        if is_cut_off {
+            self.was_cut_off();
+        }
+        !is_cut_off
     }
 }
 

@@ -331,10 +331,24 @@ impl CallState {
         if !waited || !self.is_past_cutoff() {
             return error;
         }
+        self.was_cut_off();
+        cut_off()
+    }
+
+    /// Notes that the shutdown of the handle has ended the call while it waited.
+    pub(super) fn was_cut_off(&mut self) {
         self.cut_off = true;
         // Until more is known.
         self.note_cut_off(Outcome::RolledBack);
-        cut_off()
+    }
+
+    /// Notes that the answer to `COMMIT` is missing, for which a shutdown has waited long enough.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn commit_is_unanswered(&mut self) {
+        if self.is_past_cutoff() {
+            self.cut_off = true;
+            self.note_cut_off(Outcome::Unknown);
+        }
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {

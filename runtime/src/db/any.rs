@@ -162,6 +162,12 @@ impl AnyDb {
         with_db!(self, db => db.shutdown(time).await)
     }
 
+    /// Whether the handle was closed or is shutting down.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        with_db!(self, db => db.running().shutdown().is_cancelled())
+    }
+
     /// Returns which database this is, by the name that OpenTelemetry gives the database: `sqlite`
     /// or `postgresql`.
     #[must_use]

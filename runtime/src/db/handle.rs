@@ -111,11 +111,12 @@ impl<DB: Backend> Db<DB> {
     pub(super) async fn close_pools(&self) {
         let write = self.inner.write.close();
         let read = self.inner.read.as_ref().map(Pools::close);
+        // First, because the pools may not be closed in time.
+        self.inner.probe.close().await;
         if let Some(read) = read {
             read.await;
         }
         write.await;
-        self.inner.probe.close().await;
     }
 
     /// Returns the pools for calls that only read, or for calls that may write.

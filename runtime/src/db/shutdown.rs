@@ -42,7 +42,8 @@ impl<DB: Backend> Db<DB> {
     /// | | until the deadline | at the deadline |
     /// |---|---|---|
     /// | a new call | [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown), with the category `Resource` and the HTTP status 503 | the same |
-    /// | a call that runs, waits for a connection or waits to try again | finishes | ends with the same error: a transaction is rolled back, and `outcome` says what is known |
+    /// | a call that runs or waits for a connection | finishes | ends with the same error: a transaction is rolled back, and `outcome` says what is known |
+    /// | a call that waits to try again | finishes | ends with the error of its last attempt |
     /// | a joined call in a call that runs; a call on the handle in a body or a hook | is let in | ends with its outer call |
     /// | a `COMMIT` under way | is waited for | has 5 s more; then its outcome is unknown |
     /// | a hook | is waited for | goes on, and is named in what this returns |

@@ -273,6 +273,14 @@ impl Error {
         }
     }
 
+    /// Returns the message if it is one of dbop's own.
+    pub(crate) fn own_message(&self) -> Option<&str> {
+        match &self.0.reason {
+            Reason::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+
     /// Returns the code that the database has given this error, such as the SQLSTATE `40001` or
     /// SQLite's `2067`. `None` if the error is not the database's, or if the driver does not pass
     /// the code on.

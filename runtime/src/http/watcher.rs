@@ -160,10 +160,17 @@ async fn watch_over(watched: Weak<Shared>) {
             continue;
         }
         let health = shared.db.health_within(shared.within).await;
+        let is_shut_down = shared.db.is_shutting_down();
         let server = {
             #[cfg(feature = "postgres")]
             {
-                observer.look(&shared.db).await
+                match is_shut_down {
+                    true => {
+                        observer.rest();
+                        None
+                    }
+                    false => observer.look(&shared.db).await,
+                }
             }
             #[cfg(not(feature = "postgres"))]
             None

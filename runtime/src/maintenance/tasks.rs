@@ -36,10 +36,12 @@ static ONCE_MARKERS: Op = Op::operation("dbop.maintenance.once_markers", file!()
     .timeout_ms(60_000);
 static OPTIMIZE: Op = Op::operation("dbop.maintenance.optimize", file!(), line!())
     .idempotent()
-    .timeout_ms(600_000);
+    .timeout_ms(600_000)
+    .holds_long();
 static VACUUM: Op = Op::operation("dbop.maintenance.vacuum", file!(), line!())
     .retry_never()
-    .timeout_ms(3_600_000);
+    .timeout_ms(3_600_000)
+    .holds_long();
 
 impl Work {
     pub(super) fn op(self) -> &'static Op {

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use super::alert::{Alert, AlertKind, AlertReceiver};
-use crate::error::{Category, Class, ErrorKind};
+use crate::error::{Category, Class, ErrorKind, Outcome};
 use crate::op::Op;
 
 /// The conditions of one handle.
@@ -26,7 +26,6 @@ struct Condition {
     /// How often it has occurred since it was last over.
     occurrences: u64,
     last: Option<Instant>,
-    is_on: bool,
     /// Whether somebody was told that it is on.
     is_told: bool,
     last_told: Option<Instant>,
@@ -61,17 +60,20 @@ impl Alerts {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call of `op` has failed.
-    pub(super) fn failed(&self, op: &'static Op, class: Class) {
-        match (class.kind, class.category) {
-            (ErrorKind::CircuitOpen, _) => self.occurs(AlertKind::ServerGone, op, 1),
-            (ErrorKind::Connection | ErrorKind::StartingUp, _) => {
+    /// A call of `op` has failed, with this outcome.
+    pub(super) fn failed(&self, op: &'static Op, class: Class, outcome: Outcome) {
+        let is_answer = matches!(class.category, Category::Application | Category::Query);
+        if outcome == Outcome::Unknown && !is_answer {
+            self.occurs(AlertKind::OutcomeUnknown, op, 1);
+        }
+        match class.kind {
+            ErrorKind::CircuitOpen => self.occurs(AlertKind::ServerGone, op, 1),
+            ErrorKind::Connection | ErrorKind::StartingUp => {
                 self.occurs(AlertKind::ServerGone, op, IN_A_ROW);
             }
-            (ErrorKind::Authentication, _) => self.occurs(AlertKind::CredentialsRefused, op, 1),
-            (ErrorKind::DiskFull, _) => self.occurs(AlertKind::DiskFull, op, 1),
-            (ErrorKind::Corrupt, _) => self.occurs(AlertKind::Corruption, op, 1),
-            (_, Category::Ambiguous) => self.occurs(AlertKind::OutcomeUnknown, op, 1),
+            ErrorKind::Authentication => self.occurs(AlertKind::CredentialsRefused, op, 1),
+            ErrorKind::DiskFull => self.occurs(AlertKind::DiskFull, op, 1),
+            ErrorKind::Corrupt => self.occurs(AlertKind::Corruption, op, 1),
             _ => {}
         }
     }
@@ -79,20 +81,33 @@ impl Alerts {
     /// A condition has occurred in a call of `op`. It is on if that happens `at_least` so often
     /// before it is over.
     pub(super) fn occurs(&self, kind: AlertKind, op: &'static Op, at_least: u64) {
+        let mut conditions = self.conditions();
+        self.begin(kind, op, at_least, &mut *conditions);
+    }
+
+    fn begin(&self, kind: AlertKind, op: &'static Op, at_least: u64, conditions: &mut [Condition]) {
         self.any.store(true, Relaxed);
         let now = Instant::now();
-        let mut conditions = self.conditions();
         let condition = &mut conditions[kind as usize];
         condition.occurrences += 1;
         condition.last = Some(now);
-        if condition.is_on || condition.occurrences < at_least {
+        if condition.is_told || condition.occurrences < at_least {
             return;
         }
-        condition.is_on = true;
         condition.is_told = condition.last_told.is_none_or(|told| told + PAUSE <= now);
         if condition.is_told {
             condition.last_told = Some(now);
             self.tell(Alert::begins(kind, op, condition.occurrences));
+        }
+    }
+
+    /// A call of `op` holds a connection for too long, or does so no more. `held` returns how many do
+    /// now; it is asked once nobody else can change the condition.
+    pub(super) fn leaks(&self, op: &'static Op, held: impl Fn() -> u32) {
+        let mut conditions = self.conditions();
+        match held() {
+            0 => self.end(AlertKind::Leak, op, &mut *conditions),
+            _ => self.begin(AlertKind::Leak, op, 1, &mut *conditions),
         }
     }
 
@@ -126,15 +141,9 @@ impl Alerts {
         self.any.store(any, Relaxed);
     }
 
-    /// A condition is over, as a call of `op` shows.
-    pub(super) fn is_over(&self, kind: AlertKind, op: &'static Op) {
-        self.end(kind, op, &mut *self.conditions());
-    }
-
     fn end(&self, kind: AlertKind, op: &'static Op, conditions: &mut [Condition]) {
         let condition = &mut conditions[kind as usize];
         let occurrences = std::mem::take(&mut condition.occurrences);
-        condition.is_on = false;
         if std::mem::take(&mut condition.is_told) {
             self.tell(Alert::ends(kind, op, occurrences));
         }
@@ -163,6 +172,10 @@ mod tests {
         }
     }
 
+    fn fail(alerts: &Alerts, class: Class) {
+        alerts.failed(&PAY, class, Outcome::RolledBack);
+    }
+
     /// Returns what was told since this was last asked: the condition, whether it is over, and how
     /// often it has occurred.
     fn told(receiver: &mut AlertReceiver) -> Vec<(AlertKind, bool, u64)> {
@@ -177,7 +190,7 @@ mod tests {
         let mut receiver = alerts.receiver();
         let full = class(Category::Resource, ErrorKind::DiskFull);
         for _ in 0..5 {
-            alerts.failed(&PAY, full);
+            fail(&alerts, full);
         }
         assert_eq!(told(&mut receiver), [(AlertKind::DiskFull, false, 1)]);
         alerts.succeeded(&LOOK);
@@ -193,7 +206,7 @@ mod tests {
         let mut receiver = alerts.receiver();
         let refused = class(Category::Permission, ErrorKind::Authentication);
         for _ in 0..120 {
-            alerts.failed(&PAY, refused);
+            fail(&alerts, refused);
             alerts.succeeded(&PAY);
             tokio::time::advance(Duration::from_secs(1)).await;
         }
@@ -205,19 +218,19 @@ mod tests {
         let alerts = Alerts::new();
         let mut receiver = alerts.receiver();
         let lost = class(Category::Transient, ErrorKind::Connection);
-        alerts.failed(&PAY, lost);
-        alerts.failed(&PAY, lost);
+        fail(&alerts, lost);
+        fail(&alerts, lost);
         alerts.succeeded(&PAY);
         assert_eq!(told(&mut receiver), []);
         for _ in 0..3 {
-            alerts.failed(&PAY, lost);
+            fail(&alerts, lost);
         }
         assert_eq!(told(&mut receiver), [(AlertKind::ServerGone, false, 3)]);
         alerts.succeeded(&PAY);
-        alerts.failed(&PAY, class(Category::Resource, ErrorKind::CircuitOpen));
+        fail(&alerts, class(Category::Resource, ErrorKind::CircuitOpen));
         tokio::time::advance(PAUSE).await;
         alerts.succeeded(&PAY);
-        alerts.failed(&PAY, class(Category::Resource, ErrorKind::CircuitOpen));
+        fail(&alerts, class(Category::Resource, ErrorKind::CircuitOpen));
         assert_eq!(
             told(&mut receiver),
             [
@@ -231,11 +244,37 @@ mod tests {
     async fn a_condition_that_nothing_ends_is_over_after_ten_quiet_minutes() {
         let alerts = Alerts::new();
         let mut receiver = alerts.receiver();
-        alerts.failed(&PAY, Class::OUTCOME_UNKNOWN);
+        alerts.failed(&PAY, Class::OUTCOME_UNKNOWN, Outcome::Unknown);
         alerts.succeeded(&PAY);
         assert_eq!(told(&mut receiver), [(AlertKind::OutcomeUnknown, false, 1)]);
         tokio::time::advance(QUIET).await;
         alerts.succeeded(&PAY);
         assert_eq!(told(&mut receiver), [(AlertKind::OutcomeUnknown, true, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_that_comes_back_soon_and_stays_is_told_after_a_minute() {
+        let alerts = Alerts::new();
+        let mut receiver = alerts.receiver();
+        let full = class(Category::Resource, ErrorKind::DiskFull);
+        fail(&alerts, full);
+        alerts.succeeded(&PAY);
+        assert_eq!(told(&mut receiver).len(), 2);
+        fail(&alerts, full);
+        assert_eq!(told(&mut receiver), []);
+        tokio::time::advance(PAUSE).await;
+        fail(&alerts, full);
+        assert_eq!(told(&mut receiver), [(AlertKind::DiskFull, false, 2)]);
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_told_whatever_the_error_is() {
+        let alerts = Alerts::new();
+        let mut receiver = alerts.receiver();
+        let late = class(Category::Transient, ErrorKind::Timeout);
+        alerts.failed(&PAY, late, Outcome::RolledBack);
+        assert_eq!(told(&mut receiver), []);
+        alerts.failed(&PAY, late, Outcome::Unknown);
+        assert_eq!(told(&mut receiver), [(AlertKind::OutcomeUnknown, false, 1)]);
     }
 }

@@ -66,7 +66,8 @@ impl Failing<'_> {
                 | Kind::Overloaded
                 | Kind::Reclaimed
         );
-        is_own.then(|| self.error.to_string())
+        let message = self.error.own_message().filter(|_| is_own);
+        message.map(str::to_owned)
     }
 
     fn list(&self) -> FailedCall {

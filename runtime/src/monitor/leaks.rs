@@ -50,14 +50,23 @@ impl Leaks {
         (self.threshold / LOOKS).clamp(*PAUSES.start(), *PAUSES.end())
     }
 
-    /// A connection that was held for too long is back. Returns whether that was the last one.
-    pub(super) fn is_back(&self) -> bool {
-        self.now.fetch_sub(1, Relaxed) == 1
+    /// How many connections are held for too long at this moment.
+    pub(super) fn now(&self) -> u32 {
+        self.now.load(Relaxed)
+    }
+
+    /// One more is held for too long. Called while the list of those that are held is locked, as is
+    /// [`one_less`](Self::one_less), so that the two come in their order.
+    pub(super) fn one_more(&self) {
+        self.now.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn one_less(&self) {
+        self.now.fetch_sub(1, Relaxed);
     }
 
     pub(super) fn report(&self, session: &SessionInfo) {
         self.count.fetch_add(1, Relaxed);
-        self.now.fetch_add(1, Relaxed);
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(
             db.operation.name = session.operation,
@@ -88,11 +97,12 @@ impl Registry {
     fn look_for_leaks(&self) -> bool {
         let now = Instant::now();
         let mut places = self.places();
-        let is_leak = |held: &Held| held.since + self.monitor.leaks.threshold <= now;
+        let threshold = self.monitor.leaks.threshold;
+        let is_leak = |held: &Held| held.since + threshold <= now && !held.by.op.holds_long;
         let places_mut = places.all_mut();
         let leaked: Vec<_> = places_mut
             .iter_mut()
-            .filter_map(|place| place.report_once(now, is_leak))
+            .filter_map(|place| place.report_once(&self.monitor.leaks, now, is_leak))
             .collect();
         let any = places_mut.iter().any(Place::is_held);
         places.is_watched = any;
@@ -103,7 +113,9 @@ impl Registry {
 
     /// Reports the connection of one place, unless that was done.
     pub(super) fn report_leak(&self, index: usize) {
-        let leaked = self.places().all_mut()[index].report_once(Instant::now(), |_| true);
+        let leaked =
+            self.places().all_mut()[index]
+                .report_once(&self.monitor.leaks, Instant::now(), |_| true);
         leaked.iter().for_each(|leak| self.reports(leak));
     }
 

@@ -68,14 +68,12 @@ impl Monitor {
     /// A call of `op` has held a connection for too long.
     fn leaked(&self, op: &'static Op, session: &SessionInfo) {
         self.leaks.report(session);
-        self.alerts.occurs(AlertKind::Leak, op, 1);
+        self.alerts.leaks(op, || self.leaks.now());
     }
 
     /// A connection is back that was held for too long.
     fn leak_is_back(&self, op: &'static Op) {
-        if self.leaks.is_back() {
-            self.alerts.is_over(AlertKind::Leak, op);
-        }
+        self.alerts.leaks(op, || self.leaks.now());
     }
 
     /// An outermost call has ended, after so long.
@@ -91,7 +89,8 @@ impl Monitor {
     pub(crate) fn call_failed(&self, failing: &Failing<'_>) {
         self.counts.failed();
         self.failures.add(failing);
-        self.alerts.failed(failing.op, failing.class);
+        self.alerts
+            .failed(failing.op, failing.class, failing.outcome);
     }
 
     /// Bodies have sent statements.

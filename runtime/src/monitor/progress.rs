@@ -36,6 +36,7 @@ impl Progress {
     #[inline]
     pub(super) fn clear(&self) {
         self.noted.store(0, Relaxed);
+        self.statement.store(0, Relaxed);
     }
 
     /// Notes that the connection is in this state from `now` on.

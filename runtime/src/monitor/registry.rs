@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Monitor;
+use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
 use crate::op::Op;
@@ -73,7 +74,7 @@ pub(super) struct Place {
 /// A connection that a call holds.
 #[derive(Debug)]
 pub(super) struct Held {
-    by: Borrower,
+    pub(super) by: Borrower,
     pub(super) since: Instant,
     /// Whether it was reported that the connection is held for too long.
     reported: bool,
@@ -197,6 +198,7 @@ impl Place {
     /// Returns the connection of this place if it `is_leak` and was not returned before.
     pub(super) fn report_once(
         &mut self,
+        leaks: &Leaks,
         now: Instant,
         is_leak: impl Fn(&Held) -> bool,
     ) -> Option<(&'static Op, SessionInfo)> {
@@ -205,6 +207,7 @@ impl Place {
             return None;
         }
         held.reported = true;
+        leaks.one_more();
         let op = held.by.op;
         Some((op, self.info(now)?))
     }
@@ -280,6 +283,9 @@ impl Drop for Holding {
             place.progress = Arc::new(Progress::new(self.registry.epoch));
         }
         places.free.push(self.index);
+        if held.as_ref().is_some_and(|held| held.reported) {
+            self.registry.monitor.leaks.one_less();
+        }
         drop(places);
         if let Some(held) = held {
             self.registry.report.used(held.since);

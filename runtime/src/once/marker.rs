@@ -146,7 +146,8 @@ impl Marker {
         let waited = match error.kind() {
             ErrorKind::Timeout if self.waited => true,
             ErrorKind::Timeout | ErrorKind::Lock | ErrorKind::PoolExhausted => {
-                Running::any(op.name, &self.key)
+                // An earlier attempt of this call may have set the marker.
+                Running::count(op.name, &self.key) > usize::from(self.running.is_some())
             }
             _ => false,
         };

@@ -25,9 +25,10 @@ impl Running {
         Self(key)
     }
 
-    /// Whether any call with this key runs.
-    pub(super) fn any(operation: &'static str, key: &str) -> bool {
-        running().contains_key(&(operation, key.to_owned()))
+    /// How many calls with this key run.
+    pub(super) fn count(operation: &'static str, key: &str) -> usize {
+        let key = (operation, key.to_owned());
+        running().get(&key).copied().unwrap_or_default()
     }
 }
 
@@ -53,12 +54,16 @@ mod tests {
             Running::new("running.pay", "1"),
             Running::new("running.pay", "1"),
         ];
-        assert!(Running::any("running.pay", "1"));
-        assert!(!Running::any("running.pay", "2") && !Running::any("running.refund", "1"));
+        let count = |operation, key| Running::count(operation, key);
+        assert_eq!(count("running.pay", "1"), 2);
+        assert_eq!(
+            (count("running.pay", "2"), count("running.refund", "1")),
+            (0, 0)
+        );
         let [first, second] = calls;
         drop(first);
-        assert!(Running::any("running.pay", "1"));
+        assert_eq!(count("running.pay", "1"), 1);
         drop(second);
-        assert!(!Running::any("running.pay", "1"));
+        assert_eq!(count("running.pay", "1"), 0);
     }
 }

@@ -34,6 +34,8 @@ pub struct Op {
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
     limit: Option<Limit>,
+    /// Whether a call may hold its connection for longer than others, as its timeout says.
+    pub(crate) holds_long: bool,
     /// The lines of the loops in which the body waits.
     pub(crate) loops: &'static [u32],
     pub(crate) counters: Counters,
@@ -86,6 +88,7 @@ impl Op {
             retry: Retries::Default,
             timeout: None,
             limit: None,
+            holds_long: false,
             loops: &[],
             counters: Counters::new(),
         }
@@ -130,6 +133,12 @@ impl Op {
     #[must_use]
     pub const fn stream(mut self) -> Self {
         self.stream = true;
+        self
+    }
+
+    /// Notes that a call may hold its connection for long, so that it is no leak.
+    pub(crate) const fn holds_long(mut self) -> Self {
+        self.holds_long = true;
         self
     }
 

@@ -35,6 +35,10 @@ pub(crate) trait ReportedError: Display {
     /// Returns the code that the database has given the error. `None` if the error is not the
     /// database's, or if its driver does not pass the code on.
     fn status_code(&self) -> Option<Cow<'_, str>>;
+
+    /// Returns the message of the error of dbop's that this error carries. `None` if it carries one of
+    /// a database, or none.
+    fn own_message(&self) -> Option<&str>;
 }
 
 impl<E: DbError> ReportedError for E {
@@ -44,6 +48,13 @@ impl<E: DbError> ReportedError for E {
             Cause::Sqlx(error) => Error::status_code_of(error),
             #[cfg(feature = "blocking")]
             Cause::Driver(_, error) => crate::error::driver::status_code(error),
+            _ => None,
+        }
+    }
+
+    fn own_message(&self) -> Option<&str> {
+        match self.cause() {
+            Cause::Dbop(error) => error.own_message(),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::backend::{Backend, Deadlock, Options};
@@ -20,6 +21,9 @@ use crate::rt::here_or_background;
 
 /// How long the question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Held while a server is asked.
+static ASKING: Mutex<()> = Mutex::const_new(());
 
 /// Logs which operations have waited for each other. `victim` is the one whose transaction was rolled
 /// back, and `rivals` are the other calls that held connections at that moment.
@@ -31,10 +35,12 @@ pub(super) fn explain<DB: Backend>(
 ) {
     drop(here_or_background().spawn(async move {
         let asking = statements_of::<DB>(&options, &deadlock.processes);
-        let texts = match timeout(PATIENCE, asking).await {
-            Ok(Ok(texts)) => texts,
-            Ok(Err(_)) | Err(_) => Vec::new(),
+        // A server with many deadlocks at once is not asked about each.
+        let texts = match ASKING.try_lock() {
+            Ok(_turn) => timeout(PATIENCE, asking).await.unwrap_or(Ok(Vec::new())),
+            Err(_) => Ok(Vec::new()),
         };
+        let texts = texts.unwrap_or_default();
         let with = names(&rivals, &texts);
         tracing::warn!(
             db.operation.name = victim.name,

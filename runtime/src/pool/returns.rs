@@ -38,7 +38,8 @@ struct Pending {
     number: u64,
     /// The number of looks there had been when this return began.
     since: u64,
-    task: AbortHandle,
+    /// `None` until the task is spawned.
+    task: Option<AbortHandle>,
 }
 
 /// The number of looks within one time limit.
@@ -65,26 +66,43 @@ impl Returns {
         runtime: &Handle,
         returning: impl Future<Output = ()> + Send + 'static,
     ) {
-        // Locked until the task is on the list, because the task may be over before that.
-        let mut state = self.state();
-        let number = state.next;
-        state.next += 1;
+        let (number, is_watched) = self.begins();
         let done = Done {
             returns: Arc::clone(self),
             number,
         };
+        // Nothing is locked meanwhile: a runtime that has ended drops the task at once, and with it
+        // `done`, which locks.
         let task = runtime.spawn(Followed::by(returning, done));
-        let since = state.looks;
+        let mut state = self.state();
+        let mut pending = state.pending.iter_mut().rev();
+        if let Some(pending) = pending.find(|pending| pending.number == number) {
+            pending.task = Some(task.abort_handle());
+        }
+        drop(state);
+        if !is_watched {
+            self.watch(runtime);
+        }
+    }
+
+    /// Puts a return on the list, and returns its number and whether a task looks at the list. If not,
+    /// the caller starts that task.
+    fn begins(&self) -> (u64, bool) {
+        let mut state = self.state();
+        let (number, since) = (state.next, state.looks);
+        state.next += 1;
         state.pending.push(Pending {
             number,
             since,
-            task: task.abort_handle(),
+            task: None,
         });
-        if !state.is_watched {
-            state.is_watched = true;
-            let watch = ReturnsWatch(Some(Arc::clone(self)));
-            drop(runtime.spawn(watch.run()));
-        }
+        (number, std::mem::replace(&mut state.is_watched, true))
+    }
+
+    #[cold]
+    fn watch(self: &Arc<Self>, runtime: &Handle) {
+        let watch = ReturnsWatch(Some(Arc::clone(self)));
+        drop(runtime.spawn(watch.run()));
     }
 
     /// Ends the returns that have taken too long. `false` if there is nothing left to look at; the next
@@ -94,8 +112,10 @@ impl Returns {
         state.looks += 1;
         let looks = state.looks;
         for pending in &state.pending {
-            if looks - pending.since > u64::from(LOOKS) {
-                pending.task.abort();
+            if looks - pending.since > u64::from(LOOKS)
+                && let Some(task) = &pending.task
+            {
+                task.abort();
             }
         }
         state.is_watched = !state.pending.is_empty();
@@ -223,6 +243,27 @@ mod tests {
             pending().await
         });
         sleep(Duration::from_secs(6)).await;
+        assert_eq!(dropped.load(SeqCst), 1);
+    }
+
+    #[test]
+    fn a_return_on_a_runtime_that_has_ended_is_dropped_and_does_not_wait_for_itself() {
+        let returns = Returns::new(Duration::from_secs(4));
+        let dropped = Arc::<AtomicU32>::default();
+        let lost = Counted(Arc::clone(&dropped));
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let handle = runtime.expect("a runtime").handle().clone();
+            returns.spawn(&handle, async move {
+                let _lost = lost;
+                pending().await
+            });
+            let left = returns.state().pending.len();
+            ended.send(left).expect("the test waits");
+        });
+        let left = end.recv_timeout(Duration::from_secs(20));
+        assert_eq!(left.expect("an end"), 0);
         assert_eq!(dropped.load(SeqCst), 1);
     }
 
