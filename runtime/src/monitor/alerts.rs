@@ -62,8 +62,7 @@ impl Alerts {
 
     /// A call of `op` has failed, with this outcome.
     pub(super) fn failed(&self, op: &'static Op, class: Class, outcome: Outcome) {
-        let is_answer = matches!(class.category, Category::Application | Category::Query);
-        if outcome == Outcome::Unknown && !is_answer {
+        if outcome == Outcome::Unknown && is_outage(class.category) {
             self.occurs(AlertKind::OutcomeUnknown, op, 1);
         }
         match class.kind {
@@ -154,6 +153,19 @@ impl Alerts {
         // Fails only if nobody listens.
         let _ = self.told.send(alert);
     }
+}
+
+/// Whether a failure of this category leaves open what has become of its call. Where the database has
+/// refused a statement, the statements before it stand, and the call knows that.
+fn is_outage(category: Category) -> bool {
+    matches!(
+        category,
+        Category::Transient
+            | Category::Resource
+            | Category::Ambiguous
+            | Category::Cancelled
+            | Category::Internal
+    )
 }
 
 #[cfg(test)]
@@ -268,11 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_told_whatever_the_error_is() {
+    fn an_outcome_that_is_unknown_because_of_an_outage_is_told() {
         let alerts = Alerts::new();
         let mut receiver = alerts.receiver();
         let late = class(Category::Transient, ErrorKind::Timeout);
         alerts.failed(&PAY, late, Outcome::RolledBack);
+        assert_eq!(told(&mut receiver), []);
+        let refused = class(Category::Integrity, ErrorKind::Unique);
+        alerts.failed(&PAY, refused, Outcome::Unknown);
         assert_eq!(told(&mut receiver), []);
         alerts.failed(&PAY, late, Outcome::Unknown);
         assert_eq!(told(&mut receiver), [(AlertKind::OutcomeUnknown, false, 1)]);
