@@ -34,7 +34,7 @@ impl Op {
     }
 }
 
-/// Another call that holds a connection at the same time.
+/// Another call that holds a connection at the same time, or has held one just before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rival {
     pub(crate) op: &'static Op,
@@ -68,6 +68,9 @@ pub(super) struct Places {
 pub(super) struct Place {
     /// `None` if the place is free.
     held: Option<Held>,
+    /// The operation that had the place last. Its call may have been one side of a deadlock, of which
+    /// the other side learns a moment later.
+    last: Option<&'static Op>,
     progress: Arc<Progress>,
 }
 
@@ -101,11 +104,13 @@ impl Registry {
         let index = places.free.pop().unwrap_or_else(|| {
             places.all.push(Place {
                 held: None,
+                last: None,
                 progress: Arc::new(Progress::new(self.epoch)),
             });
             places.all.len() - 1
         });
         let place = &mut places.all[index];
+        place.last = Some(by.op);
         place.held = Some(Held {
             by,
             since: now,
@@ -243,7 +248,7 @@ impl Holding {
         &self.progress
     }
 
-    /// Returns the other calls that hold connections of the pool.
+    /// Returns the other calls that hold connections of the pool, or were the last to hold one.
     pub(crate) fn rivals(&self) -> Vec<Rival> {
         let places = self.registry.places();
         let others = places.all.iter().enumerate();
@@ -251,7 +256,7 @@ impl Holding {
             .filter(|(index, _)| *index != self.index)
             .filter_map(|(_, place)| {
                 Some(Rival {
-                    op: place.held.as_ref()?.by.op,
+                    op: place.last?,
                     statement: place.progress.statement(),
                 })
             })

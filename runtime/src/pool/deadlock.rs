@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 static ASKING: Mutex<()> = Mutex::const_new(());
 
 /// Logs which operations have waited for each other. `victim` is the one whose transaction was rolled
-/// back, and `rivals` are the other calls that held connections at that moment.
+/// back, and `rivals` are the other calls that held connections at that moment or just before.
 pub(super) fn explain<DB: Backend>(
     options: Arc<Options<DB>>,
     victim: &'static Op,
@@ -65,7 +65,8 @@ async fn statements_of<DB: Backend>(
     texts
 }
 
-/// Returns the operations that have sent one of these texts last, or else all that hold connections.
+/// Returns the operations that have sent one of these texts last, or else all that hold connections or
+/// have just held one.
 fn names(rivals: &[Rival], texts: &[String]) -> String {
     let hashes: Vec<_> = texts.iter().map(|text| text_hash(text)).collect();
     let is_one = |rival: &&Rival| hashes.contains(&rival.statement);

@@ -105,7 +105,7 @@ async fn a_session_that_idles_in_a_transaction_is_reported_and_goes_on() {
     idle.execute("COMMIT")
         .await
         .expect("nobody has ended the session");
-    assert_eq!(notes::stored(&fresh).await, [77]);
+    assert_eq!(notes::stored(&fresh).await, [987654321]);
 
     // A session that has not been idle for so long is not reported.
     idle.execute("BEGIN; SELECT 1").await.unwrap();
