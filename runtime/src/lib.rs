@@ -63,7 +63,7 @@
 //! * [`Scope`] is what callers pass to an operation; [`Conn`] and [`Tx`] are what its body gets.
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
-//! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics`] says what happened.
+//! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics()`] says what happened.
 //! * [`health`] says whether the database is there; `http` has answers, keys and routes for axum.
 //! * [`defaults`] is for calls without a [`Db`].
 //!
