@@ -163,7 +163,7 @@ impl AnyDb {
     }
 
     /// Whether the handle was closed or is shutting down.
-    #[cfg(feature = "http")]
+    #[cfg(all(feature = "http", feature = "postgres"))]
     pub(crate) fn is_shutting_down(&self) -> bool {
         with_db!(self, db => db.running().shutdown().is_cancelled())
     }

@@ -160,11 +160,10 @@ async fn watch_over(watched: Weak<Shared>) {
             continue;
         }
         let health = shared.db.health_within(shared.within).await;
-        let is_shut_down = shared.db.is_shutting_down();
         let server = {
             #[cfg(feature = "postgres")]
             {
-                match is_shut_down {
+                match shared.db.is_shutting_down() {
                     true => {
                         observer.rest();
                         None
