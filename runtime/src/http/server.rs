@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Postgres, Row};
 use tokio::time::{Instant, timeout};
 
 use super::seen::{Lock, Server, Statement, UnusedIndex};
 use super::without_values::without_values;
 use crate::classify;
-use crate::db::AnyDb;
+use crate::db::{AnyDb, Db};
 
 /// How long an answer is shown before the server is asked again.
 const EVERY: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ const STATEMENTS: &str = "
 
 const UNUSED_INDEXES: &str = "
     SELECT stat.schemaname || '.' || stat.indexrelname, stat.schemaname || '.' || stat.relname,
-        pg_relation_size(stat.indexrelid)
+        coalesce(pg_relation_size(stat.indexrelid), 0)
     FROM pg_stat_user_indexes stat JOIN pg_index ON pg_index.indexrelid = stat.indexrelid
     WHERE stat.idx_scan = 0 AND NOT pg_index.indisunique AND NOT pg_index.indisexclusion
     ORDER BY 3 DESC LIMIT 20";
@@ -75,7 +75,7 @@ impl Observer {
         let asking = async {
             let mut conn = match conn {
                 Some(conn) => conn,
-                None => db.pool().connect_options().connect().await?,
+                None => connect(db).await?,
             };
             let server = ask(&mut conn).await?;
             Ok::<_, sqlx::Error>((conn, server))
@@ -95,6 +95,13 @@ impl Observer {
         self.last = Some((Instant::now(), server.clone()));
         Some(server)
     }
+}
+
+/// Opens a connection on which the server ends by itself what nobody waits for any more.
+async fn connect(db: &Db<Postgres>) -> sqlx::Result<PgConnection> {
+    let options = (*db.pool().connect_options()).clone();
+    let limited = options.options([("statement_timeout", "2000")]);
+    limited.connect().await
 }
 
 async fn ask(conn: &mut PgConnection) -> sqlx::Result<Server> {
