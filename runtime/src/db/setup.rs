@@ -44,7 +44,7 @@ impl Setup {
     }
 }
 
-/// Of the URL, only the scheme is shown.
+/// Shows only the scheme of the URL, which may contain a password.
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url.as_ref().map(Secret::expose);

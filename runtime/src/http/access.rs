@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use crate::secret::Secret;
 
-/// Who may see the routes that are not for everybody.
+/// The rule that says who may see the routes that are not for everybody.
 #[derive(Clone, Debug)]
 pub(super) enum Access {
     /// Nobody: there are no such routes.

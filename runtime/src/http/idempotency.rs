@@ -16,8 +16,8 @@ const LONGEST: usize = 255;
 
 /// The key that a client gives a request which it may repeat, from the header `Idempotency-Key`
 /// ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
-/// As the key of a [`once`](crate::guide::once) operation it makes the work take effect once, however
-/// often the request arrives.
+/// If this key is the key of a [`once`](crate::guide::once) operation, the work takes effect once,
+/// however often the request arrives.
 ///
 /// ```
 /// # use dbop::{Db, Tx, transactional};

@@ -12,7 +12,8 @@ use crate::op::{Cause, DbError};
 
 /// When a client may repeat a request that could not be served at the moment.
 const SHORTLY: Duration = Duration::from_secs(1);
-/// The same while the circuit breaker is open, which is for about this long the first time.
+/// When a client may repeat a request while the circuit breaker is open. The breaker is open for about
+/// this long the first time.
 const CIRCUIT_OPEN: Duration = Duration::from_secs(5);
 
 /// What a client is told of a request that failed: problem details of

@@ -209,7 +209,7 @@ pub(super) struct Server {
     pub(super) note: Option<String>,
     /// The share of blocks of tables that were found in the server's cache, from 0 to 1.
     pub(super) table_cache_hits: Option<f64>,
-    /// The same for indexes.
+    /// The share of blocks of indexes that were found in the server's cache, from 0 to 1.
     pub(super) index_cache_hits: Option<f64>,
     pub(super) locks: Vec<Lock>,
     pub(super) statements: Vec<Statement>,

@@ -38,7 +38,7 @@ const KEEP: &str = "UPDATE dbop_maintenance SET until = julianday('now') + $3 / 
 
 const HAS_MARKERS: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'dbop_once')";
 
-/// Who claims.
+/// The name by which one maintenance claims its tasks.
 #[derive(Clone)]
 pub struct Claimant(String);
 

@@ -1,4 +1,5 @@
-//! What a handle knows about its calls while they run: who holds connections, and for how long.
+//! What a handle knows about its calls: who holds its connections and for how long, which calls have
+//! failed last, totals, and alerts.
 
 mod alert;
 mod alerts;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::session_info::SessionState;
+use crate::rt::micros;
 
 /// What a call does with its connection, and since when. Both are in one number, so that a note
 /// costs a single store and a reader never sees halves of two notes.
@@ -19,7 +20,7 @@ pub(crate) struct Progress {
     statement: AtomicU64,
 }
 
-/// As many bits as the states need.
+/// So many bits tell the states apart.
 const STATE_BITS: u32 = 3;
 
 impl Progress {
@@ -43,9 +44,8 @@ impl Progress {
     #[inline]
     pub(crate) fn note(&self, state: SessionState, now: Instant) {
         let since = now.saturating_duration_since(self.epoch);
-        let micros = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
         self.noted
-            .store((micros << STATE_BITS) | state as u64, Relaxed);
+            .store((micros(since) << STATE_BITS) | state as u64, Relaxed);
     }
 
     /// Notes the [hash](text_hash) of the statement that the body sends.

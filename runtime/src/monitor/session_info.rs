@@ -89,7 +89,6 @@ impl fmt::Display for SessionState {
     }
 }
 
-/// A connection that a call holds, while the list of them is locked.
 impl SessionInfo {
     pub(super) fn new(op: &Op, attempt: u32, held_for: Duration, state: SessionState) -> Self {
         Self {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::rt::micros;
+
 /// What a handle has counted since it was opened, from [`Db::totals`](crate::Db::totals). The
 /// difference of two readings tells about the time between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +96,4 @@ impl Counts {
             leaks,
         }
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use histogram::{AtomicHistogram, Bucket, Histogram};
 
+use crate::rt::micros;
+
 /// How long calls took. Each percentile is at most 3 % too high, and never too low.
 ///
 /// All are zero if there was no call.
@@ -47,8 +49,7 @@ impl Latencies {
 
     #[inline]
     pub(super) fn add(&self, took: Duration) {
-        let micros = took.as_secs().saturating_mul(1_000_000);
-        let micros = micros.saturating_add(took.subsec_micros().into());
+        let micros = micros(took);
         let added = self.histogram.increment(micros.min(LONGEST));
         debug_assert!(added.is_ok());
         if micros > self.max.load(Relaxed) {

@@ -14,6 +14,6 @@ pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) use time::milliseconds;
-pub(crate) use time::{FOREVER, Millis, millis_between, within};
+pub(crate) use time::{FOREVER, Millis, micros, millis_between, within};
 pub(crate) use timer::{Late, Timer};
 pub(crate) use uninterrupted::Uninterrupted;

@@ -36,6 +36,13 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
         .clamp(1, 2_147_483_647)
 }
 
+/// Returns the whole microseconds of a duration, and the largest number if there are more.
+#[inline]
+pub(crate) fn micros(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(time.subsec_micros().into())
+}
+
 /// Returns the milliseconds from `start` to `now`; 0 if `now` is earlier.
 pub(crate) fn millis_between(start: Instant, now: Instant) -> u64 {
     let elapsed = now.saturating_duration_since(start);
