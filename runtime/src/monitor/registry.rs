@@ -11,6 +11,7 @@ use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
 use crate::op::Op;
+use crate::rt::Counted;
 use crate::telemetry::PoolReport;
 
 /// A call that wants a connection.
@@ -161,9 +162,8 @@ impl Registry {
     }
 
     /// Counts a call as waiting for a connection, until the returned value is dropped.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Relaxed);
-        Waiting(self)
+    pub(crate) fn wait(&self) -> Counted<'_> {
+        Counted::by(&self.waiting)
     }
 
     /// The number of calls that wait for a connection.
@@ -176,16 +176,6 @@ impl Registry {
         let mut sessions = Vec::new();
         self.add_to(&mut sessions);
         sessions
-    }
-}
-
-/// A call that waits for a connection, from [`wait`](Registry::wait).
-#[derive(Debug)]
-pub(crate) struct Waiting<'a>(&'a Registry);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::rt::Timer;
+use crate::rt::{Counted, Timer};
 
 /// The sub-pools that are free. The one that was given back first is handed out first.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl FreeSubPools {
         let (permit, waited) = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => (permit, false),
             Err(_) => {
-                let _counted = Counted::of(&self.waiting);
+                let _counted = Counted::by(&self.waiting);
                 let waiting = Arc::clone(&self.permits).acquire_owned();
                 (timer.until(until, waiting).await.ok()?.ok()?, true)
             }
@@ -76,21 +76,5 @@ impl Drop for SubPoolPermit {
         let free = &self.free.free;
         let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
         free.push_back(self.sub_pool);
-    }
-}
-
-/// One call among those that wait, until this is dropped.
-struct Counted<'a>(&'a AtomicU32);
-
-impl<'a> Counted<'a> {
-    fn of(waiting: &'a AtomicU32) -> Self {
-        waiting.fetch_add(1, Relaxed);
-        Self(waiting)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }

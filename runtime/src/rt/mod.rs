@@ -1,6 +1,7 @@
 //! Time and tasks: what the rest of the crate needs from tokio.
 
 mod background;
+mod counted;
 mod cutoff;
 mod duration;
 mod periodic;
@@ -9,6 +10,7 @@ mod timer;
 mod uninterrupted;
 
 pub(crate) use background::{background, here_or_background};
+pub(crate) use counted::Counted;
 pub(crate) use cutoff::Cutoff;
 pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
 pub(crate) use periodic::Periodic;
