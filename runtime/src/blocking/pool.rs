@@ -22,7 +22,7 @@ use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{CircuitBreaker, Defaults, RetryPolicy, Shutdown};
 use crate::pool::{Origin, exhausted, is_late, unopened};
-use crate::rt::{FOREVER, Timer, Uninterrupted};
+use crate::rt::{FOREVER, Moment, Timer, Uninterrupted};
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
 /// `r2d2_postgres`'s, or one of your own.
@@ -185,7 +185,9 @@ impl<M: Manager> BlockingDb<M> {
         let pool = inner.pool().clone();
         let asked = Instant::now();
         let holding = inner.held.hold(by, asked);
-        holding.progress().note(SessionState::HandedOut, asked);
+        holding
+            .progress()
+            .note(SessionState::HandedOut, Moment::of(asked));
         // The future of the pool would close its connection if it was dropped half-way, and with
         // the connection a database in memory. So the future is not dropped, but finishes in a
         // task.

@@ -12,7 +12,7 @@ use crate::backend::{Backend, Leftover};
 use crate::error::{Category, Class, Effect, Error, ErrorKind, Outcome};
 use crate::policy::Defaults;
 use crate::pool::{Lease, Origin};
-use crate::rt::Timer;
+use crate::rt::{Moment, Timer};
 use crate::session::{self, Due, TxState, Undo, View, ended_unseen, left_open};
 
 /// Whether the statements of a session without a transaction may have left something behind, if its
@@ -133,7 +133,7 @@ pub(super) async fn end_transaction<DB: Backend>(
     late: bool,
     kept: Option<String>,
 ) -> Following {
-    own.state.stop_idling(Instant::now());
+    own.state.stop_idling(Moment::now());
     let body = own.report(call, failure);
     if let Some(class) = failure {
         if own.state.opaque && !late && !own.state.mid_statement() {

@@ -1,12 +1,11 @@
 //! [`OwnSession`]: a session that this call opened.
 
-use tokio::time::Instant;
-
 use super::retry::BodyRan;
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
 use crate::error::Class;
 use crate::pool::Lease;
+use crate::rt::Moment;
 use crate::session::{Due, Guard, Hooks, State, View};
 
 /// A session that this call opened. When it is dropped, its transaction is rolled back, its
@@ -101,7 +100,7 @@ impl<DB: Backend> Drop for OwnSession<DB> {
         let Some(mut lease) = self.take_lease() else {
             return;
         };
-        self.state.stop_idling(Instant::now());
+        self.state.stop_idling(Moment::now());
         let State {
             opaque,
             broken,

@@ -10,7 +10,7 @@ use crate::backend::{Backend, BeginOptions, Leftover, Traces};
 use crate::op::Op;
 use crate::policy::{Defaults, RunningCall, SessionLimits};
 use crate::pool::Lease;
-use crate::rt::FOREVER;
+use crate::rt::{FOREVER, Moment};
 use crate::session::{Guard, Hooks, Idle, Repeats, State, TxState};
 
 /// What a connection has to be told before the body gets it.
@@ -196,7 +196,7 @@ impl CallState {
         let tx = begun.filter(|_| op.transaction).map(|begun| {
             let least = DB::DEFAULT_ISOLATION;
             let isolation = op.isolation.map_or(least, |asked| asked.max(least));
-            let idle = Idle::new(op, defaults.limits.idle, begun);
+            let idle = Idle::new(op, defaults.limits.idle, Moment::of(begun));
             let mut tx = TxState::new(isolation, DB::ERROR_ABORTS, 1, idle, lease.ends());
             tx.hooks = Hooks::of(self.running.as_ref().map(RunningCall::running));
             tx
@@ -207,7 +207,7 @@ impl CallState {
         state.repeats = Some(Repeats::new(op, &DB::BATCHED, defaults.limits.repeats));
         state.progress = lease.progress().cloned();
         if let Some(begun) = begun {
-            state.show_pause(begun);
+            state.show_pause(Moment::of(begun));
         }
         if guard == SessionGuard::Late {
             state.guard = Guard::Pending;

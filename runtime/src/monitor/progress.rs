@@ -1,20 +1,16 @@
 //! [`Progress`]: what a call does with its connection, as the call notes it for others to read.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::session_info::SessionState;
-use crate::rt::micros;
+use crate::rt::Moment;
 
 /// What a call does with its connection, and since when. Both are in one number, so that a note
 /// costs a single store and a reader never sees halves of two notes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Progress {
-    epoch: Instant,
-    /// The microseconds from `epoch` to the note, and the state in the lowest [`STATE_BITS`]. 0 if there
-    /// was no note since the connection was borrowed.
+    /// The moment of the note, and the state in the lowest [`STATE_BITS`]. 0 if there was no note since
+    /// the connection was borrowed.
     noted: AtomicU64,
     /// The [hash](text_hash) of the statement that the body has sent last.
     statement: AtomicU64,
@@ -24,15 +20,6 @@ pub(crate) struct Progress {
 const STATE_BITS: u32 = 3;
 
 impl Progress {
-    /// Times are kept relative to `epoch`.
-    pub(super) fn new(epoch: Instant) -> Self {
-        Self {
-            epoch,
-            noted: AtomicU64::new(0),
-            statement: AtomicU64::new(0),
-        }
-    }
-
     /// Forgets the notes of an earlier borrower.
     #[inline]
     pub(super) fn clear(&self) {
@@ -42,10 +29,9 @@ impl Progress {
 
     /// Notes that the connection is in this state from `now` on.
     #[inline]
-    pub(crate) fn note(&self, state: SessionState, now: Instant) {
-        let since = now.saturating_duration_since(self.epoch);
-        self.noted
-            .store((micros(since) << STATE_BITS) | state as u64, Relaxed);
+    pub(crate) fn note(&self, state: SessionState, now: Moment) {
+        let noted = (now.number() << STATE_BITS) | state as u64;
+        self.noted.store(noted, Relaxed);
     }
 
     /// Notes the [hash](text_hash) of the statement that the body sends.
@@ -60,14 +46,16 @@ impl Progress {
     }
 
     /// Returns the state, and since when the connection is in it, if it was borrowed at `borrowed`.
-    pub(super) fn read(&self, borrowed: Instant) -> (SessionState, Instant) {
+    pub(super) fn read(&self, borrowed: Moment) -> (SessionState, Moment) {
         let noted = self.noted.load(Relaxed);
         if noted == 0 {
             return (SessionState::Idle, borrowed);
         }
         let state = noted & ((1 << STATE_BITS) - 1);
-        let since = self.epoch + Duration::from_micros(noted >> STATE_BITS);
-        (SessionState::of_number(state), since)
+        (
+            SessionState::of_number(state),
+            Moment::from_number(noted >> STATE_BITS),
+        )
     }
 }
 
@@ -89,17 +77,19 @@ pub(crate) fn text_hash(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_note_is_read_back_as_it_was_made() {
-        let begun = Instant::now();
-        let progress = Progress::new(begun);
+        let begun = Moment::now();
+        let progress = Progress::default();
         tokio::time::advance(Duration::from_secs(3_000)).await;
         for state in SessionState::ALL {
             tokio::time::advance(Duration::from_micros(7)).await;
-            progress.note(*state, Instant::now());
-            assert_eq!(progress.read(begun), (*state, Instant::now()));
+            progress.note(*state, Moment::now());
+            assert_eq!(progress.read(begun), (*state, Moment::now()));
         }
         progress.clear();
         assert_eq!(progress.read(begun), (SessionState::Idle, begun));

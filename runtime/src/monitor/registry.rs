@@ -11,7 +11,7 @@ use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
 use crate::op::Op;
-use crate::rt::Counted;
+use crate::rt::{Counted, Moment};
 use crate::telemetry::PoolReport;
 
 /// A call that wants a connection.
@@ -46,7 +46,6 @@ pub(crate) struct Rival {
 /// The connections of one pool that calls hold. A connection that is being cleaned still counts.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    epoch: Instant,
     places: Mutex<Places>,
     /// The number of calls that wait for a connection.
     waiting: AtomicU32,
@@ -87,7 +86,6 @@ pub(super) struct Held {
 impl Registry {
     pub(crate) fn new(monitor: &Arc<Monitor>) -> Arc<Self> {
         Arc::new(Self {
-            epoch: Instant::now(),
             places: Mutex::default(),
             waiting: AtomicU32::new(0),
             monitor: Arc::clone(monitor),
@@ -106,7 +104,7 @@ impl Registry {
             places.all.push(Place {
                 held: None,
                 last: None,
-                progress: Arc::new(Progress::new(self.epoch)),
+                progress: Arc::default(),
             });
             places.all.len() - 1
         });
@@ -210,10 +208,10 @@ impl Place {
     /// Returns the connection of this place as others see it; `None` if nobody holds one.
     fn info(&self, now: Instant) -> Option<SessionInfo> {
         let held = self.held.as_ref()?;
-        let (state, since) = self.progress.read(held.since);
+        let (state, since) = self.progress.read(Moment::of(held.since));
         let Borrower { op, attempt, .. } = held.by;
         Some(SessionInfo {
-            state_for: now.saturating_duration_since(since),
+            state_for: Moment::of(now).since(since),
             ..SessionInfo::new(
                 op,
                 attempt,
@@ -275,7 +273,7 @@ impl Drop for Holding {
         // The call may keep where it notes what it does. Its notes must not be taken for those of the
         // next holder.
         if Arc::strong_count(&place.progress) > 2 {
-            place.progress = Arc::new(Progress::new(self.registry.epoch));
+            place.progress = Arc::default();
         }
         places.free.push(self.index);
         if held.as_ref().is_some_and(|held| held.reported) {
@@ -313,7 +311,7 @@ mod tests {
 
         let again = registry.hold(REPORT.first_attempt(), Instant::now());
         tokio::time::advance(Duration::from_secs(2)).await;
-        kept.note(SessionState::Committing, Instant::now());
+        kept.note(SessionState::Committing, Moment::now());
         let [session] = &registry.sessions()[..] else {
             panic!("one connection is held");
         };

@@ -40,7 +40,8 @@ struct Details {
 pub(crate) struct StatementCounts {
     pub(crate) statements: u64,
     pub(crate) rows: u64,
-    pub(crate) time: Duration,
+    /// The time for which they have run, in nanoseconds.
+    pub(crate) nanos: u64,
 }
 
 const fn zero() -> AtomicU64 {
@@ -151,7 +152,9 @@ impl Op {
         let counters = &self.counters;
         counters.statements.fetch_add(counts.statements, Relaxed);
         counters.rows.fetch_add(counts.rows, Relaxed);
-        add_time(&counters.nanos_in_statements, counts.time);
+        counters
+            .nanos_in_statements
+            .fetch_add(counts.nanos, Relaxed);
     }
 
     /// Counts a call that sends one statement again and again. Returns whether it is the first such

@@ -18,7 +18,7 @@ use crate::backend::{Backend, Deadlock, Ends, Leftover, OpenedWith, Options, Sig
 use crate::error::{Error, Result};
 use crate::monitor::{Holding, Progress, SessionState};
 use crate::op::Op;
-use crate::rt::{Timer, background, here_or_background, within};
+use crate::rt::{Moment, Timer, background, here_or_background, within};
 
 /// A connection that a call holds. Dropping the lease gives the connection back, once whatever the
 /// call has left on it has been undone.
@@ -204,7 +204,7 @@ impl<DB: Backend> Lease<DB> {
     /// Notes that the call does this with the connection from `now` on.
     pub(crate) fn note(&self, state: SessionState, now: Instant) {
         if let Some(progress) = self.progress() {
-            progress.note(state, now);
+            progress.note(state, Moment::of(now));
         }
     }
 

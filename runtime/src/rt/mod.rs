@@ -4,6 +4,7 @@ mod background;
 mod counted;
 mod cutoff;
 mod duration;
+mod moment;
 mod periodic;
 mod time;
 mod timer;
@@ -13,6 +14,7 @@ pub(crate) use background::{background, here_or_background};
 pub(crate) use counted::Counted;
 pub(crate) use cutoff::Cutoff;
 pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
+pub(crate) use moment::Moment;
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
 pub(crate) use time::milliseconds;

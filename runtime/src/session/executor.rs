@@ -21,6 +21,7 @@ use super::tx_state::{TxState, ended_unseen};
 use super::view::View;
 use crate::backend::{Backend, Statement};
 use crate::error::SharedError;
+use crate::rt::Moment;
 
 pub(crate) type Rows<'e, DB> =
     BoxStream<'e, sqlx::Result<Either<<DB as Database>::QueryResult, <DB as Database>::Row>>>;
@@ -230,7 +231,7 @@ async fn guard<DB: Backend>(
 ) -> sqlx::Result<()> {
     if state.needs_guard(facts) {
         state.guard = Guard::Set;
-        state.asking(Instant::now());
+        state.asking(Moment::now());
         // Boxed because it is rare, and the future of every statement would have to hold it.
         let was_set = Box::pin(DB::make_read_only(conn)).await?;
         state.completed();
@@ -323,7 +324,7 @@ pub(crate) async fn ask_whether_open<DB: Backend>(
             // The transaction counts as aborted until the answer is there, so that it stays aborted
             // if this future is dropped half-way.
             tx.poison(0, reason);
-            state.asking(Instant::now());
+            state.asking(Moment::now());
             let liveness = DB::liveness(conn).await;
             state.completed();
             state.learn(liveness, DB::ends_session);
@@ -373,7 +374,7 @@ impl<'e, DB: Backend> StatementWatch<'e, DB> {
     /// Starts watching a statement of dbop's own. Such a statement does not count as one of the
     /// body's.
     fn asking(state: &'e mut State, now: Instant) -> Self {
-        state.asking(now);
+        state.asking(Moment::of(now));
         Self {
             state,
             facts: Facts::NONE,

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::op::Op;
+use crate::rt::Moment;
 
 /// The pauses between the statements of one transaction. The first pause that is too long is
 /// reported when it ends. Every pause does end, because the call has a deadline.
@@ -14,12 +13,12 @@ pub(crate) struct Idle {
     /// The longest pause that is not reported.
     longest: Duration,
     /// When the pause began; `None` while a statement runs.
-    since: Option<Instant>,
+    since: Option<Moment>,
     reported: bool,
 }
 
 impl Idle {
-    pub(crate) fn new(op: &'static Op, longest: Duration, now: Instant) -> Self {
+    pub(crate) fn new(op: &'static Op, longest: Duration, now: Moment) -> Self {
         Self {
             op,
             longest,
@@ -29,16 +28,16 @@ impl Idle {
     }
 
     /// Begins a pause, because a statement has ended.
-    pub(crate) fn begins(&mut self, now: Instant) {
+    pub(crate) fn begins(&mut self, now: Moment) {
         self.since = Some(now);
     }
 
     /// Ends the pause, because the next statement begins or the transaction ends.
-    pub(crate) fn ends(&mut self, now: Instant) {
+    pub(crate) fn ends(&mut self, now: Moment) {
         let Some(since) = self.since.take() else {
             return;
         };
-        let idle = now.saturating_duration_since(since);
+        let idle = now.since(since);
         if idle > self.longest && !self.reported {
             self.reported = true;
             self.report(idle);

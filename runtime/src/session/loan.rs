@@ -38,7 +38,6 @@ use std::ops::{Deref, DerefMut};
 use futures_core::future::BoxFuture;
 use sqlx::{Acquire, Connection, SqlSafeStr, Transaction};
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::Instant;
 
 use super::conn::Conn;
 use super::executor;
@@ -49,6 +48,7 @@ use super::view::View;
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, SharedError};
 use crate::op::DbError;
+use crate::rt::Moment;
 
 const SET: &str = "SAVEPOINT dbop_loan";
 const RELEASE: &str = "RELEASE SAVEPOINT dbop_loan";
@@ -78,7 +78,7 @@ async fn begin<'a, DB: Backend>(
         "a `begin` of sqlx's was dropped before its end, which ends the transaction around it, or \
          leaves one open that nobody can end; await `begin` to its end",
     );
-    state.asking(Instant::now());
+    state.asking(Moment::now());
     if state.tx.is_some()
         && let Err(error) = DB::run_again(conn, SET.into_sql_str()).await
     {
@@ -180,7 +180,7 @@ async fn wait_for_end<DB: Backend>(
     conn: &mut DB::Connection,
     state: &mut State,
 ) -> sqlx::Result<()> {
-    state.asking(Instant::now());
+    state.asking(Moment::now());
     let ended = conn.ping().await;
     match &ended {
         Ok(()) => state.completed(),
@@ -197,7 +197,7 @@ async fn release<DB: Backend>(conn: &mut DB::Connection, state: &mut State) -> s
         "a statement was dropped while it waited for the end of a transaction that sqlx had begun \
          inside this one, so the transaction was rolled back",
     );
-    state.asking(Instant::now());
+    state.asking(Moment::now());
     let released = DB::run_again(conn, RELEASE.into_sql_str()).await.map(drop);
     // This is possible also after an error that has aborted the transaction.
     let is_there = match &released {

@@ -16,7 +16,7 @@ use crate::classify;
 use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
 use crate::monitor::{Progress, SessionState, text_hash};
 use crate::op::{Op, Overrides};
-use crate::rt::Millis;
+use crate::rt::{Millis, Moment};
 
 /// What dbop has seen on the connection of a running call.
 #[derive(Debug)]
@@ -170,7 +170,7 @@ impl State {
     /// Records that the raw connection is handed out.
     pub(super) fn hand_out(&mut self) {
         self.opaque = true;
-        self.show(SessionState::HandedOut, Instant::now());
+        self.show(SessionState::HandedOut, Moment::now());
         if self.guard == Guard::Pending {
             // Statements that dbop does not see may write from here on.
             self.guard = Guard::TooLate;
@@ -244,7 +244,7 @@ impl State {
                 progress.sends(hash);
             }
         }
-        self.asking(now);
+        self.asking(Moment::of(now));
         self.last_reads = facts.provably_reads();
         self.note(facts);
         if facts.may_end_transaction {
@@ -263,7 +263,7 @@ impl State {
     }
 
     /// Records that a statement is about to be sent, which may be one of dbop's own.
-    pub(crate) fn asking(&mut self, now: Instant) {
+    pub(crate) fn asking(&mut self, now: Moment) {
         self.running = true;
         self.usage.sends(now);
         self.stop_idling(now);
@@ -273,7 +273,7 @@ impl State {
     /// Records that the statement sent last has ended.
     pub(crate) fn completed(&mut self) {
         self.running = false;
-        let now = Instant::now();
+        let now = Moment::now();
         self.usage.ends(now);
         if let Some(tx) = &mut self.tx {
             tx.idle.begins(now);
@@ -282,7 +282,7 @@ impl State {
     }
 
     /// Notes for others what the call does with its connection while no statement runs.
-    pub(crate) fn show_pause(&self, now: Instant) {
+    pub(crate) fn show_pause(&self, now: Moment) {
         self.show(
             match &self.tx {
                 _ if self.opaque => SessionState::HandedOut,
@@ -293,14 +293,14 @@ impl State {
         );
     }
 
-    fn show(&self, state: SessionState, now: Instant) {
+    fn show(&self, state: SessionState, now: Moment) {
         if let Some(progress) = &self.progress {
             progress.note(state, now);
         }
     }
 
     /// Ends the pause in which the transaction was idle, because it is used again or ends.
-    pub(crate) fn stop_idling(&mut self, now: Instant) {
+    pub(crate) fn stop_idling(&mut self, now: Moment) {
         if let Some(tx) = &mut self.tx {
             tx.idle.ends(now);
         }
@@ -382,7 +382,7 @@ impl State {
         first: Option<SqlStr>,
         answered: bool,
     ) {
-        self.usage.ends(Instant::now());
+        self.usage.ends(Moment::now());
         let has_an_end = answered || !facts.writes;
         if DB::FINISHES_UNREAD && self.tx.is_none() && (self.cannot_write || has_an_end) {
             let unread = Unread { first };

@@ -1,10 +1,7 @@
 //! [`Usage`]: what the statements of a session have used.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use crate::op::{Op, StatementCounts};
+use crate::rt::Moment;
 
 /// What the statements of the operation that runs on a session have used. It is added to the counts
 /// of the operation when another one begins to use the session, or the session ends.
@@ -13,7 +10,7 @@ pub(super) struct Usage {
     op: &'static Op,
     counts: StatementCounts,
     /// When the statement that runs was sent.
-    sent: Option<Instant>,
+    sent: Option<Moment>,
 }
 
 impl Usage {
@@ -32,7 +29,7 @@ impl Usage {
     }
 
     /// A statement is about to be sent.
-    pub(super) fn sends(&mut self, now: Instant) {
+    pub(super) fn sends(&mut self, now: Moment) {
         self.sent = Some(now);
     }
 
@@ -47,15 +44,15 @@ impl Usage {
     }
 
     /// The statement that runs has ended, or nobody waits for it any more.
-    pub(super) fn ends(&mut self, now: Instant) {
+    pub(super) fn ends(&mut self, now: Moment) {
         if let Some(sent) = self.sent.take() {
-            self.counts.time += now.saturating_duration_since(sent);
+            self.counts.nanos += now.nanos_since(sent);
         }
     }
 
     fn hand_over(&mut self) {
         let counts = std::mem::take(&mut self.counts);
-        if counts.statements > 0 || counts.time > Duration::ZERO {
+        if counts.statements > 0 || counts.nanos > 0 {
             self.op.count_statements(counts);
         }
     }
@@ -64,7 +61,7 @@ impl Usage {
 impl Drop for Usage {
     fn drop(&mut self) {
         if self.sent.is_some() {
-            self.ends(Instant::now());
+            self.ends(Moment::now());
         }
         self.hand_over();
     }

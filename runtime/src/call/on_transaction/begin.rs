@@ -15,7 +15,7 @@ use crate::call::state::CallState;
 use crate::error::{Error, ErrorKind};
 use crate::isolation::Isolation;
 use crate::policy::Defaults;
-use crate::rt::Late;
+use crate::rt::{Late, Moment};
 use crate::session::{Idle, State, TxState};
 
 /// How a transaction begins on the caller's connection.
@@ -63,7 +63,7 @@ impl<'a, DB: Backend> Opening for OnConnection<'a, DB> {
                 (isolation, None)
             }
         };
-        let idle = Idle::new(call.op, self.defaults.limits.idle, Instant::now());
+        let idle = Idle::new(call.op, self.defaults.limits.idle, Moment::now());
         let tx = TxState::new(isolation, DB::ERROR_ABORTS, outer + 1, idle, None);
         let mut state = State::new(call.op, call.deadline(), call.longest_poll, Some(tx));
         // Whoever owns the connection did not ask for a guard.

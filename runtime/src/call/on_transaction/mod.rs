@@ -27,6 +27,7 @@ use super::on_connection::{Borrowed, GRACE, lift_limit};
 use super::state::CallState;
 use crate::backend::Backend;
 use crate::error::{Class, Error, ErrorKind, Outcome};
+use crate::rt::Moment;
 use crate::session::{Due, Hooks, State, Undo, View};
 
 /// A transaction, or a savepoint in the caller's transaction. When it is dropped before its end, it
@@ -68,7 +69,7 @@ impl<DB: Backend> CallersTransaction<'_, DB> {
         failure: Option<Class>,
         late: bool,
     ) -> Following {
-        self.state.stop_idling(Instant::now());
+        self.state.stop_idling(Moment::now());
         let (error, outcome) = match self.decide(call, failure, late).await {
             End::Undo { replaced, late } => (replaced, self.undo(call, late).await),
             End::Keep if self.outer == 0 => self.commit(call).await,
