@@ -33,22 +33,26 @@ impl<DB: Backend> OwnSession<DB> {
     }
 
     /// Takes the connection and the hooks out, which the caller then has to see to.
-    pub(super) fn take(mut self) -> (Lease<DB>, Hooks) {
+    #[expect(
+        clippy::boxed_local,
+        reason = "out of the box, the whole session would be copied"
+    )]
+    pub(super) fn take(mut self: Box<Self>) -> (Lease<DB>, Hooks) {
         let hooks = self.take_hooks();
-        let lease = self.take_lease().expect("held until its end");
+        self.tell_lease();
+        let lease = self.lease.take().expect("held until its end");
         (lease, hooks)
     }
 
-    /// Takes the connection out, and tells it what the statements have done to its session.
-    fn take_lease(&mut self) -> Option<Lease<DB>> {
-        let mut lease = self.lease.take()?;
+    /// Tells the connection what the statements have done to its session.
+    fn tell_lease(&mut self) {
+        let Some(lease) = &mut self.lease else { return };
         lease.sent(self.state.started());
         lease.traces = self.state.traces;
         lease.guarded |= self.state.guard == Guard::Set;
         if self.state.demoted {
             lease.met_standby();
         }
-        Some(lease)
     }
 
     /// Takes the connection back from the body, which was cut off.
@@ -97,7 +101,8 @@ impl<DB: Backend> OwnSession<DB> {
 
 impl<DB: Backend> Drop for OwnSession<DB> {
     fn drop(&mut self) {
-        let Some(mut lease) = self.take_lease() else {
+        self.tell_lease();
+        let Some(mut lease) = self.lease.take() else {
             return;
         };
         self.state.stop_idling(Moment::now());

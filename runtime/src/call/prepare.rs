@@ -185,6 +185,8 @@ impl CallState {
 
     /// What is seen of a session that has just been opened, and of its transaction if that has
     /// `begun` then.
+    // Inlined for the same reason as `State::new`.
+    #[inline]
     pub(super) fn session_state<DB: Backend>(
         &self,
         lease: &Lease<DB>,

@@ -315,15 +315,28 @@ impl<DB: Backend> Lease<DB> {
     /// This is not an `async fn`, because the future would have room for two leases, and a call's
     /// future has room for this one.
     pub(crate) fn give_back(
-        self,
+        mut self,
         deadline: Instant,
         timer: &mut Timer,
     ) -> impl Future<Output = ()> {
-        let releasing = (!self.is_clean()).then(|| Box::pin(self.release()));
+        let releasing = if self.is_clean() {
+            self.put_back();
+            None
+        } else {
+            Some(Box::pin(self.release()))
+        };
         async move {
             if let Some(releasing) = releasing {
                 let _ = timer.until(deadline, releasing).await;
             }
+        }
+    }
+
+    /// Gives a clean connection back.
+    fn put_back(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            let runtime = self.runtime();
+            self.way_back().take(conn, self.permit.take(), &runtime);
         }
     }
 
@@ -491,24 +504,30 @@ impl WayBack {
         permit: Option<SubPoolPermit>,
         runtime: &Handle,
     ) {
-        let returning = conn.return_to_pool();
-        // If this is dropped before its end, the connection is closed, and its place is free.
+        // If this future is dropped before its end, the connection is closed, and its place is free.
+        // The future is made where it is spawned, because it is large and each move would copy it.
+        let mut returning = || conn.return_to_pool();
         match self {
             Self::Together(returns) => returns.spawn(runtime, returning),
-            Self::Patient => drop(runtime.spawn(Followed::by(returning, permit))),
-            Self::Within(limit) => drop(runtime.spawn(Followed::by(timeout(limit, returning), ()))),
+            Self::Patient => drop(runtime.spawn(Followed::by(returning(), permit))),
+            Self::Within(limit) => {
+                drop(runtime.spawn(Followed::by(timeout(limit, returning()), ())));
+            }
         }
     }
 }
 
 impl<DB: Backend> Drop for Lease<DB> {
     fn drop(&mut self) {
-        let Some(conn) = self.conn.take() else { return };
-        let runtime = self.runtime();
+        if self.conn.is_none() {
+            return;
+        }
         if self.is_clean() {
-            self.way_back().take(conn, self.permit.take(), &runtime);
-        } else {
+            return self.put_back();
+        }
+        if let Some(conn) = self.conn.take() {
             // The task runs inside the runtime, so this thread need not enter it.
+            let runtime = self.runtime();
             drop(runtime.spawn(self.clean(conn)));
         }
     }

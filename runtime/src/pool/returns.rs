@@ -58,13 +58,13 @@ impl Returns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `returning` in a task, and drops the future unfinished if it takes too long.
-    // Inlined, because the future is large and is copied by each function that it passes through.
+    /// Runs the future that `returning` makes in a task, and drops the future unfinished if it takes
+    /// too long.
     #[inline]
-    pub(crate) fn spawn(
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         runtime: &Handle,
-        returning: impl Future<Output = ()> + Send + 'static,
+        returning: impl FnOnce() -> F,
     ) {
         let (number, is_watched) = self.begins();
         let done = Done {
@@ -73,7 +73,7 @@ impl Returns {
         };
         // Nothing is locked meanwhile: a runtime that has ended drops the task at once, and with it
         // `done`, which locks.
-        let task = runtime.spawn(Followed::by(returning, done));
+        let task = runtime.spawn(Followed::by(returning(), done));
         let mut state = self.state();
         let mut pending = state.pending.iter_mut().rev();
         if let Some(pending) = pending.find(|pending| pending.number == number) {
@@ -216,7 +216,7 @@ mod tests {
         let (dropped, done) = (Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
         for seconds in [1, 3, 100] {
             let (lost, done) = (Counted(Arc::clone(&dropped)), Arc::clone(&done));
-            returns.spawn(&Handle::current(), async move {
+            returns.spawn(&Handle::current(), || async move {
                 sleep(Duration::from_secs(seconds)).await;
                 done.fetch_add(1, SeqCst);
                 drop(lost);
@@ -238,7 +238,7 @@ mod tests {
         assert!(!returns.look(), "this is the last look of a watch");
         let dropped = Arc::<AtomicU32>::default();
         let lost = Counted(Arc::clone(&dropped));
-        returns.spawn(&Handle::current(), async move {
+        returns.spawn(&Handle::current(), || async move {
             let _lost = lost;
             pending().await
         });
@@ -255,7 +255,7 @@ mod tests {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             let handle = runtime.expect("a runtime").handle().clone();
-            returns.spawn(&handle, async move {
+            returns.spawn(&handle, || async move {
                 let _lost = lost;
                 pending().await
             });
@@ -278,11 +278,11 @@ mod tests {
                 .expect("a runtime");
             let lost = Counted(Arc::clone(&dropped));
             runtime.block_on(async {
-                returns.spawn(&Handle::current(), async move {
+                returns.spawn(&Handle::current(), || async move {
                     let _lost = lost;
                     pending().await
                 });
-                returns.spawn(&Handle::current(), ready(()));
+                returns.spawn(&Handle::current(), || ready(()));
                 if round == 3 {
                     while dropped.load(SeqCst) < 3 {
                         sleep(Duration::from_millis(5)).await;

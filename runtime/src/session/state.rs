@@ -79,6 +79,8 @@ pub(crate) struct State {
 }
 
 impl State {
+    // Inlined, because a state is large and would be copied when it is returned.
+    #[inline]
     pub(crate) fn new(
         op: &'static Op,
         deadline: Instant,
