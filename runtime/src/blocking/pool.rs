@@ -158,19 +158,18 @@ impl<M: Manager> BlockingDb<M> {
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Checkout<M>> {
-        let acquired = self.check_out(by, until, timer).await;
-        let report = &self.inner.held.report;
-        match &acquired {
-            Ok(_) => report.acquired(asked),
-            Err(error) if is_late(error) => report.timed_out(),
-            Err(_) => {}
-        }
-        acquired
+        let checkout = self.check_out(by, asked, until, timer).await;
+        checkout.inspect_err(|error| {
+            if is_late(error) {
+                self.inner.held.report.timed_out();
+            }
+        })
     }
 
     async fn check_out(
         &self,
         by: Borrower,
+        asked: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Checkout<M>> {
@@ -183,11 +182,10 @@ impl<M: Manager> BlockingDb<M> {
         };
         let place = inner.wait_for(&inner.places, false, until, timer).await?;
         let pool = inner.pool().clone();
-        let asked = Instant::now();
-        let holding = inner.held.hold(by, asked);
-        holding
-            .progress()
-            .note(SessionState::HandedOut, Moment::of(asked));
+        let opened = Instant::now();
+        let holding = inner.held.hold(by, opened);
+        let progress = holding.progress();
+        progress.note(SessionState::HandedOut, Moment::of(opened));
         // The future of the pool would close its connection if it was dropped half-way, and with
         // the connection a database in memory. So the future is not dropped, but finishes in a
         // task.
@@ -206,10 +204,11 @@ impl<M: Manager> BlockingDb<M> {
         });
         let checkout = timer.until(until, opening).await;
         let checkout =
-            checkout.unwrap_or_else(|_| Err(unopened("the database", asked.elapsed())))?;
+            checkout.unwrap_or_else(|_| Err(unopened("the database", opened.elapsed())))?;
         if checkout.origin() == Origin::New {
-            inner.held.report.opened(asked);
+            inner.held.report.opened(opened);
         }
+        inner.held.report.acquired(asked);
         Ok(checkout)
     }
 }

@@ -68,7 +68,7 @@ impl CallState {
         self.longest_poll = Millis::new(defaults.limits.poll);
         if let Some(running) = &defaults.running {
             self.running = Some(running.begin(self.op.name)?);
-            self.timer = Timer::with_cutoff(Arc::clone(running.cutoff()));
+            self.timer.set_cutoff(Arc::clone(running.cutoff()));
         }
         defaults.budget.deposit(started);
         self.ask_breaker(defaults)?;

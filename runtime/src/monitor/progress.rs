@@ -67,11 +67,15 @@ pub(crate) fn text_hash(text: &str) -> u64 {
     /// `track_activity_query_size` is 1024 by default.
     const COUNTS: usize = 1000;
     let text = text.as_bytes();
-    let (words, rest) = text[..text.len().min(COUNTS)].as_chunks::<8>();
+    let text = &text[..text.len().min(COUNTS)];
+    let (words, rest) = text.as_chunks::<8>();
     let mut hash = 0_u64;
     let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
-    rest.iter().for_each(|byte| add(u64::from(*byte)));
+    match text.last_chunk::<8>() {
+        Some(last) => add(u64::from_le_bytes(*last)),
+        None => rest.iter().for_each(|byte| add(u64::from(*byte))),
+    }
     hash
 }
 

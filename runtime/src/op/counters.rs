@@ -126,6 +126,7 @@ impl Op {
         self.counters.joined.fetch_add(1, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn count_call(&'static self, attempts: u32, outcome: Outcome, took: Duration) {
         let details = self.details();
         let counters = &self.counters;

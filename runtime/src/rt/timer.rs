@@ -58,6 +58,12 @@ impl Timer {
         }
     }
 
+    /// Lets the waits to come end at this moment as well; see [`with_cutoff`](Self::with_cutoff).
+    #[inline]
+    pub(crate) fn set_cutoff(&mut self, cutoff: Arc<Cutoff>) {
+        self.cutoff = Some(cutoff);
+    }
+
     /// Lets the waits to come last for so long after the cutoff.
     pub(crate) fn set_grace(&mut self, grace: Duration) {
         self.grace = Millis::new(grace);

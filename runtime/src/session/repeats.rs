@@ -49,21 +49,22 @@ impl Repeats {
         }
         // Half of the bits tell a handful of texts apart, and this is moved with each session.
         let hash = (hash >> 32) as u32;
-        match self.recent.iter_mut().find(|sent| sent.hash == hash) {
-            Some(sent) => {
+        let mut least = 0;
+        for index in 0..KEPT {
+            let sent = &mut self.recent[index];
+            if sent.hash == hash {
                 sent.times += 1;
                 if sent.times > self.most {
                     self.report(by, text);
                 }
+                return;
             }
-            // The statement that was sent least often makes room.
-            None => {
-                let least = self.recent.iter_mut().min_by_key(|sent| sent.times);
-                if let Some(least) = least {
-                    *least = Sent { hash, times: 1 };
-                }
+            if sent.times < self.recent[least].times {
+                least = index;
             }
         }
+        // The statement that was sent least often makes room.
+        self.recent[least] = Sent { hash, times: 1 };
     }
 
     /// Counts the call, and reports the first such call of its operation.
