@@ -1,15 +1,14 @@
 //! [`Leaks`]: connections that calls hold for longer than they should.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::registry::{Held, Place, Registry};
 use super::session_info::SessionInfo;
 use crate::op::Op;
-use crate::rt::{FOREVER, here_or_background};
+use crate::rt::{FOREVER, Watched};
 
 /// When a connection counts as held for too long, and how often that has happened.
 #[derive(Debug)]
@@ -84,17 +83,28 @@ impl Leaks {
 }
 
 impl Registry {
-    /// Starts the task that reports connections that are held for too long. It ends when it finds
-    /// none held at all, and the next call starts another. A runtime that ends drops the task, and a
-    /// later call on another runtime starts another as well.
-    pub(super) fn watch_leaks(self: &Arc<Self>) {
-        let watch = Watch(Some(Arc::clone(self)));
-        drop(here_or_background().spawn(watch.run()));
+    /// Reports the connection of one place, unless that was done.
+    pub(super) fn report_leak(&self, index: usize) {
+        let leaked =
+            self.places().all_mut()[index]
+                .report_once(&self.monitor.leaks, Instant::now(), |_| true);
+        leaked.iter().for_each(|leak| self.reports(leak));
     }
 
-    /// Reports each connection that is held for too long, once. Returns whether any is held; if not,
-    /// the next call starts another watch.
-    fn look_for_leaks(&self) -> bool {
+    fn reports(&self, (op, session): &(&'static Op, SessionInfo)) {
+        self.monitor.leaked(op, session);
+        self.report.leaked();
+    }
+}
+
+impl Watched for Registry {
+    fn pause(&self) -> Duration {
+        self.monitor.leaks.pause()
+    }
+
+    /// Reports each connection that is held for too long, once. Nothing is left to look at when no
+    /// connection is held at all.
+    fn look(&self) -> bool {
         let now = Instant::now();
         let mut places = self.places();
         let threshold = self.monitor.leaks.threshold;
@@ -111,38 +121,7 @@ impl Registry {
         any
     }
 
-    /// Reports the connection of one place, unless that was done.
-    pub(super) fn report_leak(&self, index: usize) {
-        let leaked =
-            self.places().all_mut()[index]
-                .report_once(&self.monitor.leaks, Instant::now(), |_| true);
-        leaked.iter().for_each(|leak| self.reports(leak));
-    }
-
-    fn reports(&self, (op, session): &(&'static Op, SessionInfo)) {
-        self.monitor.leaked(op, session);
-        self.report.leaked();
-    }
-}
-
-/// The task that looks. `None` once it has ended by itself.
-struct Watch(Option<Arc<Registry>>);
-
-impl Watch {
-    async fn run(mut self) {
-        while let Some(registry) = &self.0 {
-            sleep(registry.monitor.leaks.pause()).await;
-            if !registry.look_for_leaks() {
-                self.0 = None;
-            }
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if let Some(registry) = &self.0 {
-            registry.places().is_watched = false;
-        }
+    fn is_unwatched(&self) {
+        self.places().is_watched = false;
     }
 }

@@ -11,7 +11,7 @@ use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
 use crate::op::Op;
-use crate::rt::{Counted, Moment};
+use crate::rt::{Counted, Moment, here_or_background, watch};
 use crate::telemetry::PoolReport;
 
 /// A call that wants a connection.
@@ -120,7 +120,7 @@ impl Registry {
         if !places.is_watched && self.monitor.leaks.are_reported() {
             places.is_watched = true;
             drop(places);
-            self.watch_leaks();
+            watch(Arc::clone(self), &here_or_background());
         }
         Holding {
             registry: Arc::clone(self),

@@ -12,7 +12,8 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+
+use crate::rt::{Watched, watch};
 
 /// The connections on their way back to one pool.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Returns {
         }
         drop(state);
         if !is_watched {
-            self.watch(runtime);
+            watch(Arc::clone(self), runtime);
         }
     }
 
@@ -98,15 +99,14 @@ impl Returns {
         });
         (number, std::mem::replace(&mut state.is_watched, true))
     }
+}
 
-    #[cold]
-    fn watch(self: &Arc<Self>, runtime: &Handle) {
-        let watch = ReturnsWatch(Some(Arc::clone(self)));
-        drop(runtime.spawn(watch.run()));
+impl Watched for Returns {
+    fn pause(&self) -> Duration {
+        self.pause
     }
 
-    /// Ends the returns that have taken too long. `false` if there is nothing left to look at; the next
-    /// return then starts another watch.
+    /// Ends the returns that have taken too long.
     fn look(&self) -> bool {
         let mut state = self.state();
         state.looks += 1;
@@ -120,6 +120,10 @@ impl Returns {
         }
         state.is_watched = !state.pending.is_empty();
         state.is_watched
+    }
+
+    fn is_unwatched(&self) {
+        self.state().is_watched = false;
     }
 }
 
@@ -172,33 +176,12 @@ impl Drop for Done {
     }
 }
 
-/// The task that looks. It may end with its runtime; the next return then starts another. `None` once
-/// the task has ended by itself.
-struct ReturnsWatch(Option<Arc<Returns>>);
-
-impl ReturnsWatch {
-    async fn run(mut self) {
-        while let Some(returns) = &self.0 {
-            sleep(returns.pause).await;
-            if !returns.look() {
-                self.0 = None;
-            }
-        }
-    }
-}
-
-impl Drop for ReturnsWatch {
-    fn drop(&mut self) {
-        if let Some(returns) = &self.0 {
-            returns.state().is_watched = false;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
     use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use tokio::time::sleep;
 
     use super::*;
 

@@ -9,6 +9,7 @@ mod periodic;
 mod time;
 mod timer;
 mod uninterrupted;
+mod watch;
 
 pub(crate) use background::{background, here_or_background};
 pub(crate) use counted::Counted;
@@ -21,3 +22,4 @@ pub(crate) use time::milliseconds;
 pub(crate) use time::{FOREVER, Millis, micros, millis_between, within};
 pub(crate) use timer::{Late, Timer};
 pub(crate) use uninterrupted::Uninterrupted;
+pub(crate) use watch::{Watched, watch};

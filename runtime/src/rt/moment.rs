@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An instant, in nanoseconds since the process first asked for one. Calls note many instants, and
-/// the time between two of these is a single subtraction.
+/// An instant, in nanoseconds since some instant before the process first asked for one. Calls note
+/// many instants, and the time between two moments is a single subtraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
 
-/// Of the clock of the system. A test may stop tokio's clock and move it on, and the clock of the
-/// next test is behind it then.
+/// By the clock of the system, because a test may stop tokio's clock and move it on, and the clock of
+/// the next test is behind it then.
 static EPOCH: OnceLock<std::time::Instant> = OnceLock::new();
+
+/// The instants of the calls that run when the process asks first are not before the epoch.
+fn epoch() -> std::time::Instant {
+    const BEFORE: Duration = Duration::from_secs(60 * 60);
+    let now = std::time::Instant::now();
+    now.checked_sub(BEFORE).unwrap_or(now)
+}
 
 impl Moment {
     #[inline]
     pub(crate) fn of(instant: Instant) -> Self {
-        let epoch = *EPOCH.get_or_init(std::time::Instant::now);
+        let epoch = *EPOCH.get_or_init(epoch);
         let since = instant.into_std().saturating_duration_since(epoch);
         // The number is large enough for 584 years.
         let seconds = since.as_secs().wrapping_mul(1_000_000_000);
