@@ -176,11 +176,13 @@ impl<M: Manager> BlockingDb<M> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
             Some(writer) if !by.op.read_only => {
-                Some(inner.wait_for(writer, true, until, timer).await?)
+                Some(inner.wait_for(writer, by, true, until, timer).await?)
             }
             _ => None,
         };
-        let place = inner.wait_for(&inner.places, false, until, timer).await?;
+        let place = inner
+            .wait_for(&inner.places, by, false, until, timer)
+            .await?;
         let pool = inner.pool().clone();
         let opened = Instant::now();
         let holding = inner.held.hold(by, opened);
@@ -271,6 +273,7 @@ impl<M: Manager> BlockingDbInner<M> {
     async fn wait_for(
         &self,
         queue: &Arc<Semaphore>,
+        by: Borrower,
         one_writer: bool,
         until: Instant,
         timer: &mut Timer,
@@ -279,7 +282,7 @@ impl<M: Manager> BlockingDbInner<M> {
         if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
             return Ok(permit);
         }
-        let _waiting = self.held.wait();
+        let _waiting = self.held.wait(by, Instant::now());
         match timer.until(until, Arc::clone(queue).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(closed()),

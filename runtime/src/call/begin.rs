@@ -13,7 +13,7 @@ use super::prepare::SessionPlan;
 use super::retry::{AtOnce, FailedAttempt};
 use super::state::CallState;
 use crate::backend::{Backend, Leftover};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::monitor::SessionState;
 use crate::once::{self, Claim};
 use crate::op::Op;
@@ -48,12 +48,6 @@ impl<DB: Backend> Opening for OwnSessions<'_, DB> {
         let mut lease = match self.source.acquire(borrower, asked, until, timer).await {
             Ok(lease) => lease,
             Err(error) => {
-                let waited = asked.elapsed();
-                call.op.count_waiting(waited);
-                self.defaults.monitor.waited(waited);
-                if error.kind() == ErrorKind::PoolExhausted {
-                    self.defaults.monitor.acquire_timed_out();
-                }
                 call.report_unopened(&error, asked);
                 return Err(error.into());
             }

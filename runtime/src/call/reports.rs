@@ -13,6 +13,11 @@ use crate::session::State;
 impl CallState {
     /// No connection could be had, which was tried from `asked` on.
     pub(crate) fn report_unopened(&mut self, error: &Error, asked: Instant) {
+        if error.kind() == ErrorKind::PoolExhausted
+            && let Some(monitor) = &self.monitor
+        {
+            monitor.acquire_timed_out();
+        }
         let Some(pass) = &mut self.pass else { return };
         match error.kind() {
             // The server has said nothing.

@@ -166,7 +166,6 @@ impl CallState {
         Borrower {
             op: self.op,
             attempt: self.attempts.made,
-            is_call: true,
         }
     }
 

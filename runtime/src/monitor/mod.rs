@@ -9,6 +9,7 @@ mod progress;
 mod registry;
 mod session_info;
 mod totals;
+mod waiting;
 
 pub use alert::{Alert, AlertKind, AlertReceiver, OnAlert};
 pub use failures::FailedCall;
@@ -18,6 +19,7 @@ pub(crate) use registry::{Borrower, Holding, Registry, Rival};
 pub(crate) use session_info::held_by;
 pub use session_info::{SessionInfo, SessionState};
 pub use totals::Totals;
+pub(crate) use waiting::Waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,8 +111,13 @@ impl Monitor {
         self.failures.latest()
     }
 
+    /// A call has held a connection for so long.
+    fn held(&self, time: Duration) {
+        self.counts.held(time);
+    }
+
     /// A call has waited so long for a connection.
-    pub(crate) fn waited(&self, time: Duration) {
+    fn waited(&self, time: Duration) {
         self.counts.waited(time);
     }
 

@@ -1,6 +1,5 @@
 //! [`Registry`]: the connections of a pool that calls hold.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use super::Monitor;
 use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
+use super::waiting::{Queue, Waiting};
 use crate::op::Op;
-use crate::rt::{Counted, Moment, here_or_background, watch};
+use crate::rt::{Moment, here_or_background, watch};
 use crate::telemetry::PoolReport;
 
 /// A call that wants a connection.
@@ -20,8 +20,6 @@ pub(crate) struct Borrower {
     pub(crate) op: &'static Op,
     /// Which attempt of the call this is, from 1.
     pub(crate) attempt: u32,
-    /// Whether this is a call of the application's, whose whole time is counted when it has ended.
-    pub(crate) is_call: bool,
 }
 
 impl Op {
@@ -30,7 +28,6 @@ impl Op {
         Borrower {
             op: self,
             attempt: 1,
-            is_call: false,
         }
     }
 }
@@ -47,8 +44,7 @@ pub(crate) struct Rival {
 #[derive(Debug)]
 pub(crate) struct Registry {
     places: Mutex<Places>,
-    /// The number of calls that wait for a connection.
-    waiting: AtomicU32,
+    queue: Queue,
     pub(super) monitor: Arc<Monitor>,
     pub(crate) report: PoolReport,
 }
@@ -87,7 +83,7 @@ impl Registry {
     pub(crate) fn new(monitor: &Arc<Monitor>) -> Arc<Self> {
         Arc::new(Self {
             places: Mutex::default(),
-            waiting: AtomicU32::new(0),
+            queue: Queue::default(),
             monitor: Arc::clone(monitor),
             report: PoolReport::new(),
         })
@@ -151,22 +147,14 @@ impl Registry {
             .sum()
     }
 
-    /// Counts how long a call has waited for its connection.
-    pub(crate) fn waited(&self, by: Borrower, time: Duration) {
-        by.op.count_waiting(time);
-        if by.is_call {
-            self.monitor.waited(time);
-        }
-    }
-
-    /// Counts a call as waiting for a connection, until the returned value is dropped.
-    pub(crate) fn wait(&self) -> Counted<'_> {
-        Counted::by(&self.waiting)
+    /// Counts a call as waiting for a connection since then, until the returned value is dropped.
+    pub(crate) fn wait(&self, by: Borrower, since: Instant) -> Waiting<'_> {
+        Waiting::new(by, since, Some((&self.queue, &self.monitor)))
     }
 
     /// The number of calls that wait for a connection.
     pub(crate) fn waiting(&self) -> u32 {
-        self.waiting.load(Relaxed)
+        self.queue.len()
     }
 
     /// Returns the connections that are held.
@@ -281,7 +269,9 @@ impl Drop for Holding {
         }
         drop(places);
         if let Some(held) = held {
-            self.registry.report.used(held.since);
+            let time = held.since.elapsed();
+            self.registry.monitor.held(time);
+            self.registry.report.used(time);
             if held.reported {
                 self.registry.monitor.leak_is_back(held.by.op);
             }

@@ -23,11 +23,10 @@ pub struct Totals {
     /// The number of statements that bodies have sent. Statements on the driver's own connection are
     /// not seen.
     pub statements: u64,
-    /// How long calls have waited for a connection together.
+    /// How long calls have waited for a connection together, also those that got none.
     pub waiting_time: Duration,
-    /// How long connections were held together, which is the time of calls without that of waiting.
-    /// Divided by `open_for`, this is how many were held on average. Connections that are held now are
-    /// included.
+    /// How long connections were held together. Divided by `open_for`, this is how many were held on
+    /// average. Connections that are held now are included.
     pub held_time: Duration,
     /// How often a call has failed because no connection became free in time.
     pub acquire_timeouts: u64,
@@ -43,6 +42,7 @@ pub(super) struct Counts {
     failed: AtomicU64,
     call_micros: AtomicU64,
     waiting_micros: AtomicU64,
+    held_micros: AtomicU64,
     statements: AtomicU64,
     acquire_timeouts: AtomicU64,
 }
@@ -55,6 +55,7 @@ impl Counts {
             failed: AtomicU64::new(0),
             call_micros: AtomicU64::new(0),
             waiting_micros: AtomicU64::new(0),
+            held_micros: AtomicU64::new(0),
             statements: AtomicU64::new(0),
             acquire_timeouts: AtomicU64::new(0),
         }
@@ -67,6 +68,10 @@ impl Counts {
 
     pub(super) fn waited(&self, time: Duration) {
         self.waiting_micros.fetch_add(micros(time), Relaxed);
+    }
+
+    pub(super) fn held(&self, time: Duration) {
+        self.held_micros.fetch_add(micros(time), Relaxed);
     }
 
     pub(super) fn failed(&self) {
@@ -83,15 +88,14 @@ impl Counts {
 
     pub(super) fn read(&self, held_so_far: Duration, leaks: u64) -> Totals {
         let time = |micros: &AtomicU64| Duration::from_micros(micros.load(Relaxed));
-        let (call_time, waiting_time) = (time(&self.call_micros), time(&self.waiting_micros));
         Totals {
             open_for: self.opened.elapsed(),
             calls: self.calls.load(Relaxed),
             failed: self.failed.load(Relaxed),
-            call_time,
+            call_time: time(&self.call_micros),
             statements: self.statements.load(Relaxed),
-            waiting_time,
-            held_time: call_time.saturating_sub(waiting_time) + held_so_far,
+            waiting_time: time(&self.waiting_micros),
+            held_time: time(&self.held_micros) + held_so_far,
             acquire_timeouts: self.acquire_timeouts.load(Relaxed),
             leaks,
         }

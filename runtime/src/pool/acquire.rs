@@ -14,7 +14,7 @@ use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::monitor::{Borrower, Registry, SessionInfo};
+use crate::monitor::{Borrower, Registry, SessionInfo, Waiting};
 use crate::rt::Timer;
 use crate::telemetry::PoolReport;
 
@@ -187,6 +187,7 @@ async fn acquire_from<DB: Backend>(
     until: Instant,
     timer: &mut Timer,
 ) -> Result<Lease<DB>> {
+    let counted = Waiting::outside(by, now);
     // The last part of the wait is used to find out why it takes so long.
     let left = until.saturating_duration_since(now);
     let patience = until - ANSWER_HOLDS.min(left / 4);
@@ -206,6 +207,7 @@ async fn acquire_from<DB: Backend>(
             }
         }
     };
+    drop(counted);
     Lease::of_caller(conn, Owner::of_caller(pool), by.op, signals, until).await
 }
 

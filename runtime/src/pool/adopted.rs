@@ -47,13 +47,11 @@ impl<DB: Backend> AdoptedPool<DB> {
         timer: &mut Timer,
     ) -> Result<Lease<DB>> {
         let KnownPool { pool, held, .. } = &self.known;
-        let (conn, _, signals) = self.known.wait(now, until, timer).await?;
-        let held_from = Instant::now();
-        held.waited(by, held_from.saturating_duration_since(now));
+        let (conn, _, signals) = self.known.wait(by, now, until, timer).await?;
         let owner = Owner::Callers {
             options: pool.connect_options(),
             patience: self.patience,
-            holding: Some(held.hold(by, held_from)),
+            holding: Some(held.hold(by, Instant::now())),
         };
         Lease::of_caller(conn, owner, by.op, signals, until).await
     }

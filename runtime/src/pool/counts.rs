@@ -26,7 +26,6 @@ impl<DB: Backend> Pools<DB> {
             Self::Ours(pools) => {
                 let mut counts = Counts::default();
                 pools.known().for_each(|known| counts.add(known));
-                counts.waiting += pools.waiting();
                 if pools.keep > 0 {
                     counts.kept = pools.keep;
                 }

@@ -1,21 +1,19 @@
 //! [`FreeSubPools`]: which of several sub-pools are free.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::rt::{Counted, Timer};
+use crate::monitor::{Borrower, Registry};
+use crate::rt::Timer;
 
 /// The sub-pools that are free. The one that was given back first is handed out first.
 #[derive(Debug)]
 pub(super) struct FreeSubPools {
     permits: Arc<Semaphore>,
     free: Mutex<VecDeque<usize>>,
-    /// The number of calls that wait for a sub-pool.
-    waiting: AtomicU32,
 }
 
 /// A permit to use one sub-pool. Dropping the permit frees the sub-pool.
@@ -34,30 +32,27 @@ impl FreeSubPools {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
             free: Mutex::new((0..count).collect()),
-            waiting: AtomicU32::new(0),
         })
     }
 
-    /// Acquires a sub-pool before `until`. `None` if all of them were in use until then.
+    /// Acquires a sub-pool for a call before `until`. `None` if all of them were in use until then. A
+    /// call that waits, since `now`, is counted in `queue`.
     pub(super) async fn acquire(
         self: &Arc<Self>,
+        (by, queue): (Borrower, &Registry),
+        now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Option<SubPoolPermit> {
         let (permit, waited) = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => (permit, false),
             Err(_) => {
-                let _counted = Counted::by(&self.waiting);
+                let _waiting = queue.wait(by, now);
                 let waiting = Arc::clone(&self.permits).acquire_owned();
                 (timer.until(until, waiting).await.ok()?.ok()?, true)
             }
         };
         Some(self.take(permit, waited))
-    }
-
-    /// The number of calls that wait for a sub-pool.
-    pub(super) fn waiting(&self) -> u32 {
-        self.waiting.load(Relaxed)
     }
 
     fn take(self: &Arc<Self>, permit: OwnedSemaphorePermit, waited: bool) -> SubPoolPermit {

@@ -16,7 +16,7 @@ use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, taken, unop
 use crate::backend::{Backend, DatabaseFile, Signals};
 use crate::classify;
 use crate::error::{Class, Error, Result};
-use crate::monitor::{Monitor, Registry};
+use crate::monitor::{Borrower, Monitor, Registry};
 use crate::rt::Timer;
 
 /// How long a call waits for a connection before it asks the server for the reason.
@@ -73,11 +73,12 @@ impl<DB: Backend> KnownPool<DB> {
     /// | the question to the server | closed; it never was in the pool |
     pub(super) async fn wait(
         &self,
+        by: Borrower,
         now: Instant,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<(PoolConnection<DB>, Origin, Option<Arc<Signals>>)> {
-        let _waiting = self.held.wait();
+        let _waiting = self.held.wait(by, now);
         let has_room = self.has_room();
         let mut acquiring = std::pin::pin!(self.pool.acquire());
         let pool = PoolId::of(&self.pool);

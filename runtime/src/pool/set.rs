@@ -65,11 +65,11 @@ impl<DB: Backend> PoolSet<DB> {
         let (sub_pool, permit) = match &*self.each {
             [only] => (only, None),
             each => {
-                let permit = self.free.acquire(until, timer).await;
+                let queue = (by, &*each[0].known.held);
+                let permit = self.free.acquire(queue, now, until, timer).await;
                 let permit = permit.ok_or_else(|| self.exhausted())?;
                 let sub_pool = &each[permit.sub_pool];
                 if permit.waited {
-                    sub_pool.known.held.waited(by, now.elapsed());
                     now = Instant::now();
                 }
                 (sub_pool, Some(permit))
@@ -114,11 +114,6 @@ impl<DB: Backend> PoolSet<DB> {
     /// Returns one of the pools.
     pub(crate) fn pool(&self) -> &Pool<DB> {
         &self.each[0].known.pool
-    }
-
-    /// The number of calls that wait until one of several pools is free.
-    pub(super) fn waiting(&self) -> u32 {
-        self.free.waiting()
     }
 
     /// Returns where the database of the pools is.

@@ -207,12 +207,8 @@ impl<DB: Backend> SubPool<DB> {
             Some(conn) => (conn, Origin::Idle, now),
             // Boxed, because otherwise the future of every call would reserve space for this one.
             None => {
-                let (conn, origin, _) = Box::pin(self.known.wait(now, until, timer)).await?;
-                let held_from = Instant::now();
-                self.known
-                    .held
-                    .waited(by, held_from.saturating_duration_since(now));
-                (conn, origin, held_from)
+                let (conn, origin, _) = Box::pin(self.known.wait(by, now, until, timer)).await?;
+                (conn, origin, Instant::now())
             }
         };
         if let Some(recency) = &self.recency {

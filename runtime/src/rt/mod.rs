@@ -1,7 +1,6 @@
 //! Time and tasks: what the rest of the crate needs from tokio.
 
 mod background;
-mod counted;
 mod cutoff;
 mod duration;
 mod moment;
@@ -12,7 +11,6 @@ mod uninterrupted;
 mod watch;
 
 pub(crate) use background::{background, here_or_background};
-pub(crate) use counted::Counted;
 pub(crate) use cutoff::Cutoff;
 pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
 pub(crate) use moment::Moment;

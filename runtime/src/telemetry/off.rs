@@ -52,7 +52,7 @@ impl PoolReport {
 
     pub(crate) fn opened(&self, _: Instant) {}
 
-    pub(crate) fn used(&self, _: Instant) {}
+    pub(crate) fn used(&self, _: Duration) {}
 
     pub(crate) fn leaked(&self) {}
 }

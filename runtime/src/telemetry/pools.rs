@@ -1,6 +1,7 @@
 //! [`PoolReport`]: what a pool tells the recorder.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics::{Counter, Histogram, Label, Recorder, SharedString};
 use tokio::time::Instant;
@@ -77,10 +78,10 @@ impl PoolReport {
         self.with(|handles| handles.create_time.record(begun.elapsed()));
     }
 
-    /// A connection is back that was held since then.
+    /// A connection is back that was held for so long.
     #[inline]
-    pub(crate) fn used(&self, since: Instant) {
-        self.with(|handles| handles.use_time.record(since.elapsed()));
+    pub(crate) fn used(&self, time: Duration) {
+        self.with(|handles| handles.use_time.record(time));
     }
 
     /// A connection is held for too long.

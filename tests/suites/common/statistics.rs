@@ -189,6 +189,46 @@ async fn the_time_of_waiting_until_one_of_several_pools_is_free_is_counted_as_we
     assert!(counted.waiting_time <= counted.total_time, "{counted:#?}");
 }
 
+#[transactional]
+async fn wait_in_vain(_tx: &mut Tx<'_, Database>) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wait_without_a_connection_is_counted_once_and_is_not_taken_for_time_with_one() {
+    const WAIT: Duration = Duration::from_millis(150);
+    let db = bank::open_with(|builder| builder.max_connections(1).acquire_timeout(WAIT)).await;
+    let gate = Gate::default();
+    let (held, ()) = tokio::join!(hold(&*db, &gate), async {
+        gate.inside.notified().await;
+        let refused = wait_in_vain(&*db).await.unwrap_err().database();
+        assert_eq!(refused.kind(), ErrorKind::PoolExhausted);
+        gate.open.notify_one();
+    });
+    held.unwrap();
+    let counted = counts("wait_in_vain");
+    assert!(counted.waiting_time >= WAIT, "{counted:#?}");
+    assert!(counted.waiting_time <= counted.total_time, "{counted:#?}");
+
+    let patient = bank::open_with(|builder| builder.max_connections(1)).await;
+    let (held, ()) = tokio::join!(hold(&*patient, &gate), async {
+        gate.inside.notified().await;
+        let gone = tokio::time::timeout(WAIT, wait_in_vain(&*patient)).await;
+        gone.expect_err("the connection is held");
+        gate.open.notify_one();
+    });
+    held.unwrap();
+    let waited = counts("wait_in_vain").waiting_time - counted.waiting_time;
+    assert!(waited >= WAIT.mul_f64(0.9), "{waited:?}");
+    for totals in [db.totals(), patient.totals()] {
+        assert!(
+            totals.held_time <= totals.open_for,
+            "one connection: {totals:#?}"
+        );
+        assert!(totals.waiting_time >= WAIT.mul_f64(0.9), "{totals:#?}");
+    }
+}
+
 const LOOP: u32 = line!() + 5;
 
 #[db_op(read_only, name = "statistics.list")]

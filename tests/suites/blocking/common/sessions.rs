@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dbop::{AlertKind, SessionState, db_op};
+use dbop::{AlertKind, ErrorKind, SessionState, db_op};
 use dbop_tests::blocking::Gate;
 
 use super::{Session, exec, narrow, open};
@@ -54,4 +54,41 @@ async fn a_failed_plain_function_is_listed() {
     assert_eq!(failed.operation, "read_nothing");
     assert_eq!(failed.message, None);
     assert_eq!(world.totals().failed, 1);
+}
+
+#[db_op]
+fn wait_for_turn(conn: &mut Session) -> dbop::Result<()> {
+    exec(conn, "SELECT 1")
+}
+
+#[tokio::test]
+async fn the_waits_of_plain_functions_for_a_connection_are_counted_whatever_comes_of_them() {
+    const WAIT: Duration = Duration::from_millis(150);
+    let world = open(|builder| builder.max_connections(1).acquire_timeout(WAIT)).await;
+    let gate = Gate::default();
+    let waited = || {
+        let all = dbop::metrics();
+        let op = all
+            .iter()
+            .find(|op| op.name == "wait_for_turn" && op.file == file!());
+        op.map_or(Duration::ZERO, |op| op.waiting_time)
+    };
+    let (held, ()) = tokio::join!(look(&world, &gate), async {
+        gate.has(1).await;
+        let refused = wait_for_turn(&world).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PoolExhausted);
+        assert!(waited() >= WAIT, "{:?}", waited());
+        let gone = tokio::time::timeout(WAIT / 2, wait_for_turn(&world)).await;
+        gone.expect_err("the connection is held");
+        gate.open();
+    });
+    held.unwrap();
+    assert!(waited() >= WAIT.mul_f64(1.4), "{:?}", waited());
+    let totals = world.totals();
+    assert_eq!(totals.acquire_timeouts, 1);
+    assert!(totals.waiting_time >= WAIT.mul_f64(1.4), "{totals:#?}");
+    assert!(
+        totals.held_time <= totals.open_for,
+        "one connection: {totals:#?}"
+    );
 }
