@@ -200,13 +200,6 @@ impl CallState {
     pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
         self.phase = Phase::Waiting;
         let next = next(self, failed, defaults);
-        if let Next::Attempt(_) = next {
-            self.op.count_retry(failed.class.kind);
-            if let Some(monitor) = &self.monitor {
-                self.report
-                    .retried(&monitor.reports, self.op, failed.class.kind);
-            }
-        }
         match next {
             Next::Error => false,
             Next::AtOnce => {
@@ -227,8 +220,21 @@ impl CallState {
             Next::Attempt(wait) => {
                 self.attempts.may_have_effect |= failed.may_repeat() && !self.op.read_only;
                 self.attempts.stale_plans = failed.class.kind == ErrorKind::StalePlan;
-                self.pause(failed.class, wait).await && self.ask_breaker(defaults).is_ok()
+                let follows =
+                    self.pause(failed.class, wait).await && self.ask_breaker(defaults).is_ok();
+                if follows {
+                    self.count_retry(failed.class.kind);
+                }
+                follows
             }
+        }
+    }
+
+    /// Counts an attempt that has failed in this way and is followed by another.
+    fn count_retry(&self, kind: ErrorKind) {
+        self.op.count_retry(kind);
+        if let Some(monitor) = &self.monitor {
+            self.report.retried(&monitor.reports, self.op, kind);
         }
     }
 

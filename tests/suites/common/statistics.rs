@@ -229,6 +229,29 @@ async fn a_wait_without_a_connection_is_counted_once_and_is_not_taken_for_time_w
     }
 }
 
+#[transactional(retry(attempts = 2, base = "1h", cap = "1h"), timeout = "2h")]
+async fn stumble_for_long(_tx: &mut Tx<'_, Database>, failed: &Notify) -> Result<(), Failure> {
+    failed.notify_one();
+    Err(Failure::Stumbled(1))
+}
+
+#[tokio::test]
+async fn an_attempt_that_no_other_has_followed_is_no_retry() {
+    let db = bank::open().await;
+    let failed = Notify::new();
+    tokio::select! {
+        result = stumble_for_long(&*db, &failed) => panic!("it waits for an hour: {result:?}"),
+        () = async {
+            failed.notified().await;
+            let all_back = || async { db.sessions().is_empty() };
+            dbop_tests::eventually("the attempt has ended", all_back).await;
+        } => {}
+    }
+    let counted = counts("stumble_for_long");
+    assert_eq!((counted.attempts, counted.retries), (1, 0), "{counted:#?}");
+    assert_eq!(counted.retries_by_kind, [], "{counted:#?}");
+}
+
 const LOOP: u32 = line!() + 5;
 
 #[db_op(read_only, name = "statistics.list")]
