@@ -144,10 +144,8 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
             Err(_) => match progress.abandon() {
                 Some(stage) => return self.late(stage),
                 None => {
-                    timer.set_grace(GRACE);
-                    let ended = timer.until(deadline + GRACE, thread).await;
-                    timer.set_grace(Duration::ZERO);
-                    match ended {
+                    let ended = timer.until(deadline + GRACE, thread);
+                    match ended.with_grace(GRACE).await {
                         Ok(ended) => ended,
                         Err(_) => {
                             self.call.state.commit_is_unanswered();

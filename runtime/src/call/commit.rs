@@ -111,10 +111,9 @@ pub(super) fn commit<DB: Backend>(
         let (mut lease, hooks) = own.take();
         let asked = Instant::now();
         lease.note(SessionState::Committing, asked);
-        timer.set_grace(grace);
         let committing = DB::TransactionManager::commit(lease.conn());
-        let answer = timer.until(deadline + grace, committing).await;
-        timer.set_grace(Duration::ZERO);
+        let answer = timer.until(deadline + grace, committing).with_grace(grace);
+        let answer = answer.await;
         let took = asked.elapsed();
         let unanswered = (answer.is_err() && writes).then_some(took);
         if let Some(running) = &mut running

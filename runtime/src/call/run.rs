@@ -79,7 +79,9 @@ impl<F: Future> Future for Run<F> {
         let polled = this.polls.watch(|| body.poll(cx));
         let result = match (polled, *this.deadline) {
             (Poll::Ready(output), _) => Ok(output),
-            (Poll::Pending, Some(deadline)) if this.timer.poll_late(deadline, cx) => Err(Late),
+            (Poll::Pending, Some(deadline)) if this.timer.poll_late(deadline, Millis::ZERO, cx) => {
+                Err(Late)
+            }
             (Poll::Pending, _) => return Poll::Pending,
         };
         Poll::Ready(Ran {

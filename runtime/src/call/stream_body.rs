@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::call_loop::CallLoop;
 use super::run::{Polls, Ran};
 use super::stream::{Items, LastItem};
-use crate::rt::Late;
+use crate::rt::{Late, Millis};
 
 /// What runs the body of one attempt.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl<S: Stream<Item = R>, R> Future for RunStream<'_, S, R> {
                 }
             }
             Some(Poll::Pending) => match state.body_ends() {
-                Some(deadline) if state.timer.poll_late(deadline, cx) => Err(Late),
+                Some(deadline) if state.timer.poll_late(deadline, Millis::ZERO, cx) => Err(Late),
                 _ => return Poll::Pending,
             },
         };

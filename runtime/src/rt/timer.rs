@@ -27,8 +27,6 @@ pub(crate) struct Timer {
     alarms: Option<Pin<Box<Alarms>>>,
     /// `None` if only deadlines end a wait.
     cutoff: Option<Arc<Cutoff>>,
-    /// How long after the cutoff a wait still lasts.
-    grace: Millis,
 }
 
 pin_project! {
@@ -54,7 +52,6 @@ impl Timer {
         Self {
             alarms: None,
             cutoff: Some(cutoff),
-            grace: Millis::ZERO,
         }
     }
 
@@ -64,23 +61,25 @@ impl Timer {
         self.cutoff = Some(cutoff);
     }
 
-    /// Lets the waits to come last for so long after the cutoff.
-    pub(crate) fn set_grace(&mut self, grace: Duration) {
-        self.grace = Millis::new(grace);
-    }
-
     /// Waits for the output of `work`, or until `deadline`.
     pub(crate) fn until<F: Future>(&mut self, deadline: Instant, work: F) -> Until<'_, F> {
         Until {
             work,
             timer: self,
             deadline,
+            grace: Millis::ZERO,
         }
     }
 
-    /// Whether the deadline has passed. If not, the task will be woken when it passes.
-    pub(crate) fn poll_late(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
-        let end = self.end_of_wait(deadline);
+    /// Whether the deadline has passed, or the cutoff by `grace`. If not, the task will be woken when
+    /// that happens.
+    pub(crate) fn poll_late(
+        &mut self,
+        deadline: Instant,
+        grace: Millis,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let end = self.end_of_wait(deadline, grace);
         let Self { alarms, cutoff, .. } = self;
         let alarms = alarms.get_or_insert_with(|| {
             let first = match cutoff {
@@ -112,12 +111,12 @@ impl Timer {
         let reached = alarms.cutoff.as_pin_mut();
         let is_new = reached.is_some_and(|reached| is_ready(reached, cx));
         // The end of the wait has moved, unless that was known when it was determined above.
-        is_new && self.end_of_wait(deadline) != end && self.poll_late(deadline, cx)
+        is_new && self.end_of_wait(deadline, grace) != end && self.poll_late(deadline, grace, cx)
     }
 
-    fn end_of_wait(&self, deadline: Instant) -> Instant {
+    fn end_of_wait(&self, deadline: Instant, grace: Millis) -> Instant {
         match self.cutoff.as_ref().and_then(|cutoff| cutoff.at()) {
-            Some(at) => deadline.min(at + self.grace.get()),
+            Some(at) => deadline.min(at + grace.get()),
             None => deadline,
         }
     }
@@ -137,6 +136,15 @@ pin_project! {
         work: F,
         timer: &'t mut Timer,
         deadline: Instant,
+        grace: Millis,
+    }
+}
+
+impl<F> Until<'_, F> {
+    /// Lets the wait last for so long after the cutoff of the timer.
+    pub(crate) fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = Millis::new(grace);
+        self
     }
 }
 
@@ -147,7 +155,9 @@ impl<F: Future> Future for Until<'_, F> {
         let this = self.project();
         match this.work.poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending if this.timer.poll_late(*this.deadline, cx) => Poll::Ready(Err(Late)),
+            Poll::Pending if this.timer.poll_late(*this.deadline, *this.grace, cx) => {
+                Poll::Ready(Err(Late))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
@@ -186,9 +196,9 @@ mod tests {
         for (deadline, lasts) in [(60, 3), (2, 2)] {
             let cutoff = Arc::<Cutoff>::default();
             let mut timer = Timer::with_cutoff(Arc::clone(&cutoff));
-            timer.set_grace(2 * SECOND);
             let begun = Instant::now();
             let late = timer.until(begun + deadline * SECOND, pending::<()>());
+            let late = late.with_grace(2 * SECOND);
             let mut late = std::pin::pin!(late);
             assert!(timeout(SECOND, late.as_mut()).await.is_err());
             cutoff.now();
