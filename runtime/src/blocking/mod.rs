@@ -70,6 +70,8 @@
 mod attempt;
 mod bridge;
 #[cfg(feature = "blocking")]
+mod builder;
+#[cfg(feature = "blocking")]
 pub(crate) mod call;
 #[cfg(feature = "blocking")]
 mod connection;
@@ -91,8 +93,9 @@ mod watched;
 
 pub use bridge::block_on;
 #[cfg(feature = "blocking")]
+pub use builder::BlockingDbBuilder;
+#[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
 pub use handle::BlockOnDb;
 pub use owned_arg::{Crosses, Lent};
-#[cfg(feature = "blocking")]
-pub use pool::{BlockingDb, BlockingDbBuilder, Manager};
+pub use pool::{BlockingDb, Manager};
