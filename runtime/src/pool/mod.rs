@@ -2,6 +2,7 @@
 
 mod acquire;
 mod adopted;
+mod clean_up;
 mod connect_hook;
 mod counts;
 mod deadlock;

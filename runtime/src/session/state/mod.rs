@@ -1,19 +1,24 @@
 //! [`State`]: what dbop has seen on the connection of a running call. It is kept apart from the
 //! connection, so that both can be lent on to joined calls side by side.
 
+mod proof;
+mod unread;
+
 use std::sync::Arc;
 
 use sqlx::SqlStr;
 use tokio::time::Instant;
 
+use self::proof::{never_arrived, refuses_all_of};
+use self::unread::Unread;
 use super::loan::Loan;
 use super::repeats::Repeats;
-use super::sql_text::{self, Facts};
+use super::sql_text::Facts;
 use super::tx_state::{FailedJoin, Poison, TxState, ended_unseen};
 use super::usage::Usage;
 use crate::backend::{Backend, Deadlock, Leftover, Liveness, Traces};
 use crate::classify;
-use crate::error::{Category, Class, Effect, Error, ErrorKind, SharedError};
+use crate::error::{Class, Effect, Error, ErrorKind, SharedError};
 use crate::monitor::{Progress, SessionState, text_hash};
 use crate::op::{Op, Overrides};
 use crate::rt::{Millis, Moment};
@@ -375,78 +380,9 @@ impl State {
         }
     }
 
-    /// Records that a statement was dropped before its end. `first` is as in
-    /// [`failed`](Self::failed). `answered` is whether the database has begun to answer the
-    /// statement: before that, the driver may not have sent all of it.
-    pub(crate) fn let_go<DB: Backend>(
-        &mut self,
-        facts: Facts,
-        first: Option<SqlStr>,
-        answered: bool,
-    ) {
-        self.usage.ends(Moment::now());
-        let has_an_end = answered || !facts.writes;
-        if DB::FINISHES_UNREAD && self.tx.is_none() && (self.cannot_write || has_an_end) {
-            let unread = Unread { first };
-            self.unread = (!self.cannot_write).then_some(unread);
-        } else if facts.writes {
-            self.abandon(
-                "a statement that writes was dropped before its end, so whether it was applied is \
-                 not known; read its rows to the end",
-            );
-        }
-    }
-
     /// Whether the guard has to be set before a statement with these facts.
     pub(crate) fn needs_guard(&self, facts: Facts) -> bool {
         self.guard == Guard::Pending && !facts.provably_reads()
-    }
-
-    /// Whether a statement whose rows are dropped runs on to its end and may write.
-    pub(crate) fn finishes_unread<DB: Backend>(&self) -> bool {
-        DB::FINISHES_UNREAD && self.tx.is_none() && !self.cannot_write
-    }
-
-    /// Whether a statement was dropped and its end has yet to be seen.
-    pub(crate) fn is_unread(&self) -> bool {
-        self.unread.is_some()
-    }
-
-    /// Takes the dropped statement whose end is now to be seen; `None` if there is none. Until its
-    /// end was seen, its effect counts as unknown.
-    pub(crate) fn begin_drain(&mut self) -> Option<Unread> {
-        let unread = self.unread.take()?;
-        self.abandon_unread();
-        Some(unread)
-    }
-
-    /// Records that the effect of a statement whose rows were dropped is not known.
-    pub(crate) fn abandon_unread(&mut self) {
-        self.abandon(
-            "the rows of a statement were dropped before their end, and the statement has not \
-             ended soon after, so whether it was applied is not known; read the rows to their end \
-             or `LIMIT` them, and declare an operation that writes nothing `read_only`",
-        );
-    }
-
-    /// Records that the dropped statement has succeeded.
-    pub(crate) fn drained(&mut self) {
-        self.let_go = None;
-        self.completed();
-    }
-
-    /// Records that the dropped statement has failed, which the body has not seen.
-    pub(crate) fn failed_unread<DB: Backend>(&mut self, error: &sqlx::Error, unread: &Unread) {
-        // If the session has ended since, its error says nothing about the statement, which had
-        // been answered before.
-        let answer = unread.first.as_ref().filter(|_| DB::has_answered(error));
-        self.failed::<DB>(error, answer);
-        self.let_go_of_failure(error);
-    }
-
-    /// Records that a statement has failed after its rows were dropped.
-    pub(crate) fn let_go_of_failure(&mut self, error: &sqlx::Error) {
-        self.let_go = Some(SharedError::of(error));
     }
 
     /// Records that the effect of a statement that was cut off is not known. In a transaction this
@@ -545,37 +481,6 @@ pub(crate) enum Guard {
     Set,
     /// The guard was not set before the raw connection was handed out.
     TooLate,
-}
-
-/// A statement outside a transaction whose rows were dropped before their end.
-#[derive(Debug)]
-pub(crate) struct Unread {
-    /// The text of the statement if it was the first of its session; otherwise `None`.
-    first: Option<SqlStr>,
-}
-
-/// Whether an error proves that the server has not even read the statement. There are two such
-/// errors. The connection was closed for writing, so the end of the message was never sent. Or the
-/// server says that it has ended the session for being idle (57P05): a session that has read a
-/// statement is no longer idle.
-fn never_arrived(error: &sqlx::Error, class: Class) -> bool {
-    match error {
-        sqlx::Error::Io(io) => io.kind() == std::io::ErrorKind::BrokenPipe,
-        sqlx::Error::Database(_) => class.ended_while_idle(),
-        _ => false,
-    }
-}
-
-/// Whether an error proves that nothing of the statement with this text was applied.
-fn refuses_all_of<DB: Backend>(text: &SqlStr, class: Class) -> bool {
-    is_certain(class) && sql_text::failure_proves_nothing_applied(text.as_str(), DB::COMMENTS)
-}
-
-/// Whether the statement was certainly undone if it failed with such an error. That excludes errors
-/// after which the server itself does not know, or after which some work may not have been undone.
-fn is_certain(class: Class) -> bool {
-    !matches!(class.category, Category::Ambiguous | Category::Internal)
-        && !matches!(class.kind, ErrorKind::Io | ErrorKind::Corrupt)
 }
 
 #[cfg(all(test, feature = "postgres"))]
