@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::db::{AnyDb, Db, with_db};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{Answer, Pools, Said};
+use crate::rt::background;
 
 /// How long a call may hold the one connection that writes to a SQLite file, while others wait for it,
 /// and the database counts as healthy.
@@ -125,9 +126,10 @@ impl<DB: Backend> Db<DB> {
         }
         if let Some(turn) = probe.take_turn() {
             let db = self.clone();
-            // A task of its own, so that the answer reaches the others if this caller goes away. On
-            // SQLite, a connection that reads is asked, because it waits for no other.
-            tokio::spawn(async move { turn.ask(db.pools(DB::ONE_WRITER), within).await });
+            // A task of its own, so that the answer reaches the others if this caller goes away, even
+            // with its runtime, which would take a database in memory along. On SQLite, a connection
+            // that reads is asked, because it waits for no other.
+            background().spawn(async move { turn.ask(db.pools(DB::ONE_WRITER), within).await });
         }
         timeout(within, answers.changed()).await.ok()?.ok()?;
         answers.borrow_and_update().clone()

@@ -4,6 +4,7 @@ use std::fs;
 
 use dbop::health::HealthStatus;
 use dbop::{Db, Tx, transactional};
+use dbop_tests::eventually;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection};
 
 use super::common::health::{Gate, answers, assert_answers, becomes, serve, soon};
@@ -122,4 +123,39 @@ async fn a_database_in_memory_is_unknown_while_a_call_has_its_connection() {
     let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'held'");
     let tables: i64 = tables.fetch_one(db.pool()).await.unwrap();
     assert_eq!(tables, 1);
+}
+
+/// The connection is the database, so its data would go with it.
+#[test]
+fn a_database_in_memory_outlives_the_runtime_of_a_check() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    };
+    let own = runtime();
+    for turns in 0..6 {
+        let db = own.block_on(async {
+            let db = Db::<Sqlite>::connect("sqlite::memory:")
+                .await
+                .expect("memory");
+            let schema = db.pool().execute("CREATE TABLE notes (id INTEGER)").await;
+            schema.expect("the table");
+            eventually("it is free", || async { db.pool().num_idle() == 1 }).await;
+            db
+        });
+        let short_lived = runtime();
+        short_lived.block_on(async {
+            drop(dbop_tests::poll_at_most(1, db.health()).await);
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        });
+        drop(short_lived);
+        own.block_on(async {
+            let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM notes");
+            let count = count.fetch_one(db.pool()).await;
+            assert_eq!(count.expect("the table is there"), 0, "after {turns} turns");
+            becomes(&db, HealthStatus::Healthy).await;
+        });
+    }
 }
