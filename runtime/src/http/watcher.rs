@@ -17,7 +17,7 @@ use crate::db::AnyDb;
 use crate::health::{Health, PoolStatus};
 use crate::monitor::Totals;
 use crate::op::{Latency, latencies};
-use crate::rt::here_or_background;
+use crate::rt::background;
 
 #[cfg(feature = "postgres")]
 use super::server::Observer;
@@ -68,7 +68,8 @@ impl Watcher {
             told: watch::Sender::new(Bytes::new()),
             opened: Notify::new(),
         });
-        here_or_background().spawn(watch_over(Arc::downgrade(&shared)));
+        // The runtime that makes the routes need not be one that serves them.
+        background().spawn(watch_over(Arc::downgrade(&shared)));
         Self(shared)
     }
 

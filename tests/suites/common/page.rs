@@ -123,6 +123,20 @@ async fn pages_do_not_wait_for_one_that_reads_nothing_and_are_limited_in_number(
 }
 
 #[tokio::test]
+async fn a_page_is_told_what_happens_after_the_end_of_the_runtime_that_made_its_routes() {
+    let fresh = fresh_with(|builder| builder).await;
+    let routes = Routes::new(fresh.db.clone()).token("s3cret");
+    let made = std::thread::spawn(move || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build().expect("a runtime");
+        runtime.block_on(async { routes.into_router() })
+    });
+    let service = Service::start(made.join().expect("the routes")).await;
+    let event = event(&mut open_page(&service).await).await;
+    assert_eq!(event["health"]["status"], "healthy");
+}
+
+#[tokio::test]
 async fn an_answer_ends_by_itself_so_that_a_server_with_open_pages_can_shut_down() {
     let fresh = fresh_with(|builder| builder).await;
     let service = serve(&fresh).await;
