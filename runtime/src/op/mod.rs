@@ -17,6 +17,6 @@ pub(crate) use metrics::latencies;
 pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::Places;
-pub(crate) use overrides::{Override, Overrides};
+pub(crate) use overrides::{Override, Overrides, in_variables};
 pub(crate) use result::{Failure, OpResult, ReportedError};
 pub(crate) use retries::{Retries, RetryParts};

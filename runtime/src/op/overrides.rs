@@ -73,10 +73,14 @@ impl Override {
     }
 
     fn is_of(&self, operation: &str) -> bool {
-        let upper = operation.chars().flat_map(char::to_uppercase);
-        let written = upper.map(|c| if c.is_alphanumeric() { c } else { '_' });
-        self.name.chars().eq(written)
+        self.name.chars().eq(in_variables(operation))
     }
+}
+
+/// Writes the name of an operation as it stands in variables.
+pub(crate) fn in_variables(operation: &str) -> impl Iterator<Item = char> {
+    let upper = operation.chars().flat_map(char::to_uppercase);
+    upper.map(|c| if c.is_alphanumeric() { c } else { '_' })
 }
 
 #[cfg(test)]

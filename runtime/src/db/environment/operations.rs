@@ -2,7 +2,7 @@
 
 use tokio::sync::Semaphore;
 
-use crate::op::{Override, Overrides, Retries, RetryParts};
+use crate::op::{Override, Overrides, Retries, RetryParts, in_variables};
 use crate::rt::{FOREVER, VALID_DURATIONS, parse_duration};
 
 /// How the name of every variable about an operation begins.
@@ -122,6 +122,14 @@ pub(super) fn read<'a>(
     for (position, name, value) in found {
         let setting = &SETTINGS[position];
         let operation = &name[BEGIN.len()..name.len() - setting.end.len()];
+        let written: String = in_variables(operation).collect();
+        if written != operation {
+            faults.push(format!(
+                "{name} sets nothing; write {BEGIN}{written}{}",
+                setting.end
+            ));
+            continue;
+        }
         let at = each.iter().position(|own| own.name() == operation);
         let at = at.unwrap_or_else(|| {
             each.push(Override::of(operation.to_owned()));

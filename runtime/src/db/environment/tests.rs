@@ -259,6 +259,21 @@ fn what_is_said_about_an_operation_is_kept_under_its_name() {
 }
 
 #[test]
+fn an_operation_whose_name_is_not_written_as_in_variables_is_refused_with_what_to_write() {
+    for (name, write) in [
+        ("orders_place", "ORDERS_PLACE"),
+        ("ORDERS.PLACE", "ORDERS_PLACE"),
+        ("Orders-place", "ORDERS_PLACE"),
+        ("STRAßE", "STRASSE"),
+    ] {
+        let name = format!("DBOP_OPERATION_{name}_RETRY_BASE");
+        let text = refused(&[(&name, "1s")]);
+        let expected = format!("{name} sets nothing; write DBOP_OPERATION_{write}_RETRY_BASE");
+        assert!(text.contains(&expected), "{text}");
+    }
+}
+
+#[test]
 fn the_table_of_the_guide_is_that_of_the_code() {
     let guide = include_str!("../../../guide/settings.md");
     let rows = guide
