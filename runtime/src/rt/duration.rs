@@ -35,7 +35,10 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
             number.parse::<f64>().ok().filter(|_| complete)? * length / 1_000.0
         }
     };
-    (seconds > 0.0 && seconds <= MOST_SECONDS).then(|| Duration::from_secs_f64(seconds))
+    // A time that rounds to 0 would be no limit at all to a server.
+    let in_range = (0.0..=MOST_SECONDS).contains(&seconds);
+    let duration = in_range.then(|| Duration::from_secs_f64(seconds));
+    duration.filter(|duration| !duration.is_zero())
 }
 
 /// Writes a duration as documents do, such as `30 s` or `10 min`.
@@ -79,6 +82,9 @@ mod tests {
             "s",
             "0",
             "0s",
+            "0.0000001ms",
+            "1e-10",
+            "-0",
             "-1",
             "-1s",
             "soon",
