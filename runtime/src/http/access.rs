@@ -19,10 +19,11 @@ pub(super) enum Access {
     Open,
 }
 
-/// Whether this text is the token. The time that this takes does not tell where the two differ. An empty
+/// Whether this is the token. The time that this takes does not tell where the two differ. An empty
 /// token is no secret, so nothing is equal to it.
-fn is(token: &Secret, shown: &str) -> bool {
-    let (token, shown) = (token.expose().as_bytes(), shown.as_bytes());
+fn is(token: &Secret, shown: &[u8]) -> bool {
+    // No header has white space around its value, and a token from a file has a line break at its end.
+    let token = token.expose().trim_ascii().as_bytes();
     let pairs = token.iter().zip(shown);
     let differences = pairs.fold(0, |differences, (a, b)| black_box(differences | (a ^ b)));
     !token.is_empty() && token.len() == shown.len() && differences == 0
@@ -35,7 +36,7 @@ impl Access {
             return Ok(());
         };
         let shown = headers.get(header::AUTHORIZATION);
-        let shown = shown.and_then(|value| value.to_str().ok()).and_then(bearer);
+        let shown = shown.and_then(|value| bearer(value.as_bytes()));
         match shown {
             Some(shown) if is(token, shown) => Ok(()),
             Some(_) => Err(Box::new(refused("Bearer error=\"invalid_token\""))),
@@ -45,9 +46,9 @@ impl Access {
 }
 
 /// Returns the token of a header `Authorization: Bearer token` (RFC 6750).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at(value.iter().position(|byte| *byte == b' ')?);
+    (scheme.eq_ignore_ascii_case(b"bearer")).then(|| token.trim_ascii())
 }
 
 fn refused(challenge: &'static str) -> Response {
@@ -73,11 +74,25 @@ mod tests {
     #[test]
     fn only_the_whole_token_is_the_token() {
         let token = Secret::from("s3cret");
-        assert!(is(&token, "s3cret"));
+        assert!(is(&token, b"s3cret"));
         for shown in ["", "s", "s3cre", "s3cret!", "S3cret", "t3cret"] {
-            assert!(!is(&token, shown), "{shown}");
+            assert!(!is(&token, shown.as_bytes()), "{shown}");
         }
-        assert!(!is(&Secret::from(""), ""));
+        for empty in ["", " \n"] {
+            assert!(!is(&Secret::from(empty), b""));
+        }
+    }
+
+    #[test]
+    fn a_token_may_have_any_letters_and_come_from_a_file() {
+        let access = Access::Token(Secret::from("größe €\r\n"));
+        let shown = |token: &str| {
+            let value = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes());
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.unwrap())]);
+            access.check(&headers).is_ok()
+        };
+        assert!(shown("größe €"));
+        assert!(!shown("größe"));
     }
 
     #[test]
@@ -88,9 +103,9 @@ mod tests {
 
     #[test]
     fn the_scheme_is_bearer_in_any_case() {
-        assert_eq!(bearer("bEARER  abc "), Some("abc"));
+        assert_eq!(bearer(b"bEARER  abc "), Some(&b"abc"[..]));
         for value in ["Basic abc", "Bearer", "abc"] {
-            assert_eq!(bearer(value), None, "{value}");
+            assert_eq!(bearer(value.as_bytes()), None, "{value}");
         }
     }
 }

@@ -65,7 +65,8 @@ impl Routes {
     }
 
     /// Adds the routes below `/monitoring`, for requests with the header `Authorization: Bearer` and
-    /// this token. All others are answered with 401. An empty token lets nobody in.
+    /// this token. All others are answered with 401. An empty token lets nobody in. White space around
+    /// the token does not count, such as the line break at the end of a file that holds the token.
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
         self.access = Access::Token(token.into());
         self

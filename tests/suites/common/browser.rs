@@ -59,6 +59,29 @@ async fn is_no_wider_than_the_screen(browser: &mut Browser) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium, which `tests/run --browser` installs"]
+async fn the_page_takes_a_token_of_any_letters_and_asks_again_after_a_wrong_one() {
+    let fresh = bank::open().await;
+    let routes = Routes::new(fresh.db.clone()).token("größe €\n");
+    let service = Service::start(routes.into_router()).await;
+    let mut browser = Browser::start().await;
+    browser.open(&service.url("/monitoring")).await;
+    for (token, shown) in [
+        (
+            "größe",
+            "byId('refused').textContent.includes('not the token')",
+        ),
+        ("größe €", "!byId('main').hidden"),
+    ] {
+        browser.until("!byId('ask').hidden").await;
+        let submit = "document.querySelector('#ask button').click(); true";
+        let enter = format!("byId('token').value = '{token}'; {submit}");
+        browser.value_of(&enter).await;
+        browser.until(shown).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, which `tests/run --browser` installs"]
 async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens() {
     let configure = |builder: dbop::DbBuilder<Database>| {
         builder
