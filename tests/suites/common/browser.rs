@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::routing::get;
 use dbop::http::Routes;
 use dbop_tests::browser::Browser;
+use dbop_tests::eventually;
 use dbop_tests::http::Service;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -55,6 +59,10 @@ pub(crate) async fn until_shown(browser: &mut Browser, id: &str, text: &str) {
 async fn is_no_wider_than_the_screen(browser: &mut Browser) {
     let fits = "document.documentElement.scrollWidth <= window.innerWidth";
     assert_eq!(browser.value_of(fits).await, json!(true));
+    let cut =
+        "[...document.querySelectorAll('.wide')].filter((it) => it.scrollWidth > it.clientWidth)
+        .map((it) => it.innerText)";
+    assert_eq!(browser.value_of(cut).await, json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +86,29 @@ async fn the_page_takes_a_token_of_any_letters_and_asks_again_after_a_wrong_one(
         browser.value_of(&enter).await;
         browser.until(shown).await;
     }
+}
+
+/// A proxy may do this to events, and a service that ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, which `tests/run --browser` installs"]
+async fn a_page_whose_events_end_at_once_does_not_ask_without_a_pause() {
+    let fresh = bank::open().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let no_events = get(async move || {
+        count.fetch_add(1, Relaxed);
+        [("content-type", "text/event-stream")]
+    });
+    let routes = Routes::new(fresh.db.clone()).without_token().into_router();
+    let router = Router::new().route("/monitoring/events", no_events);
+    let service = Service::start(router.fallback_service::<Router>(routes)).await;
+    let mut browser = Browser::start().await;
+    let begun = Instant::now();
+    browser.open(&service.url("/monitoring")).await;
+    let again = || async { asked.load(Relaxed) >= 4 };
+    eventually("the page asks again", again).await;
+    let (times, seconds) = (asked.load(Relaxed), begun.elapsed().as_secs());
+    assert!(times <= seconds + 2, "{times} times in {seconds} s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,8 +158,15 @@ async fn the_page_follows_load_a_full_pool_and_a_leak_on_wide_and_narrow_screens
             tile.innerText.includes('Held for too long') && !tile.innerText.trim().endsWith('\\n0'))";
         browser.until(leaks).await;
         browser.picture(&picture("full-pool-wide-light")).await;
+        let broken = "[...document.querySelectorAll('.place')].filter((it) => it.offsetHeight > 30)
+            .map((it) => it.innerText)";
+        let broken = browser.value_of(broken).await;
+        assert_eq!(broken, json!([]), "on a wide screen, a place has one line");
         is_no_wider_than_the_screen(&mut browser).await;
         browser.appear(PHONE, true).await;
+        // A chart is drawn for the width of the page, when the next event comes.
+        let redrawn = "document.querySelector('#latency svg').viewBox.baseVal.width <= innerWidth";
+        browser.until(redrawn).await;
         until_shown(&mut browser, "sessions", "hold").await;
         is_no_wider_than_the_screen(&mut browser).await;
         browser.picture(&picture("full-pool-phone-dark")).await;

@@ -53,6 +53,14 @@ async fn the_page_shows_the_server_and_that_it_is_gone_and_back() {
     cluster.stop_at_once().await;
     until_shown(&mut browser, "status", "unhealthy").await;
     until_shown(&mut browser, "problems", "cannot be reached").await;
+    until_shown(&mut browser, "s-server", "was not asked").await;
+    let server = browser
+        .value_of("document.getElementById('s-server').innerText")
+        .await;
+    assert!(
+        !server.to_string().contains("Nobody waits"),
+        "nothing is known of a server that was not asked: {server}"
+    );
     browser.picture(&picture("stopped-server")).await;
     drop(holder);
     waiting.await.expect("the session ends with its server");

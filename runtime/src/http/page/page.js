@@ -25,10 +25,10 @@ function number(value, digits = 0) {
 
 function duration(ms) {
   if (ms === null || ms === undefined) return "–";
-  if (ms < 10) return number(ms, 2) + " ms";
-  if (ms < 1000) return number(ms) + " ms";
-  if (ms < 120000) return number(ms / 1000, 1) + " s";
-  return number(ms / 60000, 1) + " min";
+  if (ms < 10) return number(ms, 2) + "\u00a0ms";
+  if (ms < 1000) return number(ms) + "\u00a0ms";
+  if (ms < 120000) return number(ms / 1000, 1) + "\u00a0s";
+  return number(ms / 60000, 1) + "\u00a0min";
 }
 
 function bytes(count) {
@@ -156,7 +156,7 @@ const OPERATIONS = [
 ];
 
 const ERRORS = [
-  { name: "Last", text: (row) => `${duration(row.ago_ms)} ago` },
+  { name: "Last", text: (row) => `${duration(row.ago_ms)}\u00a0ago` },
   { name: "Times", kind: "number", text: (row) => number(row.times) },
   { name: "Operation", text: (row) => row.operation, below: place },
   { name: "Kind", text: (row) => row.kind, below: (row) => row.category },
@@ -204,6 +204,8 @@ function showServer(server) {
   byId("s-server").hidden = !server;
   if (!server) return;
   byId("server-note").textContent = server.note || "";
+  // Of a server that was not asked, nothing is known.
+  byId("server-seen").hidden = Boolean(server.note);
   const ratio = (value) => (value === null || value === undefined ? "–" : number(value * 100, 1) + " %");
   tiles(byId("server-tiles"), [
     ["Tables read from cache", ratio(server.table_cache_hits)],
@@ -299,15 +301,16 @@ async function listen() {
   }
 }
 
+// Waits before each answer but the first: what stands in between may end an answer as soon as it begins.
 async function follow() {
-  for (let wait = 1000; ; ) {
+  const SHORTLY = 1000, LONGEST = 10000;
+  for (let wait = SHORTLY; ; await new Promise((resolve) => setTimeout(resolve, wait))) {
     try {
       if (!(await listen())) return;
-      wait = 1000;
+      wait = SHORTLY;
     } catch (error) {
       console.warn("no events:", error);
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      wait = Math.min(wait * 2, 10000);
+      wait = Math.min(wait * 2, LONGEST);
     }
   }
 }
