@@ -147,7 +147,7 @@ pub use dbop_macros::db_op;
 /// every mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///
 pub use dbop_macros::transactional;
-pub use op::{Cause, DbError, Latency, OperationMetrics, metrics};
+pub use op::{Cause, DbError, Latency, OperationMetrics, RetryPolicy, metrics};
 // These names make rustc's lint attributes of the same names ambiguous in this file, so the file
 // cannot have any.
 pub use dbop_macros::{
@@ -159,7 +159,7 @@ pub use maintenance::{Maintained, Maintenance, MaintenanceBuilder};
 pub use monitor::{
     Alert, AlertKind, AlertReceiver, FailedCall, OnAlert, SessionInfo, SessionState, Totals,
 };
-pub use policy::{CircuitBreaker, ProcessDefaults, RetryPolicy, Shutdown, defaults};
+pub use policy::{CircuitBreaker, ProcessDefaults, Shutdown, defaults};
 pub use scope::{AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope};
 pub use secret::Secret;
 pub use session::{Conn, HookResult, Tx};

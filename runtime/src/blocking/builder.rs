@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::pool::{BlockingDb, Manager};
 use crate::db::{Settings, read_environment};
 use crate::error::Result;
-use crate::policy::{CircuitBreaker, RetryPolicy};
+use crate::op::RetryPolicy;
+use crate::policy::CircuitBreaker;
 use crate::rt::FOREVER;
 
 impl<M: Manager> BlockingDb<M> {

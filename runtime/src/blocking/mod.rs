@@ -98,4 +98,5 @@ pub use builder::BlockingDbBuilder;
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
 pub use handle::BlockOnDb;
 pub use owned_arg::{Crosses, Lent};
+#[cfg(feature = "blocking")]
 pub use pool::{BlockingDb, Manager};

@@ -280,7 +280,8 @@ mod tests {
     use crate::call::state::Clock;
     use crate::error::Retry;
     use crate::op::Retries;
-    use crate::policy::{CallSettings, RetryPolicy, SessionLimits};
+    use crate::op::RetryPolicy;
+    use crate::policy::{CallSettings, SessionLimits};
 
     static PLAIN: Op = Op::operation("plain", "here", 1);
     static IDEMPOTENT: Op = Op::operation("idempotent", "here", 1).idempotent();

@@ -232,7 +232,7 @@ macro_rules! settings_of_both {
 
         /// Sets how calls are retried if their operation has no option `retry`.
         /// [`RetryPolicy::DEFAULT`](crate::RetryPolicy::DEFAULT) by default.
-        pub fn retry(mut self, policy: $crate::policy::RetryPolicy) -> Self {
+        pub fn retry(mut self, policy: $crate::op::RetryPolicy) -> Self {
             self.setup.settings.calls.retry = policy;
             self
         }

@@ -5,6 +5,7 @@
 
 mod access;
 mod idempotency;
+mod look;
 mod page;
 mod problem;
 mod routes;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Bytes;
 use serde::Serialize;
 
-use super::watcher::Look;
+use super::look::Look;
 use crate::db::AnyDb;
 use crate::health::Health;
 use crate::monitor::{FailedCall, SessionInfo, Totals};

@@ -12,10 +12,10 @@ use histogram::Histogram;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::look::Look;
 use super::seen::{self, Performance, Point, Report};
 use crate::db::AnyDb;
-use crate::health::{Health, PoolStatus};
-use crate::monitor::Totals;
+use crate::health::Health;
 use crate::op::{Latency, latencies};
 use crate::rt::background;
 
@@ -47,16 +47,6 @@ struct Shared {
     told: watch::Sender<Bytes>,
     /// A page has been opened, which is not to wait for the next look.
     opened: Notify,
-}
-
-/// What is seen at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
-    at: Instant,
-    pub(super) pools: PoolStatus,
-    pub(super) totals: Totals,
-    /// How long the calls took that have ended since the look before. `None` if there were none.
-    pub(super) latency: Option<Latency>,
 }
 
 impl Watcher {
@@ -122,17 +112,6 @@ impl Shared {
             .iter()
             .map(|look| Point::of(look, ago(look)))
             .collect()
-    }
-}
-
-impl Look {
-    fn at(db: &AnyDb, latency: Option<Latency>) -> Self {
-        Self {
-            at: Instant::now(),
-            pools: db.pool_status(),
-            totals: db.totals(),
-            latency,
-        }
     }
 }
 

@@ -3,18 +3,14 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::registry::{Held, Place, Registry};
 use super::session_info::SessionInfo;
-use crate::op::Op;
-use crate::rt::{FOREVER, Watched};
+use crate::rt::FOREVER;
 
 /// When a connection counts as held for too long, and how often that has happened.
 #[derive(Debug)]
 pub(super) struct Leaks {
     /// `FOREVER` if nothing is reported.
-    threshold: Duration,
+    pub(super) threshold: Duration,
     count: AtomicU64,
     /// How many connections are held for too long at this moment.
     now: AtomicU32,
@@ -28,7 +24,7 @@ const PAUSES: std::ops::RangeInclusive<Duration> =
 
 impl Leaks {
     /// Connections that are held for longer than `threshold` are reported.
-    pub(super) fn after(threshold: Duration) -> Self {
+    pub(super) fn new(threshold: Duration) -> Self {
         Self {
             threshold,
             count: AtomicU64::new(0),
@@ -45,7 +41,8 @@ impl Leaks {
         self.count.load(Relaxed)
     }
 
-    fn pause(&self) -> Duration {
+    /// The time between two looks.
+    pub(super) fn pause(&self) -> Duration {
         (self.threshold / LOOKS).clamp(*PAUSES.start(), *PAUSES.end())
     }
 
@@ -79,49 +76,5 @@ impl Leaks {
              before the call or after it, give the operation a `timeout`, or see who has stopped to \
              poll its future"
         );
-    }
-}
-
-impl Registry {
-    /// Reports the connection of one place, unless that was done.
-    pub(super) fn report_leak(&self, index: usize) {
-        let leaked =
-            self.places().all_mut()[index]
-                .report_once(&self.monitor.leaks, Instant::now(), |_| true);
-        leaked.iter().for_each(|leak| self.reports(leak));
-    }
-
-    fn reports(&self, (op, session): &(&'static Op, SessionInfo)) {
-        self.monitor.leaked(op, session);
-        self.report.leaked();
-    }
-}
-
-impl Watched for Registry {
-    fn pause(&self) -> Duration {
-        self.monitor.leaks.pause()
-    }
-
-    /// Reports each connection that is held for too long, once. Nothing is left to look at when no
-    /// connection is held at all.
-    fn look(&self) -> bool {
-        let now = Instant::now();
-        let mut places = self.places();
-        let threshold = self.monitor.leaks.threshold;
-        let is_leak = |held: &Held| held.since + threshold <= now && !held.by.op.holds_long;
-        let places_mut = places.all_mut();
-        let leaked: Vec<_> = places_mut
-            .iter_mut()
-            .filter_map(|place| place.report_once(&self.monitor.leaks, now, is_leak))
-            .collect();
-        let any = places_mut.iter().any(Place::is_held);
-        places.is_watched = any;
-        drop(places);
-        leaked.iter().for_each(|leak| self.reports(leak));
-        any
-    }
-
-    fn is_unwatched(&self) {
-        self.places().is_watched = false;
     }
 }

@@ -3,7 +3,9 @@
 
 mod alert;
 mod alerts;
+mod borrower;
 mod failures;
+mod leak_watch;
 mod leaks;
 mod progress;
 mod registry;
@@ -12,10 +14,11 @@ mod totals;
 mod waiting;
 
 pub use alert::{Alert, AlertKind, AlertReceiver, OnAlert};
+pub(crate) use borrower::Borrower;
 pub use failures::FailedCall;
 pub(crate) use failures::Failing;
 pub(crate) use progress::{Progress, text_hash};
-pub(crate) use registry::{Borrower, Holding, Registry, Rival};
+pub(crate) use registry::{Holding, Registry, Rival};
 pub(crate) use session_info::held_by;
 pub use session_info::{SessionInfo, SessionState};
 pub use totals::Totals;
@@ -31,7 +34,6 @@ use totals::Counts;
 
 use crate::error::Outcome;
 use crate::op::Op;
-use crate::policy::Limits;
 use crate::rt::here_or_background;
 use crate::telemetry::Calls;
 
@@ -46,9 +48,9 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(leak_threshold: Duration) -> Self {
         Self {
-            leaks: Leaks::after(limits.held),
+            leaks: Leaks::new(leak_threshold),
             failures: Failures::default(),
             counts: Counts::new(),
             alerts: Alerts::new(),

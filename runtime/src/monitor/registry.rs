@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Monitor;
+use super::borrower::Borrower;
 use super::leaks::Leaks;
 use super::progress::Progress;
 use super::session_info::SessionInfo;
@@ -13,24 +14,6 @@ use super::waiting::{Queue, Waiting};
 use crate::op::Op;
 use crate::rt::{Moment, here_or_background, watch};
 use crate::telemetry::PoolReport;
-
-/// A call that wants a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Borrower {
-    pub(crate) op: &'static Op,
-    /// Which attempt of the call this is, from 1.
-    pub(crate) attempt: u32,
-}
-
-impl Op {
-    /// Returns the borrower of what dbop does by itself, such as to connect.
-    pub(crate) fn first_attempt(&'static self) -> Borrower {
-        Borrower {
-            op: self,
-            attempt: 1,
-        }
-    }
-}
 
 /// Another call that holds a connection at the same time, or has held one just before.
 #[derive(Clone, Copy, Debug)]
@@ -283,12 +266,12 @@ impl Drop for Holding {
 mod tests {
     use super::*;
     use crate::monitor::SessionState;
-    use crate::policy::Limits;
+    use crate::rt::FOREVER;
 
     static REPORT: Op = Op::operation("report", "src/reports.rs", 12);
 
     fn registry() -> Arc<Registry> {
-        Registry::new(&Arc::new(Monitor::new(&Limits::DEFAULT)))
+        Registry::new(&Arc::new(Monitor::new(FOREVER)))
     }
 
     #[tokio::test(start_paused = true)]

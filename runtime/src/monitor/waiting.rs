@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use tokio::time::Instant;
 
 use super::Monitor;
-use super::registry::Borrower;
+use super::borrower::Borrower;
 
 /// The calls that wait for a connection of one pool.
 #[derive(Debug, Default)]

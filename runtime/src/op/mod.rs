@@ -8,6 +8,7 @@ mod operation;
 mod overrides;
 mod result;
 mod retries;
+mod retry_policy;
 
 pub(crate) use counters::StatementCounts;
 pub use db_error::{Cause, DbError, DriverError};
@@ -20,3 +21,4 @@ pub(crate) use operation::Places;
 pub(crate) use overrides::{Override, Overrides, in_variables};
 pub(crate) use result::{Failure, OpResult, ReportedError};
 pub(crate) use retries::{Retries, RetryParts};
+pub use retry_policy::RetryPolicy;

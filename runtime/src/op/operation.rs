@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use super::counters::Counters;
 use super::overrides::Override;
 use super::retries::{Retries, RetryParts};
+use super::retry_policy::RetryPolicy;
 use crate::isolation::Isolation;
-use crate::policy::RetryPolicy;
 use crate::rt::FOREVER;
 
 /// An annotated function: its name, its place in the source, its options, and the counts of its

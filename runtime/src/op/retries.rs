@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 
 /// What an operation says itself about its retries: the value of the option `retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::breaker::{Circuit, CircuitBreaker};
 use super::budget::Budget;
-use super::retry::RetryPolicy;
 use super::running::Running;
 use crate::monitor::Monitor;
 use crate::op::Overrides;
+use crate::op::RetryPolicy;
 use crate::rt::Periodic;
 
 /// How often old markers of `once` operations are deleted.
@@ -122,7 +122,7 @@ impl Defaults {
             circuit: settings.breaker.map(Circuit::new),
             running: Some(Arc::default()),
             limits: settings.limits,
-            monitor: Arc::new(Monitor::new(&settings.limits)),
+            monitor: Arc::new(Monitor::new(settings.limits.held)),
             overrides: settings.overrides.clone(),
         }
     }

@@ -5,16 +5,14 @@ mod breaker;
 mod budget;
 mod defaults;
 mod process;
-mod retry;
 mod running;
 mod shutdown;
 
 pub use breaker::CircuitBreaker;
 pub(crate) use breaker::{Circuit, Fault, Pass};
-pub(crate) use defaults::{CallSettings, Defaults, Limits, SessionLimits};
+pub(crate) use defaults::{CallSettings, Defaults, SessionLimits};
 pub(crate) use process::defaults_without_db;
 pub use process::{ProcessDefaults, defaults};
-pub use retry::RetryPolicy;
 #[cfg(feature = "blocking")]
 pub(crate) use running::RunningThread;
 pub(crate) use running::{GRACE, Identity, Running, RunningCall, RunningHooks, cut_off};

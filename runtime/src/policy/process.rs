@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::defaults::{CallSettings, Defaults, SessionLimits};
-use super::retry::RetryPolicy;
 use crate::error::{Error, ErrorKind, Result};
+use crate::op::RetryPolicy;
 
 /// How long a call on a `sqlx::Pool` of the application's own waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

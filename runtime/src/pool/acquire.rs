@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::adopted::AdoptedPool;
 use super::hooks::{PoolId, watch_acquire};
 use super::lease::{Lease, Owner};
-use super::probe::PlaceOfPools;
+use super::place::PlaceOfPools;
 use super::refusal::{ANSWER_HOLDS, connect_once, exhausted, explain, unopened};
 use super::set::PoolSet;
 use crate::backend::Backend;

@@ -3,6 +3,7 @@
 mod acquire;
 mod adopted;
 mod clean_up;
+mod close_surplus;
 mod connect_hook;
 mod counts;
 mod deadlock;
@@ -12,6 +13,7 @@ mod held;
 mod hooks;
 mod known;
 mod lease;
+mod place;
 mod probe;
 mod recency;
 mod refusal;

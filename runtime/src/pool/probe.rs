@@ -19,9 +19,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::acquire::Pools;
-use super::connect_hook::ConnectHook;
 use super::refusal::explain;
-use crate::backend::{Backend, DatabaseFile};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 
 /// The age at which the connection is replaced, so that what only new connections meet is noticed: a
@@ -234,12 +233,4 @@ fn log_change(last: Option<&Answer>, said: &Said) {
         }
         _ => {}
     }
-}
-
-/// Where a database is, and how its sessions are prepared.
-pub(super) struct PlaceOfPools<'a, DB: Backend> {
-    pub(super) pool: &'a Pool<DB>,
-    pub(super) file: &'a DatabaseFile,
-    /// What the application does to each session, and whether the session is one that only reads.
-    pub(super) hook: Option<(&'a ConnectHook<DB>, bool)>,
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::free::FreeSubPools;
 use super::known::KnownPool;
 use super::lease::Lease;
-use super::probe::PlaceOfPools;
+use super::place::PlaceOfPools;
 use super::refusal::exhausted;
 use super::sub_pool::{PoolSettings, Sessions, SubPool};
 use crate::backend::{Backend, Plan};

@@ -1,44 +1,30 @@
-//! [`Surplus`]: which connections of a pool are more than it needs, and how they are closed.
+//! [`Surplus`]: which connections of a pool are more than it needs.
 //!
 //! sqlx closes idle connections by their age alone, whatever number is to be kept, and opens new ones
-//! to keep up a minimum. So where a minimum is set, sqlx closes none for being idle. A connection that
-//! is given back is closed if calls have not needed so many for the whole idle timeout. While nobody
-//! calls, one task for each pool closes them.
-//!
-//! What is left where a future of that task is dropped, because its runtime ends:
-//!
-//! | the task waits | left behind |
-//! |---|---|
-//! | for the idle timeout to pass | nothing; the next call starts another task on its own runtime |
-//! | for a connection to be closed | the connection is closed without a goodbye, and its place is free; then as above |
+//! to keep up a minimum. So where a minimum is set, sqlx closes none for being idle. Connections are
+//! closed if calls have not needed so many for the whole idle timeout.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::sub_pool::SubPool;
-use crate::backend::Backend;
-use crate::rt::{here_or_background, millis_between, within};
-
-/// The shortest time between two looks at the connections that are idle.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+use crate::rt::millis_between;
 
 /// Whether calls have lately needed more connections than a pool keeps.
 #[derive(Debug)]
 pub(super) struct Surplus {
     /// The number of connections that are kept.
     keep: u32,
-    idle_timeout: Duration,
+    pub(super) idle_timeout: Duration,
     opened: Instant,
     /// When calls last held more connections than are kept, in milliseconds since `opened`.
     needed: AtomicU64,
     /// The number of connections that are being closed for this, which the pool still counts as open.
     closing: AtomicU32,
     /// Whether a task closes what is more than needed.
-    is_watched: AtomicBool,
+    pub(super) is_watched: AtomicBool,
 }
 
 impl Surplus {
@@ -61,13 +47,13 @@ impl Surplus {
     }
 
     /// Whether a connection of a pool that has this many open is to be closed.
-    fn is_one(&self, open: u32, now: Instant) -> bool {
+    pub(super) fn is_one(&self, open: u32, now: Instant) -> bool {
         self.is_above(open, self.closing.load(Acquire)) && self.left(now).is_zero()
     }
 
     /// Like [`is_one`](Self::is_one). If so, the connection counts as one that is being closed, until
     /// [`closed`](Self::closed) is called.
-    fn claim(&self, open: impl Fn() -> u32, now: Instant) -> bool {
+    pub(super) fn claim(&self, open: impl Fn() -> u32, now: Instant) -> bool {
         // `open` is called after `closing` was read. It is therefore not the number from before the
         // end of a connection that does not count in `closing` any more.
         let claim = |closing| self.is_above(open(), closing).then_some(closing + 1);
@@ -75,7 +61,7 @@ impl Surplus {
     }
 
     /// Notes that a connection for which there was a claim has left the pool.
-    fn closed(&self) {
+    pub(super) fn closed(&self) {
         self.closing.fetch_sub(1, Release);
     }
 
@@ -84,7 +70,7 @@ impl Surplus {
     }
 
     /// How long after `now` connections that calls do not need any more are a surplus.
-    fn left(&self, now: Instant) -> Duration {
+    pub(super) fn left(&self, now: Instant) -> Duration {
         let unneeded = self.millis(now).saturating_sub(self.needed.load(Relaxed));
         self.idle_timeout
             .saturating_sub(Duration::from_millis(unneeded))
@@ -95,96 +81,9 @@ impl Surplus {
     }
 }
 
-impl<DB: Backend> SubPool<DB> {
-    /// Sees to it that a task closes the connections that are more than needed.
-    pub(super) fn watch_surplus(self: &Arc<Self>, surplus: &Surplus) {
-        if !surplus.is_watched.load(Relaxed) && !surplus.is_watched.swap(true, Relaxed) {
-            let watch = SurplusWatch(Arc::downgrade(self));
-            drop(here_or_background().spawn(async move { watch.run().await }));
-        }
-    }
-
-    /// Whether a connection that is given back is more than the pool keeps and calls need.
-    pub(super) fn has_surplus(&self) -> bool {
-        self.surplus
-            .as_ref()
-            .is_some_and(|surplus| surplus.is_one(self.known.pool.size(), Instant::now()))
-    }
-
-    /// Like [`has_surplus`](Self::has_surplus). If so, the connection has to be closed before the
-    /// claim is dropped.
-    pub(super) fn claim_surplus(self: &Arc<Self>) -> Option<SurplusClaim<DB>> {
-        let surplus = self.surplus.as_ref()?;
-        let claimed = surplus.claim(|| self.known.pool.size(), Instant::now());
-        claimed.then(|| SurplusClaim(Arc::clone(self)))
-    }
-
-    /// Closes idle connections that are more than needed.
-    async fn close_surplus(self: &Arc<Self>) {
-        while let Some(_claim) = self.claim_surplus()
-            && let Some(conn) = self.known.pool.try_acquire()
-        {
-            let _ = within(self.patience, conn.close()).await;
-        }
-    }
-}
-
-/// A connection that is being closed because it is more than needed. Without this, two that are
-/// closed at the same time could leave fewer than are kept.
-pub(super) struct SurplusClaim<DB: Backend>(Arc<SubPool<DB>>);
-
-impl<DB: Backend> Drop for SurplusClaim<DB> {
-    fn drop(&mut self) {
-        if let Some(surplus) = &self.0.surplus {
-            surplus.closed();
-        }
-    }
-}
-
-/// The task that closes the surplus of a pool for as long as there is the pool. The task may end with
-/// its runtime; the next call then starts another.
-struct SurplusWatch<DB: Backend>(Weak<SubPool<DB>>);
-
-impl<DB: Backend> SurplusWatch<DB> {
-    async fn run(self) {
-        // What calls need after a look is no surplus before the idle timeout has passed, so no pause
-        // has to be shorter than that.
-        let mut pause = Duration::ZERO;
-        loop {
-            sleep(pause.max(SHORTEST_PAUSE)).await;
-            let Some(sub_pool) = self.0.upgrade() else {
-                return;
-            };
-            let Some(surplus) = &sub_pool.surplus else {
-                return;
-            };
-            if sub_pool.known.pool.is_closed() {
-                return;
-            }
-            sub_pool.close_surplus().await;
-            pause = match surplus.left(Instant::now()) {
-                Duration::ZERO => surplus.idle_timeout,
-                left => left,
-            };
-        }
-    }
-}
-
-impl<DB: Backend> Drop for SurplusWatch<DB> {
-    fn drop(&mut self) {
-        if let Some(sub_pool) = self.0.upgrade()
-            && let Some(surplus) = &sub_pool.surplus
-        {
-            surplus.is_watched.store(false, Relaxed);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::Monitor;
-    use crate::policy::Limits;
 
     #[test]
     fn a_connection_is_more_than_needed_when_fewer_were_held_for_the_whole_idle_timeout() {
@@ -207,70 +106,5 @@ mod tests {
         surplus.closed();
         assert!(!surplus.is_one(3, now) && !surplus.claim(|| 3, now));
         assert!(surplus.is_one(4, now), "another one was opened");
-    }
-
-    #[cfg(feature = "sqlite")]
-    #[test]
-    fn while_nobody_calls_the_surplus_is_closed_on_the_runtime_of_the_last_call() {
-        use crate::backend::{OpenedWith, PoolPlan};
-        use crate::op::Op;
-        use crate::pool::{PoolSettings, Sessions};
-        use crate::rt::Timer;
-
-        static HOLD: Op = Op::operation("hold", file!(), line!());
-
-        let open = || {
-            let options = sqlx::Sqlite::read_url("sqlite::memory:").expect("options");
-            let plans = sqlx::Sqlite::plans(options, 1, &Default::default());
-            let mut plan = plans.expect("a database in memory").write;
-            plan.keep_forever = false;
-            let settings = PoolSettings {
-                idle_timeout: Duration::from_millis(150),
-                ..PoolSettings::default()
-            };
-            let opened = OpenedWith {
-                read_only: false,
-                own_options: false,
-            };
-            let sessions = Sessions {
-                opened,
-                hook: None,
-                monitor: Arc::new(Monitor::new(&Limits::DEFAULT)),
-            };
-            SubPool::open(&plan, (3, 1), &settings, &sessions)
-        };
-        let mut opened = None;
-        for _ in 0..2 {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                let sub_pool = opened.get_or_insert_with(open);
-                let mut leases = Vec::new();
-                for _ in 0..3 {
-                    let now = Instant::now();
-                    let until = now + Duration::from_secs(20);
-                    let mut timer = Timer::default();
-                    let acquiring = sub_pool.acquire(HOLD.first_attempt(), now, until, &mut timer);
-                    leases.push(acquiring.await.expect("a connection"));
-                }
-                assert_eq!(sub_pool.known.pool.size(), 3);
-                drop(leases);
-                let shrinking = async {
-                    while sub_pool.known.pool.size() > 1 {
-                        sleep(Duration::from_millis(5)).await;
-                    }
-                };
-                let shrunk = tokio::time::timeout(Duration::from_secs(20), shrinking).await;
-                shrunk.expect("what nobody needs is closed");
-                sleep(Duration::from_millis(350)).await;
-                assert_eq!(sub_pool.known.pool.size(), 1, "this one is kept");
-            });
-            drop(runtime);
-            let surplus = opened
-                .as_ref()
-                .and_then(|sub_pool| sub_pool.surplus.as_ref());
-            let surplus = surplus.expect("some are kept");
-            assert!(!surplus.is_watched.load(Relaxed), "the task has ended");
-        }
     }
 }

@@ -41,7 +41,7 @@ use sqlx_core::transaction::TransactionManager;
 
 use super::conn::Conn;
 use super::executor;
-use super::state::State;
+use super::state::{Loan, State};
 use super::tx::Tx;
 use super::tx_state::{ended_unseen, left_open};
 use super::view::View;
@@ -53,13 +53,6 @@ use crate::rt::Moment;
 const SET: &str = "SAVEPOINT dbop_loan";
 const RELEASE: &str = "RELEASE SAVEPOINT dbop_loan";
 const ROLL_BACK_TO: &str = "ROLLBACK TO SAVEPOINT dbop_loan";
-
-/// A transaction of sqlx's that was begun on the session, and may have ended since.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Loan {
-    /// How many transactions and savepoints of sqlx's are open when this one has ended.
-    depth: usize,
-}
 
 /// Lends the raw connection, unless the session refuses every further statement.
 async fn acquire<DB: Backend>(mut view: View<'_, DB>) -> sqlx::Result<&mut DB::Connection> {

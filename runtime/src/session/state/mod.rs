@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use self::proof::{never_arrived, refuses_all_of};
 use self::unread::Unread;
-use super::loan::Loan;
 use super::repeats::Repeats;
 use super::sql_text::Facts;
 use super::tx_state::{FailedJoin, Poison, TxState, ended_unseen};
@@ -466,6 +465,13 @@ impl State {
     pub(crate) fn untouched(&self) -> bool {
         self.started == 0 && !self.opaque
     }
+}
+
+/// A transaction of sqlx's that was begun on the session, and may have ended since.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    /// How many transactions and savepoints of sqlx's are open when this one has ended.
+    pub(super) depth: usize,
 }
 
 /// The guard that makes the session of a `read_only` call read-only, where the session was not
