@@ -22,7 +22,7 @@ use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{Defaults, Shutdown};
 use crate::pool::{Origin, exhausted, is_late, unopened};
-use crate::rt::{Moment, Timer, Uninterrupted};
+use crate::rt::{Timer, Uninterrupted};
 
 /// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
 /// `r2d2_postgres`'s, or one of your own.
@@ -201,8 +201,7 @@ impl<M: Manager> BlockingDb<M> {
         let pool = inner.pool().clone();
         let opened = Instant::now();
         let holding = inner.held.hold(by, opened);
-        let progress = holding.progress();
-        progress.note(SessionState::HandedOut, Moment::of(opened));
+        holding.progress().starts_in(SessionState::HandedOut);
         // The future of the pool would close its connection if it was dropped half-way, and with
         // the connection a database in memory. So the future is not dropped, but finishes in a
         // task.

@@ -9,8 +9,8 @@ use crate::rt::Moment;
 /// costs a single store and a reader never sees halves of two notes.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// The moment of the note, and the state in the lowest [`STATE_BITS`]. 0 if there was no note since
-    /// the connection was borrowed.
+    /// The moment of the note, and the state in the lowest [`STATE_BITS`]. The moment is 0 if there was
+    /// no note since the connection was borrowed.
     noted: AtomicU64,
     /// The [hash](text_hash) of the statement that the body has sent last.
     statement: AtomicU64,
@@ -20,10 +20,10 @@ pub(crate) struct Progress {
 const STATE_BITS: u32 = 3;
 
 impl Progress {
-    /// Forgets the notes of an earlier borrower.
+    /// Forgets the notes of an earlier borrower. The connection is in this state since it was borrowed.
     #[inline]
-    pub(super) fn clear(&self) {
-        self.noted.store(0, Relaxed);
+    pub(crate) fn starts_in(&self, state: SessionState) {
+        self.noted.store(state as u64, Relaxed);
         self.statement.store(0, Relaxed);
     }
 
@@ -48,14 +48,11 @@ impl Progress {
     /// Returns the state, and since when the connection is in it, if it was borrowed at `borrowed`.
     pub(super) fn read(&self, borrowed: Moment) -> (SessionState, Moment) {
         let noted = self.noted.load(Relaxed);
-        if noted == 0 {
-            return (SessionState::Idle, borrowed);
+        let state = SessionState::of_number(noted & ((1 << STATE_BITS) - 1));
+        match noted >> STATE_BITS {
+            0 => (state, borrowed),
+            moment => (state, Moment::from_number(moment)),
         }
-        let state = noted & ((1 << STATE_BITS) - 1);
-        (
-            SessionState::of_number(state),
-            Moment::from_number(noted >> STATE_BITS),
-        )
     }
 }
 
@@ -95,7 +92,9 @@ mod tests {
             progress.note(*state, Moment::now());
             assert_eq!(progress.read(begun), (*state, Moment::now()));
         }
-        progress.clear();
-        assert_eq!(progress.read(begun), (SessionState::Idle, begun));
+        for state in SessionState::ALL {
+            progress.starts_in(*state);
+            assert_eq!(progress.read(begun), (*state, begun));
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::Monitor;
 use super::borrower::Borrower;
 use super::leaks::Leaks;
 use super::progress::Progress;
-use super::session_info::SessionInfo;
+use super::session_info::{SessionInfo, SessionState};
 use super::waiting::{Queue, Waiting};
 use crate::op::Op;
 use crate::rt::{Moment, here_or_background, watch};
@@ -95,7 +95,7 @@ impl Registry {
             reported: false,
         });
         let progress = Arc::clone(&place.progress);
-        progress.clear();
+        progress.starts_in(SessionState::Idle);
         if !places.is_watched && self.monitor.leaks.are_reported() {
             places.is_watched = true;
             drop(places);
@@ -265,7 +265,6 @@ impl Drop for Holding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::SessionState;
     use crate::rt::FOREVER;
 
     static REPORT: Op = Op::operation("report", "src/reports.rs", 12);
