@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::settings::Settings;
 use crate::backend::Backend;
 use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
@@ -32,7 +34,7 @@ use crate::pool::{Pools, Probe};
 /// # }
 /// ```
 pub struct Db<DB: Backend> {
-    inner: Arc<DbInner<DB>>,
+    pub(super) inner: Arc<DbInner<DB>>,
 }
 
 pub(super) struct DbInner<DB: Backend> {
@@ -42,6 +44,8 @@ pub(super) struct DbInner<DB: Backend> {
     close_timeout: Duration,
     monitoring: bool,
     probe: Arc<Probe<DB>>,
+    /// Held by the one who warms the pools up, because that needs all their connections at once.
+    pub(super) warming_up: Mutex<()>,
 }
 
 impl<DB: Backend> Db<DB> {
@@ -58,6 +62,7 @@ impl<DB: Backend> Db<DB> {
             close_timeout: settings.close_timeout,
             monitoring: settings.monitoring,
             probe: Probe::new(),
+            warming_up: Mutex::const_new(()),
         });
         #[cfg(feature = "metrics")]
         inner.report_as(settings.pool_name.as_deref());

@@ -42,7 +42,8 @@ impl<DB: Backend> Db<DB> {
     /// ```
     ///
     /// The number is that of [`min_connections`](crate::DbBuilder::min_connections), for each of the
-    /// two pools. Connections that are open already are asked as well. If the future is dropped, the
+    /// two pools. Connections that are open already are asked as well. Several who warm up one handle
+    /// take turns, because each takes all these connections at once. If the future is dropped, the
     /// connections that are open stay open.
     ///
     /// # Errors
@@ -53,6 +54,7 @@ impl<DB: Backend> Db<DB> {
     pub async fn warm_up(&self) -> Result<()> {
         let refused = |error| ended(&WARM_UP, error);
         let _running = self.running().begin(WARM_UP.name).map_err(refused)?;
+        let _alone = self.inner.warming_up.lock().await;
         let both = [Some(self.pools(false)), self.read_pools()];
         let warmed = both.into_iter().flatten().map(|pools| self.warm(pools));
         try_join_all(warmed).await.map_err(refused)?;

@@ -128,3 +128,21 @@ async fn warming_up_opens_the_connections_that_the_pools_are_to_keep_and_gives_t
     let error = db.warm_up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ShuttingDown, "{error}");
 }
+
+#[tokio::test]
+async fn several_who_warm_up_at_once_do_not_keep_each_other_from_it() {
+    let fresh = fresh_with(|builder| builder.max_connections(16).min_connections(16)).await;
+    for _ in 0..10 {
+        let at_once = std::sync::Arc::new(std::sync::Barrier::new(3));
+        let warm_up = || {
+            let (db, at_once) = (fresh.db.clone(), std::sync::Arc::clone(&at_once));
+            tokio::task::spawn_blocking(move || {
+                at_once.wait();
+                tokio::runtime::Handle::current().block_on(db.warm_up())
+            })
+        };
+        for warmed in [warm_up(), warm_up(), warm_up()] {
+            soon("warming up", warmed).await.unwrap().unwrap();
+        }
+    }
+}
