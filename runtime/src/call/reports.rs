@@ -13,10 +13,12 @@ use crate::session::State;
 impl CallState {
     /// No connection could be had, which was tried from `asked` on.
     pub(crate) fn report_unopened(&mut self, error: &Error, asked: Instant) {
-        if error.kind() == ErrorKind::PoolExhausted
-            && let Some(monitor) = &self.monitor
-        {
-            monitor.acquire_timed_out();
+        if let Some(monitor) = &self.monitor {
+            match error.kind() {
+                ErrorKind::PoolExhausted => monitor.acquire_timed_out(),
+                ErrorKind::Timeout => monitor.unanswered(self.op, asked.elapsed()),
+                _ => {}
+            }
         }
         let Some(pass) = &mut self.pass else { return };
         match error.kind() {

@@ -14,12 +14,16 @@ use crate::op::Op;
 /// The conditions of one handle.
 #[derive(Debug)]
 pub(super) struct Alerts {
-    conditions: Mutex<[Condition; AlertKind::ALL.len()]>,
+    conditions: Mutex<Conditions>,
     /// Whether a condition is on, or may soon be. While none is, a call that succeeds has nothing to
     /// look at.
     any: AtomicBool,
     told: broadcast::Sender<Alert>,
 }
+
+/// The conditions, each at the number of its kind.
+#[derive(Debug, Default)]
+struct Conditions([Condition; AlertKind::ALL.len()]);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Condition {
@@ -40,6 +44,8 @@ const QUIET: Duration = Duration::from_secs(10 * 60);
 /// The server counts as gone after so many failures with no success between them. A single lost
 /// connection says little.
 const IN_A_ROW: u64 = 3;
+/// A server that has not answered for a shorter time may only be slow.
+const SILENCE: Duration = Duration::from_secs(1);
 
 impl Alerts {
     pub(super) fn new() -> Self {
@@ -54,7 +60,7 @@ impl Alerts {
         AlertReceiver::new(self.told.subscribe())
     }
 
-    fn conditions(&self) -> MutexGuard<'_, [Condition; AlertKind::ALL.len()]> {
+    fn conditions(&self) -> MutexGuard<'_, Conditions> {
         self.conditions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -81,22 +87,15 @@ impl Alerts {
     /// before it is over.
     pub(super) fn occurs(&self, kind: AlertKind, op: &'static Op, at_least: u64) {
         let mut conditions = self.conditions();
-        self.begin(kind, op, at_least, &mut *conditions);
+        self.any.store(true, Relaxed);
+        let alert = conditions.begin(kind, op, at_least);
+        self.tell(conditions, alert);
     }
 
-    fn begin(&self, kind: AlertKind, op: &'static Op, at_least: u64, conditions: &mut [Condition]) {
-        self.any.store(true, Relaxed);
-        let now = Instant::now();
-        let condition = &mut conditions[kind as usize];
-        condition.occurrences += 1;
-        condition.last = Some(now);
-        if condition.is_told || condition.occurrences < at_least {
-            return;
-        }
-        condition.is_told = condition.last_told.is_none_or(|told| told + PAUSE <= now);
-        if condition.is_told {
-            condition.last_told = Some(now);
-            self.tell(Alert::begins(kind, op, condition.occurrences));
+    /// No connection was opened for a call of `op` that has waited for one for so long.
+    pub(super) fn unanswered(&self, op: &'static Op, waited: Duration) {
+        if waited >= SILENCE {
+            self.occurs(AlertKind::ServerGone, op, IN_A_ROW);
         }
     }
 
@@ -104,10 +103,11 @@ impl Alerts {
     /// now; it is asked once nobody else can change the condition.
     pub(super) fn leaks(&self, op: &'static Op, held: impl Fn() -> u32) {
         let mut conditions = self.conditions();
-        match held() {
-            0 => self.end(AlertKind::Leak, op, &mut *conditions),
-            _ => self.begin(AlertKind::Leak, op, 1, &mut *conditions),
-        }
+        let alert = match held() {
+            0 => conditions.end(AlertKind::Leak, op),
+            _ => conditions.begin(AlertKind::Leak, op, 1),
+        };
+        self.tell(conditions, alert);
     }
 
     /// A call of `op` has succeeded.
@@ -122,36 +122,74 @@ impl Alerts {
     fn look_after_success(&self, op: &'static Op) {
         let now = Instant::now();
         let mut conditions = self.conditions();
+        let mut alerts = Vec::new();
         for kind in AlertKind::ALL {
-            let is_over = match kind {
-                AlertKind::ServerGone | AlertKind::CredentialsRefused => true,
-                AlertKind::DiskFull => !op.read_only,
-                AlertKind::OutcomeUnknown | AlertKind::Corruption => conditions[*kind as usize]
-                    .last
-                    .is_some_and(|last| last + QUIET <= now),
-                // Its connection says that.
-                AlertKind::Leak => false,
-            };
-            if is_over {
-                self.end(*kind, op, &mut *conditions);
+            if conditions.is_over(*kind, op, now) {
+                alerts.extend(conditions.end(*kind, op));
             }
         }
-        let any = conditions.iter().any(|condition| condition.occurrences > 0);
-        self.any.store(any, Relaxed);
+        self.any.store(conditions.any(), Relaxed);
+        self.tell(conditions, alerts);
     }
 
-    fn end(&self, kind: AlertKind, op: &'static Op, conditions: &mut [Condition]) {
-        let condition = &mut conditions[kind as usize];
+    /// Tells of alerts, in the order in which the conditions have changed. Logs them once others may
+    /// look at the conditions again, because to log may take long.
+    fn tell(
+        &self,
+        conditions: MutexGuard<'_, Conditions>,
+        alerts: impl IntoIterator<Item = Alert>,
+    ) {
+        let alerts: Vec<_> = alerts.into_iter().collect();
+        for alert in &alerts {
+            // Fails only if nobody listens.
+            let _ = self.told.send(alert.clone());
+        }
+        drop(conditions);
+        alerts.iter().for_each(Alert::log);
+    }
+}
+
+impl Conditions {
+    /// A condition occurs. Returns the alert that is to be told.
+    fn begin(&mut self, kind: AlertKind, op: &'static Op, at_least: u64) -> Option<Alert> {
+        let now = Instant::now();
+        let condition = &mut self.0[kind as usize];
+        condition.occurrences += 1;
+        condition.last = Some(now);
+        if condition.is_told || condition.occurrences < at_least {
+            return None;
+        }
+        condition.is_told = condition.last_told.is_none_or(|told| told + PAUSE <= now);
+        if !condition.is_told {
+            return None;
+        }
+        condition.last_told = Some(now);
+        Some(Alert::begins(kind, op, condition.occurrences))
+    }
+
+    /// A condition is over. Returns the alert that is to be told.
+    fn end(&mut self, kind: AlertKind, op: &'static Op) -> Option<Alert> {
+        let condition = &mut self.0[kind as usize];
         let occurrences = std::mem::take(&mut condition.occurrences);
-        if std::mem::take(&mut condition.is_told) {
-            self.tell(Alert::ends(kind, op, occurrences));
+        let was_told = std::mem::take(&mut condition.is_told);
+        was_told.then(|| Alert::ends(kind, op, occurrences))
+    }
+
+    /// Whether a condition is over now that a call of `op` has succeeded.
+    fn is_over(&self, kind: AlertKind, op: &'static Op, now: Instant) -> bool {
+        match kind {
+            AlertKind::ServerGone | AlertKind::CredentialsRefused => true,
+            AlertKind::DiskFull => !op.read_only,
+            AlertKind::OutcomeUnknown | AlertKind::Corruption => self.0[kind as usize]
+                .last
+                .is_some_and(|last| last + QUIET <= now),
+            // Its connection says that.
+            AlertKind::Leak => false,
         }
     }
 
-    fn tell(&self, alert: Alert) {
-        alert.log();
-        // Fails only if nobody listens.
-        let _ = self.told.send(alert);
+    fn any(&self) -> bool {
+        self.0.iter().any(|condition| condition.occurrences > 0)
     }
 }
 
@@ -170,6 +208,8 @@ fn is_outage(category: Category) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::error::Retry;
 
@@ -291,5 +331,49 @@ mod tests {
         assert_eq!(told(&mut receiver), []);
         alerts.failed(&PAY, late, Outcome::Unknown);
         assert_eq!(told(&mut receiver), [(AlertKind::OutcomeUnknown, false, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_leaves_calls_without_an_answer_is_gone_and_one_that_is_slow_is_not() {
+        let alerts = Alerts::new();
+        let mut receiver = alerts.receiver();
+        for _ in 0..10 {
+            alerts.unanswered(&PAY, SILENCE / 2);
+        }
+        assert_eq!(told(&mut receiver), []);
+        for _ in 0..3 {
+            alerts.unanswered(&PAY, SILENCE);
+        }
+        assert_eq!(told(&mut receiver), [(AlertKind::ServerGone, false, 3)]);
+    }
+
+    /// Looks at the conditions at each event.
+    struct Looks(Arc<Alerts>);
+
+    impl tracing::Subscriber for Looks {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            assert!(self.0.conditions.try_lock().is_ok(), "others have to wait");
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn nobody_waits_while_an_alert_is_logged() {
+        let alerts = Arc::new(Alerts::new());
+        let mut receiver = alerts.receiver();
+        tracing::subscriber::with_default(Looks(Arc::clone(&alerts)), || {
+            fail(&alerts, class(Category::Resource, ErrorKind::DiskFull));
+            alerts.succeeded(&PAY);
+        });
+        assert_eq!(told(&mut receiver).len(), 2);
     }
 }

@@ -108,6 +108,11 @@ impl Monitor {
         self.counts.acquire_timeout();
     }
 
+    /// No connection was opened for a call of `op` that has waited for one for so long.
+    pub(crate) fn unanswered(&self, op: &'static Op, waited: Duration) {
+        self.alerts.unanswered(op, waited);
+    }
+
     /// Returns the calls that have failed last, the latest first.
     pub(crate) fn last_errors(&self) -> Vec<FailedCall> {
         self.failures.latest()

@@ -6,7 +6,7 @@ use dbop::{
     AlertKind, Category, CircuitBreaker, Conn, Db, DbBuilder, ErrorKind, Outcome, Tx, db_op,
     transactional,
 };
-use dbop_tests::proxy::Proxy;
+use dbop_tests::proxy::{Failure, Proxy};
 use dbop_tests::{Fresh, eventually};
 use futures_util::future::join_all;
 use sqlx::{Executor, Postgres};
@@ -65,6 +65,21 @@ async fn a_server_that_is_gone_is_an_alert_until_it_is_back() {
     let back = timeout(Duration::from_secs(20), alerts.recv()).await;
     let back = back.expect("an end").expect("the handle is there");
     assert_eq!((back.kind, back.is_over), (AlertKind::ServerGone, true));
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nobody_is_an_alert_although_too_few_call_to_open_the_circuit() {
+    let (_fresh, proxy, db) =
+        through_a_proxy_with(|builder| builder.acquire_timeout(Duration::from_millis(1200))).await;
+    let mut alerts = db.alerts();
+    proxy.fail_next(u32::MAX, Failure::Swallow);
+    proxy.cut();
+    for _ in 0..4 {
+        assert_ne!(kind(ping(&db)).await, None);
+    }
+    let gone = timeout(Duration::from_secs(20), alerts.recv()).await;
+    let gone = gone.expect("an alert").expect("the handle is there");
+    assert_eq!((gone.kind, gone.is_over), (AlertKind::ServerGone, false));
 }
 
 /// Cuts all connections and lets no new one in, until the breaker has opened.
