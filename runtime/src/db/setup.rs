@@ -312,8 +312,7 @@ macro_rules! settings_of_both {
         /// is not known, a disk that is full. Nobody is told by default. Each condition is told once
         /// until it is over, at most once a minute; the log has the same.
         /// [`Db::alerts`](crate::Db::alerts) is a channel for them.
-        ///
-        /// The task that tells runs on the runtime on which [`connect`](Self::connect) was called.
+        /// [`OnAlert`](crate::OnAlert) says where it runs.
         pub fn on_alert(mut self, told: impl $crate::monitor::OnAlert) -> Self {
             self.setup.on_alert.push(::std::sync::Arc::new(told));
             self

@@ -1,8 +1,11 @@
 //! [`Alert`]: one condition that somebody should be told about at once, and how it is received.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::op::Op;
@@ -41,8 +44,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The database cannot be reached: the circuit breaker is open, or three calls in a row had no
-    /// connection. Over with the next call that succeeds.
+    /// The database cannot be reached: the circuit breaker is open, or three times in a row a call had no
+    /// connection, because that was refused or not opened within a second or more. Over with the next
+    /// call that succeeds.
     ServerGone = "server_gone",
         "the database cannot be reached; see whether it runs, and the network to it";
     /// The server refuses the credentials. Over with the next call that succeeds.
@@ -150,8 +154,9 @@ impl Alert {
 /// # }
 /// ```
 pub trait OnAlert: Send + Sync + 'static {
-    /// Takes an alert. This runs in a task that has nothing else to do, one alert after the other. A
-    /// panic is logged, and the next alert is told again.
+    /// Takes an alert. This runs on a thread that has nothing else to do, one alert after the other, and
+    /// may block. If the handle was opened in a runtime, this may also spawn tasks there. A panic is
+    /// logged, and the next alert is told again.
     fn alert(&self, alert: &Alert);
 }
 
@@ -170,8 +175,8 @@ impl AlertReceiver {
         Self(receiver)
     }
 
-    /// Waits for the next alert. Returns `None` when the handle and all its clones are gone. A
-    /// receiver that is more than 64 alerts behind misses the oldest.
+    /// Waits for the next alert. Returns `None` when the handle, all its clones and the calls on them
+    /// are gone. A receiver that is more than 64 alerts behind misses the oldest.
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<Alert> {
@@ -189,18 +194,35 @@ impl AlertReceiver {
         self.0.try_recv().ok()
     }
 
-    /// Passes each alert on, until the handle is gone.
-    pub(super) async fn pass_on(mut self, to: Vec<Arc<dyn OnAlert>>) {
-        while let Some(alert) = self.recv().await {
-            for each in &to {
-                let telling = std::panic::AssertUnwindSafe(|| each.alert(&alert));
-                if std::panic::catch_unwind(telling).is_err() {
-                    tracing::error!(
-                        dbop.alert = alert.kind.as_str(),
-                        "a function for alerts has panicked; it will be told of the next alert"
-                    );
+    /// Passes each alert on, until the handle is gone. This needs no runtime: the one in which the
+    /// handle was opened may be busy, or may have ended.
+    pub(super) fn pass_on(mut self, to: Vec<Arc<dyn OnAlert>>) {
+        let runtime = Handle::try_current().ok();
+        let telling = move || {
+            let _inside = runtime.as_ref().map(Handle::enter);
+            loop {
+                match self.0.blocking_recv() {
+                    Ok(alert) => to.iter().for_each(|each| tell(&**each, &alert)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
                 }
             }
+        };
+        let thread = thread::Builder::new().name("dbop-alerts".to_owned());
+        if let Err(error) = thread.spawn(telling) {
+            tracing::error!(
+                error.message = %error,
+                "no function for alerts will be called, because the system has no room for a thread"
+            );
         }
+    }
+}
+
+fn tell(each: &dyn OnAlert, alert: &Alert) {
+    if catch_unwind(AssertUnwindSafe(|| each.alert(alert))).is_err() {
+        tracing::error!(
+            dbop.alert = alert.kind.as_str(),
+            "a function for alerts has panicked; it will be told of the next alert"
+        );
     }
 }

@@ -34,7 +34,6 @@ use totals::Counts;
 
 use crate::error::Outcome;
 use crate::op::Op;
-use crate::rt::here_or_background;
 use crate::telemetry::Calls;
 
 /// What all pools and calls of a handle report to.
@@ -58,10 +57,10 @@ impl Monitor {
         }
     }
 
-    /// Tells each of these about alerts, in a task of its own.
+    /// Tells each of these about alerts.
     pub(crate) fn tell(&self, each: Vec<Arc<dyn OnAlert>>) {
         if !each.is_empty() {
-            drop(here_or_background().spawn(self.alerts.receiver().pass_on(each)));
+            self.alerts.receiver().pass_on(each);
         }
     }
 

@@ -350,3 +350,64 @@ async fn a_leak_is_an_alert_until_the_connection_is_back() {
     let ended = timeout(NEVER, alerts.recv()).await;
     assert_eq!(ended.expect("the handle is gone"), None);
 }
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+static TOLD_LATER: Mutex<Vec<bool>> = Mutex::new(Vec::new());
+
+#[test]
+fn a_function_for_alerts_is_told_also_after_the_runtime_in_which_the_handle_was_opened_has_ended() {
+    let configure = |builder| {
+        soon_leaking(builder)
+            .on_alert(|alert: &Alert| TOLD_LATER.lock().unwrap().push(alert.is_over))
+    };
+    let db = runtime().block_on(bank::open_with(configure));
+    runtime().block_on(async {
+        let gate = Gate::default();
+        let (held, ()) = tokio::join!(hold(&*db, &gate), async {
+            gate.inside.notified().await;
+            eventually("the leak is told", || async {
+                *TOLD_LATER.lock().unwrap() == [false]
+            })
+            .await;
+            gate.open.notify_one();
+        });
+        held.unwrap();
+        eventually("its end is told", || async {
+            *TOLD_LATER.lock().unwrap() == [false, true]
+        })
+        .await;
+    });
+}
+
+#[tokio::test]
+async fn a_function_for_alerts_may_block_and_spawn_and_the_runtime_goes_on() {
+    // The function waits for the runtime, and so does a task that it spawns.
+    static PASSED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    static GOES_ON: std::sync::Condvar = std::sync::Condvar::new();
+    let db = bank::open_with(|builder| {
+        soon_leaking(builder).on_alert(|alert: &Alert| {
+            if !alert.is_over {
+                PASSED.lock().unwrap().push("blocked");
+                let in_vain = |passed: &mut Vec<&str>| !passed.contains(&"runtime");
+                let wait = GOES_ON.wait_timeout_while(PASSED.lock().unwrap(), NEVER, in_vain);
+                drop(wait);
+                tokio::spawn(async { PASSED.lock().unwrap().push("spawned") });
+            }
+        })
+    })
+    .await;
+    let gate = Gate::default();
+    let passed = |what| async move { PASSED.lock().unwrap().contains(&what) };
+    let (held, ()) = tokio::join!(hold(&*db, &gate), async {
+        eventually("the function runs", || passed("blocked")).await;
+        PASSED.lock().unwrap().push("runtime");
+        GOES_ON.notify_all();
+        eventually("the task runs", || passed("spawned")).await;
+        gate.open.notify_one();
+    });
+    held.unwrap();
+}
