@@ -11,7 +11,7 @@ use crate::backend::Dialect;
 use crate::db::Db;
 use crate::error::Result;
 use crate::once::marker_sql;
-use crate::op::Op;
+use crate::op::{Op, Overrides};
 use crate::session::Conn;
 
 static CLAIM: Op = Op::operation("dbop.maintenance.claim", file!(), line!())
@@ -61,14 +61,14 @@ impl Maintained for Sqlite {
         !matches!(work, Work::StaleSessions(_))
     }
 
-    /// The claim lasts for as long as the task may run. If the process dies meanwhile, another one does
-    /// the task after that.
+    /// The claim lasts for as long as a call of the task may run. If the process dies meanwhile, another
+    /// one does the task after that.
     fn take_turn<'t>(
         db: &'t Db<Self>,
         turn: &'t mut Claimant,
         task: Task,
     ) -> BoxFuture<'t, Result<bool>> {
-        let lasts = task.work.op().timeout.unwrap_or_default();
+        let lasts = claim_lasts(task.work.op(), &db.defaults().overrides);
         Box::pin(claim(db, turn, task, TAKE, lasts))
     }
 
@@ -95,6 +95,16 @@ impl Maintained for Sqlite {
             Work::Vacuum => Box::pin(run(conn, "VACUUM")),
         }
     }
+}
+
+/// How long a claim lasts: for as long as a call of the task may run, as the environment says or else the
+/// operation, with some room for the call to begin and to end. A call without a limit gets a day, because
+/// its process may have died.
+fn claim_lasts(op: &'static Op, overrides: &Overrides) -> Duration {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const ROOM: Duration = Duration::from_secs(10);
+    let timeout = op.timeout(overrides.of(op.name)).unwrap_or(DAY);
+    timeout.min(DAY) + ROOM
 }
 
 /// Runs one of the statements about claims. Returns whether it has returned a row.
@@ -136,4 +146,30 @@ async fn delete_markers(conn: &mut Conn<'_, Sqlite>) -> Result<u64> {
 async fn run(conn: &mut Conn<'_, Sqlite>, sql: &'static str) -> Result<u64> {
     conn.execute(sql).await?;
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Override;
+    use crate::rt::FOREVER;
+
+    #[test]
+    fn a_claim_lasts_longer_than_any_call_of_its_task_also_where_the_environment_gives_it_more_time()
+     {
+        let vacuum = Work::Vacuum.op();
+        let hours = |hours: u64| Duration::from_secs(hours * 60 * 60);
+        assert!(claim_lasts(vacuum, &Overrides::NONE) > hours(1));
+        let with = |timeout| {
+            let mut own = Override::of("DBOP_MAINTENANCE_VACUUM".to_owned());
+            own.timeout = Some(timeout);
+            claim_lasts(vacuum, &Overrides::new(vec![own]))
+        };
+        assert!(with(hours(4)) > hours(4));
+        let endless = with(FOREVER);
+        assert!(
+            endless < hours(25),
+            "its process may have died: {endless:?}"
+        );
+    }
 }

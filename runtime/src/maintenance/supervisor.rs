@@ -143,18 +143,21 @@ async fn supervise<DB: Maintained>(db: &Db<DB>, tasks: Vec<Task>) {
     std::future::pending().await
 }
 
-/// Does a task if it is this process's turn.
+/// Does a task, for as long as it is this process's turn: it takes its turn anew for each part.
 async fn in_turn<DB: Maintained>(db: &Db<DB>, turn: &mut DB::Turn, task: Task) -> Result<()> {
-    if !DB::take_turn(db, turn, task).await? {
-        return Ok(());
+    while DB::take_turn(db, turn, task).await? {
+        let done = AssertUnwindSafe(carry_out(db, task)).catch_unwind().await;
+        if matches!(done, Ok(Ok(true))) {
+            continue;
+        }
+        let succeeded = matches!(done, Ok(Ok(_)));
+        let ended = DB::end_turn(db, turn, task, succeeded).await;
+        return match done {
+            Ok(done) => done.and(ended),
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
     }
-    let done = AssertUnwindSafe(carry_out(db, task)).catch_unwind().await;
-    let succeeded = matches!(done, Ok(Ok(())));
-    let ended = DB::end_turn(db, turn, task, succeeded).await;
-    match done {
-        Ok(done) => done.and(ended),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

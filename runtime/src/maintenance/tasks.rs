@@ -86,12 +86,11 @@ pub trait Maintained: Backend {
     fn work<'c>(conn: &'c mut Conn<'_, Self>, task: Task) -> BoxFuture<'c, Result<u64>>;
 }
 
-/// Does a task to its end.
-pub(super) async fn carry_out<DB: Maintained>(db: &Db<DB>, task: Task) -> Result<()> {
-    while operation(db, task.work.op(), |conn| DB::work(conn, task)).await? >= BATCH {
-        // There are more old markers. Each batch is a call of its own, so that others get their turn.
-    }
-    Ok(())
+/// Does a task, or a part of it. Returns whether there is more to do, such as further old markers: each
+/// batch of them is a call of its own, so that others get their turn.
+pub(super) async fn carry_out<DB: Maintained>(db: &Db<DB>, task: Task) -> Result<bool> {
+    let changed = operation(db, task.work.op(), |conn| DB::work(conn, task)).await?;
+    Ok(changed >= BATCH)
 }
 
 /// Calls an operation of dbop's own, as the code of an annotated function calls it.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use dbop::Db;
 use dbop_tests::eventually;
 use dbop_tests::trace::Trace;
 use sqlx::Executor;
 
+use super::Database;
 use super::common::maintenance::{OFTEN, OPTIMIZE, has_run, nothing};
 use super::common::notes::{self, soon};
 
@@ -71,4 +73,27 @@ async fn a_vacuum_that_was_asked_for_gives_the_space_of_deleted_rows_back() {
     let maintenance = nothing(&fresh).vacuum(Duration::from_millis(10)).start();
     eventually("the space is back", async || free().await == 0).await;
     soon("stop", maintenance.stop()).await;
+}
+
+#[tokio::test]
+async fn a_process_whose_claim_has_gone_to_another_does_no_further_part_of_the_task() {
+    let fresh = notes::open().await;
+    fresh
+        .pool()
+        .execute(Db::<Database>::ONCE_SCHEMA)
+        .await
+        .unwrap();
+    let old = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+        INSERT INTO dbop_once (op, key, fp, created_at)
+        SELECT 'pay', i, 'x', '2000-01-01' FROM n;
+        CREATE TRIGGER goes_on AFTER DELETE ON dbop_once BEGIN
+            UPDATE dbop_maintenance SET claimed_by = 'another', until = julianday('now') + 1;
+        END";
+    fresh.pool().execute(old).await.unwrap();
+    let trace = Trace::start();
+    let maintenance = nothing(&fresh).once_markers(OFTEN).start();
+    has_run(&trace, CLAIM, 5).await;
+    soon("stop", maintenance.stop()).await;
+    let left = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM dbop_once");
+    assert_eq!(left.fetch_one(fresh.pool()).await.unwrap(), 1200 - 500);
 }
