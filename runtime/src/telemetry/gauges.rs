@@ -11,7 +11,7 @@ use std::time::Duration;
 use metrics::{Label, Recorder, SharedString, with_recorder};
 use tokio::time::sleep;
 
-use super::handles::{gauge, is_installed};
+use super::handles::{gauge, is_installed, know_recorder_of_process};
 use super::names::{COUNT, MAX, PENDING_REQUESTS, describe};
 use super::pools::{PoolReport, name_label};
 use crate::rt::background;
@@ -134,6 +134,7 @@ pub(super) fn keep_observing() {
     BEGUN.call_once(|| {
         let observing = async {
             loop {
+                know_recorder_of_process();
                 sleep(EVERY).await;
                 observe_pools();
             }

@@ -1,8 +1,9 @@
-//! [`Handles`]: what a recorder has given to record with.
+//! [`Handles`]: what the recorder of the process has given to record with.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, with_recorder};
@@ -10,14 +11,14 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, 
 use super::gauges::keep_observing;
 use super::names::describe;
 
-/// What a recorder has given to record with, for each `K`. To register a metric costs an allocation
-/// and a search in the recorder, so that is done once.
+/// What the recorder of the process has given to record with, for each `K`. To register a metric costs an
+/// allocation and a search in the recorder, so that is done once.
 ///
 /// An application may install its recorder when calls have been made, and may have another one for a
-/// thread. Therefore each handle is kept with the recorder that has given it, and nothing is kept
-/// while there is none.
+/// thread and a while, as tests do. Such a recorder is asked each time: the next one may be at the same
+/// place in memory.
 #[derive(Debug)]
-pub(super) struct Handles<K, T>(RwLock<HashMap<(usize, K), T>>);
+pub(super) struct Handles<K, T>(RwLock<HashMap<K, T>>);
 
 impl<K, T> Default for Handles<K, T> {
     fn default() -> Self {
@@ -26,7 +27,7 @@ impl<K, T> Default for Handles<K, T> {
 }
 
 impl<K: Copy + Eq + Hash, T> Handles<K, T> {
-    /// Records with what the recorder has given for `key`. Does nothing if there is no recorder.
+    /// Records with what the recorder gives for `key`. Does nothing if there is no recorder.
     #[inline]
     pub(super) fn with(
         &self,
@@ -48,7 +49,11 @@ impl<K: Copy + Eq + Hash, T> Handles<K, T> {
         register: impl FnOnce(&dyn Recorder) -> T,
         record: impl FnOnce(&dyn Recorder, &T),
     ) {
-        let key = (address(recorder), key);
+        if address(recorder) != OF_PROCESS.load(Relaxed) {
+            keep_observing();
+            describe(recorder);
+            return record(recorder, &register(recorder));
+        }
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(handles) = known.get(&key) {
             return record(recorder, handles);
@@ -59,9 +64,19 @@ impl<K: Copy + Eq + Hash, T> Handles<K, T> {
         record(recorder, &handles);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(key, handles);
-        drop(known);
-        keep_observing();
     }
+}
+
+/// The address of the recorder of the process, which stays there for ever. 0 while it is not known.
+static OF_PROCESS: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes the recorder of the process. To be called on a thread that has none of its own.
+pub(super) fn know_recorder_of_process() {
+    with_recorder(|recorder| {
+        if is_installed(recorder) {
+            OF_PROCESS.store(address(recorder), Relaxed);
+        }
+    });
 }
 
 /// Whether anybody records. If not, the facade passes a recorder without any state, and does not
@@ -143,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn handles_are_registered_once_with_each_recorder_and_never_with_none() {
+    fn handles_are_registered_once_with_the_recorder_of_the_process_and_never_with_none() {
         let handles = Handles::<u8, Counter>::default();
         let registered = Cell::new(0);
         let count = || {
@@ -155,16 +170,26 @@ mod tests {
         };
         count();
         assert_eq!(registered.get(), 0);
-        let (first, later) = (DebuggingRecorder::new(), DebuggingRecorder::new());
-        with_local_recorder(&first, || (0..3).for_each(|_| count()));
+        // It is never freed, as the one of a process.
+        let recorder: &'static _ = Box::leak(Box::new(DebuggingRecorder::new()));
+        OF_PROCESS.store(address(recorder), Relaxed);
+        with_local_recorder(recorder, || (0..3).for_each(|_| count()));
         assert_eq!(
-            (registered.get(), counted(&first.snapshotter())),
+            (registered.get(), counted(&recorder.snapshotter())),
             (1, Some(3))
         );
-        with_local_recorder(&later, count);
-        assert_eq!(
-            (registered.get(), counted(&later.snapshotter())),
-            (2, Some(1))
-        );
+    }
+
+    #[test]
+    fn a_recorder_is_told_everything_also_where_another_was_before_at_the_same_place() {
+        let handles = Handles::<u8, Counter>::default();
+        let register = |recorder: &dyn Recorder| counter(recorder, "calls", Vec::new());
+        let count = || handles.with(7, register, |_, counter| counter.increment(1));
+        let mut recorder = Box::new(DebuggingRecorder::new());
+        for _ in ["first", "next"] {
+            *recorder = DebuggingRecorder::new();
+            with_local_recorder(&*recorder, || (0..3).for_each(|_| count()));
+            assert_eq!(counted(&recorder.snapshotter()), Some(3));
+        }
     }
 }
