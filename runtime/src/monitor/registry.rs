@@ -99,7 +99,7 @@ impl Registry {
         if !places.is_watched && self.monitor.leaks.are_reported() {
             places.is_watched = true;
             drop(places);
-            watch(Arc::clone(self), &here_or_background());
+            watch(self, &here_or_background());
         }
         Holding {
             registry: Arc::clone(self),

@@ -82,7 +82,7 @@ impl Returns {
         }
         drop(state);
         if !is_watched {
-            watch(Arc::clone(self), runtime);
+            watch(self, runtime);
         }
     }
 

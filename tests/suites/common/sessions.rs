@@ -411,3 +411,14 @@ async fn a_function_for_alerts_may_block_and_spawn_and_the_runtime_goes_on() {
     });
     held.unwrap();
 }
+
+#[tokio::test]
+async fn a_receiver_of_alerts_ends_with_the_handle_and_not_with_what_watches_its_connections() {
+    // Long enough that the watch of the leaks rests for longer than this test takes.
+    let db = bank::open_with(|builder| builder.leak_threshold(Duration::from_secs(600))).await;
+    let mut alerts = db.alerts();
+    transfer(&*db, 1, 2, 1).await.unwrap();
+    drop(db);
+    let ended = timeout(Duration::from_secs(10), alerts.recv()).await;
+    assert_eq!(ended.expect("the handle is gone"), None);
+}
