@@ -362,6 +362,8 @@ static TOLD_LATER: Mutex<Vec<bool>> = Mutex::new(Vec::new());
 fn a_function_for_alerts_is_told_also_after_the_runtime_in_which_the_handle_was_opened_has_ended() {
     let configure = |builder| {
         soon_leaking(builder)
+            // No connection of the first runtime is used again. It would be of no use.
+            .max_lifetime(Duration::from_nanos(1))
             .on_alert(|alert: &Alert| TOLD_LATER.lock().unwrap().push(alert.is_over))
     };
     let db = runtime().block_on(bank::open_with(configure));
