@@ -8,6 +8,9 @@
 //!
 //! Then open <http://localhost:3000/monitoring>.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -23,6 +26,12 @@ enum BankError {
     #[error("the account has not enough money")]
     #[db_error(status = 402)]
     TooLittle,
+    #[error("there is no such account")]
+    #[db_error(status = 404)]
+    NoAccount,
+    #[error("an amount is above 0")]
+    #[db_error(status = 400)]
+    NoAmount,
     #[error(transparent)]
     Database(#[from] dbop::Error),
 }
@@ -39,6 +48,9 @@ async fn transfer(
     key: &IdempotencyKey,
     (from, to, cents): (i64, i64, i64),
 ) -> Result<(), BankError> {
+    if cents <= 0 {
+        return Err(BankError::NoAmount);
+    }
     let take = "UPDATE accounts SET cents = cents - $1 WHERE id = $2 AND cents >= $1";
     let taken = sqlx::query(take)
         .bind(cents)
@@ -49,7 +61,10 @@ async fn transfer(
         return Err(BankError::TooLittle);
     }
     let give = sqlx::query("UPDATE accounts SET cents = cents + $1 WHERE id = $2");
-    give.bind(cents).bind(to).execute(&mut *tx).await?;
+    let given = give.bind(cents).bind(to).execute(&mut *tx).await?;
+    if given.rows_affected() == 0 {
+        return Err(BankError::NoAccount); // what was taken is rolled back
+    }
     Ok(())
 }
 
