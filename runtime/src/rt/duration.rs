@@ -35,7 +35,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
             number.parse::<f64>().ok().filter(|_| complete)? * length / 1_000.0
         }
     };
-    // A time that rounds to 0 would be no limit at all to a server.
+    // A time may round to 0.
     let in_range = (0.0..=MOST_SECONDS).contains(&seconds);
     let duration = in_range.then(|| Duration::from_secs_f64(seconds));
     duration.filter(|duration| !duration.is_zero())
