@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::handler::Handler;
+use axum::http::StatusCode;
 use axum::routing::get;
-use dbop::http::Routes;
+use dbop::Db;
+use dbop::http::{Problem, Routes};
 use dbop_tests::browser::Browser;
 use dbop_tests::eventually;
 use dbop_tests::http::Service;
@@ -88,6 +91,27 @@ async fn the_page_takes_a_token_of_any_letters_and_asks_again_after_a_wrong_one(
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium, which `tests/run --browser` installs"]
+async fn a_page_that_is_told_nothing_says_why() {
+    let fresh = bank::open().await;
+    let refused = async || {
+        let detail = "Too many of these pages are open.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_pages", detail)
+    };
+    let service = serve_events(&fresh.db, refused).await;
+    let mut browser = Browser::start().await;
+    browser.open(&service.url("/monitoring")).await;
+    until_shown(&mut browser, "freshness", "too many of these pages").await;
+}
+
+/// Serves the page, and answers itself when the page asks for events.
+async fn serve_events(db: &Db<Database>, events: impl Handler<((),), ()>) -> Service {
+    let routes = Routes::new(db.clone()).without_token().into_router();
+    let router = Router::new().route("/monitoring/events", get(events));
+    Service::start(router.fallback_service::<Router>(routes)).await
+}
+
 /// A proxy may do this to events, and a service that ends.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium, which `tests/run --browser` installs"]
@@ -95,13 +119,11 @@ async fn a_page_whose_events_end_at_once_does_not_ask_without_a_pause() {
     let fresh = bank::open().await;
     let asked = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&asked);
-    let no_events = get(async move || {
+    let no_events = async move || {
         count.fetch_add(1, Relaxed);
         [("content-type", "text/event-stream")]
-    });
-    let routes = Routes::new(fresh.db.clone()).without_token().into_router();
-    let router = Router::new().route("/monitoring/events", no_events);
-    let service = Service::start(router.fallback_service::<Router>(routes)).await;
+    };
+    let service = serve_events(&fresh.db, no_events).await;
     let mut browser = Browser::start().await;
     let begun = Instant::now();
     browser.open(&service.url("/monitoring")).await;

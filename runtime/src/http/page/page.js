@@ -255,10 +255,10 @@ function show(seen) {
   showServer(seen.server);
 }
 
-let heard = 0;
+let heard = 0, trouble = "";
 setInterval(() => {
   const seconds = Math.round((Date.now() - heard) / 1000);
-  byId("freshness").textContent = heard === 0 ? "" : seconds > 5 ? `no news for ${seconds} s` : "live";
+  byId("freshness").textContent = heard === 0 ? trouble : seconds > 5 ? `no news for ${seconds} s` : "live";
   if (heard !== 0 && seconds > 5) {
     byId("status").className = "badge";
     byId("status").textContent = "no news";
@@ -285,7 +285,10 @@ async function listen() {
     askForToken(token ? "This is not the token." : "");
     return false;
   }
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    throw new Error(problem.detail || `status ${answer.status}`);
+  }
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -310,6 +313,7 @@ async function follow() {
       wait = SHORTLY;
     } catch (error) {
       console.warn("no events:", error);
+      trouble = error.message;
       wait = Math.min(wait * 2, LONGEST);
     }
   }
