@@ -112,7 +112,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     axum::serve(listener, app)
         .with_graceful_shutdown(told_to_end())
         .await?;
-    let shutdown = db.shutdown(Duration::from_secs(20)).await;
+    let shutdown = db.shutdown(Duration::from_secs(15)).await;
     println!(
         "{} calls have finished since then; complete: {}",
         shutdown.finished,

@@ -40,6 +40,7 @@ const UNUSED_INDEXES: &str = "
         coalesce(pg_relation_size(stat.indexrelid), 0)
     FROM pg_stat_user_indexes stat JOIN pg_index ON pg_index.indexrelid = stat.indexrelid
     WHERE stat.idx_scan = 0 AND NOT pg_index.indisunique AND NOT pg_index.indisexclusion
+        AND NOT starts_with(stat.indexrelname, 'dbop_')
     ORDER BY 3 DESC LIMIT 20";
 
 const CACHE_HITS: &str = "

@@ -41,6 +41,14 @@ impl Draft {
                  that it is at most {MOST_CONNECTIONS} together with DATABASE_POOL_SIZE"
             ));
         }
+        if let (Some(least), Some(most)) = (self.least, self.most)
+            && least > most
+        {
+            return Err(format!(
+                "DATABASE_MIN_CONNECTIONS is `{least}`; valid: a whole number, up to the {most} of \
+                 DATABASE_MAX_CONNECTIONS"
+            ));
+        }
         let pool = &mut self.settings.pool;
         pool.keep_and_add(self.kept, self.additional);
         if let Some(most) = self.most {

@@ -164,6 +164,13 @@ fn the_size_of_a_pool_is_said_in_one_way_and_not_in_two() {
             [(overflow, "5"), ("DATABASE_MIN_CONNECTIONS", "5")],
             "set in two ways",
         ),
+        (
+            [
+                ("DATABASE_MIN_CONNECTIONS", "50"),
+                ("DATABASE_MAX_CONNECTIONS", "6"),
+            ],
+            "DATABASE_MIN_CONNECTIONS is `50`; valid: a whole number, up to the 6",
+        ),
     ] {
         let text = refused(&all);
         assert!(text.contains(part), "{text}");
