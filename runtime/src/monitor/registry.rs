@@ -39,6 +39,8 @@ pub(super) struct Places {
     all: Vec<Place>,
     /// The indices of those that are free.
     free: Vec<usize>,
+    /// When a call has last got a connection.
+    last: Option<Instant>,
     /// Whether a task looks for connections that are held for too long.
     pub(super) is_watched: bool,
 }
@@ -87,6 +89,7 @@ impl Registry {
             });
             places.all.len() - 1
         });
+        places.last = Some(now);
         let place = &mut places.all[index];
         place.last = Some(by.op);
         place.held = Some(Held {
@@ -112,6 +115,12 @@ impl Registry {
     pub(crate) fn count(&self) -> u32 {
         let places = self.places();
         u32::try_from(places.all.len() - places.free.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a call has got a connection within this time.
+    pub(crate) fn has_served_within(&self, time: Duration) -> bool {
+        let last = self.places().last;
+        last.is_some_and(|last| last.elapsed() < time)
     }
 
     /// Adds the connections that are held to a list.

@@ -62,9 +62,9 @@ impl<DB: Backend> KnownPool<DB> {
     /// Waits for a connection of the pool before `until`.
     ///
     /// sqlx's pool waits out its timeout while a server refuses connections, and then reports that
-    /// the pool timed out. Therefore a call that has waited for [`PATIENCE`], while calls hold
-    /// fewer connections than the pool may have, asks the server directly and reports the server's
-    /// answer. Waiting calls ask one at a time.
+    /// the pool timed out. Therefore a call that has waited for [`PATIENCE`], while the pool is not
+    /// [busy](Self::is_busy), asks the server directly and reports the server's answer. Waiting calls
+    /// ask one at a time.
     ///
     /// | dropped or late during | the connection |
     /// |---|---|
@@ -125,8 +125,9 @@ impl<DB: Backend> KnownPool<DB> {
     /// refusal. `answered` tells whether the server accepted the connection when last asked.
     async fn refused(&self, answered: &AtomicBool) -> Error {
         loop {
-            let has_room = self.held.count() < self.size();
-            if has_room && let Some(refusal) = self.ask(answered).await {
+            if !self.is_busy()
+                && let Some(refusal) = self.ask(answered).await
+            {
                 return refusal;
             }
             sleep(PATIENCE).await;
@@ -165,7 +166,7 @@ impl<DB: Backend> KnownPool<DB> {
     /// Returns the reason why there was no connection between `asked` and now.
     fn timed_out(&self, answered: &AtomicBool, asked: Instant) -> Error {
         let size = self.size();
-        if self.held.count() >= size {
+        if self.is_busy() {
             return exhausted(size, self.one_writer, self.held.sessions());
         }
         if let Some(hook) = &self.hook
@@ -183,6 +184,14 @@ impl<DB: Backend> KnownPool<DB> {
 
     fn refused_by_hook(&self) -> Option<Error> {
         self.hook.as_ref()?.refusal()
+    }
+
+    /// Whether other calls have the connections: they hold all of them, or take turns at them. In
+    /// between, a connection is on its way back or to the next call, and nobody holds it.
+    fn is_busy(&self) -> bool {
+        let size = self.size();
+        self.held.count() >= size
+            || (self.pool.size() >= size && self.held.has_served_within(PATIENCE))
     }
 
     /// Whether the pool may open a connection at once.

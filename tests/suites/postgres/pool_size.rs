@@ -1,8 +1,10 @@
 //! How many connections a pool keeps open.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dbop::{Db, Tx, transactional};
+use dbop::{Db, ErrorKind, Tx, transactional};
+use dbop_tests::cluster::Cluster;
+use sqlx::Postgres;
 use tokio::sync::Barrier;
 
 use super::Database;
@@ -90,4 +92,47 @@ async fn connections_that_calls_do_not_need_are_closed_while_nobody_calls() {
         }
     };
     soon("the pool is as small as it may be", quiet).await;
+}
+
+#[transactional(retry = never)]
+async fn read_three_times(tx: &mut Tx<'_, Postgres>) -> Result<(), Trouble> {
+    for _ in 0..3 {
+        sqlx::query("SELECT 1").execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// Calls until this moment. Returns the errors.
+async fn call_until(end: Instant, db: Db<Postgres>) -> Vec<Trouble> {
+    let mut errors = Vec::new();
+    while Instant::now() < end {
+        errors.extend(read_three_times(&db).await.err());
+    }
+    errors
+}
+
+/// Between two calls nobody holds a connection. The server would refuse whoever asks for one more.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_calls_take_turns_at_all_connections_one_that_gets_none_is_told_that_and_not_of_the_server()
+ {
+    let cluster = Cluster::start(&[
+        "max_connections=3",
+        "superuser_reserved_connections=0",
+        "max_wal_senders=0",
+    ])
+    .await;
+    let builder = Db::<Postgres>::builder()
+        .url(&cluster.url)
+        .max_connections(3);
+    let builder = builder.acquire_timeout(Duration::from_millis(600));
+    let db = builder.connect().await.unwrap();
+    let end = Instant::now() + Duration::from_secs(3);
+    let callers: Vec<_> = (0..1500)
+        .map(|_| tokio::spawn(call_until(end, db.clone())))
+        .collect();
+    for caller in callers {
+        for error in caller.await.unwrap() {
+            assert_eq!(error.kind(), ErrorKind::PoolExhausted, "{error}");
+        }
+    }
 }
