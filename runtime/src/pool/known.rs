@@ -187,11 +187,10 @@ impl<DB: Backend> KnownPool<DB> {
     }
 
     /// Whether other calls have the connections: they hold all of them, or take turns at them. In
-    /// between, a connection is on its way back or to the next call, and nobody holds it.
+    /// between, a connection is on its way back or to the next call, or is being replaced, and nobody
+    /// holds it.
     fn is_busy(&self) -> bool {
-        let size = self.size();
-        self.held.count() >= size
-            || (self.pool.size() >= size && self.held.has_served_within(PATIENCE))
+        self.held.count() >= self.size() || self.held.has_served_within(PATIENCE)
     }
 
     /// Whether the pool may open a connection at once.
