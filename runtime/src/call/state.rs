@@ -440,6 +440,7 @@ impl CallState {
             attempts: self.attempts.made,
             outcome,
             joined: self.is_joined(),
+            repeatable: self.op.repeatable(),
             limited: self.statements_limited,
         }
     }

@@ -10,6 +10,8 @@ pub struct Ended {
     pub(crate) outcome: Outcome,
     /// Whether the call has joined another, which will then determine the outcome.
     pub(crate) joined: bool,
+    /// Whether the operation says that a second call does no harm.
+    pub(crate) repeatable: bool,
     /// Whether the database was told to end statements at the call's deadline.
     pub(crate) limited: bool,
 }
@@ -26,6 +28,7 @@ impl Ended {
             attempts,
             outcome,
             joined: false,
+            repeatable: false,
             limited: false,
         }
     }

@@ -54,6 +54,8 @@ struct CallRecord {
     outcome: Outcome,
     /// Whether the call had joined another, which determines the outcome.
     joined: bool,
+    /// Whether a second call does no harm, even if the first one had its effect.
+    repeatable: bool,
 }
 
 enum Reason {
@@ -240,6 +242,31 @@ impl Error {
         self.0.call.as_ref().map(|call| call.outcome)
     }
 
+    /// Whether the call may be made again without harm, with the same arguments: nothing of it is in
+    /// the database, or its operation is declared `read_only`, `idempotent` or `once`, and a second
+    /// call changes nothing that the first one has done. `false` until the call has ended.
+    ///
+    /// ```
+    /// # use dbop::{Db, db_op};
+    /// # use sqlx::Sqlite;
+    /// #[db_op(read_only)]
+    /// async fn count(conn: &mut dbop::Conn<'_, Sqlite>) -> dbop::Result<i64> {
+    ///     Ok(sqlx::query_scalar("SELECT COUNT(*) FROM absent").fetch_one(&mut *conn).await?)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> dbop::Result<()> {
+    /// let db = Db::<Sqlite>::connect("sqlite::memory:").await?;
+    /// assert!(count(&db).await.unwrap_err().is_repeatable());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        let call = self.0.call.as_ref();
+        call.is_some_and(|call| call.repeatable || call.outcome == Outcome::RolledBack)
+    }
+
     /// Returns the operation that failed: the name of its function, or the value of its option
     /// `name`. `None` until the call has ended.
     #[must_use]
@@ -322,6 +349,7 @@ impl Error {
             attempts,
             outcome,
             joined,
+            repeatable,
             limited,
         } = ended;
         if limited && self.0.call.is_none() && self.class().is_own_limit() {
@@ -333,11 +361,13 @@ impl Error {
         let unknown = inner
             .as_ref()
             .is_some_and(|inner| !inner.joined && inner.outcome == Outcome::Unknown);
+        let inner_is_repeatable = inner.as_ref().is_none_or(|inner| inner.repeatable);
         self.0.call = Some(CallRecord {
             operation: inner.map_or(operation.into(), |inner| inner.operation),
             attempts,
             outcome: if unknown { Outcome::Unknown } else { outcome },
             joined: joined && !unknown,
+            repeatable: repeatable && (inner_is_repeatable || !unknown),
         });
     }
 

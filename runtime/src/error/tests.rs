@@ -10,6 +10,40 @@ fn of(category: Category, kind: ErrorKind) -> Error {
     Error::new(class, "table accounts, value 4711")
 }
 
+fn repeatable(outcome: Outcome) -> Ended {
+    Ended {
+        repeatable: true,
+        ..Ended::outermost("op", 1, outcome)
+    }
+}
+
+#[test]
+fn a_repeat_does_no_harm_if_nothing_was_done_or_if_the_operations_involved_say_so() {
+    let error = || of(Category::Ambiguous, ErrorKind::CompletionUnknown);
+    let plain = |outcome| Ended::outermost("op", 1, outcome);
+    assert!(!error().is_repeatable(), "a call that has not ended");
+    use Outcome::{Committed, RolledBack, Unknown};
+    for (inner, outer, expected) in [
+        (None, plain(RolledBack), true),
+        (None, plain(Unknown), false),
+        (None, plain(Committed), false),
+        (None, repeatable(Unknown), true),
+        (None, repeatable(Committed), true),
+        // A call of its own inside of another, which is repeated with the other one.
+        (Some(plain(Unknown)), repeatable(RolledBack), false),
+        (Some(repeatable(Unknown)), repeatable(RolledBack), true),
+        (Some(repeatable(Unknown)), plain(RolledBack), false),
+        (Some(plain(RolledBack)), repeatable(Unknown), true),
+    ] {
+        let mut error = error();
+        if let Some(inner) = inner {
+            error.finish(inner);
+        }
+        error.finish(outer);
+        assert_eq!(error.is_repeatable(), expected, "{inner:?} in {outer:?}");
+    }
+}
+
 fn ended(operation: &'static str, attempts: u32, outcome: Outcome, joined: bool) -> Ended {
     Ended {
         joined,

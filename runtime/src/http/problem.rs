@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Category, Error, ErrorKind, Outcome};
 use crate::op::{Cause, DbError};
 
 /// When a client may repeat a request that could not be served at the moment.
@@ -63,7 +63,7 @@ const CIRCUIT_OPEN: Duration = Duration::from_secs(5);
 /// |---|---|
 /// | `type` | `about:blank`, unless [`with_type`](Self::with_type) says otherwise |
 /// | `title` | the words for the status |
-/// | `status` | [`own_status`](DbError::own_status), or else [`Class::http_status`](crate::Class::http_status) |
+/// | `status` | [`own_status`](DbError::own_status), or else [`Class::http_status`](crate::Class::http_status); 503 instead of 500 for an unknown outcome if the error [is repeatable](crate::Error::is_repeatable) |
 /// | `detail` | the error's `Display` if it has an `own_status`, or else [`Class::user_message`](crate::Class::user_message) |
 /// | `instance` | only as [`with_instance`](Self::with_instance) says |
 /// | `kind`, `category` | those of the error |
@@ -74,8 +74,10 @@ const CIRCUIT_OPEN: Duration = Duration::from_secs(5);
 /// its `Display`.
 ///
 /// A problem with status 503, and one of the kind [`KeyInUse`](ErrorKind::KeyInUse), has the header
-/// `Retry-After`, unless the outcome is unknown: a request that may have had its effect is not to be
-/// repeated without thought.
+/// `Retry-After`, unless the outcome is unknown and the error is not
+/// [repeatable](crate::Error::is_repeatable): a request that may have had its effect is not to be
+/// repeated without thought. So a client may repeat a request that reads, that is idempotent, or that
+/// has a key, until it has an answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Details>);
@@ -164,18 +166,25 @@ impl Problem {
 
     fn of(error: &impl DbError) -> Self {
         let class = error.class();
-        let (status, detail) = match error.own_status() {
-            Some(status) => (status, Cow::Owned(error.to_string())),
-            None => (class.http_status(), Cow::Borrowed(class.user_message())),
-        };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let outcome = match error.cause() {
-            Cause::Dbop(error) => error.outcome(),
-            Cause::Sqlx(error) => Error::inside(error).and_then(Error::outcome),
+        let ended = match error.cause() {
+            Cause::Dbop(error) => Some(error),
+            Cause::Sqlx(error) => Error::inside(error),
             _ => None,
         };
+        let outcome = ended.and_then(Error::outcome);
+        let is_repeatable = ended.is_some_and(Error::is_repeatable);
+        let (status, detail) = match error.own_status() {
+            Some(status) => (status, Cow::Owned(error.to_string())),
+            None => {
+                let passes = class.category == Category::Ambiguous && is_repeatable;
+                let status = if passes { 503 } else { class.http_status() };
+                (status, Cow::Borrowed(class.user_message()))
+            }
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let may_be_doubled = outcome == Some(Outcome::Unknown) && !is_repeatable;
         let retry_after = match (status, class.kind) {
-            _ if outcome == Some(Outcome::Unknown) && class.kind != ErrorKind::KeyInUse => None,
+            _ if may_be_doubled && class.kind != ErrorKind::KeyInUse => None,
             (_, ErrorKind::CircuitOpen) => Some(CIRCUIT_OPEN),
             (_, ErrorKind::KeyInUse) => Some(SHORTLY),
             (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS, _) => Some(SHORTLY),
@@ -233,31 +242,36 @@ mod tests {
     use super::*;
     use crate::error::{Category, Class, Ended, Retry};
 
-    fn answer(category: Category, kind: ErrorKind, outcome: Outcome) -> Response {
+    fn answer(category: Category, kind: ErrorKind, outcome: Outcome, repeatable: bool) -> Response {
         let class = Class {
             category,
             kind,
             retry: Retry::Never,
         };
         let mut error = Error::new(class, "table accounts, value 4711");
-        error.finish(Ended::outermost("pay", 1, outcome));
+        error.finish(Ended {
+            repeatable,
+            ..Ended::outermost("pay", 1, outcome)
+        });
         error.into_response()
     }
 
     #[test]
     fn a_client_is_told_to_come_back_unless_its_request_may_have_had_its_effect() {
         use {Category::*, ErrorKind::*, Outcome::*};
-        for (category, kind, outcome, status, after) in [
-            (Resource, PoolExhausted, RolledBack, 503, Some("1")),
-            (Transient, Connection, RolledBack, 503, Some("1")),
-            (Resource, CircuitOpen, RolledBack, 503, Some("5")),
-            (Transient, KeyInUse, RolledBack, 409, Some("1")),
-            (Transient, Connection, Unknown, 503, None),
-            (Ambiguous, CompletionUnknown, Unknown, 500, None),
-            (Transient, Timeout, RolledBack, 504, None),
-            (Integrity, Unique, RolledBack, 409, None),
+        for (category, kind, outcome, repeatable, status, after) in [
+            (Resource, PoolExhausted, RolledBack, false, 503, Some("1")),
+            (Transient, Connection, RolledBack, false, 503, Some("1")),
+            (Resource, CircuitOpen, RolledBack, false, 503, Some("5")),
+            (Transient, KeyInUse, RolledBack, false, 409, Some("1")),
+            (Transient, Connection, Unknown, false, 503, None),
+            (Transient, Connection, Unknown, true, 503, Some("1")),
+            (Ambiguous, CompletionUnknown, Unknown, false, 500, None),
+            (Ambiguous, CompletionUnknown, Unknown, true, 503, Some("1")),
+            (Transient, Timeout, RolledBack, false, 504, None),
+            (Integrity, Unique, RolledBack, false, 409, None),
         ] {
-            let response = answer(category, kind, outcome);
+            let response = answer(category, kind, outcome, repeatable);
             assert_eq!(response.status(), status, "{kind}");
             let header = response.headers().get(header::RETRY_AFTER);
             let header = header.map(|it| it.to_str().unwrap());
