@@ -35,7 +35,7 @@ use super::bridge;
 use super::connection::{Begin, SyncConnection, TransactionStatus};
 use super::handshake::Progress;
 use super::manager::Slot;
-use super::pool::{Checkout, Manager};
+use super::pool::Checkout;
 use crate::call::{CommitAnswer, Permit};
 use crate::error::{Class, Error, ErrorKind, Outcome};
 use crate::op::Op;
@@ -53,9 +53,9 @@ pub(crate) enum AttemptEnd<R, B> {
 }
 
 /// An attempt that a thread has yet to take on.
-pub(crate) struct Work<M: Manager> {
+pub(crate) struct Work<C: SyncConnection> {
     pub(crate) op: &'static Op,
-    pub(crate) checkout: Checkout<M>,
+    pub(crate) checkout: Checkout<C>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) deadline: Instant,
     pub(crate) span: Span,
@@ -65,10 +65,10 @@ pub(crate) struct Work<M: Manager> {
     pub(crate) thread: Option<RunningThread>,
 }
 
-impl<M: Manager> Work<M> {
+impl<C: SyncConnection> Work<C> {
     /// Runs the body, and gives the connection back. `failure`: the class of the body's error;
     /// `None` if the result is none.
-    pub(crate) fn run<R, B: FnOnce(&mut M::Connection) -> R>(
+    pub(crate) fn run<R, B: FnOnce(&mut C) -> R>(
         mut self,
         body: B,
         failure: &dyn Fn(&R) -> Option<Class>,
@@ -96,9 +96,9 @@ impl<M: Manager> Work<M> {
     }
 
     /// Runs the body on the connection. Also returns whether the connection may be kept.
-    fn on<R, B: FnOnce(&mut M::Connection) -> R>(
+    fn on<R, B: FnOnce(&mut C) -> R>(
         &self,
-        slot: &mut Slot<M::Connection>,
+        slot: &mut Slot<C>,
         body: B,
         failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {
@@ -137,16 +137,15 @@ impl<M: Manager> Work<M> {
             AttemptEnd::Done(Err(error), _) => Some(error.class()),
             _ => None,
         };
-        let demoted =
-            class.is_some_and(|class| refine::<M::Connection>(class, self.op) == Class::DEMOTED);
+        let demoted = class.is_some_and(|class| refine::<C>(class, self.op) == Class::DEMOTED);
         (ended, clean && quiet && !demoted)
     }
 
     /// Makes the connection read-only for an operation that only reads, and lets it write again for
     /// an operation that may write. The guard is not taken off after each operation that reads,
     /// which would cost two more statements each time.
-    fn guard(&self, slot: &mut Slot<M::Connection>) -> Result<(), Error> {
-        let guards = M::Connection::GUARDS_TRANSACTIONS || !self.op.transaction;
+    fn guard(&self, slot: &mut Slot<C>) -> Result<(), Error> {
+        let guards = C::GUARDS_TRANSACTIONS || !self.op.transaction;
         let change = match self.op.read_only {
             true => guards && !slot.read_only,
             false => slot.read_only,
@@ -158,7 +157,7 @@ impl<M: Manager> Work<M> {
         Ok(())
     }
 
-    fn begin(&self, conn: &mut M::Connection) -> Result<(), Error> {
+    fn begin(&self, conn: &mut C) -> Result<(), Error> {
         if self.op.transaction {
             let begin = Begin {
                 isolation: self.op.isolation,
@@ -176,14 +175,14 @@ impl<M: Manager> Work<M> {
     fn timed(&self, ask: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         self.progress.ask();
         let answer = ask();
-        let timely = M::Connection::ONE_WRITER;
+        let timely = C::ONE_WRITER;
         self.progress.answered(answer.is_ok(), timely);
         answer
     }
 
     fn end_transaction<R, B>(
         &self,
-        conn: &mut M::Connection,
+        conn: &mut C,
         result: std::thread::Result<R>,
         failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {
@@ -222,9 +221,9 @@ impl<M: Manager> Work<M> {
         (ended, clean)
     }
 
-    fn commit<R, B>(&self, conn: &mut M::Connection, result: R) -> (AttemptEnd<R, B>, bool) {
+    fn commit<R, B>(&self, conn: &mut C, result: R) -> (AttemptEnd<R, B>, bool) {
         let answer = Ok(self.timed(|| conn.commit()));
-        let outcome_of = |error: &Error| M::Connection::outcome_of_failed_commit(error.class());
+        let outcome_of = |error: &Error| C::outcome_of_failed_commit(error.class());
         let Some((error, outcome)) = CommitAnswer::judge(answer, outcome_of).failure(true) else {
             return (AttemptEnd::Done(Ok(result), Outcome::Committed), true);
         };
@@ -234,7 +233,7 @@ impl<M: Manager> Work<M> {
 
     fn end_operation<R, B>(
         &self,
-        conn: &mut M::Connection,
+        conn: &mut C,
         result: std::thread::Result<R>,
         failure: &dyn Fn(&R) -> Option<Class>,
     ) -> (AttemptEnd<R, B>, bool) {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::pool::{BlockingDb, Manager};
+use super::manager::Manager;
+use super::pool::BlockingDb;
 use crate::db::{Settings, read_environment};
 use crate::error::Result;
 use crate::op::RetryPolicy;

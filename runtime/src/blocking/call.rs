@@ -26,8 +26,9 @@ use tracing::Span;
 use super::attempt::{AttemptEnd, Work, refine};
 use super::connection::SyncConnection;
 use super::handshake::{Progress, Stage};
+use super::manager::Manager;
 use super::owned_arg::Crosses;
-use super::pool::{BlockingDb, Checkout, Manager};
+use super::pool::{BlockingDb, Checkout};
 use crate::call::{
     AtOnce, Attempted, BodyRan, CallLoop, CallSpan, CallState, FailedAttempt, GRACE, NotOpened,
     Opening, no_answer,
@@ -52,16 +53,16 @@ pub struct Blocking<'a, M: Manager, R> {
 #[derive(Debug)]
 pub struct BlockingAttempt<'c, 'a, M: Manager, R> {
     blocking: &'c mut Blocking<'a, M, R>,
-    checkout: Checkout<M>,
+    checkout: Checkout<M::Connection>,
 }
 
 /// The connections of one call. A transaction begins only on the thread that runs the body.
 struct Connections<'a, M: Manager>(&'a BlockingDb<M>);
 
 impl<M: Manager> Opening for Connections<'_, M> {
-    type Session = Checkout<M>;
+    type Session = Checkout<M::Connection>;
 
-    async fn open(&mut self, call: &mut CallState) -> Result<Checkout<M>, NotOpened> {
+    async fn open(&mut self, call: &mut CallState) -> Result<Checkout<M::Connection>, NotOpened> {
         let asked = Instant::now();
         let until = call
             .deadline()
@@ -117,7 +118,7 @@ impl<'a, M: Manager, R> Blocking<'a, M, R> {
     }
 
     /// Takes a connection from the pool, as soon as there is one.
-    async fn connect(&mut self) -> Result<Checkout<M>> {
+    async fn connect(&mut self) -> Result<Checkout<M::Connection>> {
         if Handle::try_current().is_err() {
             return Err(Error::programming(
                 ErrorKind::Configuration,
@@ -269,7 +270,7 @@ impl<M: Manager, R: Send + 'static> BlockingAttempt<'_, '_, M, R> {
 
 impl<M: Manager, R: Send + 'static> Blocking<'_, M, R> {
     /// Runs one attempt, until its thread has said how it ended or the deadline has passed.
-    async fn attempt<B>(&mut self, checkout: Checkout<M>, body: B) -> AttemptEnd<R, B>
+    async fn attempt<B>(&mut self, checkout: Checkout<M::Connection>, body: B) -> AttemptEnd<R, B>
     where
         B: FnOnce(&mut M::Connection) -> R + Send + 'static,
     {

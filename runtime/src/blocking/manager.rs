@@ -1,5 +1,10 @@
 //! [`Trusting`]: lets deadpool pool the connections of an r2d2 manager.
+//!
+//! The pool knows its connections, and not the type of the manager that opens them. So a handle can
+//! forget that type: see [`AnyManager`].
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,13 +12,78 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_r2d2::{Runtime, SyncWrapper};
 use r2d2::ManageConnection;
 
+use super::connection::SyncConnection;
+use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::pool::TRUSTED_IDLE;
 use crate::rt::within;
 
+/// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
+/// `r2d2_postgres`'s, or one of your own.
+pub trait Manager: ManageConnection<Connection: SyncConnection, Error: Send + Sync> {}
+
+impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manager for M {}
+
+/// Opens and tries connections: a [`Manager`] of any type.
+pub(super) trait Connects<C>: Send + Sync {
+    fn connect(&self) -> Result<C>;
+    fn is_valid(&self, conn: &mut C) -> Result<()>;
+    fn has_broken(&self, conn: &mut C) -> bool;
+}
+
+impl<M: Manager> Connects<M::Connection> for M {
+    fn connect(&self) -> Result<M::Connection> {
+        ManageConnection::connect(self).map_err(unavailable::<M>)
+    }
+
+    fn is_valid(&self, conn: &mut M::Connection) -> Result<()> {
+        ManageConnection::is_valid(self, conn).map_err(unavailable::<M>)
+    }
+
+    fn has_broken(&self, conn: &mut M::Connection) -> bool {
+        ManageConnection::has_broken(self, conn)
+    }
+}
+
+fn unavailable<M: Manager>(error: M::Error) -> Error {
+    let class = M::Connection::classify(&error).unwrap_or(Class {
+        category: Category::Internal,
+        kind: ErrorKind::Connection,
+        retry: Retry::Never,
+    });
+    Error::of_driver(class, error)
+        .advise("no connection could be opened; check what the manager was given")
+}
+
+/// Stands for a [`Manager`] of any type that opens connections of the type `C`, as in
+/// `BlockingDb<AnyManager<rusqlite::Connection>>`. There are no values of this type: the pool of such
+/// a handle keeps the manager that it was made with.
+#[derive(Debug)]
+pub struct AnyManager<C> {
+    none: Infallible,
+    connection: PhantomData<fn() -> C>,
+}
+
+impl<C: SyncConnection> ManageConnection for AnyManager<C> {
+    type Connection = C;
+    type Error = Error;
+
+    fn connect(&self) -> Result<C> {
+        match self.none {}
+    }
+
+    fn is_valid(&self, _: &mut C) -> Result<()> {
+        match self.none {}
+    }
+
+    fn has_broken(&self, _: &mut C) -> bool {
+        match self.none {}
+    }
+}
+
 /// A manager for deadpool that does not try a connection that was used a moment ago. The manager of
 /// deadpool-r2d2 would, at the cost of one more trip to the blocking pool for each call.
-pub(super) struct Trusting<M> {
-    manager: Arc<M>,
+pub(super) struct Trusting<C> {
+    manager: Arc<dyn Connects<C>>,
     /// When a connection was last found dead; `None` if never. Connections that were last handed
     /// out before that moment are doubtful.
     doubted: Mutex<Option<Instant>>,
@@ -24,8 +94,8 @@ pub(super) struct Trusting<M> {
     patience: Option<Duration>,
 }
 
-impl<M: ManageConnection> Trusting<M> {
-    pub(super) fn new(manager: M, patience: Option<Duration>) -> Self {
+impl<C: SyncConnection> Trusting<C> {
+    pub(super) fn new(manager: impl Connects<C> + 'static, patience: Option<Duration>) -> Self {
         Self {
             manager: Arc::new(manager),
             doubted: Mutex::new(None),
@@ -47,10 +117,7 @@ impl<M: ManageConnection> Trusting<M> {
     }
 
     /// Asks a connection whether it is alive, for at most `patience`.
-    async fn try_out(&self, slot: &mut SyncWrapper<Slot<M::Connection>>) -> RecycleResult<M::Error>
-    where
-        M: ManageConnection<Error: Send>,
-    {
+    async fn try_out(&self, slot: &mut SyncWrapper<Slot<C>>) -> RecycleResult<Error> {
         let manager = Arc::clone(&self.manager);
         let trying = slot.interact(move |slot| manager.is_valid(&mut slot.conn));
         let tried = match within(self.patience, trying).await {
@@ -89,11 +156,11 @@ pub(super) struct Slot<C> {
     pub(super) read_only: bool,
 }
 
-impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
-    type Type = SyncWrapper<Slot<M::Connection>>;
-    type Error = M::Error;
+impl<C: SyncConnection> managed::Manager for Trusting<C> {
+    type Type = SyncWrapper<Slot<C>>;
+    type Error = Error;
 
-    async fn create(&self) -> Result<Self::Type, Self::Error> {
+    async fn create(&self) -> Result<Self::Type> {
         let manager = Arc::clone(&self.manager);
         let connect = move || {
             let conn = manager.connect()?;
@@ -103,7 +170,7 @@ impl<M: ManageConnection<Error: Send>> managed::Manager for Trusting<M> {
         SyncWrapper::new(Runtime::Tokio1, connect).await
     }
 
-    async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Self::Error> {
+    async fn recycle(&self, slot: &mut Self::Type, uses: &Metrics) -> RecycleResult<Error> {
         if is_before(uses, &self.retired) {
             return Err(RecycleError::message("its server has become a standby"));
         }

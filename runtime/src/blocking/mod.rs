@@ -97,6 +97,8 @@ pub use builder::BlockingDbBuilder;
 #[cfg(feature = "blocking")]
 pub use connection::{Begin, Interrupt, SyncConnection, TransactionStatus};
 pub use handle::BlockOnDb;
+#[cfg(feature = "blocking")]
+pub use manager::{AnyManager, Manager};
 pub use owned_arg::{Crosses, Lent};
 #[cfg(feature = "blocking")]
-pub use pool::{BlockingDb, Manager};
+pub use pool::BlockingDb;

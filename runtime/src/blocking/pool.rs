@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,25 +11,18 @@ use std::time::Duration;
 use deadpool::managed::{Object, PoolError, QueueMode};
 use deadpool_r2d2::Pool;
 use pin_project_lite::pin_project;
-use r2d2::ManageConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::bridge;
 use super::connection::SyncConnection;
-use super::manager::{Slot, Trusting};
+use super::manager::{AnyManager, Manager, Slot, Trusting};
 use crate::db::Settings;
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 use crate::monitor::{Borrower, Holding, Registry, SessionState};
 use crate::policy::{Defaults, Shutdown};
 use crate::pool::{Origin, exhausted, is_late, unopened};
 use crate::rt::{Timer, Uninterrupted};
-
-/// An r2d2 manager whose connections implement [`SyncConnection`]: `r2d2_sqlite`'s, diesel's,
-/// `r2d2_postgres`'s, or one of your own.
-pub trait Manager: ManageConnection<Connection: SyncConnection, Error: Send + Sync> {}
-
-impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manager for M {}
 
 /// The database of plain functions under `#[db_op]` and `#[transactional]`: a pool of a synchronous
 /// driver's connections, and the defaults of calls on that pool. A clone is another handle to the
@@ -72,12 +66,13 @@ impl<M: ManageConnection<Connection: SyncConnection, Error: Send + Sync>> Manage
 /// # fn main() {}
 /// ```
 pub struct BlockingDb<M: Manager> {
-    inner: Arc<BlockingDbInner<M>>,
+    inner: Arc<BlockingDbInner<M::Connection>>,
+    manager: PhantomData<fn() -> M>,
 }
 
-pub(super) struct BlockingDbInner<M: Manager> {
+pub(super) struct BlockingDbInner<C: SyncConnection> {
     /// `None` only while this is dropped.
-    pool: Option<Pool<Trusting<M>>>,
+    pool: Option<Pool<Trusting<C>>>,
     pub(super) size: u32,
     /// One permit for each connection. Calls wait here with their deadline, and never in deadpool's
     /// own queue.
@@ -116,7 +111,18 @@ impl<M: Manager> BlockingDb<M> {
         });
         #[cfg(feature = "metrics")]
         inner.report();
-        Self { inner }
+        Self::new_handle(inner)
+    }
+
+    fn new_handle(inner: Arc<BlockingDbInner<M::Connection>>) -> Self {
+        let manager = PhantomData;
+        Self { inner, manager }
+    }
+
+    /// Returns another handle to the same pool, whose type does not say who opens the connections.
+    #[must_use]
+    pub fn with_any_manager(&self) -> BlockingDb<AnyManager<M::Connection>> {
+        BlockingDb::new_handle(Arc::clone(&self.inner))
     }
 
     /// Shuts the handle down: no call begins any more, calls that run have this long to finish, and all
@@ -172,7 +178,7 @@ impl<M: Manager> BlockingDb<M> {
         asked: Instant,
         until: Instant,
         timer: &mut Timer,
-    ) -> Result<Checkout<M>> {
+    ) -> Result<Checkout<M::Connection>> {
         let checkout = self.check_out(by, asked, until, timer).await;
         checkout.inspect_err(|error| {
             if is_late(error) {
@@ -187,7 +193,7 @@ impl<M: Manager> BlockingDb<M> {
         asked: Instant,
         until: Instant,
         timer: &mut Timer,
-    ) -> Result<Checkout<M>> {
+    ) -> Result<Checkout<M::Connection>> {
         let inner = &*self.inner;
         let turn = match &inner.writer {
             Some(writer) if !by.op.read_only => {
@@ -206,7 +212,7 @@ impl<M: Manager> BlockingDb<M> {
         // the connection a database in memory. So the future is not dropped, but finishes in a
         // task.
         let opening = async move {
-            let object = pool.get().await.map_err(unavailable::<M>)?;
+            let object = pool.get().await.map_err(unavailable)?;
             Ok(Checkout {
                 object: Some(object),
                 keep: true,
@@ -255,17 +261,9 @@ impl<F: Future> Future for Closing<F> {
     }
 }
 
-fn unavailable<M: Manager>(error: PoolError<M::Error>) -> Error {
+fn unavailable(error: PoolError<Error>) -> Error {
     match error {
-        PoolError::Backend(error) => {
-            let class = M::Connection::classify(&error).unwrap_or(Class {
-                category: Category::Internal,
-                kind: ErrorKind::Connection,
-                retry: Retry::Never,
-            });
-            Error::of_driver(class, error)
-                .advise("no connection could be opened; check what the manager was given")
-        }
+        PoolError::Backend(error) => error,
         PoolError::Closed => closed(),
         // The pool has no timeouts and no hooks, so no other error is expected.
         other => Error::programming(ErrorKind::Configuration, other.to_string()),
@@ -283,7 +281,7 @@ fn closed() -> Error {
     )
 }
 
-impl<M: Manager> BlockingDbInner<M> {
+impl<C: SyncConnection> BlockingDbInner<C> {
     async fn wait_for(
         &self,
         queue: &Arc<Semaphore>,
@@ -304,12 +302,12 @@ impl<M: Manager> BlockingDbInner<M> {
         }
     }
 
-    pub(super) fn pool(&self) -> &Pool<Trusting<M>> {
+    pub(super) fn pool(&self) -> &Pool<Trusting<C>> {
         self.pool.as_ref().expect("held until it is dropped")
     }
 }
 
-impl<M: Manager> Drop for BlockingDbInner<M> {
+impl<C: SyncConnection> Drop for BlockingDbInner<C> {
     fn drop(&mut self) {
         bridge::closing(|| drop(self.pool.take()));
     }
@@ -317,9 +315,7 @@ impl<M: Manager> Drop for BlockingDbInner<M> {
 
 impl<M: Manager> Clone for BlockingDb<M> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
+        Self::new_handle(Arc::clone(&self.inner))
     }
 }
 
@@ -332,8 +328,8 @@ impl<M: Manager> fmt::Debug for BlockingDb<M> {
 }
 
 /// A borrowed connection.
-pub(crate) struct Checkout<M: Manager> {
-    object: Option<Object<Trusting<M>>>,
+pub(crate) struct Checkout<C: SyncConnection> {
+    object: Option<Object<Trusting<C>>>,
     /// Whether the connection goes back to the pool when this is dropped. Otherwise it is closed.
     pub(super) keep: bool,
     // Dropped after `drop` has given the connection back.
@@ -342,7 +338,7 @@ pub(crate) struct Checkout<M: Manager> {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-impl<M: Manager> Checkout<M> {
+impl<C: SyncConnection> Checkout<C> {
     /// Returns whether the connection was opened for this call or was idle in the pool.
     pub(crate) fn origin(&self) -> Origin {
         let object = self.object.as_ref().expect("held until it is dropped");
@@ -352,7 +348,7 @@ impl<M: Manager> Checkout<M> {
         }
     }
 
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Slot<M::Connection>) -> R) -> R {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Slot<C>) -> R) -> R {
         let object = self.object.as_ref().expect("held until it is dropped");
         let mut slot = object
             .lock()
@@ -361,7 +357,7 @@ impl<M: Manager> Checkout<M> {
     }
 }
 
-impl<M: Manager> Drop for Checkout<M> {
+impl<C: SyncConnection> Drop for Checkout<C> {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else {
             return;
@@ -377,7 +373,7 @@ impl<M: Manager> Drop for Checkout<M> {
     }
 }
 
-impl<M: Manager> fmt::Debug for Checkout<M> {
+impl<C: SyncConnection> fmt::Debug for Checkout<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checkout").finish_non_exhaustive()
     }

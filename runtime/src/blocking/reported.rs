@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::connection::SyncConnection;
-use super::pool::{BlockingDbInner, Manager};
+use super::pool::BlockingDbInner;
 use crate::telemetry::{PoolGauges, Sums, Watched, watch};
 
-impl<M: Manager> BlockingDbInner<M> {
+impl<C: SyncConnection> BlockingDbInner<C> {
     /// Lets the pool report from now on. Where the database is, only the manager knows, so the pool
     /// has the name of the product.
     pub(super) fn report(self: &Arc<Self>) {
-        self.held.report.is_named(M::Connection::SYSTEM.to_owned());
+        self.held.report.is_named(C::SYSTEM.to_owned());
         watch(self);
     }
 }
 
-impl<M: Manager> Watched for BlockingDbInner<M> {
+impl<C: SyncConnection> Watched for BlockingDbInner<C> {
     fn add_to(&self, sums: &mut Sums) {
         let status = self.pool().status();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

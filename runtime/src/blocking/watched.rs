@@ -1,6 +1,7 @@
 //! What a [`BlockingDb`] knows about its calls: who holds its connections, and what has failed.
 
-use super::pool::{BlockingDb, Manager};
+use super::manager::Manager;
+use super::pool::BlockingDb;
 use crate::monitor::{AlertReceiver, FailedCall, SessionInfo, Totals};
 
 impl<M: Manager> BlockingDb<M> {
