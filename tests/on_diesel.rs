@@ -4,7 +4,7 @@ mod suites {
     mod blocking {
         mod common;
         use dbop_tests::blocking::diesel::{
-            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+            Database, SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
         };
     }
 }

@@ -29,7 +29,7 @@ mod suites {
         mod pool;
         mod shutdown;
         use dbop_tests::blocking::postgres::{
-            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+            Database, SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
         };
     }
 }

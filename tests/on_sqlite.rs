@@ -25,7 +25,7 @@ mod suites {
         mod common;
         mod counts;
         use dbop_tests::blocking::rusqlite::{
-            SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
+            Database, SYSTEM, Session, TAKEN_CODE, World, exec, number, open,
         };
     }
 }

@@ -36,6 +36,10 @@ locals! {
     session = "__session";
     /// The transaction of sqlx's that a body gets in an `Option`.
     transaction = "__tx";
+    /// Which of a function and its plain twin the call runs.
+    way = "__way";
+    /// The handle that the plain twin gets.
+    plain = "__plain";
     /// The value that the body returned.
     result = "__result";
     /// Where the items of a stream are put.
@@ -46,7 +50,7 @@ locals! {
     connection = "__conn";
     /// The migrations of a test.
     migrations = "__MIGRATIONS";
-    /// The error in the impls of `#[derive(DbError)]`.
+    /// The error in the impls of `#[derive(DbError)]`, and of a call for which there is no way.
     error = "__error";
 }
 
@@ -140,6 +144,11 @@ impl Runtime {
         handle = handle;
         sync_connection = SyncConnection;
         off_thread = off_thread;
+        two_ways = two_ways;
+        way = Way;
+        unfit = unfit;
+        twin_call = twin_call;
+        twin_result = twin_result;
         sent = sent;
         own = own;
         own_option = own_option;

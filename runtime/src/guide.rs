@@ -14,6 +14,7 @@
 //! | [`hooks_and_savepoints`] | work after a commit, savepoints, calls inside of calls |
 //! | [`lints`] | what does not compile, and how to allow an exception |
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
+//! | [`from_sync_to_async`] | step by step from plain to async functions, with a switch between both |
 //! | [`testing`] | `#[dbop::test]`: tests with a database of their own |
 //! | [`in_an_application`] | migrations, tests |
 //! | [`health_and_http`] | a service with axum: answers to failed calls, keys of requests, health |
@@ -88,6 +89,13 @@ pub mod lints {
 pub mod sync_code {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/sync-code.md")]
+}
+
+// Its examples need rusqlite and the answers to failed calls.
+#[cfg(any(not(doctest), all(feature = "rusqlite", feature = "http")))]
+pub mod from_sync_to_async {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/from-sync-to-async.md")]
 }
 
 // Its examples need the attribute.

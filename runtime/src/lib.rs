@@ -46,7 +46,8 @@
 //! # The guide
 //!
 //! [`guide`] has a page for each subject. The first ones to read are [`guide::settings`],
-//! [`guide::sessions`], [`guide::options`] and [`guide::errors`].
+//! [`guide::sessions`], [`guide::options`] and [`guide::errors`]. Who comes from a synchronous driver
+//! begins with [`guide::from_sync_to_async`].
 //!
 //! # When is a call replayed?
 //!
@@ -129,7 +130,7 @@ pub mod testing;
 pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use backend::Backend;
 #[cfg(feature = "blocking")]
-pub use blocking::BlockingDb;
+pub use blocking::{BlockingDb, TwoWayDb};
 pub use classify::{Category, Class, ErrorKind, Retry};
 pub use db::{AnyDb, AnyDbBuilder, Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.
@@ -160,7 +161,10 @@ pub use monitor::{
     Alert, AlertKind, AlertReceiver, FailedCall, OnAlert, SessionInfo, SessionState, Totals,
 };
 pub use policy::{CircuitBreaker, ProcessDefaults, Shutdown, defaults};
-pub use scope::{AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope};
+pub use scope::{
+    AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope, TwoWayScope,
+    TwoWaySessionScope,
+};
 pub use secret::Secret;
 pub use session::{Conn, HookResult, Tx};
 

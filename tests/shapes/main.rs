@@ -25,3 +25,4 @@ mod scopes;
 mod sessions;
 mod streams;
 mod traits;
+mod two_way;

@@ -10,6 +10,7 @@ fn messages() {
     cases.compile_fail("ui/*/fail/*.rs");
     cases.pass("ui/lints/*/pass/*.rs");
     cases.compile_fail("ui/lints/*/fail/*.rs");
-    // A warning is the use of a deprecated macro. These files deny it, so that its text is compared.
+    // A warning is the use of something deprecated. These files deny it, so that its text is compared.
+    cases.compile_fail("ui/*/warn/*.rs");
     cases.compile_fail("ui/lints/*/warn/*.rs");
 }

@@ -2,6 +2,7 @@
 //! that rustc reports anyway are left to rustc.
 
 mod each_database;
+mod two_way;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -63,6 +64,7 @@ pub(crate) fn check_function(
     }
     once(function, options, errors);
     each_database::check(function, options, errors);
+    two_way::check(function, options, errors);
     if let Some(streamed) = function.stream() {
         stream(attribute, function, streamed, options, errors);
     }

@@ -126,7 +126,7 @@ impl Expansion<'_> {
         let bound = self.function.arguments.iter().filter_map(|argument| {
             match self.is_replayed(argument) {
                 true => Some(self.binding(argument, names::replayed(&argument.label()))),
-                false => self.binding_for_each(argument),
+                false => self.binding_in_loop(argument),
             }
         });
         let block = self.block();
@@ -244,9 +244,9 @@ impl Expansion<'_> {
         }
         let (path, database) = (self.runtime.call(), &session.database);
         let open = spans::respan(quote!(#path::<_,), first);
-        let (db, scope, allow) = match self.databases() {
-            Some(_) => (None, self.context_scope(session), None),
-            None => self.scope(session),
+        let (db, scope, allow) = match self.is_choice() {
+            true => (None, self.context_scope(session), None),
+            false => self.scope(session),
         };
         let scope = match session.callers {
             Callers::Optional => {

@@ -57,9 +57,12 @@ impl Expansion<'_> {
             parse_quote_spanned!(spans::generated()=> -> impl #future<Output = #output>);
     }
 
-    /// Returns whether the body binds the arguments to the user's patterns for each database.
-    pub(super) fn binds_for_each(&self) -> bool {
-        !self.is_placeholder && self.databases().is_some()
+    /// Returns whether the loop around the body stands in a choice between databases, or between the
+    /// function and its plain twin. Then the choice takes the scope and the arguments by their names,
+    /// and the loop binds the arguments to the user's patterns.
+    pub(super) fn is_choice(&self) -> bool {
+        let chooses = self.options.on.is_some() || self.options.plain.is_some();
+        !self.is_placeholder && chooses
     }
 
     /// Output, with the loop of [`Expansion::call`] in each block:
@@ -140,11 +143,11 @@ impl Expansion<'_> {
         Some(first.item(&session.database, self.runtime))
     }
 
-    /// Returns the name of the scope inside of the closures.
+    /// Returns the name of the scope inside of a choice.
     pub(super) fn context_scope(&self, session: &Session) -> TokenStream {
-        match &self.options.db {
-            Some(_) => names::unnamed_session().into_token_stream(),
-            None => session.name.to_token_stream(),
+        match self.options.db.is_some() || self.options.plain.is_some() {
+            true => names::unnamed_session().into_token_stream(),
+            false => session.name.to_token_stream(),
         }
     }
 
@@ -185,12 +188,11 @@ impl Expansion<'_> {
         (!is_shared).then_some(receiver)
     }
 
-    /// Output: `let mut v = v;`, if the user's pattern is more than a name. Nothing without the
-    /// option `on`.
-    pub(super) fn binding_for_each(&self, argument: &Argument) -> Option<TokenStream> {
+    /// Output: `let mut v = v;`, if the user's pattern is more than a name. Nothing without a choice.
+    pub(super) fn binding_in_loop(&self, argument: &Argument) -> Option<TokenStream> {
         let is_name = matches!(&*argument.parameter.pat, Pat::Ident(pattern)
             if pattern.mutability.is_none() && pattern.by_ref.is_none() && pattern.subpat.is_none());
-        let binds = self.binds_for_each() && !is_name;
+        let binds = self.is_choice() && !is_name;
         binds.then(|| self.binding(argument, &argument.name))
     }
 }

@@ -11,6 +11,7 @@ mod place;
 mod plain;
 mod signature;
 mod stream;
+mod two_way;
 mod without_self;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
@@ -92,10 +93,7 @@ pub(crate) fn expand(
     }
     let body = match function.stream() {
         Some(streamed) => expansion.stream(streamed),
-        None => function.form.body(match expansion.databases() {
-            Some(databases) => expansion.call_for_each(&databases),
-            None => expansion.call(),
-        }),
+        None => function.form.body(expansion.whole_call()),
     };
     let mut body = Group::new(Delimiter::Brace, quote!(#warnings #body));
     // With generated braces, the function would count as code of another crate's macro, for which
@@ -107,6 +105,18 @@ pub(crate) fn expand(
 }
 
 impl Expansion<'_> {
+    fn whole_call(&self) -> TokenStream {
+        match (
+            self.databases(),
+            &self.options.plain,
+            &self.function.session,
+        ) {
+            (Some(databases), ..) => self.call_for_each(&databases),
+            (_, Some(twin), Some(session)) => self.call_two_ways(session, &twin.value),
+            _ => self.call(),
+        }
+    }
+
     /// Allows lints that the rewritten signature would raise and the written signature does not.
     fn allows(&self) -> TokenStream {
         // In `fn f<'a>(tx: &'a mut Tx<'_, DB>, name: &'a str)`, the lifetime `'a` names only one

@@ -58,7 +58,7 @@ impl Expansion<'_> {
             .iter()
             .find(|argument| argument.index == index);
         let is_bound_inside = |argument: &&Argument| {
-            self.function.is_plain() || self.is_replayed(argument) || self.binds_for_each()
+            self.function.is_plain() || self.is_replayed(argument) || self.is_choice()
         };
         match argument.filter(is_bound_inside) {
             // The user's pattern moves into the body, where each attempt binds a new value to the
@@ -116,6 +116,12 @@ impl Expansion<'_> {
         let role = match (session.callers, self.attribute) {
             (_, Attribute::DbOp) if self.takes_any() => quote!(AnySessionScope),
             (_, Attribute::Transactional) if self.takes_any() => quote!(AnyScope),
+            (_, Attribute::DbOp) if self.options.plain.is_some() => {
+                quote!(TwoWaySessionScope<#database>)
+            }
+            (_, Attribute::Transactional) if self.options.plain.is_some() => {
+                quote!(TwoWayScope<#database>)
+            }
             (Callers::Place, Attribute::DbOp) => quote!(SessionPlace<#database>),
             (Callers::Place, Attribute::Transactional) => quote!(Place<#database>),
             (_, Attribute::DbOp) => quote!(SessionScope<#database>),

@@ -4,7 +4,7 @@ pub(crate) mod duration;
 pub(crate) mod reader;
 
 use proc_macro2::TokenStream;
-use syn::{Expr, LitStr, Path};
+use syn::{Expr, ExprPath, LitStr, Path};
 
 use crate::database::Database;
 use crate::errors::Errors;
@@ -100,6 +100,10 @@ pub(crate) struct Options {
     pub(crate) db: Option<Given<Expr>>,
     pub(crate) callers: Option<Given<Callers>>,
     pub(crate) on: Option<Given<Vec<Database>>>,
+    /// The plain twin of an async function.
+    pub(crate) plain: Option<Given<ExprPath>>,
+    /// Whoever calls a plain function is told to call this, or the generated async function.
+    pub(crate) prefer_async: Option<Given<Option<ExprPath>>>,
     pub(crate) max_concurrency: Option<Given<Limit>>,
     pub(crate) krate: Option<Given<Path>>,
     pub(crate) isolation: Option<Given<Isolation>>,
@@ -128,7 +132,7 @@ impl Options {
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The table of all options, which is the only place that names them.
-static TABLE: [Row<Options>; 17] = [
+static TABLE: [Row<Options>; 19] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -158,6 +162,18 @@ static TABLE: [Row<Options>; 17] = [
     Row::new("on", "on = [Sqlite, Postgres]", |options, value| {
         value.words(&Database::ALL).map(|given| options.on = given)
     }),
+    Row::new("plain", "plain = add_user_plain", |options, value| {
+        value.function().map(|given| options.plain = given)
+    }),
+    Row::new(
+        "prefer_async",
+        "prefer_async` or `prefer_async = add_user",
+        |options, value| {
+            value
+                .flag_or_function()
+                .map(|given| options.prefer_async = given)
+        },
+    ),
     Row::new(
         "max_concurrency",
         "max_concurrency = 8` or `max_concurrency(limit = 8, when_full = reject)",

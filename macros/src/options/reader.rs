@@ -9,7 +9,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Ident, Lit, LitInt, LitStr, Path, Token, token};
+use syn::{Expr, ExprField, ExprPath, Ident, Lit, LitInt, LitStr, Member, Path, Token, token};
 
 use super::duration;
 use crate::errors::Errors;
@@ -355,6 +355,37 @@ impl Value<'_> {
             )
         })?;
         Ok(self.given(path))
+    }
+
+    /// Reads the path of a function, as in `Self::f`.
+    pub(crate) fn function(&mut self) -> Written<ExprPath> {
+        self.equals()?;
+        let (what, start) = ("needs the path of a function", self.input.span());
+        match self.parse(what)? {
+            Expr::Path(function) => Ok(self.given(function)),
+            // What rustc suggests where `Self::` is missing.
+            Expr::Field(ExprField {
+                member: Member::Named(method),
+                ..
+            }) => Err(syn::Error::new(
+                start,
+                format!("`{}` {what}; write `Self::{method}`", self.key),
+            )),
+            _ => Err(syn::Error::new(
+                start,
+                format!("`{}` {what}, as in `{}`", self.key, self.example),
+            )),
+        }
+    }
+
+    /// Reads the path of a function, or nothing.
+    pub(crate) fn flag_or_function(&mut self) -> Written<Option<ExprPath>> {
+        if self.input.peek(Token![=]) {
+            let function = self.function()?;
+            return Ok(function.and_then(|given| self.given(Some(given.value))));
+        }
+        let flag = self.flag()?;
+        Ok(flag.and_then(|_| self.given(None)))
     }
 
     pub(crate) fn expression(&mut self) -> Written<Expr> {

@@ -10,7 +10,9 @@ use crate::backend::Backend;
 use crate::db::{self, DbBuilder};
 use crate::error::Result;
 use crate::policy::Shutdown;
-use crate::scope::{Place, Scope, SessionPlace, SessionScope, Source, sealed};
+use crate::scope::{
+    Place, Scope, SessionPlace, SessionScope, Source, TwoWayScope, TwoWaySessionScope, sealed,
+};
 
 /// A [`Db`](crate::Db) for scripts and tests that are not async. Plain functions open and close it;
 /// operations take `&db` and run under [`block_on`].
@@ -128,6 +130,10 @@ impl<DB: Backend> fmt::Debug for BlockOnDb<DB> {
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl<DB: Backend> TwoWaySessionScope<DB> for &BlockOnDb<DB> {}
+#[diagnostic::do_not_recommend]
+impl<DB: Backend> TwoWayScope<DB> for &BlockOnDb<DB> {}
 #[diagnostic::do_not_recommend]
 impl<DB: Backend> SessionScope<DB> for &BlockOnDb<DB> {}
 #[diagnostic::do_not_recommend]

@@ -4,6 +4,7 @@
 //! * [`BlockingDb`] is what callers pass to a plain `fn` under [`#[db_op]`](macro@crate::db_op) or
 //!   [`#[transactional]`](macro@crate::transactional): a pool of connections of `rusqlite`, diesel
 //!   or `postgres`.
+//! * [`TwoWayDb`] has an async and a plain half, and a switch that says which of them calls take.
 //! * [`block_on`] runs an async operation in a script or a test, and [`BlockOnDb`] opens a database there.
 //!
 //! # Plain functions
@@ -89,6 +90,8 @@ pub(crate) mod pool;
 mod reported;
 pub(crate) mod thread;
 #[cfg(feature = "blocking")]
+pub(crate) mod two_way;
+#[cfg(feature = "blocking")]
 mod watched;
 
 pub use bridge::block_on;
@@ -102,3 +105,5 @@ pub use manager::{AnyManager, Manager};
 pub use owned_arg::{Crosses, Lent};
 #[cfg(feature = "blocking")]
 pub use pool::BlockingDb;
+#[cfg(feature = "blocking")]
+pub use two_way::TwoWayDb;

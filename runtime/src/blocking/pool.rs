@@ -158,6 +158,11 @@ impl<M: Manager> BlockingDb<M> {
         self.inner.size
     }
 
+    /// Returns whether calls hold as many connections as the pool may have.
+    pub(super) fn is_full(&self) -> bool {
+        self.inner.places.available_permits() == 0
+    }
+
     /// Notes that a connection was found dead. Connections that are idle now are tried before they
     /// are used.
     pub(crate) fn doubt_idle(&self) {

@@ -28,6 +28,26 @@ impl<M: Manager> BlockingDb<M> {
         self.defaults().monitor.totals(self.held().held_so_far())
     }
 
+    /// Returns why calls may have to wait or are refused: a sentence for each reason, as in
+    /// [`Health::problems`](crate::health::Health::problems).
+    pub(super) fn problems(&self) -> Vec<String> {
+        let breaker = self.defaults().circuit.as_ref();
+        let breaker = match breaker.map(|circuit| circuit.state()) {
+            Some("open") => {
+                Some("The circuit breaker of the plain half is open: calls are refused.")
+            }
+            Some("half_open") => {
+                Some("The circuit breaker of the plain half lets a few calls through.")
+            }
+            _ => None,
+        };
+        let full = self.is_full().then(|| {
+            let size = self.size();
+            format!("All {size} connections of the plain half are in use.")
+        });
+        full.into_iter().chain(breaker.map(str::to_owned)).collect()
+    }
+
     /// Returns what receives the [alerts](crate::AlertKind) of this handle from now on.
     #[must_use]
     pub fn alerts(&self) -> AlertReceiver {

@@ -11,7 +11,7 @@ use super::adopted::Adopted;
 use super::handle::Db;
 use super::setup::{CONNECT, Setup, no_url, not_connected, settings_of_both};
 use crate::backend::{Backend, OpenedWith, Options, options_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{AfterConnect, PoolSet, Pools, Sessions, unopened};
 use crate::rt::Timer;
 
@@ -223,9 +223,19 @@ impl<DB: Backend> DbBuilder<DB> {
     /// the pool itself. The error names them.
     pub async fn connect(mut self) -> Result<Db<DB>> {
         let on_alert = std::mem::take(&mut self.setup.on_alert);
+        if !self.setup.settings.async_enabled {
+            return Err(not_connected(always_async()));
+        }
         let db = self.open().await.map_err(not_connected)?;
         db.defaults().monitor.tell(on_alert);
         Ok(db)
+    }
+
+    /// Returns what the environment says of the two halves of a `TwoWayDb`. The handle that this opens
+    /// from now on may be one of them.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn take_async_enabled(&mut self) -> bool {
+        std::mem::replace(&mut self.setup.settings.async_enabled, true)
     }
 
     async fn open(self) -> Result<Db<DB>> {
@@ -287,11 +297,36 @@ async fn create<DB: Backend>(options: &Options<DB>, until: Instant) -> Result<()
     })
 }
 
+/// The environment switches off what a `Db` alone cannot be without.
+fn always_async() -> Error {
+    Error::programming(
+        ErrorKind::Configuration,
+        "ASYNC_DATABASE_ENABLED (or DATABASE_ASYNC_ENABLED) is `false`, and calls on a `Db` alone are \
+         always async; open a `TwoWayDb`, which calls the plain twins of the functions then, or remove \
+         the variable",
+    )
+}
+
 #[cfg(all(test, feature = "postgres"))]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_db_alone_is_not_opened_where_the_environment_switches_async_off() {
+        let mut builder = Db::<sqlx::Postgres>::builder().url("postgres://ada@127.0.0.1:1/shop");
+        builder.setup.settings.async_enabled = false;
+        let error = builder.connect().await.expect_err("it is always async");
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        for part in [
+            "ASYNC_DATABASE_ENABLED",
+            "DATABASE_ASYNC_ENABLED",
+            "`TwoWayDb`",
+        ] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+    }
 
     #[tokio::test]
     async fn a_huge_number_of_connections_is_bounded() {

@@ -112,6 +112,12 @@ impl<DB: Backend> Db<DB> {
         drop(self.shutdown(self.inner.close_timeout).await);
     }
 
+    /// Returns the setting of this name.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.inner.close_timeout
+    }
+
     /// Closes all pools right away, and waits until their connections are gone.
     pub(super) async fn close_pools(&self) {
         let write = self.inner.write.close();

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) close_timeout: Duration,
     /// Whether the application wants routes that show the state of the database.
     pub(crate) monitoring: bool,
+    /// Whether a `TwoWayDb` takes its async half.
+    pub(crate) async_enabled: bool,
     /// The name of the pools in metrics; `None` if they are called by their place.
     #[cfg(feature = "metrics")]
     pub(crate) pool_name: Option<String>,
@@ -28,6 +30,7 @@ impl Default for Settings {
             calls: CallSettings::default(),
             close_timeout: Duration::from_secs(30),
             monitoring: true,
+            async_enabled: true,
             #[cfg(feature = "metrics")]
             pool_name: None,
         }

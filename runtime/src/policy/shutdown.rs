@@ -50,6 +50,18 @@ impl Shutdown {
             && self.closed
     }
 
+    /// Adds what became of the calls of another handle.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.finished += other.finished;
+        self.rolled_back.extend(other.rolled_back);
+        self.unknown.extend(other.unknown);
+        self.unfinished_hooks.extend(other.unfinished_hooks);
+        self.unfinished += other.unfinished;
+        self.closed &= other.closed;
+        self
+    }
+
     /// Logs what did not end in time.
     pub(super) fn report(&self) {
         if !self.is_complete() {

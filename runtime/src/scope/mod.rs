@@ -3,9 +3,11 @@
 //! An operation that takes its session by value asks for a [`SessionScope`], or for a [`Scope`] if
 //! the operation is a transaction. An operation that takes `&mut` asks for the same things behind
 //! that `&mut`: a [`SessionPlace`] or a [`Place`]. An operation that is written once for two databases
-//! asks for an [`AnySessionScope`] or an [`AnyScope`].
+//! asks for an [`AnySessionScope`] or an [`AnyScope`], and an operation that names its plain twin for a
+//! [`TwoWaySessionScope`] or a [`TwoWayScope`].
 
 mod any;
+mod two_way;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,6 +17,9 @@ use sqlx::{Pool, Transaction};
 
 pub(crate) use any::HasAnySource;
 pub use any::{AnyScope, AnySessionScope};
+#[cfg(feature = "blocking")]
+pub(crate) use two_way::{AsyncWay, Halves};
+pub use two_way::{TwoWayScope, TwoWaySessionScope};
 
 use crate::backend::{Backend, Dialect, KnownDatabase};
 use crate::db::{AnyDb, Db};
@@ -44,9 +49,10 @@ use crate::session::{Conn, Tx, View};
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Conn<'_, {DB}>` or a `&mut` connection",
     note = "pass `&db` or `&pool` for a session of its own, or `&mut *conn` to run on the caller's session",
     note = "if the caller takes any executor itself, annotate the caller first",
-    note = "for an `AnyDb`, write `#[db_op(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns"
+    note = "for an `AnyDb`, write `#[db_op(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns",
+    note = "for a `TwoWayDb`, name the plain twin by `#[db_op(plain = ..)]`, or pass what its `as_async()` returns"
 )]
-pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
+pub trait SessionScope<DB: Backend>: TwoWaySessionScope<DB> {}
 
 /// What the caller of a `#[transactional]` on the database `DB` may pass.
 ///
@@ -86,9 +92,10 @@ pub trait SessionScope<DB: Backend>: Debug + Send + sealed::HasSource<DB> {}
     label = "expected `&Db<{DB}>`, `&sqlx::Pool<{DB}>`, `&mut Tx<'_, {DB}>` or a `&mut` connection",
     note = "pass `&db` or `&pool` for a transaction of its own, or `&mut *tx` to join the caller's transaction",
     note = "if the caller is a `#[db_op]`, or takes any executor itself, make the caller `#[transactional]` first",
-    note = "for an `AnyDb`, write `#[transactional(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns"
+    note = "for an `AnyDb`, write `#[transactional(on = [Sqlite, Postgres])]`, or pass what its `as_sqlite()` or `as_postgres()` returns",
+    note = "for a `TwoWayDb`, name the plain twin by `#[transactional(plain = ..)]`, or pass what its `as_async()` returns"
 )]
-pub trait Scope<DB: Backend>: SessionScope<DB> {}
+pub trait Scope<DB: Backend>: SessionScope<DB> + TwoWayScope<DB> {}
 
 /// What may stand behind the `&mut` that a `#[db_op]` takes, as in `conn: &mut PgConnection`:
 /// whatever is a [`Place`], and a [`Conn`] as well.
@@ -169,6 +176,12 @@ pub(crate) mod sealed {
     pub trait HasSource<DB: Backend> {
         /// Returns where the session comes from.
         fn source(&mut self) -> Source<'_, DB>;
+
+        /// Returns both halves of a handle that has two.
+        #[cfg(feature = "blocking")]
+        fn halves(&self) -> Option<super::Halves<'_>> {
+            None
+        }
     }
 }
 
@@ -178,11 +191,20 @@ impl<DB: Backend, T: HasSource<DB> + ?Sized> HasSource<DB> for &mut T {
     fn source(&mut self) -> Source<'_, DB> {
         T::source(self)
     }
+
+    #[cfg(feature = "blocking")]
+    fn halves(&self) -> Option<Halves<'_>> {
+        T::halves(self)
+    }
 }
 
 #[diagnostic::do_not_recommend]
+impl<DB: Backend, T: SessionPlace<DB> + ?Sized> TwoWaySessionScope<DB> for &mut T {}
+#[diagnostic::do_not_recommend]
 impl<DB: Backend, T: SessionPlace<DB> + ?Sized> SessionScope<DB> for &mut T {}
 
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, T: Place<DB> + ?Sized> TwoWayScope<DB> for &mut T {}
 #[diagnostic::do_not_recommend]
 impl<DB: Backend, T: Place<DB> + ?Sized> Scope<DB> for &mut T {}
 
@@ -222,6 +244,8 @@ macro_rules! source {
 macro_rules! handle {
     ($generics:tt $type:ty, $this:ident => $source:expr) => {
         source!($generics $type, DB, $this => $source);
+        role!(TwoWaySessionScope<DB>, for $generics $type);
+        role!(TwoWayScope<DB>, for $generics $type);
         role!(SessionScope<DB>, for $generics $type);
         role!(Scope<DB>, for $generics $type);
         role!(SessionPlace<DB>, for $generics $type);
@@ -275,6 +299,10 @@ impl<DB: Backend, S: Scope<DB>> HasSource<DB> for LentOr<'_, '_, DB, S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, S: Scope<DB>> TwoWaySessionScope<DB> for LentOr<'_, '_, DB, S> {}
+#[diagnostic::do_not_recommend]
+impl<DB: Backend, S: Scope<DB>> TwoWayScope<DB> for LentOr<'_, '_, DB, S> {}
 #[diagnostic::do_not_recommend]
 impl<DB: Backend, S: Scope<DB>> SessionScope<DB> for LentOr<'_, '_, DB, S> {}
 #[diagnostic::do_not_recommend]

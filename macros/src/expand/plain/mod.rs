@@ -5,8 +5,11 @@ mod inlined;
 mod travellers;
 mod twin;
 
+pub(super) use twin::call_with;
+
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{
     Attribute, Expr, FnArg, Ident, Meta, PatType, Signature, Type, WherePredicate, parse_quote,
 };
@@ -83,14 +86,36 @@ impl Expansion<'_> {
             let function = source.with(&signature, &body);
             return quote!(#allow #function);
         }
-        let attributes: Vec<_> = source.attributes.iter().filter_map(of_callers).collect();
+        let mut attributes: Vec<_> = source.attributes.iter().filter_map(of_callers).collect();
+        let prefers = self.options.prefer_async.as_ref();
+        if prefers.is_some_and(|given| given.value.is_some()) {
+            attributes.extend(self.deprecated());
+        }
         let function = source.with_attributes(&attributes, &signature, &body);
         let twin = self.twin();
         // The async function calls the twin, which is as deprecated as the async function.
         let is_deprecated = |attribute: &Attribute| attribute.path().is_ident("deprecated");
-        let deprecated = source.attributes.iter().any(is_deprecated);
+        let deprecated = source.attributes.iter().any(is_deprecated) || prefers.is_some();
         let deprecated = deprecated.then(|| quote!(#[allow(deprecated)]));
         quote!(#allow #deprecated #function #twin)
+    }
+
+    /// Output: `#[deprecated(note = "call the async version, `f`")]`, for each function that runs the
+    /// body as plain code where the option `prefer_async` says that there is something better.
+    fn deprecated(&self) -> Option<Attribute> {
+        let prefers = self.options.prefer_async.as_ref();
+        let prefers = prefers.filter(|_| !self.is_placeholder)?;
+        let note = match &prefers.value {
+            Some(version) => {
+                let version = version.to_token_stream().to_string().replace(' ', "");
+                format!("call the async version, `{version}`")
+            }
+            None => {
+                let name = self.function.source.signature.ident.unraw();
+                format!("call `{name}(..).await`, which blocks no other task")
+            }
+        };
+        Some(parse_quote!(#[deprecated(note = #note)]))
     }
 
     fn is_in_trait_impl(&self) -> bool {

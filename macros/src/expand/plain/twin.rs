@@ -1,7 +1,7 @@
 //! The twin of a plain function: the function as it was written, beside the async one, and the call
 //! of it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, FnArg, GenericParam, Ident, Meta};
 
@@ -26,7 +26,9 @@ impl Expansion<'_> {
             }
         }
         let function = source.with(&signature, &self.function.block);
+        let deprecated = self.deprecated();
         quote! {
+            #deprecated
             // The twin may exist only for other functions that call it.
             #[allow(dead_code, unreachable_pub)]
             // An operation returns a `Result`, and an argument that is taken by value need not be
@@ -61,7 +63,7 @@ impl Expansion<'_> {
             given.push((session.index, &[], conn));
             given.sort_by_key(|(index, ..)| *index);
         }
-        call_with(&call, Vec::new(), &given)
+        call_with(&call, spans::generated(), Vec::new(), &given)
     }
 
     /// Returns whether the twin is found through `Self`.
@@ -83,23 +85,24 @@ impl Expansion<'_> {
     }
 }
 
-/// Returns the call with these arguments. If an argument exists only under a condition, the call is
+/// Returns the call with these arguments, in parentheses of this span. If an argument exists only under a condition, the call is
 /// written with and without the argument.
-fn call_with(
+pub(in crate::expand) fn call_with(
     call: &TokenStream,
+    span: Span,
     mut given: Vec<TokenStream>,
     rest: &[(usize, &[Attribute], TokenStream)],
 ) -> TokenStream {
     let Some(((_, cfgs, argument), rest)) = rest.split_first() else {
-        return quote_spanned!(spans::generated()=> #call(#(#given),*));
+        return quote_spanned!(span=> #call(#(#given),*));
     };
     let without = given.clone();
     given.push(argument.clone());
-    let with = call_with(call, given, rest);
+    let with = call_with(call, span, given, rest);
     if cfgs.is_empty() {
         return with;
     }
-    let without = call_with(call, without, rest);
+    let without = call_with(call, span, without, rest);
     let conditions = cfgs.iter().filter_map(|cfg| match &cfg.meta {
         Meta::List(list) => Some(&list.tokens),
         _ => None,

@@ -242,14 +242,12 @@ pub(super) static TABLE: &[Variable] = &[
         )
     },
     Variable {
-        default: Some("none"),
+        also: Some("DATABASE_ASYNC_ENABLED"),
+        default: Some("`true`"),
         ..of_calls(
             "ASYNC_DATABASE_ENABLED",
-            "nothing",
-            Value::AlwaysOn(
-                "operations of dbop are always async, so remove the variable; functions that are \
-                 not async have a handle of their own, `BlockingDb`",
-            ),
+            "`async_enabled` of a `TwoWayDb`; without one, only `true` is valid",
+            Value::Switch(|d, on| d.settings.async_enabled = on),
         )
     },
 ];

@@ -32,7 +32,6 @@ fn examples(value: &Value) -> (&'static str, &'static str) {
         Value::Count(..) => ("7", "-1"),
         Value::Number(..) => ("0.25", "nan"),
         Value::Switch(_) => ("1", "loud"),
-        Value::AlwaysOn(_) => ("true", "false"),
     }
 }
 
@@ -62,7 +61,7 @@ fn every_variable_but_a_switch_changes_a_setting() {
         let (good, _) = examples(&variable.value);
         let found = read(&[(variable.name, good)]).ok().unwrap();
         let changed = format!("{:?}", found.settings) != before || found.url.is_some();
-        let changes = !matches!(variable.value, Value::Switch(_) | Value::AlwaysOn(_));
+        let changes = !matches!(variable.value, Value::Switch(_));
         assert!(changed || !changes, "{}", variable.name);
     }
 }
@@ -125,7 +124,7 @@ fn all_bad_variables_are_in_one_error() {
         ("DATABASE_POOL_TIMEOUT", "-1"),
         ("DBOP_OPERATION_PLACE_TIMEOUT", "soon"),
         ("DBOP_OPERATION_PLACE_TIMEOOT", "5s"),
-        ("ASYNC_DATABASE_ENABLED", "false"),
+        ("ASYNC_DATABASE_ENABLED", "off"),
     ]);
     for part in [
         "DATABASE_POOL_SIZE is `0`; valid: a whole number, from 1 to 262143",
@@ -133,9 +132,20 @@ fn all_bad_variables_are_in_one_error() {
         "DATABASE_POOL_TIMEOUT is `-1`; valid: a time above 0",
         "DBOP_OPERATION_PLACE_TIMEOUT is `soon`; valid: `none`, or a time",
         "DBOP_OPERATION_PLACE_TIMEOOT sets nothing; valid",
-        "ASYNC_DATABASE_ENABLED is `false`; valid: `true`; operations of dbop are always async",
+        "ASYNC_DATABASE_ENABLED is `off`; valid: `true`, `false`, `1` or `0`",
     ] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_half_that_calls_take_is_said_by_either_name() {
+    assert!(read(&[]).ok().unwrap().settings.async_enabled);
+    for name in ["ASYNC_DATABASE_ENABLED", "DATABASE_ASYNC_ENABLED"] {
+        for (value, expected) in [("false", false), ("0", false), ("True", true)] {
+            let found = read(&[(name, value)]).ok().unwrap();
+            assert_eq!(found.settings.async_enabled, expected, "{name}={value}");
+        }
     }
 }
 
@@ -298,7 +308,6 @@ fn row(variable: &Variable) -> String {
         Value::Url(_) => "a URL".to_owned(),
         Value::Time(_) => "a time".to_owned(),
         Value::Switch(_) => "`true` or `false`".to_owned(),
-        Value::AlwaysOn(_) => "`true`".to_owned(),
         other => other.valid(),
     };
     let (names, sets, default) = (names.join(", "), variable.sets, variable.default());

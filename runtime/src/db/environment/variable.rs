@@ -34,8 +34,6 @@ pub(super) enum Value {
     /// A number from 0 to another.
     Number(f64, fn(&mut Draft) -> Option<&mut f64>),
     Switch(fn(&mut Draft, bool)),
-    /// A switch that has no other side. The text says what to do in place of switching it off.
-    AlwaysOn(&'static str),
 }
 
 impl Value {
@@ -64,7 +62,6 @@ impl Value {
                 );
             }
             Self::Switch(set) => set(draft, is_on(text)?),
-            Self::AlwaysOn(_) => return is_on(text).filter(|on| *on).map(drop),
         }
         Some(())
     }
@@ -80,7 +77,6 @@ impl Value {
             Self::Count(least, most, _) => format!("a whole number, from {least} to {most}"),
             Self::Number(most, _) => format!("a number, from 0 to {most}"),
             Self::Switch(_) => "`true`, `false`, `1` or `0`".to_owned(),
-            Self::AlwaysOn(instead) => format!("`true`; {instead}"),
         }
     }
 

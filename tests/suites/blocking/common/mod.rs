@@ -1,6 +1,6 @@
 //! Tests that hold with every driver.
 
-use super::{SYSTEM, Session, TAKEN_CODE, World, exec, number, open};
+use super::{Database, SYSTEM, Session, TAKEN_CODE, World, exec, number, open};
 
 mod deadlines;
 mod ends;
@@ -9,6 +9,7 @@ mod guard;
 mod replay;
 mod sessions;
 mod told;
+mod two_way;
 
 /// Inserts a row with this number.
 pub(super) fn insert(conn: &mut Session, n: i64) -> dbop::Result<()> {
