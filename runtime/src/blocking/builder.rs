@@ -50,8 +50,8 @@ impl<M: Manager> BlockingDbBuilder<M> {
 
     /// Sets how long a connection that was idle may take to show that it is alive. After that time
     /// the connection is closed and another one is opened. The default is 5 s. There is no
-    /// limit where [`SyncConnection::ONE_WRITER`](crate::SyncConnection::ONE_WRITER) is true, as on SQLite, which asks nobody over a
-    /// network.
+    /// limit where [`SyncConnection::ONE_WRITER`](crate::blocking::SyncConnection::ONE_WRITER) is true, as
+    /// on SQLite, which asks nobody over a network.
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
         self.settings.pool.validation_timeout = timeout.min(FOREVER);
         self
@@ -101,7 +101,7 @@ impl<M: Manager> BlockingDbBuilder<M> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if variables have bad values. The error names all of them, with
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if variables have bad values. The error names all of them, with
     /// their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
         self.settings = read_environment(&self.settings)?.settings;
