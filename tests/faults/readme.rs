@@ -1,6 +1,6 @@
 //! What the READMEs and the guide say of other files is true: the guide names a test for every
-//! promise, and each of these tests exists; links lead to files that are there, and those of a
-//! package's README to files of the package or to other hosts.
+//! promise and the README of the examples for every feature, and each of these tests exists; links lead
+//! to files that are there, and those of a package's README to files of the package or to other hosts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,28 +28,61 @@ fn every_promise_in_the_guide_names_a_test_that_is_there() {
     let sources = sources(&tests.join("faults")) + &sources(&tests.join("suites"));
     let mut named = 0;
     for row in promises.lines().filter(|line| line.starts_with('|')) {
-        let test = row
-            .trim_end_matches(['|', ' '])
-            .rsplit('|')
-            .next()
-            .expect("a column");
-        for name in test.split('`').skip(1).step_by(2) {
-            let is_there = [format!("fn {name}("), format!("{name}:")];
-            assert!(
-                is_there.iter().any(|text| sources.contains(text)),
-                "no test {name}"
-            );
-            named += 1;
-        }
+        named += tests_that_are_there(row, &sources);
     }
     assert!(named > 40, "only {named} tests are named");
+}
+
+/// Sees that each test that the last column of a row names is in these sources. Returns how many these
+/// are.
+fn tests_that_are_there(row: &str, sources: &str) -> usize {
+    let tests = row.trim_end_matches(['|', ' ']).rsplit('|').next();
+    let names = tests.expect("a column").split('`').skip(1).step_by(2);
+    let names: Vec<_> = names.collect();
+    for name in &names {
+        let is_there = [format!("fn {name}("), format!("{name}:")];
+        assert!(
+            is_there.iter().any(|text| sources.contains(text)),
+            "no test {name}"
+        );
+    }
+    names.len()
+}
+
+#[test]
+fn every_feature_of_the_examples_names_an_example_and_a_test_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("examples/README.md")).expect("a README");
+    let (_, features) = readme
+        .split_once("\n## What is where")
+        .expect("the features");
+    let (features, _) = features
+        .split_once("\n### What is not built")
+        .expect("the end");
+    let folders = ["tests/suites", "tests/faults", "runtime/src", "examples"];
+    let sources: String = folders.map(|folder| sources(&root.join(folder))).concat();
+    let rows = features.lines().filter(|line| line.starts_with("| "));
+    let rows = rows.filter(|row| !row.starts_with("| feature |"));
+    let mut named = 0;
+    for row in rows {
+        let columns: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, _, example, tests] = columns[..] else {
+            panic!("four columns: {row}");
+        };
+        let is_there = root.join("examples").join(example).is_dir();
+        assert!(is_there || example.starts_with("[guide]("), "{example}");
+        let tests = tests_that_are_there(tests, &sources);
+        assert!(tests > 0, "no test is named: {row}");
+        named += tests;
+    }
+    assert!(named > 60, "only {named} tests are named");
 }
 
 /// Returns the documents that are read on their own, outside of rustdoc.
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut all = Vec::new();
-    for folder in [root.clone(), root.join("runtime/guide"), root.join("tests")] {
+    for folder in ["", "runtime/guide", "tests", "examples"].map(|name| root.join(name)) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let is_page = path.extension().is_some_and(|extension| extension == "md");

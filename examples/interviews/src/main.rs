@@ -88,7 +88,7 @@ fn introduce(address: SocketAddr, settings: &Settings) {
   curl -X POST {address}/sessions/ID/start
   curl -X PUT {address}/sessions/ID/answers/1 --json '{{"body": "It depends."}}'
   curl -X POST {address}/sessions/ID/finish
-  curl -H 'Authorization: Bearer {token}' {address}/admin/report
+  curl -H "Authorization: Bearer {token}" {address}/admin/report
 "#
     );
 }

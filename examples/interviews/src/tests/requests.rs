@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use axum::body::Body;
 use dbop::AnyDb;
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::client::Client;
+use super::{NOBODY, PATIENCE};
 
 #[dbop::test(migrations = "./migrations")]
 async fn what_cannot_be_read_is_answered_with_problem_details(db: AnyDb) {
@@ -92,4 +96,33 @@ async fn everybody_sees_whether_the_service_is_healthy_and_only_administrators_s
     client.ask(numbers).await.refused(401, "unauthorized");
     let seen = client.as_administrator().ask(numbers).await.ok(200);
     assert_eq!(seen.body["health_status"]["status"], "healthy");
+}
+
+#[dbop::test(migrations = "./migrations")]
+async fn a_request_that_fails_leaves_no_session_behind(db: AnyDb) {
+    let client = Client::open(db).await;
+    let ada = client.user("Ada").await;
+    for _ in 0..30 {
+        let again = json!({"name": "Ada", "email": "ada@example.org"});
+        client
+            .tell("POST /users", again)
+            .await
+            .refused(409, "unique");
+        let new = json!({
+            "user": ada, "role": "lead", "job_description": "A team.",
+            "questions": {"given": [NOBODY]},
+        });
+        client
+            .tell("POST /sessions", new)
+            .await
+            .refused(422, "application");
+    }
+    let all_are_back = async {
+        while !client.db.sessions().is_empty() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, all_are_back)
+        .await
+        .expect("no session is held");
 }
