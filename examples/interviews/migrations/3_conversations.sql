@@ -8,7 +8,7 @@ CREATE TABLE conversations (
     created_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX conversations_of_user ON conversations (user_id, id);
-CREATE INDEX conversations_of_session ON conversations (session_id);
+CREATE INDEX conversations_of_session ON conversations (session_id, id);
 
 CREATE TABLE messages (
     id UUID PRIMARY KEY,

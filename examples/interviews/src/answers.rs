@@ -32,8 +32,7 @@ pub async fn give(
     let give = query_as::<DB, Answer>(
         "INSERT INTO answers (session_id, position, body, answered_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (session_id, position) DO UPDATE
-         SET body = excluded.body, score = NULL, answered_at = excluded.answered_at
-         RETURNING *",
+         SET body = excluded.body, score = NULL, answered_at = excluded.answered_at RETURNING *",
     );
     let give = give.bind(session).bind(position).bind(body).bind(now());
     let given = give.fetch_one(&mut *tx).await;
@@ -49,8 +48,7 @@ pub async fn score(
     score: Score,
 ) -> Result<Answer> {
     let update = query_as::<DB, Answer>(
-        "UPDATE answers SET score = $1 WHERE session_id = $2 AND position = $3
-         RETURNING *",
+        "UPDATE answers SET score = $1 WHERE session_id = $2 AND position = $3 RETURNING *",
     );
     let update = update.bind(score).bind(session).bind(position);
     Ok(update.fetch_one(&mut *conn).await?)

@@ -2,6 +2,7 @@
 
 use dbop::{Tx, transactional};
 use serde::Deserialize;
+use sqlx::query_scalar;
 
 use crate::catalogue::{self, Category, Role};
 use crate::error::Result;
@@ -26,10 +27,14 @@ impl Bank {
     }
 }
 
-/// Adds what is missing, all of it or nothing, and returns how many questions that were. Questions
-/// that are there stay as they are, so this may run at each start.
+/// Fills a database that has no roles yet, with all of the bank or nothing, and returns how many
+/// questions it has added. What administrators have changed stays, so this may run at each start.
 #[transactional(idempotent, name = "bank.fill", on = [Sqlite, Postgres])]
 pub async fn fill(tx: &mut Tx<'_, DB>, bank: &Bank) -> Result<u64> {
+    let roles = query_scalar("SELECT EXISTS (SELECT role FROM roles)");
+    if roles.fetch_one(&mut *tx).await? {
+        return Ok(0);
+    }
     for role in &bank.roles {
         catalogue::put_role(&mut *tx, role).await?;
     }

@@ -21,6 +21,7 @@ pub struct Conversation {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewConversation {
     pub user: UserId,
     pub session: Option<SessionId>,
@@ -90,6 +91,7 @@ pub async fn page(
 
 /// What may be changed of a conversation. What is `None` stays.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Change {
     pub title: Option<Line>,
     /// An archived conversation takes no more messages.

@@ -18,6 +18,7 @@ pub struct LogLine {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewLogLine {
     pub level: Level,
     pub source: Line,

@@ -18,6 +18,7 @@ pub struct Message {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewMessage {
     pub author: Author,
     pub body: Text,

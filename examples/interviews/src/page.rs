@@ -35,12 +35,12 @@ impl<Id: Copy> Paging<Id> {
             sql.push(" AND id < ").push_bind(after);
         }
         sql.push(" ORDER BY id DESC LIMIT ");
-        sql.push_bind(self.limit.get() + 1);
+        sql.push_bind(i64::from(self.limit.get()) + 1);
     }
 
     /// Makes the page of the rows that the statement has read.
     pub fn page<T>(&self, mut rows: Vec<T>, id: fn(&T) -> Id) -> Page<T, Id> {
-        let most = usize::try_from(self.limit.get()).unwrap_or(usize::MAX);
+        let most = usize::from(self.limit.get().unsigned_abs());
         let has_next = rows.len() > most;
         rows.truncate(most);
         Page {

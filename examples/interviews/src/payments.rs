@@ -3,7 +3,7 @@
 use dbop::http::IdempotencyKey;
 use dbop::{AnyDb, Conn, DbError, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
-use sqlx::query_as;
+use sqlx::{query_as, query_scalar};
 
 use crate::error::{InterviewError, Result};
 use crate::logs::{self, NewLogLine};
@@ -72,6 +72,13 @@ pub async fn pay(
         .fetch_optional(&mut *tx)
         .await?;
     paid.ok_or(InterviewError::AlreadyPaid)
+}
+
+/// Says whether there is a payment for a session.
+#[db_op(read_only, name = "payments.is_made", on = [Sqlite, Postgres])]
+pub async fn is_made(conn: &mut Conn<'_, DB>, session: SessionId) -> Result<bool> {
+    let exists = query_scalar("SELECT EXISTS (SELECT id FROM payments WHERE session_id = $1)");
+    Ok(exists.bind(session).fetch_one(&mut *conn).await?)
 }
 
 /// Returns the payment for a session.

@@ -22,6 +22,7 @@ pub struct Question {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewQuestion {
     pub role: RoleSlug,
     pub category: CategorySlug,
@@ -180,6 +181,7 @@ async fn asked_in(
 
 /// What may be changed of a question. What is `None` stays.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Revision {
     pub difficulty: Option<Difficulty>,
     pub text: Option<Line>,
@@ -205,10 +207,8 @@ pub async fn revise(
 /// Says whether a question is asked no more. Sessions that have the question keep it.
 #[db_op(idempotent, name = "questions.retire", on = [Sqlite, Postgres])]
 pub async fn retire(conn: &mut Conn<'_, DB>, id: QuestionId, retired: bool) -> Result<Question> {
-    let retire = query_as::<DB, Question>(
-        "UPDATE questions SET retired = $1 WHERE id = $2
-         RETURNING *",
-    );
+    let retire =
+        query_as::<DB, Question>("UPDATE questions SET retired = $1 WHERE id = $2 RETURNING *");
     Ok(retire.bind(retired).bind(id).fetch_one(&mut *conn).await?)
 }
 

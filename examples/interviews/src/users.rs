@@ -17,6 +17,7 @@ pub struct User {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewUser {
     pub name: Line,
     pub email: Email,
@@ -34,8 +35,7 @@ pub struct UserFilter {
 #[db_op(name = "users.register", on = [Sqlite, Postgres])]
 pub async fn register(conn: &mut Conn<'_, DB>, new: &NewUser) -> Result<User> {
     let insert = query_as::<DB, User>(
-        "INSERT INTO users (id, name, email, created_at) VALUES ($1, $2, $3, $4)
-         RETURNING *",
+        "INSERT INTO users (id, name, email, created_at) VALUES ($1, $2, $3, $4) RETURNING *",
     );
     let insert = insert.bind(UserId::next()).bind(&new.name).bind(&new.email);
     Ok(insert.bind(now()).fetch_one(&mut *conn).await?)

@@ -62,6 +62,7 @@ async fn operations() -> Json<Vec<Operation>> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RoleBody {
     title: Line,
     cents: Price,
@@ -78,6 +79,7 @@ async fn put_role(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CategoryBody {
     title: Line,
 }
@@ -114,6 +116,7 @@ async fn revise_question(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Retired {
     retired: bool,
 }
@@ -146,7 +149,7 @@ async fn page_of_logs(
     uri: Uri,
     Query(filter): Query<LogFilter>,
     Query(paging): Query<Paging<LogId>>,
-) -> Result<Listed<LogLine, LogId>, Problem> {
+) -> Result<Listed<LogLine>, Problem> {
     Ok(Listed::new(&uri, logs::page(&db, &filter, paging).await?))
 }
 

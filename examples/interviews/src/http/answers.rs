@@ -8,6 +8,7 @@ use crate::answers::{self, Answer};
 use crate::values::{Position, Score, SessionId, Text};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Given {
     body: Text,
 }
@@ -21,6 +22,7 @@ pub(super) async fn give(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Scored {
     score: Score,
 }

@@ -39,7 +39,7 @@ async fn page(
     uri: Uri,
     Query(filter): Query<ConversationFilter>,
     Query(paging): Query<Paging<ConversationId>>,
-) -> Result<Listed<Conversation, ConversationId>, Problem> {
+) -> Result<Listed<Conversation>, Problem> {
     Ok(Listed::new(
         &uri,
         conversations::page(&db, &filter, paging).await?,
@@ -74,7 +74,7 @@ async fn page_of_messages(
     uri: Uri,
     Path(conversation): Path<ConversationId>,
     Query(paging): Query<Paging<MessageId>>,
-) -> Result<Listed<Message, MessageId>, Problem> {
+) -> Result<Listed<Message>, Problem> {
     let conversation = conversations::find(&db, conversation).await?.id;
     Ok(Listed::new(
         &uri,

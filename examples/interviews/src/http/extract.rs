@@ -1,9 +1,11 @@
 //! What handlers take and return. A request that cannot be read is answered with problem details, as
 //! every other failure is.
 
+use std::fmt::Display;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dbop::http::Problem;
 use serde::Serialize;
@@ -74,44 +76,33 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
-/// A page, with a link to the next one. The link is also a header, as RFC 8288 says.
-pub(super) struct Listed<T, Id> {
-    page: Page<T, Id>,
+/// A page, with the path of the next one, which is also in the header that RFC 8288 defines.
+#[derive(Serialize)]
+pub(super) struct Listed<T> {
+    items: Vec<T>,
     next: Option<String>,
 }
 
-impl<T, Id: std::fmt::Display> Listed<T, Id> {
-    pub(super) fn new(uri: &Uri, page: Page<T, Id>) -> Self {
-        let next = page.next.as_ref().map(|id| {
+impl<T> Listed<T> {
+    pub(super) fn new(uri: &Uri, page: Page<T, impl Display>) -> Self {
+        let next = page.next.map(|id| {
             let query = uri.query().unwrap_or_default().split('&');
             let filters = query.filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
             let after = format!("after={id}");
             let pairs: Vec<_> = filters.chain([after.as_str()]).collect();
             format!("{}?{}", uri.path(), pairs.join("&"))
         });
-        Self { page, next }
+        Self {
+            items: page.items,
+            next,
+        }
     }
 }
 
-impl<T: Serialize, Id> IntoResponse for Listed<T, Id> {
+impl<T: Serialize> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<T> {
-            items: Vec<T>,
-            next: Option<String>,
-        }
-        let link = self
-            .next
-            .as_ref()
-            .map(|next| format!("<{next}>; rel=\"next\""));
-        let body = Body {
-            items: self.page.items,
-            next: self.next,
-        };
-        let mut response = axum::Json(body).into_response();
-        if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
-            response.headers_mut().insert(header::LINK, link);
-        }
-        response
+        let next = self.next.as_ref();
+        let link = next.map(|next| [(header::LINK, format!("<{next}>; rel=\"next\""))]);
+        (link, axum::Json(self)).into_response()
     }
 }

@@ -34,7 +34,7 @@ async fn page(
     uri: Uri,
     Query(filter): Query<QuestionFilter>,
     Query(paging): Query<Paging<QuestionId>>,
-) -> Result<Listed<Question, QuestionId>, Problem> {
+) -> Result<Listed<Question>, Problem> {
     Ok(Listed::new(
         &uri,
         questions::page(&db, &filter, paging).await?,
@@ -48,7 +48,7 @@ async fn of_role(
     Path(role): Path<RoleSlug>,
     Query(mut filter): Query<QuestionFilter>,
     Query(paging): Query<Paging<QuestionId>>,
-) -> Result<Listed<QuestionWithSessions, QuestionId>, Problem> {
+) -> Result<Listed<QuestionWithSessions>, Problem> {
     filter.role = Some(catalogue::role(&db, &role).await?.role);
     let page = questions::page_with_sessions(&db, &filter, paging).await?;
     Ok(Listed::new(&uri, page))

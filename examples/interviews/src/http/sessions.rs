@@ -47,7 +47,7 @@ async fn page(
     uri: Uri,
     Query(filter): Query<SessionFilter>,
     Query(paging): Query<Paging<SessionId>>,
-) -> Result<Listed<Session, SessionId>, Problem> {
+) -> Result<Listed<Session>, Problem> {
     Ok(Listed::new(
         &uri,
         sessions::page(&db, &filter, paging).await?,
@@ -89,6 +89,7 @@ async fn remove(State(db): State<AnyDb>, Path(id): Path<SessionId>) -> Result<St
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Offered {
     cents: Cents,
 }

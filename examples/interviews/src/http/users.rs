@@ -31,7 +31,7 @@ async fn page(
     uri: Uri,
     Query(filter): Query<UserFilter>,
     Query(paging): Query<Paging<UserId>>,
-) -> Result<Listed<User, UserId>, Problem> {
+) -> Result<Listed<User>, Problem> {
     Ok(Listed::new(&uri, users::page(&db, &filter, paging).await?))
 }
 
@@ -40,6 +40,7 @@ async fn find(State(db): State<AnyDb>, Path(id): Path<UserId>) -> Result<Json<Us
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Renamed {
     name: Line,
 }

@@ -11,6 +11,7 @@ use crate::values::{
 };
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewSession {
     pub user: UserId,
     pub role: RoleSlug,
@@ -29,6 +30,7 @@ pub enum Choice {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Draw {
     pub count: Count,
     pub category: Option<CategorySlug>,
@@ -60,17 +62,11 @@ pub async fn create_with_questions(
 async fn insert(tx: &mut Tx<'_, DB>, new: &NewSession) -> Result<Session> {
     let insert = query_as::<DB, Session>(
         "INSERT INTO sessions (id, user_id, role, state, job_description, cents, planned_at)
-         SELECT $1, $2, role, $3, $4, cents, $5 FROM roles WHERE role = $6
-         RETURNING *",
+         SELECT $1, $2, role, $3, $4, cents, $5 FROM roles WHERE role = $6 RETURNING *",
     );
-    let insert = insert
-        .bind(SessionId::next())
-        .bind(new.user)
-        .bind(State::Planned);
-    let insert = insert
-        .bind(&new.job_description)
-        .bind(now())
-        .bind(&new.role);
+    let insert = insert.bind(SessionId::next()).bind(new.user);
+    let insert = insert.bind(State::Planned).bind(&new.job_description);
+    let insert = insert.bind(now()).bind(&new.role);
     let inserted = insert.fetch_optional(&mut *tx).await;
     let inserted = inserted.means(ErrorKind::ForeignKey, InterviewError::Unknown("user"))?;
     inserted.ok_or(InterviewError::Unknown("role"))
@@ -79,8 +75,9 @@ async fn insert(tx: &mut Tx<'_, DB>, new: &NewSession) -> Result<Session> {
 /// Sees that the questions are different ones, and that each is for this role and not retired.
 #[db_op(read_only, name = "sessions.check", on = [Sqlite, Postgres])]
 async fn check(conn: &mut Conn<'_, DB>, role: &RoleSlug, given: &[QuestionId]) -> Result<()> {
-    if Count::try_from(i64::try_from(given.len()).unwrap_or(i64::MAX)).is_err() {
-        return Err(InterviewError::UnfitQuestions(role.clone()));
+    let unfit = || InterviewError::UnfitQuestions(role.clone());
+    if !(1..=Count::MOST).contains(&given.len()) {
+        return Err(unfit());
     }
     let mut sql = QueryBuilder::<DB>::new("SELECT COUNT(*) FROM questions WHERE role = ");
     sql.push_bind(role).push(" AND NOT retired AND id IN (");
@@ -90,10 +87,9 @@ async fn check(conn: &mut Conn<'_, DB>, role: &RoleSlug, given: &[QuestionId]) -
     }
     sql.push(")");
     let fit: i64 = sql.build_query_scalar().fetch_one(&mut *conn).await?;
-    if usize::try_from(fit) == Ok(given.len()) {
-        Ok(())
-    } else {
-        Err(InterviewError::UnfitQuestions(role.clone()))
+    match usize::try_from(fit) == Ok(given.len()) {
+        true => Ok(()),
+        false => Err(unfit()),
     }
 }
 
@@ -118,7 +114,7 @@ async fn draw_some(
         .push_bind(i64::from(draw.count.get()));
     sql.push(") AS drawn ORDER BY difficulty, id");
     let drawn: Vec<QuestionId> = sql.build_query_scalar().fetch_all(&mut *conn).await?;
-    let wanted = usize::try_from(draw.count.get()).unwrap_or(usize::MAX);
+    let wanted = usize::from(draw.count.get().unsigned_abs());
     if drawn.len() < wanted {
         return Err(InterviewError::TooFewQuestions {
             role: role.clone(),

@@ -2,10 +2,11 @@
 //! session, so no step is skipped, and no two are taken at once.
 
 use dbop::{Tx, transactional};
-use sqlx::{query_as, query_scalar};
+use sqlx::query_as;
 
 use super::Session;
 use crate::error::{InterviewError, Result};
+use crate::payments;
 use crate::reviewer::Wake;
 use crate::values::{SessionId, State, now};
 
@@ -13,14 +14,11 @@ use crate::values::{SessionId, State, now};
 #[transactional(name = "sessions.start", on = [Sqlite, Postgres])]
 pub async fn start(tx: &mut Tx<'_, DB>, id: SessionId) -> Result<Session> {
     let session = hold_for(&mut *tx, id, State::Running).await?;
-    let paid = "SELECT EXISTS (SELECT id FROM payments WHERE session_id = $1)";
-    let paid: bool = query_scalar(paid).bind(id).fetch_one(&mut *tx).await?;
-    if session.cents.get() > 0 && !paid {
+    if session.cents.get() > 0 && !payments::is_made(&mut *tx, id).await? {
         return Err(InterviewError::Unpaid(session.cents));
     }
     let start = query_as::<DB, Session>(
-        "UPDATE sessions SET state = $1, started_at = $2 WHERE id = $3
-         RETURNING *",
+        "UPDATE sessions SET state = $1, started_at = $2 WHERE id = $3 RETURNING *",
     );
     let start = start.bind(State::Running).bind(now()).bind(id);
     Ok(start.fetch_one(&mut *tx).await?)
@@ -44,8 +42,7 @@ pub async fn cancel(tx: &mut Tx<'_, DB>, id: SessionId) -> Result<Session> {
 async fn end(tx: &mut Tx<'_, DB>, id: SessionId, state: State) -> Result<Session> {
     hold_for(&mut *tx, id, state).await?;
     let end = query_as::<DB, Session>(
-        "UPDATE sessions SET state = $1, ended_at = $2 WHERE id = $3
-         RETURNING *",
+        "UPDATE sessions SET state = $1, ended_at = $2 WHERE id = $3 RETURNING *",
     );
     let end = end.bind(state).bind(now()).bind(id);
     Ok(end.fetch_one(&mut *tx).await?)

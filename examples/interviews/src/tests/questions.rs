@@ -19,9 +19,16 @@ async fn the_bank_comes_with_questions_for_every_role_and_is_filled_once(db: Any
             .ok(200);
         assert_eq!(found.items().len(), 10, "{role}");
     }
+    let lead = json!({"title": "Lead", "cents": 1});
+    let admin = client.as_administrator();
+    admin.tell("PUT /admin/roles/lead", lead).await.ok(200);
     let again = bank::fill(&client.db, &Bank::included().expect("the bank")).await;
     assert_eq!(again.expect("nothing to add"), 0);
     assert_eq!(client.count("questions").await, questions);
+    let roles = client.ask("GET /roles").await.ok(200).body;
+    let mut roles = roles.as_array().expect("roles").iter();
+    let changed = json!({"role": "lead", "title": "Lead", "cents": 1});
+    assert!(roles.any(|role| *role == changed), "the new price stays");
 }
 
 #[dbop::test(migrations = "./migrations")]

@@ -29,6 +29,13 @@ async fn what_cannot_be_read_is_answered_with_problem_details(db: AnyDb) {
             422,
             "invalid_body",
         ),
+        (
+            "POST /users",
+            json,
+            r#"{"name": "Ada", "email": "ada@b.org", "nmae": 1}"#,
+            422,
+            "invalid_body",
+        ),
         ("POST /users", Some("text/plain"), "{}", 415, "invalid_body"),
         ("POST /users", None, "{}", 415, "invalid_body"),
         ("GET /users?limit=0", None, "", 400, "invalid_query"),

@@ -46,7 +46,11 @@ numbers! {
     /// An amount that is paid.
     Cents(i64): 1..=100_000_000;
     /// How many rows a page has at most.
-    Limit(i64): 1..=100;
+    Limit(i16): 1..=100;
+}
+
+impl Count {
+    pub const MOST: usize = 50;
 }
 
 impl Default for Limit {
