@@ -1,10 +1,16 @@
-use dbop::AnyDb;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dbop::{AnyDb, Tx, transactional};
 use serde_json::{Value, json};
+use sqlx::query;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::client::{Client, id_of};
 use super::{NOBODY, PATIENCE};
+use crate::values::SessionId;
 
 fn planned(user: &str, role: &str, questions: Value) -> Value {
     json!({"user": user, "role": role, "job_description": "A job.", "questions": questions})
@@ -143,11 +149,33 @@ async fn no_step_of_a_session_is_skipped_or_taken_twice(db: AnyDb) {
     }
 }
 
+/// Changes a session, and lets nobody else change it until the gate opens.
+#[transactional(on = [Sqlite, Postgres])]
+async fn keep(tx: &mut Tx<'_, DB>, id: SessionId, gate: &Gate) -> dbop::Result<()> {
+    let touch = query("UPDATE sessions SET state = state WHERE id = $1").bind(id);
+    touch.execute(&mut *tx).await?;
+    gate.is_kept.notify_one();
+    #[dbop::allow(foreign_await, reason = "others are to wait for this transaction")]
+    gate.opens.notified().await;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Gate {
+    is_kept: Notify,
+    opens: Notify,
+}
+
 #[dbop::test(migrations = "./migrations", flavor = multi_thread)]
 async fn of_many_who_end_a_session_one_succeeds(db: AnyDb) {
     let client = Client::open(db).await;
     let ada = client.user("Ada").await;
     let id = client.running(&ada, 1).await;
+    let gate = Arc::new(Gate::default());
+    let (db, at) = (client.db.clone(), gate.clone());
+    let kept = serde_json::from_value(json!(id)).expect("an id");
+    let keeper = tokio::spawn(async move { keep(&db, kept, &at).await });
+    gate.is_kept.notified().await;
     let mut tasks = JoinSet::new();
     for task in 0..8 {
         let (client, id) = (client.clone(), id.clone());
@@ -159,6 +187,22 @@ async fn of_many_who_end_a_session_one_succeeds(db: AnyDb) {
                 .status
         });
     }
+    // On SQLite they wait for the connection that writes, and on PostgreSQL for the row.
+    let all_wait = async {
+        loop {
+            let write = client.db.pool_status().write;
+            if write.in_use + write.waiting == 9 {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, all_wait).await.expect("all of them wait");
+    gate.opens.notify_one();
+    keeper
+        .await
+        .expect("no panic")
+        .expect("the end of the wait");
     let mut answers = timeout(PATIENCE, tasks.join_all())
         .await
         .expect("all of them end");
