@@ -15,7 +15,8 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_of_user ON sessions (user_id, id);
 CREATE INDEX sessions_of_role ON sessions (role, id);
 CREATE INDEX sessions_in_state ON sessions (state, id);
-CREATE INDEX sessions_without_review ON sessions (id) WHERE state = 'finished' AND reviewed_at IS NULL;
+CREATE INDEX sessions_without_review ON sessions (state, id)
+    WHERE state = 'finished' AND reviewed_at IS NULL;
 
 CREATE TABLE session_questions (
     session_id UUID NOT NULL REFERENCES sessions ON DELETE CASCADE,

@@ -58,20 +58,15 @@ struct Outcome {
 impl Outcome {
     fn into_text(self) -> Text {
         let Self {
-            asked,
-            answered,
-            score,
+            asked, answered, ..
         } = self;
-        Text::ours(match score {
-            Some(score) => {
-                format!(
-                    "You have answered {answered} of {asked} questions. Your score is {score:.1} of 10."
-                )
-            }
-            None => {
-                format!("You have answered {answered} of {asked} questions. There is no score yet.")
-            }
-        })
+        let score = match self.score {
+            Some(score) => format!("Your score is {score:.1} of 10."),
+            None => "There is no score yet.".to_owned(),
+        };
+        Text::ours(format!(
+            "You have answered {answered} of {asked} questions. {score}"
+        ))
     }
 }
 
