@@ -19,7 +19,7 @@ pub struct Answer {
 
 /// Answers a question of a session that is running. A second answer replaces the first, with its
 /// score.
-#[transactional(name = "answers.give", on = [Sqlite, Postgres])]
+#[transactional(idempotent, name = "answers.give", on = [Sqlite, Postgres])]
 pub async fn give(
     tx: &mut Tx<'_, DB>,
     session: SessionId,

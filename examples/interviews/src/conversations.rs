@@ -1,5 +1,6 @@
 //! Conversations with a language model, often about an interview.
 
+use dbop::http::IdempotencyKey;
 use dbop::{Conn, ErrorKind, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, query_as, query_scalar};
@@ -9,7 +10,7 @@ use crate::messages;
 use crate::page::{Page, Paging};
 use crate::values::{Author, ConversationId, Line, SessionId, Text, Time, UserId, now};
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Conversation {
     pub id: ConversationId,
     pub user_id: UserId,
@@ -20,7 +21,7 @@ pub struct Conversation {
     pub created_at: Time,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewConversation {
     pub user: UserId,
@@ -39,7 +40,17 @@ pub struct ConversationFilter {
     pub archived: Option<bool>,
 }
 
-/// Begins a conversation, with its instructions as the first message.
+/// Begins a conversation, once for each key.
+#[transactional(once = key.of(new.user), name = "conversations.begin", on = [Sqlite, Postgres])]
+pub async fn begin(
+    tx: &mut Tx<'_, DB>,
+    key: &IdempotencyKey,
+    new: &NewConversation,
+) -> Result<Conversation> {
+    create(&mut *tx, new).await
+}
+
+/// Adds a conversation, with its instructions as the first message.
 #[transactional(name = "conversations.create", on = [Sqlite, Postgres])]
 pub async fn create(tx: &mut Tx<'_, DB>, new: &NewConversation) -> Result<Conversation> {
     let insert = query_as::<DB, Conversation>(
@@ -113,7 +124,7 @@ pub async fn change(
 }
 
 /// Removes a conversation, with its messages.
-#[db_op(name = "conversations.remove", on = [Sqlite, Postgres])]
+#[db_op(idempotent, name = "conversations.remove", on = [Sqlite, Postgres])]
 pub async fn remove(conn: &mut Conn<'_, DB>, id: ConversationId) -> Result<ConversationId> {
     let remove = query_scalar("DELETE FROM conversations WHERE id = $1 RETURNING id").bind(id);
     Ok(remove.fetch_one(&mut *conn).await?)

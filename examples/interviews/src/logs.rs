@@ -1,5 +1,6 @@
 //! The log of the service, which its administrators read.
 
+use dbop::http::IdempotencyKey;
 use dbop::{AnyDb, Conn, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, query, query_as};
@@ -8,7 +9,7 @@ use crate::error::Result;
 use crate::page::{Page, Paging};
 use crate::values::{Level, Line, LogId, Text, Time, now};
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct LogLine {
     pub id: LogId,
     pub level: Level,
@@ -17,7 +18,7 @@ pub struct LogLine {
     pub logged_at: Time,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLogLine {
     pub level: Level,
@@ -54,6 +55,16 @@ pub async fn write(conn: &mut Conn<'_, DB>, new: &NewLogLine) -> Result<LogLine>
     let insert = insert.bind(LogId::next()).bind(new.level).bind(&new.source);
     let insert = insert.bind(&new.message).bind(now());
     Ok(insert.fetch_one(&mut *conn).await?)
+}
+
+/// Writes a line of an administrator's, once for each key.
+#[transactional(once = key, name = "logs.record", on = [Sqlite, Postgres])]
+pub async fn record(
+    tx: &mut Tx<'_, DB>,
+    key: &IdempotencyKey,
+    new: &NewLogLine,
+) -> Result<LogLine> {
+    write(&mut *tx, new).await
 }
 
 #[db_op(read_only, name = "logs.page", on = [Sqlite, Postgres])]

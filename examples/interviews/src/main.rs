@@ -82,12 +82,12 @@ fn introduce(address: SocketAddr, settings: &Settings) {
 
   curl '{address}/questions?role=backend&difficulty=3&limit=2'
   curl '{address}/roles/backend/questions?category=databases'
-  curl {address}/users --json '{{"name": "Ada", "email": "ada@example.org"}}'
-  curl {address}/sessions --json '{{"user": "ID", "role": "backend",
+  curl -H 'Idempotency-Key: "1"' {address}/users --json '{{"name": "Ada", "email": "ada@example.org"}}'
+  curl -H 'Idempotency-Key: "2"' {address}/sessions --json '{{"user": "ID", "role": "backend",
       "job_description": "Rust and SQL", "questions": {{"drawn": {{"count": 3}}}}}}'
-  curl -X POST {address}/sessions/ID/start
+  curl -H 'Idempotency-Key: "3"' -X POST {address}/sessions/ID/start
   curl -X PUT {address}/sessions/ID/answers/1 --json '{{"body": "It depends."}}'
-  curl -X POST {address}/sessions/ID/finish
+  curl -H 'Idempotency-Key: "4"' -X POST {address}/sessions/ID/finish
   curl -H "Authorization: Bearer {token}" {address}/admin/report
 "#
     );

@@ -1,5 +1,6 @@
 //! What is said in conversations.
 
+use dbop::http::IdempotencyKey;
 use dbop::{Conn, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, query_as, query_scalar};
@@ -8,7 +9,7 @@ use crate::error::{InterviewError, Result};
 use crate::page::{Page, Paging};
 use crate::values::{Author, ConversationId, MessageId, Text, Time, now};
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Message {
     pub id: MessageId,
     pub conversation_id: ConversationId,
@@ -17,17 +18,19 @@ pub struct Message {
     pub sent_at: Time,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     pub author: Author,
     pub body: Text,
 }
 
-/// Adds a message to a conversation that is not archived, and that nobody archives meanwhile.
-#[transactional(name = "messages.post", on = [Sqlite, Postgres])]
+/// Adds a message, once for each key, to a conversation that is not archived, and that nobody archives
+/// meanwhile.
+#[transactional(once = key.of(conversation), name = "messages.post", on = [Sqlite, Postgres])]
 pub async fn post(
     tx: &mut Tx<'_, DB>,
+    key: &IdempotencyKey,
     conversation: ConversationId,
     new: &NewMessage,
 ) -> Result<Message> {
@@ -72,7 +75,7 @@ pub async fn page(
     Ok(paging.page(messages, |message: &Message| message.id))
 }
 
-#[db_op(name = "messages.remove", on = [Sqlite, Postgres])]
+#[db_op(idempotent, name = "messages.remove", on = [Sqlite, Postgres])]
 pub async fn remove(conn: &mut Conn<'_, DB>, id: MessageId) -> Result<MessageId> {
     let remove = query_scalar("DELETE FROM messages WHERE id = $1 RETURNING id").bind(id);
     Ok(remove.fetch_one(&mut *conn).await?)

@@ -45,7 +45,7 @@ pub struct QuestionFilter {
 pub const MOST_AT_ONCE: usize = 1_000;
 
 /// Adds the questions that are not there yet, in one statement, and returns how many those were.
-#[transactional(name = "questions.add", on = [Sqlite, Postgres])]
+#[transactional(idempotent, name = "questions.add", on = [Sqlite, Postgres])]
 pub async fn add(tx: &mut Tx<'_, DB>, questions: &[NewQuestion]) -> Result<u64> {
     if questions.is_empty() {
         return Ok(0);
@@ -213,7 +213,7 @@ pub async fn retire(conn: &mut Conn<'_, DB>, id: QuestionId, retired: bool) -> R
 }
 
 /// Removes a question that was never asked.
-#[db_op(name = "questions.remove", on = [Sqlite, Postgres])]
+#[db_op(idempotent, name = "questions.remove", on = [Sqlite, Postgres])]
 pub async fn remove(conn: &mut Conn<'_, DB>, id: QuestionId) -> Result<QuestionId> {
     let remove = query_scalar("DELETE FROM questions WHERE id = $1 RETURNING id").bind(id);
     let removed = remove.fetch_one(&mut *conn).await;

@@ -1,6 +1,7 @@
 //! Who is interviewed.
 
-use dbop::{Conn, ErrorKind, db_op};
+use dbop::http::IdempotencyKey;
+use dbop::{Conn, ErrorKind, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, query_as, query_scalar};
 
@@ -8,7 +9,7 @@ use crate::error::{InterviewError, Means, Result};
 use crate::page::{Page, Paging};
 use crate::values::{Email, Line, Time, UserId, now};
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct User {
     pub id: UserId,
     pub name: Line,
@@ -16,7 +17,7 @@ pub struct User {
     pub created_at: Time,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     pub name: Line,
@@ -31,14 +32,14 @@ pub struct UserFilter {
     pub name: Option<Line>,
 }
 
-/// Adds a user. The table refuses an e-mail address that is there already.
-#[db_op(name = "users.register", on = [Sqlite, Postgres])]
-pub async fn register(conn: &mut Conn<'_, DB>, new: &NewUser) -> Result<User> {
+/// Adds a user, once for each key. The table refuses an e-mail address that is there already.
+#[transactional(once = key, name = "users.register", on = [Sqlite, Postgres])]
+pub async fn register(tx: &mut Tx<'_, DB>, key: &IdempotencyKey, new: &NewUser) -> Result<User> {
     let insert = query_as::<DB, User>(
         "INSERT INTO users (id, name, email, created_at) VALUES ($1, $2, $3, $4) RETURNING *",
     );
     let insert = insert.bind(UserId::next()).bind(&new.name).bind(&new.email);
-    Ok(insert.bind(now()).fetch_one(&mut *conn).await?)
+    Ok(insert.bind(now()).fetch_one(&mut *tx).await?)
 }
 
 #[db_op(read_only, name = "users.find", on = [Sqlite, Postgres])]
@@ -75,7 +76,7 @@ pub async fn rename(conn: &mut Conn<'_, DB>, id: UserId, name: &Line) -> Result<
 }
 
 /// Removes a user, with the user's sessions and conversations. Payments stay, and so do their users.
-#[db_op(name = "users.remove", on = [Sqlite, Postgres])]
+#[db_op(idempotent, name = "users.remove", on = [Sqlite, Postgres])]
 pub async fn remove(conn: &mut Conn<'_, DB>, id: UserId) -> Result<UserId> {
     let remove = query_scalar("DELETE FROM users WHERE id = $1 RETURNING id").bind(id);
     let removed = remove.fetch_one(&mut *conn).await;

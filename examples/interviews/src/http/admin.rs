@@ -5,7 +5,7 @@ use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
 use dbop::AnyDb;
-use dbop::http::Problem;
+use dbop::http::{IdempotencyKey, Problem};
 use serde::{Deserialize, Serialize};
 
 use super::App;
@@ -139,9 +139,13 @@ async fn remove_question(
 
 async fn write_log(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Json(new): Json<NewLogLine>,
 ) -> Result<(StatusCode, Json<LogLine>), Problem> {
-    Ok((StatusCode::CREATED, Json(logs::write(&db, &new).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(logs::record(&db, &key, &new).await?),
+    ))
 }
 
 async fn page_of_logs(

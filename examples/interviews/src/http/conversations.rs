@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::routing::{delete, get};
 use dbop::AnyDb;
-use dbop::http::Problem;
+use dbop::http::{IdempotencyKey, Problem};
 
 use super::App;
 use super::extract::{Created, Json, Listed, Path, Query};
@@ -28,9 +28,10 @@ pub(super) fn routes() -> Router<App> {
 
 async fn create(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Json(new): Json<NewConversation>,
 ) -> Result<Created<Conversation>, Problem> {
-    let created = conversations::create(&db, &new).await?;
+    let created = conversations::begin(&db, &key, &new).await?;
     Ok(Created(format!("/conversations/{}", created.id), created))
 }
 
@@ -85,9 +86,10 @@ async fn page_of_messages(
 async fn post_message(
     State(db): State<AnyDb>,
     Path(conversation): Path<ConversationId>,
+    key: IdempotencyKey,
     Json(new): Json<NewMessage>,
 ) -> Result<(StatusCode, Json<Message>), Problem> {
-    let message = messages::post(&db, conversation, &new).await?;
+    let message = messages::post(&db, &key, conversation, &new).await?;
     Ok((StatusCode::CREATED, Json(message)))
 }
 

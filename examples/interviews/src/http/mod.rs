@@ -1,5 +1,9 @@
 //! The routes. A handler reads the request, calls an operation, and answers with its result; `?` makes
 //! problem details of every error.
+//!
+//! Every request may be repeated until there is an answer, so none is lost or doubled when the network or
+//! the database fails in between. A `GET` reads, a `PUT`, `PATCH` or `DELETE` is idempotent, and a `POST`
+//! has a key in the header `Idempotency-Key`.
 
 mod access;
 mod admin;

@@ -33,9 +33,10 @@ pub(super) fn routes() -> Router<App> {
 /// One transaction, however many tables are written: the handler calls one operation.
 async fn create(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Json(new): Json<NewSession>,
 ) -> Result<Created<SessionWithQuestions>, Problem> {
-    let created = sessions::create_with_questions(&db, &new).await?;
+    let created = sessions::create_with_questions(&db, &key, &new).await?;
     Ok(Created(
         format!("/sessions/{}", created.session.id),
         created,
@@ -63,24 +64,27 @@ async fn find(
 
 async fn start(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Path(id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
-    Ok(Json(sessions::start(&db, id).await?))
+    Ok(Json(sessions::start(&db, &key, id).await?))
 }
 
 async fn finish(
     State(db): State<AnyDb>,
     State(reviewer): State<Wake>,
+    key: IdempotencyKey,
     Path(id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
-    Ok(Json(sessions::finish(&db, id, &reviewer).await?))
+    Ok(Json(sessions::finish(&db, &key, id, &reviewer).await?))
 }
 
 async fn cancel(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Path(id): Path<SessionId>,
 ) -> Result<Json<Session>, Problem> {
-    Ok(Json(sessions::cancel(&db, id).await?))
+    Ok(Json(sessions::cancel(&db, &key, id).await?))
 }
 
 async fn remove(State(db): State<AnyDb>, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {

@@ -3,7 +3,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::routing::get;
 use dbop::AnyDb;
-use dbop::http::Problem;
+use dbop::http::{IdempotencyKey, Problem};
 use serde::Deserialize;
 
 use super::App;
@@ -20,9 +20,10 @@ pub(super) fn routes() -> Router<App> {
 
 async fn register(
     State(db): State<AnyDb>,
+    key: IdempotencyKey,
     Json(new): Json<NewUser>,
 ) -> Result<Created<User>, Problem> {
-    let user = users::register(&db, &new).await?;
+    let user = users::register(&db, &key, &new).await?;
     Ok(Created(format!("/users/{}", user.id), user))
 }
 

@@ -17,7 +17,7 @@ use crate::values::{
 pub use plan::{NewSession, create_with_questions};
 pub use steps::{cancel, finish, hold, start};
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
@@ -31,7 +31,7 @@ pub struct Session {
 }
 
 /// A question of a session, with its answer if there is one.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Asked {
     pub position: Position,
     pub question_id: QuestionId,
@@ -42,7 +42,7 @@ pub struct Asked {
     pub score: Option<Score>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionWithQuestions {
     #[serde(flatten)]
     pub session: Session,
@@ -104,7 +104,7 @@ pub async fn page(
 }
 
 /// Removes a session, with its answers. What was said about it stays.
-#[db_op(name = "sessions.remove", on = [Sqlite, Postgres])]
+#[db_op(idempotent, name = "sessions.remove", on = [Sqlite, Postgres])]
 pub async fn remove(conn: &mut Conn<'_, DB>, id: SessionId) -> Result<SessionId> {
     let remove = query_scalar("DELETE FROM sessions WHERE id = $1 RETURNING id").bind(id);
     let removed = remove.fetch_one(&mut *conn).await;

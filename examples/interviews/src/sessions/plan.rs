@@ -1,7 +1,8 @@
 //! How a session gets its questions.
 
+use dbop::http::IdempotencyKey;
 use dbop::{Conn, ErrorKind, Tx, db_op, transactional};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, query_as};
 
 use super::{Session, SessionWithQuestions, asked};
@@ -10,7 +11,7 @@ use crate::values::{
     CategorySlug, Count, Difficulty, QuestionId, RoleSlug, SessionId, State, Text, UserId, now,
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
     pub user: UserId,
@@ -20,7 +21,7 @@ pub struct NewSession {
 }
 
 /// Which questions a session asks.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
     /// These, in this order.
@@ -29,7 +30,7 @@ pub enum Choice {
     Drawn(Draw),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
     pub count: Count,
@@ -37,10 +38,11 @@ pub struct Draw {
     pub difficulty: Option<Difficulty>,
 }
 
-/// Plans a session with its questions. Either all of it is stored or nothing.
-#[transactional(name = "sessions.create_with_questions", on = [Sqlite, Postgres])]
+/// Plans a session with its questions, once for each key. Either all of it is stored or nothing.
+#[transactional(once = key.of(new.user), name = "sessions.create_with_questions", on = [Sqlite, Postgres])]
 pub async fn create_with_questions(
     tx: &mut Tx<'_, DB>,
+    key: &IdempotencyKey,
     new: &NewSession,
 ) -> Result<SessionWithQuestions> {
     let session = insert(&mut *tx, new).await?;

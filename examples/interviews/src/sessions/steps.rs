@@ -1,6 +1,8 @@
 //! The steps of a session. Each looks at the state and changes it in one transaction that holds the
-//! session, so no step is skipped, and no two are taken at once.
+//! session, so no step is skipped, and no two are taken at once. A client that got no answer repeats
+//! its request with the same key, and is answered as if for the first time.
 
+use dbop::http::IdempotencyKey;
 use dbop::{Tx, transactional};
 use sqlx::query_as;
 
@@ -11,8 +13,8 @@ use crate::reviewer::Wake;
 use crate::values::{SessionId, State, now};
 
 /// Begins the interview, if it is paid.
-#[transactional(name = "sessions.start", on = [Sqlite, Postgres])]
-pub async fn start(tx: &mut Tx<'_, DB>, id: SessionId) -> Result<Session> {
+#[transactional(once = key.of(id), name = "sessions.start", on = [Sqlite, Postgres])]
+pub async fn start(tx: &mut Tx<'_, DB>, key: &IdempotencyKey, id: SessionId) -> Result<Session> {
     let session = hold_for(&mut *tx, id, State::Running).await?;
     if session.cents.get() > 0 && !payments::is_made(&mut *tx, id).await? {
         return Err(InterviewError::Unpaid(session.cents));
@@ -25,16 +27,21 @@ pub async fn start(tx: &mut Tx<'_, DB>, id: SessionId) -> Result<Session> {
 }
 
 /// Ends the interview. The reviewer is woken once this is stored, and not if it is rolled back.
-#[transactional(name = "sessions.finish", on = [Sqlite, Postgres])]
-pub async fn finish(tx: &mut Tx<'_, DB>, id: SessionId, reviewer: &Wake) -> Result<Session> {
+#[transactional(once = key.of(id), name = "sessions.finish", on = [Sqlite, Postgres])]
+pub async fn finish(
+    tx: &mut Tx<'_, DB>,
+    key: &IdempotencyKey,
+    id: SessionId,
+    #[once(skip)] reviewer: &Wake,
+) -> Result<Session> {
     let session = end(&mut *tx, id, State::Finished).await?;
     let reviewer = reviewer.clone();
     tx.after_commit(async move { reviewer.wake() });
     Ok(session)
 }
 
-#[transactional(name = "sessions.cancel", on = [Sqlite, Postgres])]
-pub async fn cancel(tx: &mut Tx<'_, DB>, id: SessionId) -> Result<Session> {
+#[transactional(once = key.of(id), name = "sessions.cancel", on = [Sqlite, Postgres])]
+pub async fn cancel(tx: &mut Tx<'_, DB>, key: &IdempotencyKey, id: SessionId) -> Result<Session> {
     end(&mut *tx, id, State::Cancelled).await
 }
 

@@ -1,5 +1,7 @@
 //! A client of the service, which asks the router without a server.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, header};
@@ -10,6 +12,11 @@ use tower::ServiceExt;
 use crate::bank::{self, Bank};
 use crate::http::{Service, Token};
 use crate::reviewer::Wake;
+
+const KEY: header::HeaderName = header::HeaderName::from_static("idempotency-key");
+
+/// Requests have a key of their own, unless they are repeated.
+static NEXT_KEY: AtomicU32 = AtomicU32::new(0);
 
 const TOKEN: &str = "the token of the tests";
 
@@ -55,7 +62,7 @@ impl Client {
     }
 
     pub(super) fn with_key(&self, key: &str) -> Self {
-        self.with(header::HeaderName::from_static("idempotency-key"), key)
+        self.with(KEY, key)
     }
 
     /// Sends a request such as `GET /users`.
@@ -74,6 +81,10 @@ impl Client {
         let mut request = Request::builder().method(method).uri(uri);
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind);
+        }
+        if method == "POST" && !self.headers.contains_key(KEY) {
+            let number = NEXT_KEY.fetch_add(1, Relaxed);
+            request = request.header(KEY, format!("request-{number}"));
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
