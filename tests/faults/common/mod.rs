@@ -4,6 +4,7 @@ use super::{Database, OLD_MARKERS, fresh_with, outside};
 
 pub(crate) mod cancellation;
 pub(crate) mod histories;
+pub(crate) mod interviews;
 mod limit;
 pub(crate) mod once;
 mod once_floats;

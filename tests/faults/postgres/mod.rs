@@ -15,6 +15,7 @@ mod cuts;
 mod dead_idle;
 mod demoted;
 mod histories;
+mod interviews;
 mod late_calls;
 mod meddler;
 mod once;
