@@ -64,3 +64,36 @@ pub(super) async fn administrators(
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_shown() {
+        let token = Token::new("0123456789abcdef").expect("long enough");
+        for (value, is_shown) in [
+            ("Bearer 0123456789abcdef", true),
+            ("Bearer 0123456789abcde", false),
+            ("Bearer 0123456789abcdefg", false),
+            ("Bearer 0123456789abcdeF", false),
+            ("Basic 0123456789abcdef", false),
+            ("Bearer ", false),
+            ("", false),
+        ] {
+            let value = HeaderValue::from_static(value);
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.clone())]);
+            assert_eq!(token.is_shown(&headers), is_shown, "{value:?}");
+        }
+        assert!(!token.is_shown(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_token_that_can_be_guessed_is_refused_and_no_token_is_displayed() {
+        for bad in ["", "short", "0123456789abcde", " 0123456789abcdef"] {
+            assert!(Token::new(bad).is_err(), "{bad}");
+        }
+        let token = Token::new("0123456789abcdef").expect("long enough");
+        assert!(!format!("{token:?}").contains("0123"));
+    }
+}

@@ -1,8 +1,14 @@
-use dbop::AnyDb;
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::NOBODY;
+use dbop::{AnyDb, Tx, transactional};
+use serde_json::{Value, json};
+use sqlx::query;
+use tokio::time::timeout;
+
 use super::client::Client;
+use super::gate::Gate;
+use super::{NOBODY, PATIENCE};
+use crate::values::ConversationId;
 
 /// Begins a conversation of a new user's, and returns its path.
 async fn begun(client: &Client, instructions: Option<&str>) -> String {
@@ -77,6 +83,36 @@ async fn an_archived_conversation_takes_no_messages_until_it_is_opened_again(db:
         (&json!("Again"), &Value::Bool(false))
     );
     client.tell(&post, hello).await.ok(201);
+}
+
+/// Archives a conversation, which others see when the gate opens.
+#[transactional(on = [Sqlite, Postgres])]
+async fn archive(tx: &mut Tx<'_, DB>, id: ConversationId, gate: &Gate) -> dbop::Result<()> {
+    let archive = query("UPDATE conversations SET archived = TRUE WHERE id = $1").bind(id);
+    archive.execute(&mut *tx).await?;
+    #[dbop::allow(foreign_await, reason = "another is to wait for this transaction")]
+    gate.is_open().await;
+    Ok(())
+}
+
+#[dbop::test(migrations = "./migrations", flavor = multi_thread)]
+async fn a_message_waits_for_whoever_archives_its_conversation(db: AnyDb) {
+    let client = Client::open(db).await;
+    let path = begun(&client, None).await;
+    let id = path.rsplit('/').next().expect("an id");
+    let id = serde_json::from_value(json!(id)).expect("an id");
+    let gate = Arc::new(Gate::default());
+    let (db, at) = (client.db.clone(), gate.clone());
+    let archiver = tokio::spawn(async move { archive(&db, id, &at).await });
+    gate.is_reached().await;
+    let (other, post) = (client.clone(), format!("POST {path}/messages"));
+    let hello = json!({"author": "user", "body": "Hello."});
+    let posted = tokio::spawn(async move { other.tell(&post, hello).await });
+    gate.open_when_others_wait(&client.db, 1).await;
+    archiver.await.expect("no panic").expect("archived");
+    let posted = timeout(PATIENCE, posted).await.expect("an answer");
+    posted.expect("no panic").refused(409, "application");
+    assert_eq!(client.count("messages").await, 0);
 }
 
 #[dbop::test(migrations = "./migrations")]

@@ -5,6 +5,7 @@ mod admin;
 mod client;
 mod conversations;
 mod feedback;
+mod gate;
 mod pages;
 mod payments;
 mod questions;

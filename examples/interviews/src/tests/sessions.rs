@@ -1,14 +1,13 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use dbop::{AnyDb, Tx, transactional};
 use serde_json::{Value, json};
 use sqlx::query;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::client::{Client, id_of};
+use super::gate::Gate;
 use super::{NOBODY, PATIENCE};
 use crate::values::SessionId;
 
@@ -147,6 +146,8 @@ async fn no_step_of_a_session_is_skipped_or_taken_twice(db: AnyDb) {
         let nobody = client.ask(&format!("POST /sessions/{NOBODY}/{step}")).await;
         nobody.refused(404, "no_rows");
     }
+    let nobody = client.ask(&format!("GET /sessions/{NOBODY}")).await;
+    nobody.refused(404, "no_rows");
 }
 
 /// Changes a session, and lets nobody else change it until the gate opens.
@@ -154,16 +155,9 @@ async fn no_step_of_a_session_is_skipped_or_taken_twice(db: AnyDb) {
 async fn keep(tx: &mut Tx<'_, DB>, id: SessionId, gate: &Gate) -> dbop::Result<()> {
     let touch = query("UPDATE sessions SET state = state WHERE id = $1").bind(id);
     touch.execute(&mut *tx).await?;
-    gate.is_kept.notify_one();
     #[dbop::allow(foreign_await, reason = "others are to wait for this transaction")]
-    gate.opens.notified().await;
+    gate.is_open().await;
     Ok(())
-}
-
-#[derive(Default)]
-struct Gate {
-    is_kept: Notify,
-    opens: Notify,
 }
 
 #[dbop::test(migrations = "./migrations", flavor = multi_thread)]
@@ -175,7 +169,7 @@ async fn of_many_who_end_a_session_one_succeeds(db: AnyDb) {
     let (db, at) = (client.db.clone(), gate.clone());
     let kept = serde_json::from_value(json!(id)).expect("an id");
     let keeper = tokio::spawn(async move { keep(&db, kept, &at).await });
-    gate.is_kept.notified().await;
+    gate.is_reached().await;
     let mut tasks = JoinSet::new();
     for task in 0..8 {
         let (client, id) = (client.clone(), id.clone());
@@ -187,18 +181,7 @@ async fn of_many_who_end_a_session_one_succeeds(db: AnyDb) {
                 .status
         });
     }
-    // On SQLite they wait for the connection that writes, and on PostgreSQL for the row.
-    let all_wait = async {
-        loop {
-            let write = client.db.pool_status().write;
-            if write.in_use + write.waiting == 9 {
-                break;
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(PATIENCE, all_wait).await.expect("all of them wait");
-    gate.opens.notify_one();
+    gate.open_when_others_wait(&client.db, 8).await;
     keeper
         .await
         .expect("no panic")
