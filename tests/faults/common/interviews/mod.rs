@@ -37,17 +37,13 @@ async fn a_full_pool_is_answered_with_503_and_all_goes_on_when_there_is_room() {
     let free = Arc::new(Notify::new());
     // On SQLite, one call writes at a time.
     let writers = site.db.pool_status().write.max;
-    let holders = (0..writers).map(|_| {
-        let (db, free) = (site.db.clone(), Arc::clone(&free));
-        let held = Arc::new(Notify::new());
+    let mut holders = Vec::new();
+    for _ in 0..writers {
+        let (held, free, db) = (Arc::<Notify>::default(), Arc::clone(&free), site.db.clone());
         let told = Arc::clone(&held);
-        let holding = tokio::spawn(async move { hold(&db, &told, &free).await });
-        async move {
-            held.notified().await;
-            holding
-        }
-    });
-    let holders = join_all(holders).await;
+        holders.push(tokio::spawn(async move { hold(&db, &told, &free).await }));
+        held.notified().await;
+    }
 
     let speaking = tokio::spawn({
         let (site, messages) = (Arc::clone(&site), messages.clone());
