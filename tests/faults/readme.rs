@@ -59,7 +59,13 @@ fn every_feature_of_the_examples_names_an_example_and_a_test_that_are_there() {
     let (features, _) = features
         .split_once("\n### What is not built")
         .expect("the end");
-    let folders = ["tests/suites", "tests/faults", "runtime/src", "examples"];
+    let folders = [
+        "tests/suites",
+        "tests/faults",
+        "tests/ui",
+        "runtime/src",
+        "examples",
+    ];
     let sources: String = folders.map(|folder| sources(&root.join(folder))).concat();
     let rows = features.lines().filter(|line| line.starts_with("| "));
     let rows = rows.filter(|row| !row.starts_with("| feature |"));
