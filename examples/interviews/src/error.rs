@@ -39,6 +39,9 @@ pub enum InterviewError {
     #[error("the session costs {} cents, and {} were offered", .costs.get(), .offered.get())]
     #[db_error(status = 422)]
     WrongAmount { costs: Price, offered: Cents },
+    #[error("the session was cancelled, so there is nothing to pay")]
+    #[db_error(status = 409)]
+    Cancelled,
     #[error("the session is paid already")]
     #[db_error(status = 409)]
     AlreadyPaid,

@@ -8,7 +8,7 @@ use sqlx::{query_as, query_scalar};
 use crate::error::{InterviewError, Result};
 use crate::logs::{self, NewLogLine};
 use crate::sessions;
-use crate::values::{Cents, Level, PaymentId, SessionId, Time, UserId, now};
+use crate::values::{Cents, Level, PaymentId, SessionId, State, Time, UserId, now};
 
 /// A payment that was made. dbop stores it as the answer to its key, so serde has to know the type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
@@ -57,6 +57,9 @@ pub async fn pay(
             costs: session.cents,
             offered: cents,
         });
+    }
+    if session.state == State::Cancelled {
+        return Err(InterviewError::Cancelled);
     }
     let insert = query_as::<DB, Payment>(
         "INSERT INTO payments (id, user_id, session_id, cents, paid_at) VALUES ($1, $2, $3, $4, $5)

@@ -142,3 +142,20 @@ async fn who_has_paid_is_not_removed_and_neither_is_the_session(db: AnyDb) {
         client.ask(&format!("GET {path}")).await.ok(200);
     }
 }
+
+#[dbop::test(migrations = "./migrations")]
+async fn nothing_is_paid_for_a_session_that_was_cancelled(db: AnyDb) {
+    let client = Client::open(db).await;
+    let session = planned(&client).await;
+    client.ask(&format!("POST {session}/cancel")).await.ok(200);
+    let pay = format!("POST {session}/payment");
+    let refused = client
+        .with_key("k1")
+        .tell(&pay, json!({"cents": 4_900}))
+        .await;
+    assert_eq!(
+        refused.refused(409, "application").detail(),
+        "the session was cancelled, so there is nothing to pay"
+    );
+    assert_eq!(client.count("payments").await, 0);
+}
