@@ -157,7 +157,9 @@ async fn page_of_logs(
     Ok(Listed::new(&uri, logs::page(&db, &filter, paging).await?))
 }
 
+/// Which lines are purged. A filter that is not known is refused, because it would keep nothing.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Older {
     before: Time,
 }

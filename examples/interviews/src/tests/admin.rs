@@ -170,6 +170,10 @@ async fn old_lines_of_the_log_are_purged_in_batches_and_new_ones_stay(db: AnyDb)
     let left = client.ask("GET /admin/logs").await.ok(200);
     assert_eq!(left.items().len(), 1);
     assert_eq!(left.items()[0]["message"], "The last line.");
+    // A filter that this route does not have would not keep any line.
+    let some = "DELETE /admin/logs?before=2100-01-01T00:00:00Z&level=info";
+    client.ask(some).await.refused(400, "invalid_query");
+    assert_eq!(client.count("log_lines").await, 1);
     client
         .ask("DELETE /admin/logs?before=yesterday")
         .await
