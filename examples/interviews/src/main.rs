@@ -13,7 +13,7 @@ use std::time::Duration;
 use dbop::AnyDb;
 use dbop::prometheus::Prometheus;
 use interviews::bank::{self, Bank};
-use interviews::http::Service;
+use interviews::http::{self, Service};
 use interviews::reviewer::{Reviewer, Wake};
 use interviews::settings::Settings;
 use tokio::net::TcpListener;
@@ -48,9 +48,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         token: settings.token,
         prometheus: Some(prometheus),
     };
-    axum::serve(listener, service.into_router())
-        .with_graceful_shutdown(told_to_end())
-        .await?;
+    let router = service.into_router();
+    if !http::serve(listener, router, told_to_end(), Duration::from_secs(15)).await? {
+        println!("Some clients have not ended their requests.");
+    }
 
     let shutdown = db.shutdown(Duration::from_secs(15)).await;
     drop(reviewer);

@@ -11,6 +11,7 @@ mod answers;
 mod conversations;
 mod extract;
 mod questions;
+mod serve;
 mod sessions;
 mod users;
 
@@ -24,6 +25,7 @@ use dbop::prometheus::Prometheus;
 use crate::reviewer::Wake;
 
 pub use access::Token;
+pub use serve::serve;
 
 /// What the routes need.
 #[derive(Debug)]
