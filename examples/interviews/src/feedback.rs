@@ -39,7 +39,7 @@ pub async fn give_next(tx: &mut Tx<'_, DB>) -> Result<Option<SessionId>> {
     Ok(Some(session.id))
 }
 
-/// Returns how many sessions wait for their feedback.
+/// Returns how many sessions wait for their feedback, those that somebody holds included.
 #[db_op(read_only, name = "feedback.waiting", on = [Sqlite, Postgres])]
 pub async fn waiting(conn: &mut Conn<'_, DB>) -> Result<i64> {
     let count = "SELECT COUNT(*) FROM sessions WHERE state = 'finished' AND reviewed_at IS NULL";

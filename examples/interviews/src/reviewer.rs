@@ -7,8 +7,9 @@ use std::time::Duration;
 use dbop::{AnyDb, ErrorKind};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
-use crate::error::InterviewError;
+use crate::error::{InterviewError, Result};
 use crate::feedback;
 
 /// Tells the reviewer that there is work. What the work is stands in the database, so nothing is lost
@@ -43,18 +44,33 @@ impl Drop for Reviewer {
 /// How long the reviewer waits after a failure. dbop has tried again before, within the deadline.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How long the reviewer waits for whoever holds the sessions that are left.
+const HELD: Duration = Duration::from_secs(1);
+
 async fn review(db: AnyDb, wake: Wake) {
     loop {
-        match feedback::give_next(&db).await {
-            Ok(Some(_)) => {}
-            Ok(None) => wake.0.notified().await,
+        match look(&db, &wake).await {
+            Ok(()) => {}
             Err(InterviewError::Database(error)) if error.kind() == ErrorKind::ShuttingDown => {
                 return;
             }
             Err(error) => {
                 tracing::warn!("feedback has to wait: {error}");
-                tokio::time::sleep(PAUSE).await;
+                sleep(PAUSE).await;
             }
         }
     }
+}
+
+/// Gives feedback once, or waits until there may be something to do. A session that is held by a
+/// request, or by a reviewer in another process, waits for its feedback still.
+async fn look(db: &AnyDb, wake: &Wake) -> Result<()> {
+    if feedback::give_next(db).await?.is_some() {
+        return Ok(());
+    }
+    match feedback::waiting(db).await? {
+        0 => wake.0.notified().await,
+        _ => sleep(HELD).await,
+    }
+    Ok(())
 }

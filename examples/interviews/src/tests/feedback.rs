@@ -1,12 +1,17 @@
-use dbop::AnyDb;
+use std::time::Duration;
+
+use dbop::{AnyDb, Tx, transactional};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
 use super::client::Client;
-use crate::feedback;
-use crate::reviewer::Reviewer;
+use super::gate::Gate;
+use crate::error::Result;
+use crate::reviewer::{Reviewer, Wake};
+use crate::values::SessionId;
+use crate::{feedback, sessions};
 
 /// Finishes an interview with two questions, one of which has an answer of 7 points.
 async fn finished(client: &Client, user: &str) -> String {
@@ -74,7 +79,7 @@ async fn the_reviewer_wakes_when_a_session_is_finished_and_looks_for_old_ones_fi
     for given in 1..=2 {
         let all_have_feedback = async {
             while client.count("conversations").await < given {
-                sleep(std::time::Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5)).await;
             }
         };
         timeout(PATIENCE, all_have_feedback)
@@ -85,5 +90,46 @@ async fn the_reviewer_wakes_when_a_session_is_finished_and_looks_for_old_ones_fi
         }
     }
     assert_eq!(client.count("sessions_without_feedback").await, 0);
+    drop(reviewer);
+}
+
+/// Holds a session until the gate opens, as a request about this session does.
+#[transactional(on = [Sqlite, Postgres])]
+async fn hold(tx: &mut Tx<'_, DB>, session: SessionId, gate: &Gate) -> Result<()> {
+    sessions::hold(&mut *tx, session).await?;
+    #[dbop::allow(foreign_await, reason = "the reviewer is to find this session held")]
+    gate.is_open().await;
+    Ok(())
+}
+
+#[dbop::test(migrations = "./migrations", flavor = multi_thread)]
+async fn a_session_that_a_request_holds_gets_its_feedback_when_the_request_has_ended(db: AnyDb) {
+    let client = Client::open(db.clone()).await;
+    let ada = client.user("Ada").await;
+    let session = json!(finished(&client, &ada).await);
+    let session = serde_json::from_value(session).expect("an id");
+    let gate = Gate::default();
+    let review = async {
+        gate.is_reached().await;
+        let calls = db.totals().calls;
+        let reviewer = Reviewer::start(db.clone(), Wake::default());
+        // On PostgreSQL, the reviewer finds nothing that is free; on SQLite, it waits for its turn.
+        let has_looked = async {
+            while db.totals().calls == calls && db.pool_status().write.waiting == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, has_looked).await.expect("a look");
+        gate.open();
+        reviewer
+    };
+    let (held, reviewer) = tokio::join!(hold(&db, session, &gate), review);
+    held.expect("the session is held");
+    let has_feedback = async {
+        while client.count("conversations").await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, has_feedback).await.expect("feedback");
     drop(reviewer);
 }
