@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         prometheus: Some(prometheus),
     };
     let router = service.into_router();
-    if !http::serve(listener, router, told_to_end(), Duration::from_secs(15)).await? {
+    if !http::serve(listener, router, told_to_end(), Duration::from_secs(12)).await? {
         println!("Some clients have not ended their requests.");
     }
 
