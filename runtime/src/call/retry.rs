@@ -106,6 +106,14 @@ impl FailedAttempt {
         self.effect == Effect::Possible || self.body.is_some_and(|body| body.elsewhere)
     }
 
+    /// Whether a second run could do harm, because the first may have had an effect that the options of
+    /// the operation do not cover.
+    fn may_do_harm(&self, op: &Op) -> bool {
+        let body = self.body.unwrap_or_default();
+        let is_covered = op.repeatable() && !body.unguarded && !(op.once && body.past_transaction);
+        self.may_repeat() && !is_covered
+    }
+
     /// Whether the fault may be gone at the next attempt.
     fn may_pass(&self, op: &Op) -> bool {
         let Class { category, .. } = self.class;
@@ -167,7 +175,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     if attempts.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
         return Next::Error;
     }
-    if failed.may_repeat() && !is_harmless(op, failed) || !failed.may_pass(op) {
+    if failed.may_do_harm(op) || !failed.may_pass(op) {
         return Next::Error;
     }
     let outage = is_outage(failed.class.kind);
@@ -188,17 +196,12 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     Next::Attempt(wait)
 }
 
-/// Whether a second run does no harm even if the first has had an effect.
-fn is_harmless(op: &Op, failed: &FailedAttempt) -> bool {
-    let body = failed.body.unwrap_or_default();
-    op.repeatable() && !body.unguarded && !(op.once && body.past_transaction)
-}
-
 impl CallState {
     /// Decides what follows a failed attempt whose connection has been given back, and waits for
     /// it. `true`: there is another attempt.
     pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
         self.phase = Phase::Waiting;
+        self.attempts.past_options |= failed.may_do_harm(self.op);
         let next = next(self, failed, defaults);
         match next {
             Next::Error => false,

@@ -102,6 +102,9 @@ pub(super) struct Attempts {
     pub(super) queued_for: Option<Error>,
     /// An earlier attempt may have had an effect.
     pub(super) may_have_effect: bool,
+    /// An attempt may have had an effect that the operation's options do not cover, so that a repeat
+    /// could do harm.
+    pub(super) past_options: bool,
     /// The last attempt failed because of what its connection had prepared.
     pub(super) stale_plans: bool,
     /// The call runs on a connection that its caller has lent. It does not even wait in a queue: a
@@ -141,6 +144,7 @@ impl CallState {
                 queued: 0,
                 queued_for: None,
                 may_have_effect: false,
+                past_options: false,
                 stale_plans: false,
                 on_lent: false,
             },
@@ -440,7 +444,7 @@ impl CallState {
             attempts: self.attempts.made,
             outcome,
             joined: self.is_joined(),
-            repeatable: self.op.repeatable(),
+            repeatable: self.op.repeatable() && !self.attempts.past_options,
             limited: self.statements_limited,
         }
     }

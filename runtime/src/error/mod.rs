@@ -244,7 +244,8 @@ impl Error {
 
     /// Whether the call may be made again without harm, with the same arguments: nothing of it is in
     /// the database, or its operation is declared `read_only`, `idempotent` or `once`, and a second
-    /// call changes nothing that the first one has done. `false` until the call has ended.
+    /// call changes nothing that the first one has done. `false` until the call has ended, and if the
+    /// body has written past its `read_only` guard or past the transaction with the marker of `once`.
     ///
     /// ```
     /// # use dbop::{Db, db_op};

@@ -73,11 +73,16 @@ const CIRCUIT_OPEN: Duration = Duration::from_secs(5);
 /// is not lost: the conversion logs an error with a status from 500 as an event of level error, with
 /// its `Display`.
 ///
-/// A problem with status 503, and one of the kind [`KeyInUse`](ErrorKind::KeyInUse), has the header
-/// `Retry-After`, unless the outcome is unknown and the error is not
-/// [repeatable](crate::Error::is_repeatable): a request that may have had its effect is not to be
-/// repeated without thought. So a client may repeat a request that reads, that is idempotent, or that
-/// has a key, until it has an answer.
+/// A problem with status 429 or 503, and one of the kind [`KeyInUse`](ErrorKind::KeyInUse), has the
+/// header `Retry-After` if the error [is repeatable](crate::Error::is_repeatable): a request that may
+/// have had its effect is not to be repeated without thought. So a client may repeat a request that
+/// reads, that is idempotent, or that has a key, until it has an answer. An error that carries no
+/// [`dbop::Error`](crate::Error) of a call, such as a `sqlx::Error` or a variant of your own with a
+/// status, does not tell what has become of its call; say it by
+/// [`with_retry_after`](Self::with_retry_after).
+///
+/// What is known is about the one call that has failed. Where a handler makes several calls that write,
+/// those before stay: make one `#[transactional]` of them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Details>);
@@ -182,9 +187,8 @@ impl Problem {
             }
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let may_be_doubled = outcome == Some(Outcome::Unknown) && !is_repeatable;
         let retry_after = match (status, class.kind) {
-            _ if may_be_doubled && class.kind != ErrorKind::KeyInUse => None,
+            _ if !is_repeatable => None,
             (_, ErrorKind::CircuitOpen) => Some(CIRCUIT_OPEN),
             (_, ErrorKind::KeyInUse) => Some(SHORTLY),
             (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS, _) => Some(SHORTLY),

@@ -1,13 +1,14 @@
 //! What a client is told of a call that failed.
 
 use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use dbop::http::Problem;
 use dbop::{Conn, Db, DbError, Tx, db_op, transactional};
 use dbop_tests::http::Service;
 use serde_json::json;
-use sqlx::Executor;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::{Database, fresh_with};
 
@@ -148,4 +149,71 @@ async fn an_error_of_dbop_is_an_answer_by_itself_and_says_when_to_come_back() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("1"), "{answer:?}");
     assert_eq!(answer.json()["kind"], "shutting_down");
+}
+
+/// Adds an order, and is then told that something is busy, by the driver or by the application. No
+/// transaction rolls the order back.
+#[db_op]
+async fn order(conn: &mut Conn<'_, Database>, id: i64, busy: &str) -> Result<(), Busy> {
+    let insert = sqlx::query("INSERT INTO orders VALUES ($1)").bind(id);
+    insert.execute(&mut *conn).await?;
+    match busy {
+        "driver" => Err(sqlx::Error::PoolTimedOut)?,
+        _ => Err(Busy::Warehouse),
+    }
+}
+
+#[derive(Debug, thiserror::Error, DbError)]
+enum Busy {
+    #[error("the warehouse is busy")]
+    #[db_error(status = 503)]
+    Warehouse,
+    #[error(transparent)]
+    Driver(#[from] sqlx::Error),
+    #[error(transparent)]
+    Database(#[from] dbop::Error),
+}
+
+#[db_op]
+async fn order_by_sqlx(conn: &mut Conn<'_, Database>, id: i64) -> sqlx::Result<()> {
+    let insert = sqlx::query("INSERT INTO orders VALUES ($1)").bind(id);
+    insert.execute(&mut *conn).await?;
+    Err(sqlx::Error::PoolTimedOut)
+}
+
+/// Ends its transaction past dbop, so that the order stands and the marker of its key does not.
+#[transactional(once = key)]
+async fn order_past_its_marker(
+    tx: &mut Tx<'_, Database>,
+    key: &str,
+    id: i64,
+    #[once(skip)] end: &str,
+) -> dbop::Result<()> {
+    tx.conn().execute(AssertSqlSafe(end)).await?;
+    let insert = sqlx::query("INSERT INTO orders VALUES ($1)").bind(id);
+    insert.execute(tx.conn()).await?;
+    Err(sqlx::Error::PoolTimedOut)?
+}
+
+#[tokio::test]
+async fn who_may_have_ordered_is_not_told_to_order_again() {
+    let fresh = fresh_with(|builder| builder).await;
+    let _service = service(&fresh).await;
+    let problems = [
+        Problem::from(order(&fresh.db, 1, "driver").await.unwrap_err()),
+        Problem::from(order(&fresh.db, 2, "warehouse").await.unwrap_err()),
+        Problem::from(order_by_sqlx(&fresh.db, 3).await.unwrap_err()),
+        Problem::from(
+            order_past_its_marker(&fresh.db, "k1", 4, "ROLLBACK")
+                .await
+                .unwrap_err(),
+        ),
+    ];
+    let orders = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM orders WHERE id < 10");
+    assert_eq!(orders.fetch_one(fresh.db.pool()).await.unwrap(), 4);
+    for problem in problems {
+        let response = problem.clone().into_response();
+        assert_eq!(response.status(), 503, "{problem:?}");
+        assert_eq!(response.headers().get("retry-after"), None, "{problem:?}");
+    }
 }
