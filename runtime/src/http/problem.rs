@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::{Category, Error, ErrorKind, Outcome};
+use crate::error::{Category, Class, Error, ErrorKind, Outcome};
 use crate::op::{Cause, DbError};
 
 /// When a client may repeat a request that could not be served at the moment.
@@ -64,7 +64,7 @@ const CIRCUIT_OPEN: Duration = Duration::from_secs(5);
 /// | `type` | `about:blank`, unless [`with_type`](Self::with_type) says otherwise |
 /// | `title` | the words for the status |
 /// | `status` | [`own_status`](DbError::own_status), or else [`Class::http_status`](crate::Class::http_status); 503 instead of 500 for an unknown outcome if the error [is repeatable](crate::Error::is_repeatable) |
-/// | `detail` | the error's `Display` if it has an `own_status`, or else [`Class::user_message`](crate::Class::user_message) |
+/// | `detail` | the error's `Display` if it has an `own_status`, or else [`Class::user_message`](crate::Class::user_message); where that would say to try again although the effect may stand, that it is to be looked at first |
 /// | `instance` | only as [`with_instance`](Self::with_instance) says |
 /// | `kind`, `category` | those of the error |
 /// | `outcome` | `rolled_back`, `committed` or `unknown`: what is known about the effect; only if the error carries a [`dbop::Error`](crate::Error) of a call that has ended |
@@ -183,7 +183,15 @@ impl Problem {
             None => {
                 let passes = class.category == Category::Ambiguous && is_repeatable;
                 let status = if passes { 503 } else { class.http_status() };
-                (status, Cow::Borrowed(class.user_message()))
+                // Where others are told to try again, this client may do its work twice.
+                let is_uncertain = outcome == Some(Outcome::Unknown) && !is_repeatable;
+                let told = match class.category {
+                    Category::Transient | Category::Resource if is_uncertain => {
+                        Class::OUTCOME_UNKNOWN
+                    }
+                    _ => class,
+                };
+                (status, Cow::Borrowed(told.user_message()))
             }
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -244,9 +252,9 @@ impl IntoResponse for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Category, Class, Ended, Retry};
+    use crate::error::{Ended, Retry};
 
-    fn answer(category: Category, kind: ErrorKind, outcome: Outcome, repeatable: bool) -> Response {
+    fn error(category: Category, kind: ErrorKind, outcome: Outcome, repeatable: bool) -> Error {
         let class = Class {
             category,
             kind,
@@ -257,7 +265,7 @@ mod tests {
             repeatable,
             ..Ended::outermost("pay", 1, outcome)
         });
-        error.into_response()
+        error
     }
 
     #[test]
@@ -275,11 +283,27 @@ mod tests {
             (Transient, Timeout, RolledBack, false, 504, None),
             (Integrity, Unique, RolledBack, false, 409, None),
         ] {
-            let response = answer(category, kind, outcome, repeatable);
+            let response = error(category, kind, outcome, repeatable).into_response();
             assert_eq!(response.status(), status, "{kind}");
             let header = response.headers().get(header::RETRY_AFTER);
             let header = header.map(|it| it.to_str().unwrap());
             assert_eq!(header, after, "{kind} {outcome}");
+        }
+    }
+
+    #[test]
+    fn a_client_whose_request_may_have_had_its_effect_is_told_to_look_before_it_tries_again() {
+        use {Category::*, ErrorKind::*, Outcome::*};
+        for (kind, outcome, repeatable, looks) in [
+            (Connection, Unknown, false, true),
+            (Timeout, Unknown, false, true),
+            (Connection, Unknown, true, false),
+            (Connection, RolledBack, false, false),
+            (Timeout, RolledBack, false, false),
+        ] {
+            let problem = Problem::from(error(Transient, kind, outcome, repeatable));
+            let says = problem.0.detail.contains("check before trying again");
+            assert_eq!(says, looks, "{problem:?}");
         }
     }
 
