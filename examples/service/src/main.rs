@@ -20,6 +20,7 @@ use dbop::http::{IdempotencyKey, Problem, Routes};
 use dbop::prometheus::Prometheus;
 use dbop::{AnyDb, Conn, DbError, Tx, db_op, transactional};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 #[derive(Debug, thiserror::Error, DbError)]
 enum BankError {
@@ -109,9 +110,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         listener.local_addr()?,
         db.system()
     );
-    axum::serve(listener, app)
-        .with_graceful_shutdown(told_to_end())
-        .await?;
+    let server = axum::serve(listener, app).with_graceful_shutdown(told_to_end());
+    tokio::select! {
+        ended = server.into_future() => ended?,
+        // A client that never sends the rest of its request must not keep the service from ending.
+        () = async { told_to_end().await; sleep(Duration::from_secs(12)).await } => {}
+    }
     let shutdown = db.shutdown(Duration::from_secs(15)).await;
     println!(
         "{} calls have finished since then; complete: {}",
