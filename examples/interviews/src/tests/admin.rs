@@ -39,17 +39,9 @@ async fn the_report_tells_how_the_interviews_for_each_role_went(db: AnyDb) {
     for scores in [[6, 8], [10, 8]] {
         let id = client.running(&ada, 2).await;
         for (position, score) in (1..).zip(scores) {
-            let answer = format!("PUT /sessions/{id}/answers/{position}");
-            client.tell(&answer, json!({"body": "Yes."})).await.ok(200);
-            client
-                .tell(&format!("{answer}/score"), json!({"score": score}))
-                .await
-                .ok(200);
+            client.answer(&id, position, "Yes.", score).await;
         }
-        client
-            .ask(&format!("POST /sessions/{id}/finish"))
-            .await
-            .ok(200);
+        client.finish(&id).await;
     }
     let lead = client.session(&ada, "lead", 1).await;
     let pay = format!(

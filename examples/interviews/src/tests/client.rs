@@ -132,6 +132,20 @@ impl Client {
         id
     }
 
+    /// Answers a question of a running interview, and gives the answer a score.
+    pub(super) async fn answer(&self, session: &str, position: usize, body: &str, score: i64) {
+        let answer = format!("PUT /sessions/{session}/answers/{position}");
+        self.tell(&answer, json!({"body": body})).await.ok(200);
+        let score = json!({"score": score});
+        self.tell(&format!("{answer}/score"), score).await.ok(200);
+    }
+
+    /// Ends a running interview.
+    pub(super) async fn finish(&self, session: &str) {
+        let finish = format!("POST /sessions/{session}/finish");
+        self.ask(&finish).await.ok(200);
+    }
+
     /// Returns a count as administrators see it.
     pub(super) async fn count(&self, of: &str) -> i64 {
         let counts = self

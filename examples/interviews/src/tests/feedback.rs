@@ -16,19 +16,8 @@ use crate::{feedback, sessions};
 /// Finishes an interview with two questions, one of which has an answer of 7 points.
 async fn finished(client: &Client, user: &str) -> String {
     let id = client.running(user, 2).await;
-    let answer = format!("PUT /sessions/{id}/answers/1");
-    client
-        .tell(&answer, json!({"body": "It depends."}))
-        .await
-        .ok(200);
-    client
-        .tell(&format!("{answer}/score"), json!({"score": 7}))
-        .await
-        .ok(200);
-    client
-        .ask(&format!("POST /sessions/{id}/finish"))
-        .await
-        .ok(200);
+    client.answer(&id, 1, "It depends.", 7).await;
+    client.finish(&id).await;
     id
 }
 
