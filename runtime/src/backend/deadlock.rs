@@ -3,8 +3,8 @@
 /// What a server says about a deadlock to the transaction that it has rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
-    /// Who has waited for whom, in the server's words. The words have numbers of processes and
-    /// locks in them, and no values of rows.
+    /// The server's words about which process has waited for which. They contain numbers of processes
+    /// and of locks, and no values of rows.
     pub(crate) detail: String,
     /// The processes that have waited for each other. There may be other numbers among them.
     pub(crate) processes: Vec<i32>,

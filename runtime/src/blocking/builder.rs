@@ -101,8 +101,8 @@ impl<M: Manager> BlockingDbBuilder<M> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if variables have bad values. The error names all of them, with
-    /// their values and what would be valid.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if variables have bad values. The
+    /// error names all of them, with their values and what would be valid.
     pub fn env(mut self) -> Result<Self> {
         self.settings = read_environment(&self.settings)?.settings;
         Ok(self)

@@ -124,8 +124,9 @@ impl Attempts {
 pub(crate) type Permit = Arc<SemaphorePermit<'static>>;
 
 impl CallState {
-    /// `system`: the name of the database's product in metrics. `span`: `None` if nobody listens. `until_ended`: how long after a connection was lost the
-    /// database has ended what ran on that connection.
+    /// `system`: the name of the database's product in metrics. `span`: `None` if nobody listens.
+    /// `until_ended`: how long after a connection was lost the database has ended what ran on that
+    /// connection.
     #[inline]
     pub(crate) fn new(
         op: &'static Op,

@@ -40,7 +40,7 @@ pub(super) struct Places {
     /// The indices of those that are free.
     free: Vec<usize>,
     /// When a call has last got a connection.
-    last: Option<Instant>,
+    served: Option<Instant>,
     /// Whether a task looks for connections that are held for too long.
     pub(super) is_watched: bool,
 }
@@ -89,7 +89,7 @@ impl Registry {
             });
             places.all.len() - 1
         });
-        places.last = Some(now);
+        places.served = Some(now);
         let place = &mut places.all[index];
         place.last = Some(by.op);
         place.held = Some(Held {
@@ -119,8 +119,8 @@ impl Registry {
 
     /// Whether a call has got a connection within this time.
     pub(crate) fn has_served_within(&self, time: Duration) -> bool {
-        let last = self.places().last;
-        last.is_some_and(|last| last.elapsed() < time)
+        let served = self.places().served;
+        served.is_some_and(|served| served.elapsed() < time)
     }
 
     /// Adds the connections that are held to a list.

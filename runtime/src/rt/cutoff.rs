@@ -13,12 +13,12 @@ pub(crate) struct Cutoff {
     seats: Mutex<Seats>,
 }
 
-/// Who is woken. Seats are used again, so that a wait allocates nothing.
+/// The waiters that are woken. A seat that is left is used again, so that a wait allocates nothing.
 #[derive(Debug, Default)]
 struct Seats {
     /// `None` where nobody waits.
     wakers: Vec<Option<Waker>>,
-    /// The indices of those that nobody has.
+    /// The indices of the seats that nobody has.
     free: Vec<usize>,
 }
 
