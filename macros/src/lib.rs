@@ -18,6 +18,7 @@ mod db_error;
 mod errors;
 mod expand;
 mod function;
+mod job_attribute;
 mod lint_attributes;
 mod lints;
 mod names;
@@ -217,6 +218,22 @@ fn lint_level(level: lint_attributes::Level, lints: TokenStream, item: TokenStre
 #[proc_macro_attribute]
 pub fn database_test(options: TokenStream, function: TokenStream) -> TokenStream {
     test_attribute::expand(options.into(), function.into(), &Database::enabled()).into()
+}
+
+/// A durable job: a function that a worker runs later, until the function has succeeded.
+///
+/// ```text
+/// #[job(queue = "mail", max_attempts = 5, timeout = "1m")]
+/// async fn send_receipt(job: &Job<Sqlite>, mailer: &Mailer, order: i64) -> Result<(), MailError> { .. }
+///
+/// send_receipt::enqueue(&mut *tx, 7).await?;   // in the transaction of the caller
+/// ```
+///
+/// `dbop::guide::jobs` says what the parameters are, what each option does, and what holds when a
+/// worker dies.
+#[proc_macro_attribute]
+pub fn job(options: TokenStream, function: TokenStream) -> TokenStream {
+    job_attribute::expand(options.into(), function.into(), &Database::enabled()).into()
 }
 
 /// Writes the pages of `dbop::lint`.

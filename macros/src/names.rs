@@ -50,6 +50,16 @@ locals! {
     connection = "__conn";
     /// The migrations of a test.
     migrations = "__MIGRATIONS";
+    /// The arguments of a job, as the workers read them.
+    job_arguments = "__Arguments";
+    /// What a worker gives the body of a job.
+    job = "__job";
+    /// The arguments of a job, before they are taken apart.
+    arguments = "__arguments";
+    /// What the caller of `enqueue` passes. Documentation shows this name.
+    enqueue_scope = "scope";
+    /// The jobs that are enqueued together. Documentation shows this name.
+    jobs = "jobs";
     /// The error in the impls of `#[derive(DbError)]`, and of a call for which there is no way.
     error = "__error";
 }
@@ -72,6 +82,16 @@ pub(crate) fn kept(label: &str) -> Ident {
 /// Names the copy of an argument that one attempt uses up.
 pub(crate) fn replayed(label: &str) -> Ident {
     format_ident!("__this_{label}", span = generated())
+}
+
+/// Names the state that a job takes at this place among its parameters.
+pub(crate) fn state(index: usize) -> Ident {
+    format_ident!("__state_{index}", span = generated())
+}
+
+/// Names the static that holds the body of a job, where the body is compiled for each database.
+pub(crate) fn job_body(database: &str) -> Ident {
+    format_ident!("__JOB_ON_{}", database.to_uppercase(), span = generated())
 }
 
 /// Names the twin of a plain function: the function as it was written, beside the async one.
@@ -197,5 +217,32 @@ impl Runtime {
         concat = core::concat;
         module_path = core::module_path;
         include_str = core::include_str;
+        debug = core::fmt::Debug;
+        into_iterator = core::iter::IntoIterator;
+        serde = serde;
+        submit = inventory::submit;
+        job = Job;
+        job_kind = JobKind;
+        runs_on = RunsOn;
+        job_options = JobOptions;
+        job_state = JobState;
+        unique = Unique;
+        concurrency = Concurrency;
+        rate = Rate;
+        limit_key = limit_key;
+        is_discarded = TakesDiscarded;
+        takes_discarded = takes_discarded;
+        boxed_future = BoxFuture;
+        ended = Ended;
+        new_job = NewJob;
+        enqueued = Enqueued;
+        result = Result;
+        scope = Scope;
+        any_scope = AnyScope;
+        either_database = EitherDatabase;
+        job_body = JobBody;
+        registration = Registration;
+        state_type = StateType;
+        schedule_of = schedule_of;
     }
 }

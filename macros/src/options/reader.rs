@@ -1,5 +1,7 @@
 //! Reads lists such as `flag, key = value, key(nested)` by a table of valid options.
 
+mod lists;
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -308,41 +310,6 @@ impl Value<'_> {
                 ),
             )),
         }
-    }
-
-    /// Reads a list of some of a few words, as in `[A, B]`, and returns the values beside them in
-    /// `words`.
-    pub(crate) fn words<W: Copy + PartialEq>(
-        &mut self,
-        words: &[(&'static str, W)],
-    ) -> Written<Vec<W>> {
-        self.equals()?;
-        let needs = format!("`{}` needs a list, as in `{}`", self.key, self.example);
-        if !self.input.peek(token::Bracket) {
-            return Err(syn::Error::new(self.input.span(), needs));
-        }
-        let content;
-        let bracket = syn::bracketed!(content in self.input);
-        let written = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
-        if written.is_empty() {
-            return Err(syn::Error::new(bracket.span.join(), needs));
-        }
-        let mut values = Vec::new();
-        for word in &written {
-            let valid: Vec<_> = words.iter().map(|(name, _)| *name).collect();
-            let found = words.iter().find(|(name, _)| word == name);
-            let Some((_, value)) = found else {
-                let of = format!("a value of `{}`", self.key);
-                let message = suggest::unknown(&word.to_string(), &of, &valid);
-                return Err(syn::Error::new(word.span(), message));
-            };
-            if values.contains(value) {
-                let message = format!("`{word}` is named twice; remove one of the two");
-                return Err(syn::Error::new(word.span(), message));
-            }
-            values.push(*value);
-        }
-        Ok(self.given(values))
     }
 
     pub(crate) fn path(&mut self) -> Written<Path> {
