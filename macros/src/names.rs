@@ -218,7 +218,7 @@ impl Runtime {
         module_path = core::module_path;
         include_str = core::include_str;
         debug = core::fmt::Debug;
-        into_iterator = core::iter::IntoIterator;
+        iterable = core::iter::IntoIterator;
         serde = serde;
         submit = inventory::submit;
         job = Job;

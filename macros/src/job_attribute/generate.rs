@@ -199,7 +199,8 @@ fn bodies(source: &Source, plan: &Plan, runtime: &Runtime) -> TokenStream {
 fn function(source: &Source) -> TokenStream {
     let attributes = source.attributes.iter().filter(is_of_function);
     let (signature, body) = (&source.signature, &source.body);
-    quote!(#(#attributes)* #signature #body)
+    // A job is async in any case, because its worker awaits the job.
+    quote!(#(#attributes)* #[allow(clippy::unused_async)] #signature #body)
 }
 
 /// Output:

@@ -29,11 +29,7 @@ pub(super) fn functions(source: &Source, plan: &Plan, runtime: &Runtime) -> Toke
     };
     let (scope, jobs) = (names::enqueue_scope(), names::jobs());
     let (new_job, of) = (runtime.new_job(), names::job_arguments());
-    let (result, enqueued, iterator) = (
-        runtime.result(),
-        runtime.enqueued(),
-        runtime.into_iterator(),
-    );
+    let (result, enqueued, iterator) = (runtime.result(), runtime.enqueued(), runtime.iterable());
     let vec = quote_spanned!(here=> ::std::vec::Vec);
     let names: Vec<_> = plan.arguments().map(|it| &it.name).collect();
     let types: Vec<_> = plan.arguments().map(|it| &it.ty).collect();
@@ -48,7 +44,7 @@ pub(super) fn functions(source: &Source, plan: &Plan, runtime: &Runtime) -> Toke
         impl #job {
             /// Returns a job with these arguments, for `NewJob::enqueue` with options of its own.
             #visibility fn new(#(#names: #types),*) -> #new_job<#job, #on> {
-                #new_job::of(#of { #(#names),* })
+                #new_job::<#job, #on>::of(#of { #(#names),* })
             }
 
             /// Enqueues a job with these arguments: in the caller's transaction, or in one of its own
@@ -73,7 +69,7 @@ pub(super) fn functions(source: &Source, plan: &Plan, runtime: &Runtime) -> Toke
                 #scope: impl #passed,
                 #jobs: impl #iterator<Item = #new_job<#job, #on>>,
             ) -> #result<#vec<#enqueued>> {
-                #new_job::enqueue_many(#scope, #jobs).await
+                #new_job::<#job, #on>::enqueue_many(#scope, #jobs).await
             }
         }
     }
