@@ -15,6 +15,7 @@
 //! | [`lints`] | what does not compile, and how to allow an exception |
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
 //! | [`from_sync_to_async`] | step by step from plain to async functions, with a switch between both |
+//! | [`jobs`] | durable jobs, their steps, and when something else is the right tool |
 //! | [`testing`] | `#[dbop::test]`: tests with a database of their own |
 //! | [`in_an_application`] | migrations, tests |
 //! | [`health_and_http`] | a service with axum: answers to failed calls, keys of requests, health |
@@ -100,6 +101,12 @@ pub mod from_sync_to_async {
 
 // Its examples need the attribute.
 #[cfg(any(not(doctest), feature = "testing"))]
+#[cfg(feature = "jobs")]
+pub mod jobs {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/jobs.md")]
+}
+
 pub mod testing {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/testing.md")]

@@ -104,6 +104,8 @@ pub mod health;
 #[cfg(feature = "http")]
 pub mod http;
 mod isolation;
+#[cfg(feature = "jobs")]
+pub mod jobs;
 pub mod lint;
 mod maintenance;
 mod monitor;
@@ -144,6 +146,11 @@ pub use dbop_macros::database_test as test;
 /// mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///
 pub use dbop_macros::db_op;
+/// A durable job: a function that workers run later, until it has succeeded. [`guide::jobs`] says when a
+/// job is the right tool, and has every option with its default.
+///
+#[cfg(feature = "jobs")]
+pub use dbop_macros::job;
 /// One transaction for the function. [`guide::options`] has every option with its default, [`lint`]
 /// every mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///

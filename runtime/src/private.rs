@@ -28,6 +28,13 @@ pub use crate::call::{Arg, Call, Captures, LastItem, Unscoped, replay, stream};
 pub use crate::classify::Category;
 pub use crate::error::Error;
 pub use crate::isolation::Isolation;
+#[cfg(feature = "jobs")]
+pub use crate::jobs::generated::*;
+#[cfg(feature = "jobs")]
+pub use crate::jobs::{
+    Concurrency, EitherDatabase, Ended, Enqueued, Job, JobKind, JobOptions, NewJob, Rate, RunsOn,
+    TakesDiscarded, Unique,
+};
 pub use crate::once::OnceKey;
 pub use crate::op::{Cause, DbError, DriverError, Op};
 pub use crate::scope::{AsScope, lent_or};
@@ -35,3 +42,11 @@ pub use crate::session::{SessionParam, fake_return, lend};
 pub use crate::sql::text_for;
 #[cfg(feature = "testing")]
 pub use crate::testing::Test;
+#[cfg(feature = "jobs")]
+pub use crate::{AnyScope, Result, Scope};
+#[cfg(feature = "jobs")]
+pub use futures_core::future::BoxFuture;
+#[cfg(feature = "jobs")]
+pub use inventory;
+#[cfg(feature = "jobs")]
+pub use serde;

@@ -1,0 +1,193 @@
+//! One attempt of a job, from its arguments to what becomes of the job.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::kind::RunsOn;
+use super::limits::{Admission, admit, leave};
+use super::options::JobOptions;
+use super::rescue::{Following, give_up};
+use super::schema::JobDatabase;
+use super::verdict::Verdict;
+use super::workers::Shared;
+use crate::rt::duration_text;
+
+/// How long a body may go on after it was told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A job that was fetched.
+#[derive(Clone, Debug)]
+pub(super) struct Fetched {
+    pub(super) id: i64,
+    pub(super) attempt: i32,
+    pub(super) max_attempts: i32,
+    pub(super) kind: &'static str,
+    pub(super) queue: String,
+    /// The results of the steps that earlier attempts have finished.
+    pub(super) steps: Map<String, Value>,
+    /// Whether the job has waited for its turn, as its `rate` says.
+    pub(super) has_reserved: bool,
+    /// Whether another job is to follow if this one is given up.
+    pub(super) follows: bool,
+    /// Is cancelled when the job is to stop: after its timeout, on request, or with the process.
+    pub(super) cancelled: CancellationToken,
+}
+
+/// What has come of an attempt.
+#[derive(Debug)]
+pub(super) enum Came {
+    Complete(Option<Value>),
+    Snooze {
+        wait: Duration,
+        /// Whether the job has its turn after that.
+        reserved: bool,
+    },
+    Failed(String),
+    Cancelled(String),
+    /// The body has ended because the job was to stop.
+    Stopped,
+}
+
+/// Runs an attempt.
+pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
+    shared: &Arc<Shared<DB>>,
+    fetched: Fetched,
+    arguments: &str,
+) -> Came {
+    let options = K::options();
+    let arguments: K::Arguments = match serde_json::from_str(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let text = "the arguments cannot be read, because they are those of another version of the \
+                        function or of another program";
+            return fail(shared, &fetched, format!("{text}: {error}")).await;
+        }
+    };
+    // An attempt that this process had before it was declared dead may still be running here.
+    let _alone = shared.only_attempt(fetched.id).await;
+    let concurrency = K::concurrency(&arguments);
+    match admit(shared, &fetched, concurrency.as_ref(), K::rate(&arguments)).await {
+        Ok(Admission::Granted) => {}
+        Ok(Admission::NotYet(wait)) => {
+            return Came::Snooze {
+                wait,
+                reserved: true,
+            };
+        }
+        // The job has been put aside, and River finds that it does not run.
+        Ok(Admission::PutAside) => return Came::Stopped,
+        Err(error) => return not_admitted(&error),
+    }
+    let job = Job::new(Arc::clone(shared), fetched.clone(), options.idempotent);
+    let came = run(shared, &fetched, &options, K::run(job.clone(), arguments)).await;
+    if concurrency.is_some() {
+        leave(shared, &fetched).await;
+    }
+    match came {
+        Came::Failed(error) => fail(shared, &fetched, error).await,
+        Came::Cancelled(error) if fetched.follows => {
+            given_up(shared, &fetched, Following::Cancelled, error).await
+        }
+        came => came,
+    }
+}
+
+/// Runs the body until it ends, or until it has had time to end.
+async fn run<DB: JobDatabase>(
+    shared: &Shared<DB>,
+    fetched: &Fetched,
+    options: &JobOptions,
+    body: impl Future<Output = super::Ended>,
+) -> Came {
+    let begun = Instant::now();
+    let lost = shared.lost();
+    let is_over = async {
+        match select(pin!(fetched.cancelled.cancelled()), pin!(lost.cancelled())).await {
+            Either::Left(_) => {
+                // Another worker may have the job from the moment at which this one is lost.
+                let _ = tokio::time::timeout(GRACE, lost.cancelled()).await;
+            }
+            Either::Right(_) => {}
+        }
+    };
+    let body = AssertUnwindSafe(body).catch_unwind();
+    match select(pin!(body), pin!(is_over)).await {
+        Either::Left((Ok(ended), _)) => match ended.0 {
+            Verdict::Complete(output) => Came::Complete(output),
+            Verdict::Snooze(wait) => Came::Snooze {
+                wait,
+                reserved: false,
+            },
+            // The error is that of a statement or a step that was cut off.
+            Verdict::Retry(_) | Verdict::Cancel(_)
+                if fetched.cancelled.is_cancelled() && begun.elapsed() < options.timeout =>
+            {
+                Came::Stopped
+            }
+            Verdict::Retry(error) => Came::Failed(error),
+            Verdict::Cancel(error) => Came::Cancelled(error),
+        },
+        Either::Left((Err(panic), _)) => {
+            Came::Failed(format!("the job panicked: {}", said(&*panic)))
+        }
+        Either::Right(_) if begun.elapsed() >= options.timeout => Came::Failed(format!(
+            "the job has not ended within its timeout of {}; raise it with `timeout = \"..\"` if the \
+             work needs longer",
+            duration_text(options.timeout)
+        )),
+        Either::Right(_) => Came::Stopped,
+    }
+}
+
+/// What a panic has said.
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+fn not_admitted(error: &crate::Error) -> Came {
+    tracing::warn!(
+        error.message = %error,
+        "a job could not be admitted, and is tried again"
+    );
+    Came::Snooze {
+        wait: GRACE,
+        reserved: false,
+    }
+}
+
+/// Ends an attempt that has failed. The last attempt is given up by dbop if another job is to follow, in
+/// the transaction that enqueues the other job.
+async fn fail<DB: JobDatabase>(shared: &Shared<DB>, fetched: &Fetched, error: String) -> Came {
+    if fetched.follows && fetched.attempt >= fetched.max_attempts {
+        return given_up(shared, fetched, Following::Discarded, error).await;
+    }
+    Came::Failed(error)
+}
+
+async fn given_up<DB: JobDatabase>(
+    shared: &Shared<DB>,
+    fetched: &Fetched,
+    as_what: Following,
+    error: String,
+) -> Came {
+    match give_up(shared, fetched, as_what, &error).await {
+        // River finds that the job does not run any more.
+        Ok(()) => match as_what {
+            Following::Discarded => Came::Failed(error),
+            Following::Cancelled => Came::Cancelled(error),
+        },
+        // Without the job that is to follow, nobody would learn of this. So the job runs once more.
+        Err(error) => not_admitted(&error),
+    }
+}

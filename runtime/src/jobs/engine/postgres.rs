@@ -1,0 +1,67 @@
+//! Jobs on PostgreSQL.
+
+use futures_core::future::BoxFuture;
+use riverqueue::migrate::PostgresMigrator;
+use riverqueue::{Client, ClientBuilder};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Postgres};
+
+use super::Prepared;
+use crate::db::Db;
+use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::new_job::Enqueued;
+use crate::jobs::schema::JobDatabase;
+use crate::jobs::sql::{JobSql, POSTGRES, asked, json};
+use crate::session::Tx;
+
+/// The connections of River's own pool: one that listens, one that fetches, two that write results, and
+/// one for the leader.
+const CONNECTIONS: u32 = 5;
+
+impl JobDatabase for Postgres {
+    const JOB_SQL: &'static JobSql = &POSTGRES;
+
+    fn insert<'t>(
+        tx: &'t mut Tx<'_, Self>,
+        jobs: &'t [&'t Prepared],
+    ) -> BoxFuture<'t, Result<Vec<Enqueued>>> {
+        Box::pin(async move {
+            let rows = serde_json::to_string(jobs).map_err(|error| {
+                Error::programming(ErrorKind::InvalidArgument, error.to_string())
+            })?;
+            let row = asked(tx.view.reborrow(), POSTGRES.insert, &[&rows]).await?;
+            let enqueued: Vec<(i64, bool)> = json::<Postgres, _>(row)?;
+            let enqueued = enqueued.into_iter();
+            Ok(enqueued
+                .map(|(id, duplicate)| Enqueued { id, duplicate })
+                .collect())
+        })
+    }
+
+    /// A pool of River's own, so that neither waits for the other: bodies may have all connections of
+    /// the handle.
+    fn engine_pool(db: &Db<Self>) -> PgPool {
+        let options = db.pool().connect_options();
+        PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_lazy_with(options.as_ref().clone())
+    }
+
+    fn engine_client(pool: PgPool) -> ClientBuilder {
+        Client::builder(pool)
+    }
+
+    /// One process at a time migrates.
+    fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let lock = db.advisory_lock("dbop: jobs").await?;
+            let migrated = PostgresMigrator::new(db.pool().clone()).migrate_up().await;
+            // If the lock is lost meanwhile, the migrations are applied all the same.
+            let _ = lock.release().await;
+            migrated.map(drop).map_err(|error| match error {
+                riverqueue::migrate::Error::Database(error) => error.into(),
+                other => Error::programming(ErrorKind::Configuration, other.to_string()),
+            })
+        })
+    }
+}

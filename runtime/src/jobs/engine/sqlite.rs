@@ -1,0 +1,76 @@
+//! Jobs on SQLite.
+
+use futures_core::future::BoxFuture;
+use riverqueue::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use riverqueue::migrate::SqliteMigrator;
+use riverqueue::{Client, ClientBuilder};
+use sqlx::{Sqlite, SqlitePool};
+
+use super::Prepared;
+use crate::backend::Driver;
+use crate::db::Db;
+use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::new_job::Enqueued;
+use crate::jobs::schema::JobDatabase;
+use crate::jobs::sql::{JobSql, SQLITE, asked};
+use crate::session::Tx;
+
+impl JobDatabase for Sqlite {
+    const JOB_SQL: &'static JobSql = &SQLITE;
+
+    fn insert<'t>(
+        tx: &'t mut Tx<'_, Self>,
+        jobs: &'t [&'t Prepared],
+    ) -> BoxFuture<'t, Result<Vec<Enqueued>>> {
+        Box::pin(async move {
+            let mut enqueued = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                let nonce = format!("{:016x}", fastrand::u64(..));
+                let row = job.for_sqlite(&nonce)?;
+                let row = asked(tx.view.reborrow(), SQLITE.insert, &[&row]).await?;
+                let row = row.ok_or(sqlx::Error::RowNotFound)?;
+                let id = Sqlite::text(&row, 0)?.and_then(|id| id.parse().ok());
+                enqueued.push(Enqueued {
+                    id: id.ok_or(sqlx::Error::RowNotFound)?,
+                    duplicate: Sqlite::text(&row, 1)?.as_deref() != Some(&nonce),
+                });
+            }
+            Ok(enqueued)
+        })
+    }
+
+    /// The pool of the one connection that writes. River waits there in line with all other writers, and
+    /// a database in memory has no other connection.
+    fn engine_pool(db: &Db<Self>) -> SqlitePool {
+        db.pool().clone()
+    }
+
+    fn engine_client(pool: SqlitePool) -> ClientBuilder {
+        Client::builder(pool)
+    }
+
+    fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let migrator = SqliteMigrator::new(db.pool().clone());
+            let migrated = migrator.migrate_up().await;
+            // Another process may have migrated meanwhile, and then there is nothing left to do.
+            let migrated = match migrated {
+                Err(_) => migrator.migrate_up().await,
+                migrated => migrated,
+            };
+            migrated.map(drop).map_err(|error| match error {
+                riverqueue::migrate::Error::Database(error) => error.into(),
+                other => Error::programming(ErrorKind::Configuration, other.to_string()),
+            })
+        })
+    }
+}
+
+/// Returns a time in the format of River's columns.
+pub(super) fn time(time: Timestamp) -> String {
+    let round = TimestampRound::new()
+        .smallest(Unit::Millisecond)
+        .mode(RoundMode::HalfCeil);
+    let rounded = time.round(round).unwrap_or(time);
+    rounded.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+}

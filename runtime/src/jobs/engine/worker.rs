@@ -1,0 +1,137 @@
+//! [`Adapter`]: a job of dbop's as a worker of River's.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use riverqueue::jiff::Timestamp;
+use riverqueue::{
+    BoxError, Job as RiverJob, JobArgs, JobCancelError, WorkCancelled, WorkContext, WorkError,
+    WorkOutcome, Worker, WorkerTimeout, Workers,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::error::Result;
+use crate::jobs::attempt::{self, Came, Fetched};
+use crate::jobs::kind::{JobKind, RunsOn};
+use crate::jobs::schema::JobDatabase;
+use crate::jobs::workers::Shared;
+
+/// Adds a job to the workers of a client.
+pub(in crate::jobs) type Hire<DB> = fn(&mut Workers, &Arc<Shared<DB>>) -> Result<()>;
+
+/// See [`Hire`].
+pub(in crate::jobs) fn hire<K: RunsOn<DB>, DB: JobDatabase>(
+    workers: &mut Workers,
+    shared: &Arc<Shared<DB>>,
+) -> Result<()> {
+    let adapter = Adapter::<K, DB> {
+        shared: Arc::clone(shared),
+        kind: PhantomData,
+    };
+    workers.add(adapter).map(drop).map_err(super::refused)
+}
+
+/// The arguments as they are stored. Those that cannot be read fail the attempt with a message of
+/// dbop's.
+struct Stored<K> {
+    text: Box<RawValue>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: JobKind> JobArgs for Stored<K> {
+    const KIND: &'static str = K::KIND;
+}
+
+impl<K> Serialize for Stored<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de, K> Deserialize<'de> for Stored<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Ok(Self {
+            text: Box::deserialize(deserializer)?,
+            kind: PhantomData,
+        })
+    }
+}
+
+/// See the module.
+struct Adapter<K, DB: JobDatabase> {
+    shared: Arc<Shared<DB>>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
+    type Error = BoxError;
+
+    fn next_retry(
+        &self,
+        job: &RiverJob<Stored<K>>,
+        _: &WorkError,
+        _: Timestamp,
+    ) -> Option<Duration> {
+        K::options().backoff_after(job.row.attempt)
+    }
+
+    /// River cancels the token after this time, and stops the task later if that does not help.
+    fn timeout(&self, _: &RiverJob<Stored<K>>) -> WorkerTimeout {
+        WorkerTimeout::After(K::options().timeout)
+    }
+
+    async fn work(
+        &self,
+        context: WorkContext,
+        job: RiverJob<Stored<K>>,
+    ) -> std::result::Result<WorkOutcome, BoxError> {
+        let RiverJob { args, row, .. } = job;
+        let fetched = Fetched {
+            id: row.id,
+            attempt: row.attempt,
+            max_attempts: row.max_attempts,
+            kind: K::KIND,
+            queue: row.queue,
+            steps: row
+                .metadata
+                .get("dbop:steps")
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
+            has_reserved: row
+                .metadata
+                .get("dbop:reserved")
+                .ok()
+                .flatten()
+                .unwrap_or(false),
+            follows: row.metadata.get_raw("dbop:discarded").is_some(),
+            cancelled: context.cancellation_token().clone(),
+        };
+        // With this key the trigger on the table tells whose result River writes.
+        context.metadata_set("dbop:by", self.shared.name_of(row.attempt))?;
+        match attempt::work::<K, DB>(&self.shared, fetched, args.text.get()).await {
+            Came::Complete(output) => {
+                if let Some(output) = output {
+                    context.record_output(output)?;
+                }
+                Ok(WorkOutcome::Complete)
+            }
+            Came::Snooze { wait, reserved } => {
+                context.metadata_set("dbop:reserved", reserved)?;
+                Ok(WorkOutcome::Snooze(wait))
+            }
+            Came::Failed(error) => Err(error.into()),
+            Came::Cancelled(error) => Err(Box::new(JobCancelError::new(error))),
+            Came::Stopped => Err(Box::new(WorkCancelled)),
+        }
+    }
+}
+
+impl<K: JobKind, DB: JobDatabase> fmt::Debug for Adapter<K, DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Adapter").field(&K::KIND).finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! [`JobKind`]: what `#[job]` writes down about a function.
+
+use std::any::{Any, TypeId, type_name};
+
+use futures_core::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::engine::Hire;
+use super::job::Job;
+use super::limits::{Concurrency, Rate};
+use super::options::JobOptions;
+use super::schedule::Due;
+use super::schema::JobDatabase;
+use super::verdict::Ended;
+
+/// A function under [`#[job]`](macro@crate::job): its name in the database, its arguments and its
+/// options.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no job",
+    label = "expected the name of a function under `#[job]`"
+)]
+pub trait JobKind: Sized + 'static {
+    /// The name in the database.
+    const KIND: &'static str;
+    /// The arguments, as they are stored.
+    type Arguments: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// The database on which the job runs, or [`EitherDatabase`](super::EitherDatabase).
+    type On: 'static;
+
+    /// Returns the options of the attribute.
+    #[doc(hidden)]
+    fn options() -> JobOptions;
+
+    /// Returns how many jobs like this one may run at once.
+    #[doc(hidden)]
+    fn concurrency(_: &Self::Arguments) -> Option<Concurrency> {
+        None
+    }
+
+    /// Returns how many jobs like this one may begin in a time.
+    #[doc(hidden)]
+    fn rate(_: &Self::Arguments) -> Option<Rate> {
+        None
+    }
+}
+
+/// A job that runs on the database `DB`.
+pub trait RunsOn<DB: JobDatabase>: JobKind {
+    /// Runs the body.
+    #[doc(hidden)]
+    fn run(job: Job<DB>, arguments: Self::Arguments) -> BoxFuture<'static, Ended>;
+}
+
+/// What a job gets that is enqueued because another was discarded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// The id of the job that was discarded.
+    pub id: i64,
+    /// Its kind.
+    pub kind: String,
+    /// The error of its last attempt.
+    pub error: String,
+}
+
+/// The arguments of a job that takes a [`Discarded`] and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "this job does not take a `Discarded`, and nothing else",
+    label = "expected a job such as `#[job] async fn tell(job: &Job<Sqlite>, discarded: Discarded) -> dbop::Result<()>`"
+)]
+pub trait TakesDiscarded {}
+
+/// Asks of a job that it takes a [`Discarded`].
+pub fn takes_discarded<K: JobKind<Arguments: TakesDiscarded>>() {}
+
+/// A job of this binary. `#[job]` submits one, and the workers collect them.
+#[derive(Debug)]
+pub struct Registration {
+    /// The name in the database.
+    pub kind: &'static str,
+    /// The file of the function.
+    pub file: &'static str,
+    /// The line of the attribute.
+    pub line: u32,
+    /// Returns the options of the attribute.
+    pub options: fn() -> JobOptions,
+    /// A [`JobBody`] for each database on which the job runs.
+    pub bodies: &'static [&'static (dyn Any + Send + Sync)],
+    /// The types of state that the body asks for.
+    pub states: &'static [fn() -> StateType],
+    /// Returns what is due when the schedule says so.
+    pub scheduled: Option<fn() -> Due>,
+}
+
+inventory::collect!(Registration);
+
+impl Registration {
+    /// Returns all jobs of this binary.
+    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
+        inventory::iter::<Self>.into_iter()
+    }
+
+    /// Returns the body for this database.
+    pub(super) fn body<DB: JobDatabase>(&self) -> Option<&'static JobBody<DB>> {
+        self.bodies.iter().find_map(|body| body.downcast_ref())
+    }
+}
+
+/// A type of state that a body asks for by a parameter `&T`.
+#[derive(Clone, Copy, Debug)]
+pub struct StateType {
+    pub(super) id: TypeId,
+    pub(super) name: &'static str,
+}
+
+impl StateType {
+    /// Returns the type as a value.
+    #[must_use]
+    pub fn of<T: Any>() -> Self {
+        Self {
+            id: TypeId::of::<T>(),
+            name: type_name::<T>(),
+        }
+    }
+}
+
+/// The body of a job on the database `DB`.
+#[derive(Debug)]
+pub struct JobBody<DB: JobDatabase> {
+    pub(super) hire: Hire<DB>,
+}
+
+impl<DB: JobDatabase> JobBody<DB> {
+    /// Returns the body of `K`.
+    #[must_use]
+    pub const fn of<K: RunsOn<DB>>() -> Self {
+        Self {
+            hire: super::engine::hire::<K, DB>,
+        }
+    }
+}
