@@ -36,8 +36,8 @@ pub(super) struct Fetched {
     pub(super) steps: Map<String, Value>,
     /// Whether the job has waited for its turn, as its `rate` says.
     pub(super) has_reserved: bool,
-    /// Whether another job is to follow if this one is given up.
-    pub(super) follows: bool,
+    /// What the job says about the job that is to follow if this one is given up.
+    pub(super) follow_up: Option<Value>,
     /// Is cancelled when the job is to stop: after its timeout, on request, or with the process.
     pub(super) cancelled: CancellationToken,
 }
@@ -53,6 +53,8 @@ pub(super) enum Came {
     },
     Failed(String),
     Cancelled(String),
+    /// The job waits for a slot, and does not run any more.
+    PutAside,
     /// The body has ended because the job was to stop.
     Stopped,
 }
@@ -83,8 +85,7 @@ pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
                 reserved: true,
             };
         }
-        // The job has been put aside, and River finds that it does not run.
-        Ok(Admission::PutAside) => return Came::Stopped,
+        Ok(Admission::PutAside) => return Came::PutAside,
         Err(error) => return not_admitted(&error),
     }
     let job = Job::new(Arc::clone(shared), fetched.clone(), options.idempotent);
@@ -94,7 +95,7 @@ pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
     }
     match came {
         Came::Failed(error) => fail(shared, &fetched, error).await,
-        Came::Cancelled(error) if fetched.follows => {
+        Came::Cancelled(error) if fetched.follow_up.is_some() => {
             given_up(shared, &fetched, Following::Cancelled, error).await
         }
         came => came,
@@ -169,7 +170,7 @@ fn not_admitted(error: &crate::Error) -> Came {
 /// Ends an attempt that has failed. The last attempt is given up by dbop if another job is to follow, in
 /// the transaction that enqueues the other job.
 async fn fail<DB: JobDatabase>(shared: &Shared<DB>, fetched: &Fetched, error: String) -> Came {
-    if fetched.follows && fetched.attempt >= fetched.max_attempts {
+    if fetched.follow_up.is_some() && fetched.attempt >= fetched.max_attempts {
         return given_up(shared, fetched, Following::Discarded, error).await;
     }
     Came::Failed(error)

@@ -183,6 +183,7 @@ async fn take_slot<DB: JobDatabase>(
         wait: None,
         error: None,
         rescued: false,
+        reserved: true,
     };
     // If another worker has the job by now, that one asks for a slot.
     if finish(tx, &[put_aside]).await? {

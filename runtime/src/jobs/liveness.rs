@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::limits::sweep;
@@ -56,6 +55,7 @@ impl Pulse {
 pub(super) async fn run<DB: JobDatabase>(shared: Arc<Shared<DB>>, pulse: Pulse) {
     let mut heart = Heart {
         shared: &shared,
+        pool: DB::pulse_pool(&shared.db),
         conn: None,
         silent: HashMap::new(),
         looked: Instant::now(),
@@ -78,7 +78,9 @@ pub(super) async fn run<DB: JobDatabase>(shared: Arc<Shared<DB>>, pulse: Pulse) 
 
 struct Heart<'a, DB: JobDatabase> {
     shared: &'a Arc<Shared<DB>>,
-    /// `None` until it is open, and for a database in memory.
+    /// `None` for a database in memory.
+    pool: Option<sqlx::Pool<DB>>,
+    /// `None` until it is open.
     conn: Option<DB::Connection>,
     /// The heartbeats that the last look has found to be too old.
     silent: HashMap<String, String>,
@@ -89,14 +91,11 @@ impl<DB: JobDatabase> Heart<'_, DB> {
     async fn beat(&mut self, pulse: Pulse) -> Result<()> {
         let shared = self.shared;
         let (sql, id) = (DB::JOB_SQL, &*shared.id);
-        let is_known = if DB::has_own_connection(&shared.db) {
+        let is_known = if let Some(pool) = &self.pool {
             let beat = async {
                 let conn = match &mut self.conn {
                     Some(conn) => conn,
-                    none => {
-                        let options = shared.db.pool().connect_options();
-                        none.insert(DB::Connection::connect_with(&options).await?)
-                    }
+                    none => none.insert(pool.acquire().await?.detach()),
                 };
                 Ok::<_, Error>(asked_on::<DB>(conn, sql.beat, &[id]).await?.is_some())
             };

@@ -51,6 +51,8 @@ pub(super) struct Finished {
     pub(super) wait: Option<f64>,
     pub(super) error: Option<AttemptError>,
     pub(super) rescued: bool,
+    /// Whether the job has had its turn, as its `rate` says.
+    pub(super) reserved: bool,
 }
 
 /// An error as River keeps it in a job.
@@ -161,6 +163,7 @@ impl Stuck {
             wait,
             error: Some(AttemptError::now(self.attempt, Self::ERROR.to_owned())),
             rescued: true,
+            reserved: false,
         }
     }
 
@@ -207,11 +210,6 @@ async fn give_up_in<DB: JobDatabase>(
     as_what: Following,
     error: &str,
 ) -> Result<()> {
-    let running = asked(tx.view.reborrow(), DB::JOB_SQL.running_of, &[&shared.id]).await?;
-    let running: Vec<Stuck> = json::<DB, _>(running)?;
-    let Some(job) = running.into_iter().find(|job| job.id == fetched.id) else {
-        return Ok(());
-    };
     let finished = Finished {
         id: fetched.id,
         attempt: fetched.attempt,
@@ -224,15 +222,17 @@ async fn give_up_in<DB: JobDatabase>(
         wait: None,
         error: Some(AttemptError::now(fetched.attempt, error.to_owned())),
         rescued: false,
+        reserved: false,
     };
     if !finish(tx, &[finished]).await? {
         return Ok(());
     }
     let told = Discarded {
+        id: fetched.id,
+        kind: fetched.kind.to_owned(),
         error: error.to_owned(),
-        ..job.told()
     };
-    follow(tx, job.follow_up.as_ref(), told).await
+    follow(tx, fetched.follow_up.as_ref(), told).await
 }
 
 /// Moves jobs out of `running`. Returns whether any of them was still running the attempt.

@@ -40,11 +40,10 @@ pub trait JobDatabase: Backend {
     #[doc(hidden)]
     fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>>;
 
-    /// Whether heartbeats need a connection of their own, and the database allows one.
+    /// Returns a pool from which heartbeats get a connection of their own. `None` if the database has only
+    /// the connection of the handle.
     #[doc(hidden)]
-    fn has_own_connection(db: &Db<Self>) -> bool {
-        !Self::is_in_memory(&db.pool().connect_options())
-    }
+    fn pulse_pool(db: &Db<Self>) -> Option<sqlx::Pool<Self>>;
 }
 
 /// Creates or upgrades the tables of jobs: those of River, which its clients in other languages share,

@@ -38,11 +38,6 @@ pub(super) struct Shared<DB: JobDatabase> {
 }
 
 impl<DB: JobDatabase> Shared<DB> {
-    /// The name of an attempt of this process.
-    pub(super) fn name_of(&self, attempt: i32) -> String {
-        format!("{}/{attempt}", self.id)
-    }
-
     pub(super) fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let state = self.states.get(&TypeId::of::<T>())?;
         Arc::clone(state).downcast().ok()

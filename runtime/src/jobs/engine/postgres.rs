@@ -3,7 +3,6 @@
 use futures_core::future::BoxFuture;
 use riverqueue::migrate::PostgresMigrator;
 use riverqueue::{Client, ClientBuilder};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres};
 
 use super::Prepared;
@@ -17,6 +16,15 @@ use crate::session::Tx;
 /// The connections of River's own pool: one that listens, one that fetches, two that write results, and
 /// one for the leader.
 const CONNECTIONS: u32 = 5;
+
+/// Returns a pool whose sessions are opened as those of the handle are, with the application's hooks.
+fn pool_beside(db: &Db<Postgres>, connections: u32) -> PgPool {
+    let options = db.pool().options().clone();
+    options
+        .min_connections(0)
+        .max_connections(connections)
+        .connect_lazy_with(db.pool().connect_options().as_ref().clone())
+}
 
 impl JobDatabase for Postgres {
     const JOB_SQL: &'static JobSql = &POSTGRES;
@@ -41,10 +49,11 @@ impl JobDatabase for Postgres {
     /// A pool of River's own, so that neither waits for the other: bodies may have all connections of
     /// the handle.
     fn engine_pool(db: &Db<Self>) -> PgPool {
-        let options = db.pool().connect_options();
-        PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_lazy_with(options.as_ref().clone())
+        pool_beside(db, CONNECTIONS)
+    }
+
+    fn pulse_pool(db: &Db<Self>) -> Option<PgPool> {
+        Some(pool_beside(db, 1))
     }
 
     fn engine_client(pool: PgPool) -> ClientBuilder {

@@ -4,10 +4,11 @@ use futures_core::future::BoxFuture;
 use riverqueue::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use riverqueue::migrate::SqliteMigrator;
 use riverqueue::{Client, ClientBuilder};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Sqlite, SqlitePool};
 
 use super::Prepared;
-use crate::backend::Driver;
+use crate::backend::{Driver, PoolPlan};
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::new_job::Enqueued;
@@ -43,6 +44,15 @@ impl JobDatabase for Sqlite {
     /// a database in memory has no other connection.
     fn engine_pool(db: &Db<Self>) -> SqlitePool {
         db.pool().clone()
+    }
+
+    fn pulse_pool(db: &Db<Self>) -> Option<SqlitePool> {
+        let options = db.pool().connect_options();
+        if Self::is_in_memory(&options) {
+            return None;
+        }
+        let one = SqlitePoolOptions::new().max_connections(1);
+        Some(one.connect_lazy_with(options.as_ref().clone()))
     }
 
     fn engine_client(pool: SqlitePool) -> ClientBuilder {

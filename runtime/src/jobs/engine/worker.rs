@@ -107,25 +107,34 @@ impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
                 .ok()
                 .flatten()
                 .unwrap_or(false),
-            follows: row.metadata.get_raw("dbop:discarded").is_some(),
+            follow_up: row.metadata.get("dbop:discarded").ok().flatten(),
             cancelled: context.cancellation_token().clone(),
         };
         // With this key the trigger on the table tells whose result River writes.
-        context.metadata_set("dbop:by", self.shared.name_of(row.attempt))?;
-        match attempt::work::<K, DB>(&self.shared, fetched, args.text.get()).await {
+        let since = row.attempted_at.unwrap_or_default().as_millisecond();
+        let name = format!("{}/{}/{since}", self.shared.id, row.attempt);
+        context.metadata_set("dbop:by", name)?;
+        let has_reserved = fetched.has_reserved;
+        let came = attempt::work::<K, DB>(&self.shared, fetched, args.text.get()).await;
+        // A turn that was reserved is for one attempt.
+        match &came {
+            Came::PutAside => {}
+            Came::Snooze { reserved: true, .. } => context.metadata_set("dbop:reserved", true)?,
+            _ if has_reserved => context.metadata_set("dbop:reserved", false)?,
+            _ => {}
+        }
+        match came {
             Came::Complete(output) => {
                 if let Some(output) = output {
                     context.record_output(output)?;
                 }
                 Ok(WorkOutcome::Complete)
             }
-            Came::Snooze { wait, reserved } => {
-                context.metadata_set("dbop:reserved", reserved)?;
-                Ok(WorkOutcome::Snooze(wait))
-            }
+            Came::Snooze { wait, .. } => Ok(WorkOutcome::Snooze(wait)),
             Came::Failed(error) => Err(error.into()),
             Came::Cancelled(error) => Err(Box::new(JobCancelError::new(error))),
-            Came::Stopped => Err(Box::new(WorkCancelled)),
+            // River finds that a job which was put aside does not run, and leaves the job as it is.
+            Came::Stopped | Came::PutAside => Err(Box::new(WorkCancelled)),
         }
     }
 }

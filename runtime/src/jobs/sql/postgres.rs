@@ -30,6 +30,9 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
     // The lock is needed because two sessions that create a table at the same time get a unique
     // violation on the catalog, even with `IF NOT EXISTS`.
     //
+    // The trigger is not replaced if it is there, because that would wait for all transactions that have
+    // enqueued a job.
+    //
     // The trigger keeps a worker that was declared dead from writing the result of an attempt that is
     // no longer the one that runs. River writes results by the job's id alone. Each attempt of dbop's
     // writes its name into `dbop:by` along with its result; other clients do not change that key.
@@ -57,14 +60,23 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
         );
         CREATE OR REPLACE FUNCTION dbop_job_ignore() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN RETURN NULL; END $$;
-        CREATE OR REPLACE TRIGGER dbop_job_fence BEFORE UPDATE OF state ON river_job FOR EACH ROW
-            WHEN (
-                OLD.state = 'running'
-                AND NEW.metadata->>'dbop:by' IS DISTINCT FROM OLD.metadata->>'dbop:by'
-                AND NEW.metadata->>'dbop:by' IS DISTINCT FROM
-                    OLD.attempted_by[cardinality(OLD.attempted_by)] || '/' || OLD.attempt
-            )
-            EXECUTE FUNCTION dbop_job_ignore()",
+        DO $do$ BEGIN
+            IF NOT EXISTS (
+                SELECT 1 FROM pg_trigger
+                WHERE tgname = 'dbop_job_fence' AND tgrelid = 'river_job'::regclass
+            ) THEN
+                CREATE TRIGGER dbop_job_fence BEFORE UPDATE OF state ON river_job FOR EACH ROW
+                    WHEN (
+                        OLD.state = 'running'
+                        AND NEW.metadata->>'dbop:by' IS DISTINCT FROM OLD.metadata->>'dbop:by'
+                        AND NEW.metadata->>'dbop:by' IS DISTINCT FROM concat(
+                            OLD.attempted_by[cardinality(OLD.attempted_by)], '/', OLD.attempt, '/',
+                            (extract(epoch FROM OLD.attempted_at) * 1000)::bigint
+                        )
+                    )
+                    EXECUTE FUNCTION dbop_job_ignore();
+            END IF;
+        END $do$",
     insert: "WITH job AS (
             SELECT value, position FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS j (value, position)
         ), inserted AS (
@@ -111,7 +123,8 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
     finish: "WITH told AS (
             SELECT * FROM jsonb_to_recordset($1::jsonb) AS t (
                 id BIGINT, attempt SMALLINT, worker TEXT, state TEXT, keeps_attempt BOOLEAN,
-                wait DOUBLE PRECISION, error JSONB, rescued BOOLEAN
+                wait DOUBLE PRECISION, error JSONB, rescued BOOLEAN,
+                reserved BOOLEAN
             )
         ), finished AS (
             UPDATE river_job AS job SET
@@ -124,7 +137,8 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
                 metadata = CASE WHEN told.rescued THEN jsonb_set(
                         job.metadata, '{river:rescue_count}',
                         to_jsonb(coalesce((job.metadata->>'river:rescue_count')::int, 0) + 1)
-                    ) ELSE job.metadata END
+                    ) WHEN told.reserved THEN job.metadata || jsonb_build_object('dbop:reserved', true)
+                    ELSE job.metadata END
             FROM told
             WHERE job.id = told.id AND job.state = 'running' AND job.attempt = told.attempt
                 AND job.attempted_by[cardinality(job.attempted_by)] = told.worker

@@ -70,7 +70,9 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
             WHEN OLD.state = 'running'
                 AND NEW.metadata ->> '$.\"dbop:by\"' IS NOT OLD.metadata ->> '$.\"dbop:by\"'
                 AND NEW.metadata ->> '$.\"dbop:by\"' IS NOT
-                    (OLD.attempted_by ->> '$[#-1]') || '/' || OLD.attempt
+                    (OLD.attempted_by ->> '$[#-1]') || '/' || OLD.attempt || '/' || CAST(
+                        round((julianday(OLD.attempted_at) - 2440587.5) * 86400000.0) AS INTEGER
+                    )
             BEGIN SELECT RAISE(IGNORE); END",
     insert: "INSERT INTO river_job (
             args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags,
@@ -129,7 +131,8 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
             metadata = iif(told.value ->> '$.rescued', jsonb_set(
                     job.metadata, '$.\"river:rescue_count\"',
                     coalesce(job.metadata ->> '$.\"river:rescue_count\"', 0) + 1
-                ), job.metadata)
+                ), iif(told.value ->> '$.reserved',
+                    jsonb_set(job.metadata, '$.\"dbop:reserved\"', jsonb('true')), job.metadata))
         FROM json_each($1) AS told
         WHERE job.id = told.value ->> '$.id' AND job.state = 'running'
             AND job.attempt = told.value ->> '$.attempt' AND ",
