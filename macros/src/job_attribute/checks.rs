@@ -79,10 +79,12 @@ pub(super) fn plan(
     let database = named.map_or("Sqlite".to_owned(), |named| {
         named.to_token_stream().to_string()
     });
-    let parameters = parameters::others(&source.signature, &database, errors);
-    if source.signature.receiver().is_none() {
-        no_self(source, errors);
+    // A method has been reported, and becomes another function when it is corrected.
+    if source.signature.receiver().is_some() {
+        return None;
     }
+    let parameters = parameters::others(&source.signature, &database, errors);
+    no_self(source, errors);
     kept::check(source, &database, errors);
     let on = on(named?, options, built_in, errors)?;
     let plan = Plan {

@@ -210,7 +210,8 @@ fn function(source: &Source) -> TokenStream {
 ///         Box::pin(async move {
 ///             let __Arguments { order } = __arguments;
 ///             let __state_0 = __job.state::<Mailer>();
-///             Ended::of(&__job, send_receipt(&__job, &__state_0, order).await)
+///             let __result = send_receipt(&__job, &__state_0, order).await;
+///             Ended::of(&__job, __result)
 ///         })
 ///     }
 /// }
@@ -250,17 +251,22 @@ fn run(source: &Source, plan: &Plan, database: &TokenStream, runtime: &Runtime) 
         ReturnType::Type(_, output) => spans::ends(output),
         ReturnType::Default => spans::ends(name),
     };
+    let result = Ident::new(&names::result().to_string(), first);
     let ended_of = spans::between(quote!(#ended::of), first, last);
-    let pin = spans::respan(quote!(#boxed::pin), spans::generated_at(name.span()));
+    let at_name = spans::generated_at(name.span());
+    let body = quote_spanned! {here=>
+        let #of { #(#names),* } = #arguments;
+        #(#states)*
+        let #result = #name(&#job, #(#passed),*).await;
+        #ended_of(&#job, #result)
+    };
+    let pin = spans::respan(quote!(#boxed::pin), at_name);
+    let body = quote_spanned!(at_name=> #pin(async move { #body }));
     quote_spanned! {here=>
         #[allow(clippy::used_underscore_binding)]
         impl #runs_on<#database> for #name {
             fn run(#job: #job_type<#database>, #arguments: #of) -> #future<'static, #ended> {
-                #pin(async move {
-                    let #of { #(#names),* } = #arguments;
-                    #(#states)*
-                    #ended_of(&#job, #name(&#job, #(#passed),*).await)
-                })
+                #body
             }
         }
     }

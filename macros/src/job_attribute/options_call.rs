@@ -154,9 +154,11 @@ fn limit_of(
         None => (None, quote_spanned!(here=> of_kind(#values))),
         Some(key) => {
             let names = plan.arguments().map(|it| &it.name);
+            // A key that is no text is reported where the key stands.
+            let borrowed = quote_spanned!(spans::ends(key).0=> &(#key));
             (
                 Some(quote_spanned!(here=> let #of { #(#names),* } = #arguments;)),
-                quote_spanned!(here=> new(#values, #limit_key(&(#key)))),
+                quote_spanned!(here=> new(#values, #limit_key(#borrowed))),
             )
         }
     };

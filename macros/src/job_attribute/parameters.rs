@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
 use syn::{FnArg, Lifetime, Pat, PatType, Signature, Type};
 
-use super::sessions::{Lent, lent};
+use super::sessions::{Lent, database_in, lent};
 use crate::database::{DB, Database};
 use crate::errors::Errors;
 use crate::function::types;
@@ -69,6 +69,7 @@ pub(super) fn job<'s>(
         }
     };
     if let Some(lent) = lent(&first.ty) {
+        let database = database_in(&first.ty).unwrap_or(database);
         errors.on(first, of_database(lent, first, database));
         return None;
     }

@@ -1,5 +1,6 @@
 //! Parameters that are a session or a handle, neither of which a job can take.
 
+use quote::ToTokens;
 use syn::{PathArguments, PathSegment, Type, TypeParamBound};
 
 use crate::database::{DB, Database};
@@ -42,6 +43,23 @@ pub(super) fn lent(ty: &Type) -> Option<Lent> {
         "Db" | "Pool" if names_database(segment) => Some(Lent::Handle),
         _ => None,
     }
+}
+
+/// Returns the database that the type of a session or of a handle names.
+pub(super) fn database_in(ty: &Type) -> Option<&'static str> {
+    let words = ty.to_token_stream().to_string();
+    if words.split(' ').any(|word| word == DB) {
+        return Some(DB);
+    }
+    let begins = [
+        ("Pg", Database::Postgres),
+        ("Postgres", Database::Postgres),
+        ("Sqlite", Database::Sqlite),
+    ];
+    let named =
+        |(start, _): &(&str, Database)| words.split(' ').any(|word| word.starts_with(start));
+    let found = begins.into_iter().find(named);
+    found.map(|(_, database)| database.name())
 }
 
 /// The traits of what an operation of dbop or a statement of sqlx takes.

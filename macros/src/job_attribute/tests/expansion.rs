@@ -39,7 +39,8 @@ fn a_job_is_a_type_with_functions_that_enqueue_and_a_body_that_a_worker_runs() {
                 P::Box::pin(async move {
                     let __Arguments { cycle_id, title } = __arguments;
                     let __state_0 = __job.state::<Llm>();
-                    P::Ended::of(&__job, generate(&__job, &__state_0, cycle_id, title).await)
+                    let __result = generate(&__job, &__state_0, cycle_id, title).await;
+                    P::Ended::of(&__job, __result)
                 })
             }
         }

@@ -55,6 +55,18 @@ fn a_job_takes_no_session() {
 }
 
 #[test]
+fn a_message_about_a_session_names_the_database_of_the_session() {
+    for (session, database) in [
+        ("tx: &mut Tx<'_, Postgres>", "Postgres"),
+        ("tx: &mut Tx<'_, Sqlite>", "Sqlite"),
+        ("conn: &mut PgConnection", "Postgres"),
+        ("tx: &mut Tx<'_, DB>", "DB"),
+    ] {
+        assert_parameters_rejected(session, &format!("Take `job: &Job<{database}>`"));
+    }
+}
+
+#[test]
 fn a_job_has_its_handle_already() {
     for handle in [
         "db: &Db<Sqlite>",
