@@ -25,7 +25,7 @@ pub(super) struct Plan {
 
 /// The databases on which a job runs.
 pub(super) enum On {
-    /// The one that the type of the job names.
+    /// The database that the type of the job names.
     Named(Box<Type>),
     /// The function is compiled for each of these, because it names `DB`.
     Each {
@@ -79,7 +79,7 @@ pub(super) fn plan(
     let database = named.map_or("Sqlite".to_owned(), |named| {
         named.to_token_stream().to_string()
     });
-    // A method has been reported, and becomes another function when it is corrected.
+    // A method has been reported, and its parameters change when the mistake is corrected.
     if source.signature.receiver().is_some() {
         return None;
     }
@@ -128,7 +128,7 @@ fn is_operation(source: &Source, errors: &mut Errors) -> bool {
 
 fn attributes(source: &Source, errors: &mut Errors) {
     for level in &source.levels {
-        let message = "dbop's lints look at the body of one operation, and a job is none; write this on \
+        let message = "dbop's lints look at the body of one operation, and a job is no operation; write this on \
                        the operations that the job calls";
         errors.on(level, message);
     }
@@ -144,20 +144,20 @@ fn signature(signature: &Signature, errors: &mut Errors) {
     }
     if let Safety::Unsafe(token) = &signature.safety {
         let message = "a worker calls this function, and knows of nothing to watch; remove `unsafe`, and \
-                       write it in the body";
+                       write an `unsafe` block in the body";
         errors.on(token, message);
     }
     let generics = &signature.generics;
     if !generics.params.is_empty() {
         errors.on(
             generics,
-            "a job has no generics, because nobody says what they stand for when a worker runs it; remove \
-             them",
+            "a job has no generics, because nobody says what they stand for when a worker runs the job; \
+             remove the generics",
         );
     } else if let Some(clause) = &generics.where_clause {
         errors.on(
             clause,
-            "a job has no generics to which this could apply; remove it",
+            "a job has no generics to which this `where` could apply; remove the `where`",
         );
     }
     result(signature, errors);
@@ -298,8 +298,8 @@ fn schedule(plan: &Plan, name: &Ident, options: &Options, errors: &mut Errors) {
     if !arguments.is_empty() {
         let listed = suggest::list(arguments.iter().map(String::as_str));
         let message = format!(
-            "a schedule has no arguments to give, and `{name}` takes {listed}; remove `schedule`, and put it \
-             on a job without arguments that enqueues this job"
+            "a schedule has no arguments to give, and `{name}` takes {listed}; remove `schedule`, and put the \
+             schedule on a job without arguments that enqueues this job"
         );
         errors.at(schedule.key.span(), message);
     }

@@ -90,7 +90,7 @@ pub(super) fn type_of_job(source: &Source, runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// Returns whether an attribute of the function is one of the type as well.
+/// Returns whether an attribute of the function goes to the type as well.
 fn is_of_type(attribute: &Attribute) -> bool {
     ["allow", "cfg", "deny", "deprecated", "doc", "warn"]
         .iter()

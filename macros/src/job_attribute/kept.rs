@@ -82,7 +82,7 @@ impl<'b> Visit<'b> for Steps<'b> {
     fn visit_item(&mut self, _: &'b Item) {}
 }
 
-/// Returns what puts the parameter of the closure into one of the names outside.
+/// Returns what puts the parameter of the closure into a variable outside.
 fn kept_by(closure: &ExprClosure, outside: &[Ident]) -> Vec<Expr> {
     let Some(Pat::Ident(session)) = closure.inputs.first().map(untyped) else {
         return Vec::new();
@@ -136,8 +136,8 @@ impl<'b> Visit<'b> for Kept<'_> {
         visit::visit_expr_assign(self, assign);
     }
 
-    /// Only a call whose result nobody uses is one of a collection: an operation with a name such as
-    /// `insert` is awaited.
+    /// Only a call whose result nobody uses counts as a call of a collection: an operation with a name
+    /// such as `insert` is awaited.
     fn visit_stmt(&mut self, statement: &'b Stmt) {
         if let Stmt::Expr(Expr::MethodCall(call), Some(_)) = statement {
             let keeps = ["insert", "push", "push_back", "push_front", "replace"];

@@ -21,7 +21,7 @@ use crate::database::Database;
 use crate::errors::Errors;
 use crate::names::Runtime;
 
-/// Writes the job. With mistakes, the function is written as it is, so that an editor keeps working on
+/// Writes the job. With mistakes, the function is written unchanged, so that an editor keeps working on
 /// the function.
 pub(crate) fn expand(
     options: TokenStream,

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Expr, Path};
 
 use super::checks::Plan;
-use super::options::{Arguments, Options, Unique};
+use super::options::{Arguments, Options, Schedule, Unique};
 use crate::names::{self, Runtime};
 use crate::spans;
 
@@ -57,15 +57,7 @@ pub(super) fn job_options(options: &Options, plan: &Plan, runtime: &Runtime) -> 
         add("backoff_ms", quote_spanned!(here=> #base, #max));
     }
     if let Some(given) = &options.schedule {
-        let cron = &given.value.cron;
-        let zone = match &given.value.time_zone {
-            Some(zone) => {
-                let some = runtime.some();
-                quote_spanned!(here=> #some(#zone))
-            }
-            None => runtime.none(),
-        };
-        add("schedule", quote_spanned!(here=> #cron, #zone));
+        add("schedule", schedule(&given.value, runtime));
     }
     if let Some(given) = &options.discarded {
         let (job, kind) = (&given.value, runtime.job_kind());
@@ -78,6 +70,20 @@ pub(super) fn job_options(options: &Options, plan: &Plan, runtime: &Runtime) -> 
         add("idempotent", TokenStream::new());
     }
     call
+}
+
+/// Output: `"0 3 * * *", Some("Europe/Berlin")`
+fn schedule(schedule: &Schedule, runtime: &Runtime) -> TokenStream {
+    let here = spans::generated();
+    let cron = &schedule.cron;
+    let zone = match &schedule.time_zone {
+        Some(zone) => {
+            let some = runtime.some();
+            quote_spanned!(here=> #some(#zone))
+        }
+        None => runtime.none(),
+    };
+    quote_spanned!(here=> #cron, #zone)
 }
 
 /// Output: `Unique::new().arguments(&["customer_id"]).period_ms(3600000)`

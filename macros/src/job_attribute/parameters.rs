@@ -37,7 +37,7 @@ impl Argument {
         }
     }
 
-    /// Returns whether the argument is what a job gets in place of one that was discarded.
+    /// Returns whether the argument is what is known of another job, which was discarded.
     pub(super) fn is_discarded(&self) -> bool {
         let last = types::last_segment(&self.ty);
         last.is_some_and(|last| last.ident == "Discarded" && last.arguments.is_empty())
@@ -120,7 +120,7 @@ fn other(parameter: &PatType, of: &str, errors: &mut Errors) -> Option<Parameter
     if has_ident(ty.to_token_stream(), DB) {
         errors.on(
             ty,
-            "what a job takes is of one type on every database, so that any worker can read it; leave \
+            "what a job takes is of one type on every database, so that any worker can read the value; leave \
              `DB` out of the type",
         );
         return None;
@@ -172,12 +172,12 @@ fn name<'p>(parameter: &'p PatType, errors: &mut Errors) -> Option<&'p Ident> {
     }
 }
 
-/// Reports a parameter that is not there in every build, as its jobs would not be the same in all.
+/// Reports a parameter that some builds lack: a worker of another build could not read the job.
 fn configured(parameter: &PatType, errors: &mut Errors) {
     for attribute in &parameter.attrs {
         if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
             let message = "a worker may be of another build than the caller, so both have the same \
-                           parameters; remove this attribute, and write it in the body";
+                           parameters; remove this attribute, and write `cfg` in the body";
             errors.on(attribute, message);
         }
     }
@@ -217,7 +217,7 @@ fn by_value(owned: &str) -> String {
     )
 }
 
-/// Returns whether values of this type are no state: no two of them mean the same.
+/// Returns whether a type is that of plain values, which nobody gives to workers as state.
 fn is_value(name: &str) -> bool {
     const VALUES: [&str; 18] = [
         "String", "bool", "char", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "u128",
@@ -231,7 +231,7 @@ fn owned(parameter: &PatType, errors: &mut Errors) -> Option<Box<Type>> {
     let Some(reference) = types::find_reference(&parameter.ty, true) else {
         return Some(parameter.ty.clone());
     };
-    let message = "an argument is stored with the job, so it borrows nothing; write a type that owns its \
+    let message = "an argument is stored with the job, and borrows nothing; write a type that owns its \
                    value, such as `String` in place of `&str`";
     errors.on(&reference, message);
     None

@@ -37,7 +37,7 @@ pub(super) fn write(
         .filter(|_| has_ident(source.signature.to_token_stream(), DB))
         .map(|first| first.item(&Ident::new(DB, Span::call_site()), runtime));
     let allow = quote!(#[allow(unused)]);
-    // In the block, the name `DB` is one of the function alone.
+    // In the block, the name `DB` belongs to the function alone.
     match item {
         Some(item) => quote!(#errors #type_of_job const _: () = { #item #allow #function };),
         None => quote!(#errors #type_of_job #allow #function),

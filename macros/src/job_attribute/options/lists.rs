@@ -5,7 +5,7 @@ use syn::{Expr, Ident, LitStr};
 use crate::options::reader::{Given, Row, Value, Written};
 use crate::suggest;
 
-/// By which arguments jobs count as the same.
+/// By which arguments two jobs count as duplicates.
 #[derive(Default)]
 pub(in crate::job_attribute) enum Arguments {
     #[default]
@@ -36,7 +36,7 @@ const STATES: [(&str, &str); 8] = [
     ("scheduled", "Scheduled"),
 ];
 
-/// The states that River requires: a job in one of them has yet to run.
+/// The states that River requires: a job in such a state has yet to end.
 const REQUIRED: [&str; 4] = ["available", "pending", "running", "scheduled"];
 
 static UNIQUE_TABLE: [Row<Unique>; 4] = [
@@ -127,7 +127,7 @@ pub(super) fn read_backoff(value: &mut Value<'_>) -> Written<Backoff> {
     };
     if base.value > max.value {
         let message = format!(
-            "`{base}` ({} ms) is longer than `max` ({} ms): no wait may exceed `max`; lower the one or raise the other",
+            "`{base}` ({} ms) is longer than `max` ({} ms): no wait may exceed `max`; lower `base` or raise `max`",
             base.value, max.value
         );
         return Err(syn::Error::new(base.key.span(), message));
@@ -249,7 +249,7 @@ pub(super) fn read_schedule(value: &mut Value<'_>) -> Written<Schedule> {
     }))
 }
 
-/// Reads the list of an option that is nothing without one.
+/// Reads the list of an option that needs a list.
 fn read_parts<T>(value: &mut Value<'_>, rows: &[Row<T>], parts: &mut T) -> syn::Result<()> {
     match value.has_list() {
         true => value.list(rows, parts),

@@ -28,7 +28,7 @@ pub(super) struct Options {
     pub(super) concurrency: Option<Given<Limit>>,
     pub(super) rate: Option<Given<Rate>>,
     pub(super) schedule: Option<Given<Schedule>>,
-    /// The job that is enqueued when this one is discarded.
+    /// The job that is enqueued when this job is discarded.
     pub(super) discarded: Option<Given<Path>>,
     pub(super) idempotent: Option<Given<()>>,
     pub(super) on: Option<Given<Vec<Database>>>,

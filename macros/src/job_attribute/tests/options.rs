@@ -141,6 +141,14 @@ fn a_mistake_in_an_option_names_the_option_and_shows_a_valid_one() {
         ),
         ("delay = 10", "write for example \"10s\""),
         ("idempotent = true", "`idempotent` takes no value"),
+    ] {
+        assert_rejected(options, FUNCTION, &[part]);
+    }
+}
+
+#[test]
+fn a_mistake_inside_of_an_option_names_what_is_wrong_there() {
+    for (options, part) in [
         ("unique()", "`unique` has an empty list"),
         ("unique = true", "`unique` takes no value"),
         (

@@ -105,7 +105,7 @@ fn state_is_shared_and_arguments_are_owned() {
         ("llm: &'static Llm", "remove `'static`"),
         (
             "name: Option<&str>",
-            "an argument is stored with the job, so it borrows nothing",
+            "an argument is stored with the job, and borrows nothing",
         ),
         ("name: Cow<'a, str>", "remove `'a`"),
         (
@@ -145,7 +145,7 @@ fn a_job_is_a_free_async_function_that_returns_a_result() {
         ),
         (
             "async fn pay(job: &Job<Sqlite>) -> R where i64: Copy { f() }",
-            "no generics to which this",
+            "no generics to which this `where`",
         ),
         (
             "async fn pay(job: &Job<Sqlite>) { f() }",

@@ -6,8 +6,6 @@ use dbop::jobs::Job;
 use sqlx::Sqlite;
 
 #[job]
-async fn pay(job: &Job<Sqlite>) {
-
-}
+async fn pay(job: &Job<Sqlite>) {}
 
 fn main() {}

@@ -19,7 +19,12 @@ pub mod plans {
 
     /// Makes a plan.
     #[job(queue = "planning", max_attempts = 5, timeout = "10m", unique(args = [cycle_id], period = "1h"))]
-    pub async fn generate(job: &Job<Postgres>, llm: &Llm, mut cycle_id: i64, r#type: String) -> Result<i64, dbop::Error> {
+    pub async fn generate(
+        job: &Job<Postgres>,
+        llm: &Llm,
+        mut cycle_id: i64,
+        r#type: String,
+    ) -> Result<i64, dbop::Error> {
         let _ = (job, llm, r#type);
         cycle_id += 1;
         Ok(cycle_id)
@@ -39,11 +44,17 @@ pub mod plans {
     discarded = tell,
     idempotent
 )]
-async fn pay(job: &Job<DB>, arguments: Arguments, scope: String, _jobs: Option<u8>) -> dbop::Result<()> {
+async fn pay(
+    job: &Job<DB>,
+    arguments: Arguments,
+    scope: String,
+    _jobs: Option<u8>,
+) -> dbop::Result<()> {
     let id = arguments.id;
     job.write("charge", async |tx| charge(tx, id).await).await?;
-    let again = pay::new(arguments, scope, None);
-    job.write("again", async move |_: &mut Tx<'_, DB>| dbop::Result::Ok(drop(again))).await
+    let _ = pay::new(arguments, scope, None);
+    job.write("again", async |tx: &mut Tx<'_, DB>| charge(tx, id).await)
+        .await
 }
 
 #[dbop::transactional(on = [Sqlite, Postgres])]
@@ -67,7 +78,11 @@ async fn callers(sqlite: &Db<Sqlite>, postgres: &Db<Postgres>) -> dbop::Result<(
     plans::generate::enqueue(postgres, 1, String::new()).await?;
     plans::tidy::enqueue(sqlite).await?;
     pay::enqueue(sqlite, Arguments { id: 1 }, String::new(), None).await?;
-    pay::enqueue_many(postgres, [pay::new(Arguments { id: 1 }, String::new(), None)]).await?;
+    pay::enqueue_many(
+        postgres,
+        [pay::new(Arguments { id: 1 }, String::new(), None)],
+    )
+    .await?;
     let jobs: Vec<NewJob<nightly>> = vec![nightly::new()];
     nightly::enqueue_many(sqlite, jobs).await?;
     Ok(())
