@@ -218,6 +218,7 @@ impl Runtime {
         module_path = core::module_path;
         include_str = core::include_str;
         debug = core::fmt::Debug;
+        default = core::default::Default;
         iterable = core::iter::IntoIterator;
         serde = serde;
         submit = inventory::submit;

@@ -125,7 +125,13 @@ fn arguments(plan: &Plan, runtime: &Runtime) -> TokenStream {
         }
         _ => None,
     };
+    // A schedule has nothing else to give.
+    let default = plan.arguments().next().is_none().then(|| {
+        let default = runtime.default();
+        quote_spanned!(here=> #[derive(#default)])
+    });
     quote_spanned! {here=>
+        #default
         #[derive(#serde::Serialize, #serde::Deserialize)]
         #[serde(crate = #path)]
         pub struct #of { #(#fields),* }

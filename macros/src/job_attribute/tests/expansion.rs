@@ -66,6 +66,11 @@ fn a_job_is_a_type_with_functions_that_enqueue_and_a_body_that_a_worker_runs() {
 fn a_job_without_arguments_stores_an_empty_object() {
     let function = "async fn nightly(job: &Job<Sqlite>) -> R { f(job).await }";
     assert_writes("", function, "pub struct __Arguments {}");
+    assert_writes(
+        "",
+        function,
+        "#[derive(P::core::default::Default)] #[derive(P::serde::Serialize,",
+    );
     assert_writes("", function, "let __Arguments {} = __arguments;");
     assert_writes("", function, "fn new() -> P::NewJob<nightly, Sqlite>");
 }
