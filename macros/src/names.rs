@@ -201,6 +201,7 @@ impl Runtime {
         sqlx_error = sqlx::Error;
         some = core::option::Option::Some;
         none = core::option::Option::None;
+        std_result = core::result::Result;
         option = core::option::Option;
         from = core::convert::From;
         identity = core::convert::identity;
@@ -235,6 +236,7 @@ impl Runtime {
         takes_discarded = takes_discarded;
         boxed_future = BoxFuture;
         ended = Ended;
+        job_result = JobResult;
         new_job = NewJob;
         enqueued = Enqueued;
         result = Result;

@@ -32,8 +32,8 @@ pub use crate::isolation::Isolation;
 pub use crate::jobs::generated::*;
 #[cfg(feature = "jobs")]
 pub use crate::jobs::{
-    Concurrency, EitherDatabase, Ended, Enqueued, Job, JobKind, JobOptions, NewJob, Rate, RunsOn,
-    TakesDiscarded, Unique,
+    Concurrency, EitherDatabase, Ended, Enqueued, Job, JobKind, JobOptions, JobState, NewJob, Rate,
+    RunsOn, TakesDiscarded, Unique,
 };
 pub use crate::once::OnceKey;
 pub use crate::op::{Cause, DbError, DriverError, Op};

@@ -9,6 +9,7 @@ use super::inherent;
 use super::options::Options;
 use super::options_call::{check_of_discarded, job_options, limits};
 use super::parameters::Parameter;
+use super::step_errors;
 use crate::database::{DB, Database};
 use crate::function::Source;
 use crate::names::{self, Runtime};
@@ -169,7 +170,7 @@ fn kind(source: &Source, options: &Options, plan: &Plan, runtime: &Runtime) -> T
 fn bodies(source: &Source, plan: &Plan, runtime: &Runtime) -> TokenStream {
     let here = spans::generated();
     let job = &source.signature.ident;
-    let function = function(source);
+    let function = function(source, runtime);
     let body_type = runtime.job_body();
     match &plan.on {
         On::Named(database) => {
@@ -202,9 +203,9 @@ fn bodies(source: &Source, plan: &Plan, runtime: &Runtime) -> TokenStream {
 }
 
 /// Writes the user's function, which only the workers call.
-fn function(source: &Source) -> TokenStream {
+fn function(source: &Source, runtime: &Runtime) -> TokenStream {
     let attributes = source.attributes.iter().filter(is_of_function);
-    let (signature, body) = (&source.signature, &source.body);
+    let (signature, body) = (&source.signature, step_errors::written_out(source, runtime));
     // A job is async in any case, because its worker awaits the job.
     quote!(#(#attributes)* #[allow(clippy::unused_async)] #signature #body)
 }

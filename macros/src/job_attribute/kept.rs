@@ -12,7 +12,7 @@ use crate::errors::Errors;
 use crate::function::Source;
 
 /// Reads the body. `None` while the body is half typed, of which rustc says what is missing.
-fn block(source: &Source) -> Option<Block> {
+pub(super) fn block(source: &Source) -> Option<Block> {
     let body = proc_macro2::TokenTree::from(source.body.clone());
     syn::parse2(body.into()).ok()
 }
@@ -155,7 +155,7 @@ impl<'b> Visit<'b> for Kept<'_> {
 }
 
 /// Returns the variable that the expression is.
-fn variable(expression: &Expr) -> Option<&Ident> {
+pub(super) fn variable(expression: &Expr) -> Option<&Ident> {
     match expression {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
         Expr::Paren(paren) => variable(&paren.expr),

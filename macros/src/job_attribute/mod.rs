@@ -14,6 +14,7 @@ mod options_call;
 mod parameters;
 mod placeholder;
 mod sessions;
+mod step_errors;
 
 use proc_macro2::TokenStream;
 

@@ -52,6 +52,16 @@ pub trait RunsOn<DB: JobDatabase>: JobKind {
     fn run(job: Job<DB>, arguments: Self::Arguments) -> BoxFuture<'static, Ended>;
 }
 
+/// The result of a job, which says the error of its steps.
+pub trait JobResult {
+    /// The error.
+    type Error;
+}
+
+impl<T, E> JobResult for Result<T, E> {
+    type Error = E;
+}
+
 /// What a job gets that is enqueued because another was discarded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -93,7 +93,7 @@ pub use workers::{Workers, Working, kinds};
 
 /// What only generated code uses.
 pub(crate) mod generated {
-    pub use super::kind::{JobBody, Registration, StateType, takes_discarded};
+    pub use super::kind::{JobBody, JobResult, Registration, StateType, takes_discarded};
     pub use super::limits::limit_key;
     pub use super::schedule::schedule_of;
 }

@@ -188,3 +188,31 @@ fn a_half_typed_body_is_written_as_it_is() {
         "{found}"
     );
 }
+
+#[test]
+fn a_step_that_uses_a_question_mark_and_says_no_error_has_the_error_of_the_job() {
+    assert_writes(
+        "",
+        "async fn go(job: &Job<Sqlite>) -> Result<(), E> {
+            job.write(\"a\", async |tx| { g(tx).await?; Ok(()) }).await
+        }",
+        "job.write(\"a\", async |tx| -> P::core::result::Result<_, <Result<(), E> as P::JobResult>::Error> {
+            g(tx).await?; Ok(())
+        }).await",
+    );
+    assert_writes(
+        "",
+        "async fn go(job: &Job<Sqlite>) -> R { job.call(\"a\", async |key| Ok(g(key).await?)).await }",
+        "job.call(\"a\", async |key| -> P::core::result::Result<_, <R as P::JobResult>::Error> { Ok(g(key).await?) }).await",
+    );
+    for step in [
+        "job.write(\"a\", async |tx| g(tx).await).await",
+        "job.write(\"a\", async |tx| { g(tx).await }).await",
+        "job.write(\"a\", async |tx| -> Result<(), F> { g(tx).await?; Ok(()) }).await",
+        "job.write(\"a\", async |tx| { h(async { g().await? }).await }).await",
+        "other.write(\"a\", async |tx| { g(tx).await?; Ok(()) }).await",
+    ] {
+        let function = format!("async fn go(job: &Job<Sqlite>) -> Result<(), E> {{ {step} }}");
+        assert_writes("", &function, step);
+    }
+}
