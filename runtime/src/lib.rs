@@ -65,6 +65,7 @@
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
 //! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics()`] says what happened.
+//! * `job` makes a function a durable job, and `jobs` has what runs it.
 //! * [`health`] says whether the database is there; `http` has answers, keys and routes for axum.
 //! * [`defaults`] is for calls without a [`Db`].
 //!
@@ -80,6 +81,7 @@
 //! | `rusqlite`, `diesel-sqlite`, `postgres-sync` | [plain functions](blocking) on connections of that driver |
 //! | `blocking` | [plain functions](blocking) on connections of another driver; the three above turn it on |
 //! | `http` | for axum: [problem details](http::Problem) of failed calls, [keys](http::IdempotencyKey) of requests, routes for health |
+//! | `jobs` | `#[job]`: durable jobs, as `guide::jobs` says; by River's engine, whose licence is MPL-2.0 |
 //! | `testing` | [`#[dbop::test]`](guide::testing), for `dev-dependencies` |
 //!
 //! Every build needs `sqlite` or `postgres`, also one that only has plain functions. TLS and column
