@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::engine;
+use super::engine::admin as engine;
 use super::info::{JobFilter, JobInfo};
 use super::schema::JobDatabase;
 use crate::db::Db;

@@ -7,40 +7,22 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use super::admission::{Admission, admit, leave};
+use super::fetched::Fetched;
 use super::job::Job;
 use super::kind::RunsOn;
-use super::limits::{Admission, admit, leave};
 use super::options::JobOptions;
 use super::rescue::{Following, give_up};
 use super::schema::JobDatabase;
+use super::shared::Shared;
 use super::verdict::Verdict;
-use super::workers::Shared;
 use crate::rt::duration_text;
 
 /// How long a body may go on after it was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// A job that was fetched.
-#[derive(Clone, Debug)]
-pub(super) struct Fetched {
-    pub(super) id: i64,
-    pub(super) attempt: i32,
-    pub(super) max_attempts: i32,
-    pub(super) kind: &'static str,
-    pub(super) queue: String,
-    /// The results of the steps that earlier attempts have finished.
-    pub(super) steps: Map<String, Value>,
-    /// Whether the job has waited for its turn, as its `rate` says.
-    pub(super) has_reserved: bool,
-    /// What the job says about the job that is to follow if this one is given up.
-    pub(super) follow_up: Option<Value>,
-    /// Is cancelled when the job is to stop: after its timeout, on request, or with the process.
-    pub(super) cancelled: CancellationToken,
-}
 
 /// What has come of an attempt.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::engine::Prepared;
+use super::engine::prepared::Prepared;
 use super::new_job::Enqueued;
 use super::schema::JobDatabase;
 use super::sql::asked;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::attempt::Fetched;
 use super::fence;
+use super::fetched::Fetched;
 use super::info::Progress;
 use super::schema::JobDatabase;
-use super::workers::Shared;
+use super::shared::Shared;
 use crate::db::Db;
 use crate::error::Result;
 

@@ -1,16 +1,12 @@
 //! [`JobKind`]: what `#[job]` writes down about a function.
 
-use std::any::{Any, TypeId, type_name};
-
 use futures_core::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::engine::Hire;
 use super::job::Job;
 use super::limits::{Concurrency, Rate};
 use super::options::JobOptions;
-use super::schedule::Due;
 use super::schema::JobDatabase;
 use super::verdict::Ended;
 
@@ -83,70 +79,3 @@ pub trait TakesDiscarded {}
 
 /// Asks of a job that it takes a [`Discarded`].
 pub fn takes_discarded<K: JobKind<Arguments: TakesDiscarded>>() {}
-
-/// A job of this binary. `#[job]` submits one, and the workers collect them.
-#[derive(Debug)]
-pub struct Registration {
-    /// The name in the database.
-    pub kind: &'static str,
-    /// The file of the function.
-    pub file: &'static str,
-    /// The line of the attribute.
-    pub line: u32,
-    /// Returns the options of the attribute.
-    pub options: fn() -> JobOptions,
-    /// A [`JobBody`] for each database on which the job runs.
-    pub bodies: &'static [&'static (dyn Any + Send + Sync)],
-    /// The types of state that the body asks for.
-    pub states: &'static [fn() -> StateType],
-    /// Returns what is due when the schedule says so.
-    pub scheduled: Option<fn() -> Due>,
-}
-
-inventory::collect!(Registration);
-
-impl Registration {
-    /// Returns all jobs of this binary.
-    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
-        inventory::iter::<Self>.into_iter()
-    }
-
-    /// Returns the body for this database.
-    pub(super) fn body<DB: JobDatabase>(&self) -> Option<&'static JobBody<DB>> {
-        self.bodies.iter().find_map(|body| body.downcast_ref())
-    }
-}
-
-/// A type of state that a body asks for by a parameter `&T`.
-#[derive(Clone, Copy, Debug)]
-pub struct StateType {
-    pub(super) id: TypeId,
-    pub(super) name: &'static str,
-}
-
-impl StateType {
-    /// Returns the type as a value.
-    #[must_use]
-    pub fn of<T: Any>() -> Self {
-        Self {
-            id: TypeId::of::<T>(),
-            name: type_name::<T>(),
-        }
-    }
-}
-
-/// The body of a job on the database `DB`.
-#[derive(Debug)]
-pub struct JobBody<DB: JobDatabase> {
-    pub(super) hire: Hire<DB>,
-}
-
-impl<DB: JobDatabase> JobBody<DB> {
-    /// Returns the body of `K`.
-    #[must_use]
-    pub const fn of<K: RunsOn<DB>>() -> Self {
-        Self {
-            hire: super::engine::hire::<K, DB>,
-        }
-    }
-}

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::limits::sweep;
+use super::admission::sweep;
 use super::rescue::{Whose, rescue};
 use super::schema::JobDatabase;
+use super::shared::Shared;
 use super::sql::{asked, asked_on, json};
-use super::workers::Shared;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::op::Op;

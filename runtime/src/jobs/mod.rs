@@ -39,13 +39,14 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`kind`], [`options`] | what `#[job]` writes down about a function |
+//! | [`kind`], [`options`], [`registration`] | what `#[job]` writes down about a function |
 //! | [`new_job`], [`insert`] | jobs on their way into the database, in the transaction of the caller |
 //! | [`job`], [`step`], [`fence`] | what a body gets, its steps, and what keeps a job's former worker from writing |
 //! | [`verdict`] | what becomes of a job, by the result of its body |
-//! | [`workers`], [`attempt`] | the workers of a process, and one attempt of a job |
+//! | [`workers`], [`shared`] | the workers of a process, and what its jobs share |
+//! | [`attempt`], [`fetched`] | one attempt of a job |
 //! | [`liveness`], [`rescue`] | the heartbeat of a process, and what becomes of the jobs of one that has died |
-//! | [`limits`] | how many jobs of a key run at once, and in a time |
+//! | [`limits`], [`admission`] | how many jobs of a key run at once, and in a time |
 //! | [`schedule`] | jobs that are due again and again |
 //! | [`admin`], [`info`] | jobs as they are listed, cancelled, retried and deleted |
 //! | [`schema`], [`sql`] | the tables, and the statements in the SQL of each database |
@@ -61,9 +62,11 @@
 //! | the result is written | running, and rescued: the body runs again, and finds the results of its steps |
 
 mod admin;
+mod admission;
 mod attempt;
 mod engine;
 mod fence;
+mod fetched;
 mod info;
 mod insert;
 mod job;
@@ -72,9 +75,11 @@ mod limits;
 mod liveness;
 mod new_job;
 mod options;
+mod registration;
 mod rescue;
 mod schedule;
 mod schema;
+mod shared;
 mod sql;
 mod step;
 mod verdict;
@@ -87,13 +92,14 @@ pub use kind::{Discarded, JobKind, RunsOn, TakesDiscarded};
 pub use limits::{Concurrency, Rate};
 pub use new_job::{EitherDatabase, Enqueued, NewJob};
 pub use options::{JobOptions, Unique};
+pub use registration::kinds;
 pub use schema::{JobDatabase, migrate};
 pub use verdict::Ended;
-pub use workers::{Workers, Working, kinds};
+pub use workers::{Workers, Working};
 
 /// What only generated code uses.
 pub(crate) mod generated {
-    pub use super::kind::{JobBody, JobResult, Registration, StateType, takes_discarded};
+    pub use super::kind::{JobResult, takes_discarded};
     pub use super::limits::limit_key;
-    pub use super::schedule::schedule_of;
+    pub use super::registration::{JobBody, Registration, StateType, schedule_of};
 }

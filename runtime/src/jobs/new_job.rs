@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
-use super::engine::Prepared;
+use super::engine::prepared::Prepared;
 use super::insert::{enqueue_on, enqueue_on_either};
 use super::kind::JobKind;
 use super::options::{JobOptions, Unique};

@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::attempt::Fetched;
-use super::engine::{Prepared, now_text};
+use super::engine::cron::now_text;
+use super::engine::prepared::Prepared;
+use super::fetched::Fetched;
 use super::info::JobState;
 use super::insert::insert;
 use super::kind::Discarded;
 use super::schema::JobDatabase;
+use super::shared::Shared;
 use super::sql::{asked, json};
-use super::workers::Shared;
 use crate::call::Call;
 use crate::db::Db;
 use crate::error::Result;

@@ -5,13 +5,12 @@
 //! once each time, whichever processes run, and a time that has passed while none ran is made up for
 //! once.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::engine::{self, Prepared};
+use super::engine::cron;
 use super::insert::insert;
-use super::kind::{JobKind, Registration};
 use super::options::Cron;
+use super::registration::{Due, Registration};
 use super::schema::JobDatabase;
 use super::sql::{asked, json};
 use crate::call::Call;
@@ -24,24 +23,6 @@ static PLAN: Op = Op::transaction("dbop.jobs.schedule", file!(), line!());
 
 /// The longest time between two looks.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// What is enqueued when a schedule says so.
-pub struct Due {
-    prepare: fn() -> Result<Prepared>,
-}
-
-/// Returns what is enqueued of a kind without arguments.
-pub fn schedule_of<K: JobKind<Arguments: Default>>() -> Due {
-    Due {
-        prepare: || Prepared::new(K::KIND, &K::Arguments::default(), &K::options(), None),
-    }
-}
-
-impl fmt::Debug for Due {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Due")
-    }
-}
 
 /// A kind with a schedule.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +39,7 @@ impl Scheduled {
         else {
             return Ok(None);
         };
-        engine::validate(registration.kind, cron)?;
+        cron::validate(registration.kind, cron)?;
         Ok(Some(Self {
             kind: registration.kind,
             cron,
@@ -104,12 +85,12 @@ async fn look_in<DB: JobDatabase>(tx: &mut Tx<'_, DB>, scheduled: Scheduled) -> 
     let sql = DB::JOB_SQL;
     let Scheduled { kind, cron, due } = scheduled;
     let text = format!("{} {}", cron.fields, cron.time_zone.unwrap_or("UTC"));
-    let now = engine::now_ms();
+    let now = cron::now_ms();
     let row = asked(tx.view.reborrow(), sql.due_at, &[kind, &text]).await?;
     let due_at: i64 = match json::<DB, Option<i64>>(row)? {
         Some(due_at) => due_at,
         None => {
-            let first = engine::next_after(kind, cron, now)?;
+            let first = cron::next_after(kind, cron, now)?;
             let plan = [kind, &*text, &*first.to_string()];
             asked(tx.view.reborrow(), sql.plan_first, &plan).await?;
             first
@@ -118,7 +99,7 @@ async fn look_in<DB: JobDatabase>(tx: &mut Tx<'_, DB>, scheduled: Scheduled) -> 
     if due_at > now {
         return Ok(until(due_at, now));
     }
-    let next = engine::next_after(kind, cron, now)?;
+    let next = cron::next_after(kind, cron, now)?;
     let plan = [kind, &*text, &*due_at.to_string(), &*next.to_string()];
     if asked(tx.view.reborrow(), sql.plan_next, &plan)
         .await?

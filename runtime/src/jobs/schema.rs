@@ -3,7 +3,8 @@
 use futures_core::future::BoxFuture;
 use sqlx::SqlSafeStr;
 
-use super::engine::{self, Prepared};
+use super::engine::ClientBuilder;
+use super::engine::prepared::Prepared;
 use super::new_job::Enqueued;
 use super::sql::JobSql;
 use crate::backend::Backend;
@@ -34,7 +35,7 @@ pub trait JobDatabase: Backend {
 
     /// Returns a builder of River's client on a pool.
     #[doc(hidden)]
-    fn engine_client(pool: sqlx::Pool<Self>) -> engine::ClientBuilder;
+    fn engine_client(pool: sqlx::Pool<Self>) -> ClientBuilder;
 
     /// Applies River's migrations.
     #[doc(hidden)]

@@ -3,87 +3,24 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join;
-use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::engine::{Employer, Engine, Queues};
-use super::kind::{JobBody, Registration};
+use super::engine::client::{Employer, Engine, Queues};
 use super::liveness::{self, Pulse};
+use super::registration::{JobBody, Registration};
 use super::schedule::{self, Scheduled};
 use super::schema::JobDatabase;
+use super::shared::Shared;
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rt::here_or_background;
 
 /// How many jobs of a queue run at once in a process, unless somebody says otherwise.
 const AT_ONCE: usize = 10;
-
-/// What the jobs of a process share.
-#[derive(Debug)]
-pub(super) struct Shared<DB: JobDatabase> {
-    pub(super) db: Db<DB>,
-    /// The name of the process among those that work.
-    pub(super) id: String,
-    pub(super) kinds: Vec<&'static str>,
-    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    /// Is cancelled and replaced when the process finds that it was taken for dead.
-    lost: Mutex<CancellationToken>,
-    /// The jobs that run here, each with what a second attempt waits for.
-    running: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-impl<DB: JobDatabase> Shared<DB> {
-    pub(super) fn state<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let state = self.states.get(&TypeId::of::<T>())?;
-        Arc::clone(state).downcast().ok()
-    }
-
-    /// Returns what is cancelled when the jobs that run now are lost.
-    pub(super) fn lost(&self) -> CancellationToken {
-        lock(&self.lost).clone()
-    }
-
-    /// Lets the jobs that run now be dropped.
-    pub(super) fn lose_all(&self) {
-        std::mem::take(&mut *lock(&self.lost)).cancel();
-    }
-
-    /// Waits until no other attempt of this job runs here.
-    pub(super) async fn only_attempt(&self, id: i64) -> OnlyAttempt<'_, DB> {
-        let place = Arc::clone(lock(&self.running).entry(id).or_default());
-        OnlyAttempt {
-            shared: self,
-            id,
-            guard: Some(place.lock_owned().await),
-        }
-    }
-}
-
-/// The right of one attempt of a job to run here.
-pub(super) struct OnlyAttempt<'a, DB: JobDatabase> {
-    shared: &'a Shared<DB>,
-    id: i64,
-    guard: Option<OwnedMutexGuard<()>>,
-}
-
-impl<DB: JobDatabase> Drop for OnlyAttempt<'_, DB> {
-    fn drop(&mut self) {
-        let mut running = lock(&self.shared.running);
-        self.guard = None;
-        // Nobody else has it: the map and this look are under the lock.
-        if running
-            .get(&self.id)
-            .is_some_and(|place| Arc::strong_count(place) == 1)
-        {
-            running.remove(&self.id);
-        }
-    }
-}
 
 /// The workers of a process: they run the jobs of this binary, in this process.
 ///
@@ -312,13 +249,6 @@ impl<DB: JobDatabase> Workers<DB> {
     }
 }
 
-/// Returns the kinds of this binary that run on the database `DB`.
-#[must_use]
-pub fn kinds<DB: JobDatabase>() -> Vec<&'static str> {
-    let ours = Registration::all().filter(|job| job.body::<DB>().is_some());
-    ours.map(|job| job.kind).collect()
-}
-
 /// A job of this binary with its body.
 type Job<DB> = (&'static Registration, &'static JobBody<DB>);
 
@@ -403,10 +333,6 @@ fn name_of_process() -> String {
         std::process::id(),
         fastrand::u64(..)
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wrong(message: String) -> Error {

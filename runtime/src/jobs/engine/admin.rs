@@ -6,7 +6,7 @@ use riverqueue::jiff::Timestamp;
 use riverqueue::{Client, JobListParams, JobRow, JobState as RiverState};
 use serde_json::{Map, Value};
 
-use super::refused;
+use super::refused::refused;
 use crate::db::Db;
 use crate::error::Result;
 use crate::jobs::info::{FailedAttempt, JobFilter, JobInfo, JobState};

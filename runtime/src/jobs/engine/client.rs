@@ -8,11 +8,11 @@ use std::time::Duration;
 use riverqueue::{Client, MaintenanceConfig, QueueConfig, RunHandle, Workers};
 use tokio::time::timeout;
 
-use super::refused;
+use super::refused::refused;
 use crate::error::Result;
-use crate::jobs::kind::JobBody;
+use crate::jobs::registration::JobBody;
 use crate::jobs::schema::JobDatabase;
-use crate::jobs::workers::Shared;
+use crate::jobs::shared::Shared;
 
 /// The queues that a process works, and how many jobs of each run at once.
 pub(in crate::jobs) type Queues = BTreeMap<String, usize>;

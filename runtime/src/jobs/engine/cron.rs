@@ -36,3 +36,8 @@ pub(in crate::jobs) fn next_after(kind: &str, cron: Cron, after: i64) -> Result<
 pub(in crate::jobs) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
+
+/// Returns the time as River writes it.
+pub(in crate::jobs) fn now_text() -> String {
+    Timestamp::now().to_string()
+}

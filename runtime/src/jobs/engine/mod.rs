@@ -7,35 +7,15 @@
 //! River's resumable steps are not used: they keep the name of the last step and no results, and they
 //! write over a `sqlx::Transaction`, which a [`Tx`](crate::Tx) is not.
 
-mod admin;
-mod client;
-mod cron;
+pub(super) mod admin;
+pub(super) mod client;
+pub(super) mod cron;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod prepared;
+pub(super) mod prepared;
+mod refused;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod worker;
+pub(super) mod worker;
 
 pub(super) use riverqueue::ClientBuilder;
-
-pub(super) use admin::{cancel, delete, get, list, retry};
-pub(super) use client::{Employer, Engine, Queues};
-pub(super) use cron::{next_after, now_ms, validate};
-pub(super) use prepared::Prepared;
-pub(super) use worker::{Hire, hire};
-
-use crate::error::{Error, ErrorKind};
-
-/// Returns River's error as one of dbop's.
-fn refused(error: riverqueue::Error) -> Error {
-    match error {
-        riverqueue::Error::Database(error) => error.into(),
-        other => Error::programming(ErrorKind::InvalidArgument, other.to_string()),
-    }
-}
-
-/// Returns a time as River writes it.
-pub(super) fn now_text() -> String {
-    riverqueue::jiff::Timestamp::now().to_string()
-}

@@ -5,7 +5,7 @@ use riverqueue::migrate::PostgresMigrator;
 use riverqueue::{Client, ClientBuilder};
 use sqlx::{PgPool, Postgres};
 
-use super::Prepared;
+use super::prepared::Prepared;
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::new_job::Enqueued;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::info::JobState;
 use super::super::options::{JobOptions, Unique};
-use super::refused;
+use super::refused::refused;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The row of a new job, as the statements that write rows take it.

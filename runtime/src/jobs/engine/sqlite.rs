@@ -7,7 +7,7 @@ use riverqueue::{Client, ClientBuilder};
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Sqlite, SqlitePool};
 
-use super::Prepared;
+use super::prepared::Prepared;
 use crate::backend::{Driver, PoolPlan};
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};

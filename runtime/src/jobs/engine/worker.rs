@@ -14,10 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::Result;
-use crate::jobs::attempt::{self, Came, Fetched};
+use crate::jobs::attempt::{self, Came};
+use crate::jobs::fetched::Fetched;
 use crate::jobs::kind::{JobKind, RunsOn};
 use crate::jobs::schema::JobDatabase;
-use crate::jobs::workers::Shared;
+use crate::jobs::shared::Shared;
 
 /// Adds a job to the workers of a client.
 pub(in crate::jobs) type Hire<DB> = fn(&mut Workers, &Arc<Shared<DB>>) -> Result<()>;
@@ -31,7 +32,10 @@ pub(in crate::jobs) fn hire<K: RunsOn<DB>, DB: JobDatabase>(
         shared: Arc::clone(shared),
         kind: PhantomData,
     };
-    workers.add(adapter).map(drop).map_err(super::refused)
+    workers
+        .add(adapter)
+        .map(drop)
+        .map_err(super::refused::refused)
 }
 
 /// The arguments as they are stored. Those that cannot be read fail the attempt with a message of

@@ -1,0 +1,10 @@
+//! River's errors as those of dbop.
+
+use crate::error::{Error, ErrorKind};
+
+pub(super) fn refused(error: riverqueue::Error) -> Error {
+    match error {
+        riverqueue::Error::Database(error) => error.into(),
+        other => Error::programming(ErrorKind::InvalidArgument, other.to_string()),
+    }
+}
