@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::engine::prepared::Prepared;
-use super::new_job::Enqueued;
+use super::enqueued::Enqueued;
 use super::schema::JobDatabase;
 use super::sql::asked;
 use crate::call::Call;

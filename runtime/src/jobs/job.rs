@@ -9,13 +9,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::fence;
+use super::fence::Fence;
 use super::fetched::Fetched;
 use super::info::Progress;
 use super::schema::JobDatabase;
 use super::shared::Shared;
 use crate::db::Db;
 use crate::error::Result;
+use crate::session::Tx;
 
 /// How often progress is written at most.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -165,7 +166,34 @@ impl<DB: JobDatabase> Job<DB> {
             total,
             message: message.into(),
         };
-        fence::annotate(self, &json!({ "dbop:progress": progress })).await
+        let metadata = json!({ "dbop:progress": progress });
+        self.fence().annotate(self.db(), &metadata).await
+    }
+
+    /// Completes the job in this transaction: the job is complete if the transaction commits, and runs
+    /// on otherwise. So the effect of the transaction and the end of the job are one.
+    ///
+    /// ```
+    /// # use dbop::jobs::Job;
+    /// # use dbop::{job, Tx, transactional};
+    /// # use sqlx::Sqlite;
+    /// #[transactional]
+    /// async fn pay(tx: &mut Tx<'_, Sqlite>, job: &Job<Sqlite>, invoice: i64) -> dbop::Result<()> {
+    ///     sqlx::query("UPDATE invoices SET paid = 1 WHERE id = ?").bind(invoice).execute(&mut *tx).await?;
+    ///     job.complete(&mut *tx).await
+    /// }
+    ///
+    /// #[job]
+    /// async fn pay_later(job: &Job<Sqlite>, invoice: i64) -> dbop::Result<()> {
+    ///     pay(job.db(), job, invoice).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if another worker has the job by now, or the job was cancelled, and as a statement fails.
+    pub async fn complete(&self, tx: &mut Tx<'_, DB>) -> Result<()> {
+        self.fence().complete(tx).await
     }
 
     /// Lets the job run again after this time, if the body returns `Ok`. The attempt does not count, and
@@ -194,6 +222,15 @@ impl<DB: JobDatabase> Job<DB> {
                 std::any::type_name::<T>()
             )
         })
+    }
+
+    /// Returns the attempt that this is.
+    pub(super) fn fence(&self) -> Fence<'_> {
+        Fence {
+            id: self.id(),
+            attempt: self.attempt(),
+            worker: &self.shared().id,
+        }
     }
 
     pub(super) fn fetched(&self) -> &Fetched {

@@ -40,7 +40,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`kind`], [`options`], [`registration`] | what `#[job]` writes down about a function |
-//! | [`new_job`], [`insert`] | jobs on their way into the database, in the transaction of the caller |
+//! | [`new_job`], [`enqueued`], [`insert`] | jobs on their way into the database, in the transaction of the caller |
 //! | [`job`], [`step`], [`fence`] | what a body gets, its steps, and what keeps a job's former worker from writing |
 //! | [`verdict`] | what becomes of a job, by the result of its body |
 //! | [`workers`], [`shared`] | the workers of a process, and what its jobs share |
@@ -65,6 +65,7 @@ mod admin;
 mod admission;
 mod attempt;
 mod engine;
+mod enqueued;
 mod fence;
 mod fetched;
 mod info;
@@ -86,11 +87,12 @@ mod verdict;
 mod workers;
 
 pub use admin::Jobs;
+pub use enqueued::Enqueued;
 pub use info::{FailedAttempt, JobFilter, JobInfo, JobState, Progress};
 pub use job::Job;
 pub use kind::{Discarded, JobKind, RunsOn, TakesDiscarded};
 pub use limits::{Concurrency, Rate};
-pub use new_job::{EitherDatabase, Enqueued, NewJob};
+pub use new_job::{EitherDatabase, NewJob};
 pub use options::{JobOptions, Unique};
 pub use registration::kinds;
 pub use schema::{JobDatabase, migrate};

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use super::engine::prepared::Prepared;
+use super::enqueued::Enqueued;
 use super::insert::{enqueue_on, enqueue_on_either};
 use super::kind::JobKind;
 use super::options::{JobOptions, Unique};
@@ -42,16 +43,6 @@ pub struct NewJob<K: JobKind, On = <K as JobKind>::On> {
     options: JobOptions,
     due: Option<SystemTime>,
     on: PhantomData<fn() -> On>,
-}
-
-/// What [`enqueue`](NewJob::enqueue) returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Enqueued {
-    /// The id of the job, or of the job that was there already.
-    pub id: i64,
-    /// Whether the job is `unique`, and was there already, so that nothing was enqueued.
-    pub duplicate: bool,
 }
 
 impl<K: JobKind, On> NewJob<K, On> {

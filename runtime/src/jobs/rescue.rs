@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::engine::cron::now_text;
 use super::engine::prepared::Prepared;
+use super::engine::time::now_text;
 use super::fetched::Fetched;
 use super::info::JobState;
 use super::insert::insert;

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::engine::cron;
+use super::engine::time::now_ms;
 use super::insert::insert;
 use super::options::Cron;
 use super::registration::{Due, Registration};
@@ -85,7 +86,7 @@ async fn look_in<DB: JobDatabase>(tx: &mut Tx<'_, DB>, scheduled: Scheduled) -> 
     let sql = DB::JOB_SQL;
     let Scheduled { kind, cron, due } = scheduled;
     let text = format!("{} {}", cron.fields, cron.time_zone.unwrap_or("UTC"));
-    let now = cron::now_ms();
+    let now = now_ms();
     let row = asked(tx.view.reborrow(), sql.due_at, &[kind, &text]).await?;
     let due_at: i64 = match json::<DB, Option<i64>>(row)? {
         Some(due_at) => due_at,

@@ -5,7 +5,7 @@ use sqlx::SqlSafeStr;
 
 use super::engine::ClientBuilder;
 use super::engine::prepared::Prepared;
-use super::new_job::Enqueued;
+use super::enqueued::Enqueued;
 use super::sql::JobSql;
 use crate::backend::Backend;
 use crate::call::Call;

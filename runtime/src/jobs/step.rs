@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::fence::{stopped, store_step};
+use super::fence::stopped;
 use super::job::Job;
 use super::schema::JobDatabase;
 use crate::call::Call;
@@ -185,7 +185,9 @@ impl<DB: JobDatabase> Job<DB> {
             let ran = runs.run(self.until_stopped(async {
                 let value = body(&mut tx).await?;
                 if let Some(step) = stored_as {
-                    store_step(&mut tx, self, step, &json_of(step, &value)?).await?;
+                    self.fence()
+                        .store_step(&mut tx, step, &json_of(step, &value)?)
+                        .await?;
                 }
                 Ok(value)
             }));
@@ -203,7 +205,7 @@ impl<DB: JobDatabase> Job<DB> {
             let runs = attempt.body();
             let mut tx = attempt.tx();
             let ran = runs
-                .run(async { Ok(store_step(&mut tx, self, step, &json).await?) })
+                .run(async { Ok(self.fence().store_step(&mut tx, step, &json).await?) })
                 .await;
             attempt.end(ran).await;
         }

@@ -4,6 +4,7 @@ use riverqueue::jiff::Timestamp;
 use riverqueue::{CronSchedule, PeriodicSchedule};
 
 use super::super::options::Cron;
+use super::time::now_ms;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks that a schedule can be read, and that it comes again.
@@ -30,14 +31,4 @@ pub(in crate::jobs) fn next_after(kind: &str, cron: Cron, after: i64) -> Result<
     let next = schedule.next(after);
     let next = next.ok_or_else(|| wrong("no such day ever comes".to_owned()))?;
     Ok(next.as_millisecond())
-}
-
-/// Returns the time in milliseconds since 1970.
-pub(in crate::jobs) fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
-}
-
-/// Returns the time as River writes it.
-pub(in crate::jobs) fn now_text() -> String {
-    Timestamp::now().to_string()
 }

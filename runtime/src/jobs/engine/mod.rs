@@ -16,6 +16,7 @@ pub(super) mod prepared;
 mod refused;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub(super) mod time;
 pub(super) mod worker;
 
 pub(super) use riverqueue::ClientBuilder;

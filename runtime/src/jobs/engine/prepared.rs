@@ -143,7 +143,7 @@ impl Prepared {
         row["metadata"]["river:unique_nonce"] = nonce.into();
         if let Some(due) = &self.scheduled_at {
             let due: Timestamp = due.parse().expect("written by this crate");
-            row["scheduled_at"] = super::sqlite::time(due).into();
+            row["scheduled_at"] = super::time::on_sqlite(due).into();
         }
         // The arguments as River encodes them, which a `Value` would write in its own order.
         row["args"] = Value::Null;

@@ -1,7 +1,6 @@
 //! Jobs on SQLite.
 
 use futures_core::future::BoxFuture;
-use riverqueue::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use riverqueue::migrate::SqliteMigrator;
 use riverqueue::{Client, ClientBuilder};
 use sqlx::sqlite::SqlitePoolOptions;
@@ -11,7 +10,7 @@ use super::prepared::Prepared;
 use crate::backend::{Driver, PoolPlan};
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
-use crate::jobs::new_job::Enqueued;
+use crate::jobs::enqueued::Enqueued;
 use crate::jobs::schema::JobDatabase;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
 use crate::session::Tx;
@@ -74,13 +73,4 @@ impl JobDatabase for Sqlite {
             })
         })
     }
-}
-
-/// Returns a time in the format of River's columns.
-pub(super) fn time(time: Timestamp) -> String {
-    let round = TimestampRound::new()
-        .smallest(Unit::Millisecond)
-        .mode(RoundMode::HalfCeil);
-    let rounded = time.round(round).unwrap_or(time);
-    rounded.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
