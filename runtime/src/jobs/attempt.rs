@@ -3,12 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use super::admission::{Admission, admit, leave};
 use super::fetched::Fetched;
@@ -91,16 +92,21 @@ async fn run<DB: JobDatabase>(
     options: &JobOptions,
     body: impl Future<Output = super::Ended>,
 ) -> Came {
-    let begun = Instant::now();
+    let cancelled = &fetched.cancelled;
     let lost = shared.lost();
+    let timed_out = AtomicBool::new(false);
     let is_over = async {
-        match select(pin!(fetched.cancelled.cancelled()), pin!(lost.cancelled())).await {
-            Either::Left(_) => {
-                // Another worker may have the job from the moment at which this one is lost.
-                let _ = tokio::time::timeout(GRACE, lost.cancelled()).await;
+        let stops = timeout(options.timeout, cancelled.cancelled());
+        match select(pin!(stops), pin!(lost.cancelled())).await {
+            // Another worker may have the job from now on.
+            Either::Right(_) => return,
+            Either::Left((Ok(()), _)) => {}
+            Either::Left((Err(_), _)) => {
+                timed_out.store(true, Ordering::Relaxed);
+                cancelled.cancel();
             }
-            Either::Right(_) => {}
         }
+        let _ = timeout(GRACE, lost.cancelled()).await;
     };
     let body = AssertUnwindSafe(body).catch_unwind();
     match select(pin!(body), pin!(is_over)).await {
@@ -110,25 +116,30 @@ async fn run<DB: JobDatabase>(
                 wait,
                 reserved: false,
             },
-            // The error is that of a statement or a step that was cut off.
-            Verdict::Retry(_) | Verdict::Cancel(_)
-                if fetched.cancelled.is_cancelled() && begun.elapsed() < options.timeout =>
-            {
-                Came::Stopped
+            Verdict::Retry(_) if timed_out.load(Ordering::Relaxed) => {
+                Came::Failed(too_late(options.timeout))
             }
+            // The error is that of a step that was cut off.
+            Verdict::Retry(_) if cancelled.is_cancelled() => Came::Stopped,
             Verdict::Retry(error) => Came::Failed(error),
             Verdict::Cancel(error) => Came::Cancelled(error),
         },
         Either::Left((Err(panic), _)) => {
             Came::Failed(format!("the job panicked: {}", said(&*panic)))
         }
-        Either::Right(_) if begun.elapsed() >= options.timeout => Came::Failed(format!(
-            "the job has not ended within its timeout of {}; raise it with `timeout = \"..\"` if the \
-             work needs longer",
-            duration_text(options.timeout)
-        )),
+        Either::Right(_) if timed_out.load(Ordering::Relaxed) => {
+            Came::Failed(too_late(options.timeout))
+        }
         Either::Right(_) => Came::Stopped,
     }
+}
+
+fn too_late(limit: Duration) -> String {
+    let limit = duration_text(limit);
+    format!(
+        "the job has not ended within its timeout of {limit}; raise it with `timeout = \"..\"` if the work needs \
+         longer"
+    )
 }
 
 /// What a panic has said.

@@ -82,9 +82,9 @@ impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
         K::options().backoff_after(job.row.attempt)
     }
 
-    /// River cancels the token after this time, and stops the task later if that does not help.
+    /// dbop ends the body itself, and then knows why.
     fn timeout(&self, _: &RiverJob<Stored<K>>) -> WorkerTimeout {
-        WorkerTimeout::After(K::options().timeout)
+        WorkerTimeout::Disabled
     }
 
     async fn work(
@@ -112,7 +112,7 @@ impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
                 .flatten()
                 .unwrap_or(false),
             follow_up: row.metadata.get("dbop:discarded").ok().flatten(),
-            cancelled: context.cancellation_token().clone(),
+            cancelled: context.cancellation_token().child_token(),
         };
         // With this key the trigger on the table tells whose result River writes.
         let since = row.attempted_at.unwrap_or_default().as_millisecond();
