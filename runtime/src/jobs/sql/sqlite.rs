@@ -138,7 +138,7 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
             AND job.attempt = told.value ->> '$.attempt' AND ",
         last_client!("job."),
         " = told.value ->> '$.worker'
-        RETURNING json_array(job.id)"
+        RETURNING json_array(id)"
     ),
     running_of: stuck_where!("attempted_by ->> '$[#-1]' = $1"),
     orphans: stuck_where!(
