@@ -205,3 +205,51 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
     is_there: "SELECT iif(count(*) = 2, 'true', 'false') FROM sqlite_schema
         WHERE name IN ('river_job', 'dbop_job_worker')",
 };
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Executor, SqlSafeStr};
+
+    use super::SQLITE;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn each_statement_fits_the_tables() {
+        let db = Db::<sqlx::Sqlite>::connect("sqlite::memory:")
+            .await
+            .expect("a database");
+        crate::jobs::migrate(&db).await.expect("the tables");
+        let sql = &SQLITE;
+        let all = [
+            sql.insert,
+            sql.notify,
+            sql.store_step,
+            sql.complete,
+            sql.annotate,
+            sql.finish,
+            sql.running_of,
+            sql.orphans,
+            sql.enter,
+            sql.beat,
+            sql.silent,
+            sql.bury,
+            sql.leave,
+            sql.worked_kinds,
+            sql.take_slot,
+            sql.wait_for_slot,
+            sql.free_slot,
+            sql.admit_next,
+            sql.sweep_slots,
+            sql.stalled_keys,
+            sql.reserve,
+            sql.due_at,
+            sql.plan_first,
+            sql.plan_next,
+            sql.is_there,
+        ];
+        for sql in all {
+            let prepared = db.pool().prepare(sql.into_sql_str()).await;
+            prepared.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        }
+    }
+}
