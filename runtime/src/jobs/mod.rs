@@ -36,30 +36,30 @@
 //!
 //! [`guide::jobs`](crate::guide::jobs) says when a job is the right tool, what its steps are, and what
 //! holds when a worker dies.
-//!
-//! | file | what it holds |
-//! |---|---|
-//! | [`kind`], [`options`], [`registration`] | what `#[job]` writes down about a function |
-//! | [`new_job`], [`enqueued`], [`insert`] | jobs on their way into the database, in the transaction of the caller |
-//! | [`job`], [`step`], [`fence`] | what a body gets, its steps, and what keeps a job's former worker from writing |
-//! | [`verdict`] | what becomes of a job, by the result of its body |
-//! | [`workers`], [`shared`] | the workers of a process, and what its jobs share |
-//! | [`attempt`], [`fetched`] | one attempt of a job |
-//! | [`liveness`], [`rescue`] | the heartbeat of a process, and what becomes of the jobs of one that has died |
-//! | [`limits`], [`admission`] | how many jobs of a key run at once, and in a time |
-//! | [`schedule`] | jobs that are due again and again |
-//! | [`admin`], [`info`] | jobs as they are listed, cancelled, retried and deleted |
-//! | [`schema`], [`sql`] | the tables, and the statements in the SQL of each database |
-//! | [`engine`] | River, which nothing else here knows |
-//!
-//! What the end of a worker leaves, wherever its process stands:
-//!
-//! | it ends while | the job |
-//! |---|---|
-//! | it fetches the job | available, or running by the dead worker, and rescued |
-//! | the body runs | running, and rescued: the attempt counts |
-//! | a step commits | with the step's result, or without both, as the transaction says |
-//! | the result is written | running, and rescued: the body runs again, and finds the results of its steps |
+
+// | file | what it holds |
+// |---|---|
+// | `kind`, `options`, `registration` | what `#[job]` writes down about a function |
+// | `new_job`, `enqueued`, `insert` | jobs on their way into the database, in the transaction of the caller |
+// | `job`, `step`, `fence` | what a body gets, its steps, and what keeps a job's former worker from writing |
+// | `verdict` | what becomes of a job, by the result of its body |
+// | `workers`, `shared` | the workers of a process, and what its jobs share |
+// | `attempt`, `fetched` | one attempt of a job |
+// | `liveness`, `rescue` | the heartbeat of a process, and what becomes of the jobs of one that has died |
+// | `limits`, `admission` | how many jobs of a key run at once, and in a time |
+// | `schedule` | jobs that are due again and again |
+// | `admin`, `info` | jobs as they are listed, cancelled, retried and deleted |
+// | `schema`, `sql` | the tables, and the statements in the SQL of each database |
+// | `engine` | River, which nothing else here knows |
+//
+// What the end of a worker leaves, wherever its process stands:
+//
+// | it ends while | the job |
+// |---|---|
+// | it fetches the job | available, or running by the dead worker, and rescued |
+// | the body runs | running, and rescued: the attempt counts |
+// | a step commits | with the step's result, or without both, as the transaction says |
+// | the result is written | running, and rescued: the body runs again, and finds the results of its steps |
 
 mod admin;
 mod admission;
