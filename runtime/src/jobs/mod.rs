@@ -43,7 +43,7 @@
 // | `new_job`, `enqueued`, `insert` | jobs on their way into the database, in the transaction of the caller |
 // | `job`, `step`, `fence` | what a body gets, its steps, and what keeps a job's former worker from writing |
 // | `verdict` | what becomes of a job, by the result of its body |
-// | `workers`, `shared` | the workers of a process, and what its jobs share |
+// | `workers`, `working`, `shared` | the workers of a process, what keeps them running, and what their jobs share |
 // | `attempt`, `fetched` | one attempt of a job |
 // | `liveness`, `rescue` | the heartbeat of a process, and what becomes of the jobs of one that has died |
 // | `limits`, `admission` | how many jobs of a key run at once, and in a time |
@@ -85,6 +85,7 @@ mod sql;
 mod step;
 mod verdict;
 mod workers;
+mod working;
 
 pub use admin::Jobs;
 pub use enqueued::Enqueued;
@@ -97,7 +98,8 @@ pub use options::{JobOptions, Unique};
 pub use registration::kinds;
 pub use schema::{JobDatabase, migrate};
 pub use verdict::Ended;
-pub use workers::{Workers, Working};
+pub use workers::Workers;
+pub use working::Working;
 
 /// What only generated code uses.
 pub(crate) mod generated {

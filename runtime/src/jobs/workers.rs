@@ -6,18 +6,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join;
-use tokio::task::JoinHandle;
-
-use super::engine::client::{Employer, Engine, Queues};
+use super::engine::client::{Employer, Queues};
 use super::liveness::{self, Pulse};
 use super::registration::{JobBody, Registration};
-use super::schedule::{self, Scheduled};
+use super::schedule::Scheduled;
 use super::schema::JobDatabase;
 use super::shared::Shared;
+use super::working::Working;
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rt::here_or_background;
 
 /// How many jobs of a queue run at once in a process, unless somebody says otherwise.
 const AT_ONCE: usize = 10;
@@ -201,12 +198,8 @@ impl<DB: JobDatabase> Workers<DB> {
             true => None,
             false => Some(employer.start().await?),
         };
-        Ok(Working::begin(
-            shared,
-            engine,
-            pulse,
-            scheduled.into_iter().flatten().collect(),
-        ))
+        let scheduled = scheduled.into_iter().flatten().collect();
+        Working::begin(shared, engine, pulse, scheduled)
     }
 
     fn works(&self, kind: &str) -> bool {
@@ -257,64 +250,6 @@ impl<DB: JobDatabase> fmt::Debug for Workers<DB> {
         f.debug_struct("Workers")
             .field("queues", &self.queues)
             .finish_non_exhaustive()
-    }
-}
-
-/// The handle of workers that run. They end when the handle is dropped, as after
-/// [`stop`](Self::stop) without time.
-#[must_use = "the workers end when the handle is dropped"]
-#[derive(Debug)]
-pub struct Working<DB: JobDatabase> {
-    shared: Arc<Shared<DB>>,
-    engine: Option<Engine>,
-    /// Sends heartbeats and enqueues what is scheduled.
-    companion: AbortOnDrop,
-}
-
-#[derive(Debug)]
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl<DB: JobDatabase> Working<DB> {
-    fn begin(
-        shared: Arc<Shared<DB>>,
-        engine: Option<Engine>,
-        pulse: Pulse,
-        scheduled: Vec<Scheduled>,
-    ) -> Self {
-        let of_companion = Arc::clone(&shared);
-        let companion = here_or_background().spawn(async move {
-            let alive = liveness::run(Arc::clone(&of_companion), pulse);
-            join(alive, schedule::run(&of_companion.db, &scheduled)).await;
-        });
-        Self {
-            shared,
-            engine,
-            companion: AbortOnDrop(companion),
-        }
-    }
-
-    /// The name of this process in [`JobInfo::worker`](super::JobInfo::worker).
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.shared.id
-    }
-
-    /// Fetches no more jobs, and waits until those that run have ended. After this time, those that are
-    /// left are told to stop, and become available for other processes; their attempt does not count.
-    ///
-    /// Stop the workers before the handle of the database is closed.
-    pub async fn stop(mut self, within: Duration) {
-        if let Some(engine) = self.engine.take() {
-            engine.stop(within).await;
-        }
-        self.companion.0.abort();
-        liveness::leave(&self.shared).await;
     }
 }
 
