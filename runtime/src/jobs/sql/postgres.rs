@@ -71,7 +71,7 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
                         AND NEW.metadata->>'dbop:by' IS DISTINCT FROM OLD.metadata->>'dbop:by'
                         AND NEW.metadata->>'dbop:by' IS DISTINCT FROM concat(
                             OLD.attempted_by[cardinality(OLD.attempted_by)], '/', OLD.attempt, '/',
-                            (extract(epoch FROM OLD.attempted_at) * 1000)::bigint
+                            floor(extract(epoch FROM OLD.attempted_at) * 1000)::bigint
                         )
                     )
                     EXECUTE FUNCTION dbop_job_ignore();
