@@ -77,6 +77,14 @@ fn found(row: std::result::Result<JobRow, riverqueue::Error>) -> Result<Option<J
     }
 }
 
+/// Returns an error without the name of River's type for jobs that are cancelled.
+fn in_words(error: String) -> String {
+    match error.strip_prefix("JobCancelError: ") {
+        Some(words) => words.to_owned(),
+        None => error,
+    }
+}
+
 fn time(time: Timestamp) -> SystemTime {
     time.into()
 }
@@ -109,7 +117,7 @@ impl From<JobRow> for JobInfo {
                 .map(|failed| FailedAttempt {
                     at: time(failed.at),
                     attempt: failed.attempt,
-                    error: failed.error,
+                    error: in_words(failed.error),
                 })
                 .collect(),
             kind: row.kind,
