@@ -3,10 +3,13 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::engine::client::{Employer, Queues};
+use futures_util::future::{Either, select};
+
+use super::engine::client::{Employer, Engine, Queues};
 use super::liveness::{self, Pulse};
 use super::registration::{JobBody, Registration};
 use super::schedule::Scheduled;
@@ -196,7 +199,13 @@ impl<DB: JobDatabase> Workers<DB> {
         };
         let engine = match jobs.is_empty() {
             true => None,
-            false => Some(employer.start().await?),
+            false => match ready(&shared, employer, pulse).await {
+                Ok(engine) => Some(engine),
+                Err(error) => {
+                    liveness::leave(&shared).await;
+                    return Err(error);
+                }
+            },
         };
         let scheduled = scheduled.into_iter().flatten().collect();
         Working::begin(shared, engine, pulse, scheduled)
@@ -240,6 +249,21 @@ impl<DB: JobDatabase> Workers<DB> {
         }
         queues
     }
+}
+
+/// Starts an engine, and sends heartbeats until the engine is ready.
+async fn ready<DB: JobDatabase>(
+    shared: &Arc<Shared<DB>>,
+    employer: Employer<'_, DB>,
+    pulse: Pulse,
+) -> Result<Engine> {
+    let mut engine = employer.start()?;
+    let alive = liveness::run(Arc::clone(shared), pulse);
+    match select(pin!(engine.ready()), pin!(alive)).await {
+        Either::Left((ready, _)) => ready?,
+        Either::Right(((), _)) => {}
+    }
+    Ok(engine)
 }
 
 /// A job of this binary with its body.

@@ -24,6 +24,9 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// How long after its cancellation River stops the task of a job. By then dbop has dropped the body.
 const STUCK: Duration = Duration::from_secs(30);
 
+/// How long the start waits for River to listen for notifications.
+const READY: Duration = Duration::from_secs(10);
+
 /// How an engine is set up.
 pub(in crate::jobs) struct Employer<'a, DB: JobDatabase> {
     pub(in crate::jobs) shared: &'a Arc<Shared<DB>>,
@@ -40,7 +43,7 @@ pub(in crate::jobs) struct Engine {
 }
 
 impl<DB: JobDatabase> Employer<'_, DB> {
-    pub(in crate::jobs) async fn start(self) -> Result<Engine> {
+    pub(in crate::jobs) fn start(self) -> Result<Engine> {
         let mut workers = Workers::new();
         for body in &self.bodies {
             (body.hire)(&mut workers, self.shared)?;
@@ -67,6 +70,15 @@ impl<DB: JobDatabase> Employer<'_, DB> {
 }
 
 impl Engine {
+    /// Waits until River listens for notifications. A job that is cancelled before that would learn of
+    /// it a minute later.
+    pub(in crate::jobs) async fn ready(&mut self) -> Result<()> {
+        match timeout(READY, self.run.wait_ready()).await {
+            Ok(ready) => ready.map_err(refused),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Fetches nothing any more, and waits for the jobs that run. Those that have not ended within the
     /// time are told to stop, and become available for others.
     pub(in crate::jobs) async fn stop(mut self, within: Duration) {
