@@ -53,6 +53,10 @@ pub(in crate::jobs) async fn list<DB: JobDatabase>(
     db: &Db<DB>,
     filter: &JobFilter,
 ) -> Result<Vec<JobInfo>> {
+    // River refuses such a limit.
+    if filter.limit == Some(0) {
+        return Ok(Vec::new());
+    }
     let mut params = JobListParams::default()
         .ids(filter.ids.iter().copied())
         .kinds(filter.kinds.iter().map(String::as_str))
