@@ -193,7 +193,12 @@ impl<DB: JobDatabase> Job<DB> {
     ///
     /// Fails if another worker has the job by now, or the job was cancelled, and as a statement fails.
     pub async fn complete(&self, tx: &mut Tx<'_, DB>) -> Result<()> {
-        self.fence().complete(tx).await
+        self.fence().complete(tx).await?;
+        // If the answer to COMMIT is lost, the job is complete together with the effect, or runs again
+        // without it.
+        let job = self.clone();
+        tx.on_unknown(async move { job.doubt_step() });
+        Ok(())
     }
 
     /// Lets the job run again after this time, if the body returns `Ok`. The attempt does not count, and
