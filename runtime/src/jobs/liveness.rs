@@ -64,10 +64,18 @@ pub(super) async fn run<DB: JobDatabase>(shared: Arc<Shared<DB>>, pulse: Pulse) 
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        let begun = Instant::now();
         if let Err(error) = heart.beat(pulse).await {
             heart.conn = None;
             tracing::warn!(error.message = %error, "a heartbeat of the workers of jobs was not sent");
+            // Soon, so that after an outage the heartbeat is there before others look a second time.
+            ticks.reset_after(pulse.every / 4);
             continue;
+        }
+        // A heartbeat that was held up would be followed at once by the next tick. Two looks are always
+        // one period apart.
+        if begun.elapsed() >= pulse.every / 2 {
+            ticks.reset();
         }
         // Jobs are rescued by those who are alive themselves.
         if let Err(error) = heart.look_out(pulse).await {
