@@ -30,12 +30,14 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
     // The lock is needed because two sessions that create a table at the same time get a unique
     // violation on the catalog, even with `IF NOT EXISTS`.
     //
-    // The trigger is not replaced if it is there, because that would wait for all transactions that have
+    // The triggers are not replaced if they are there, because that would wait for all transactions that have
     // enqueued a job.
     //
     // The trigger keeps a worker that was declared dead from writing the result of an attempt that is
     // no longer the one that runs. River writes results by the job's id alone. Each attempt of dbop's
-    // writes its name into `dbop:by` along with its result; other clients do not change that key.
+    // writes its name into `dbop:by` along with its result; other clients do not change that key. The
+    // name is forgotten when the job is fetched, so that a result which is written a second time, because
+    // the answer to the first time was lost, is told from a statement that does not change the key.
     schema: "SELECT pg_advisory_xact_lock(hashtextextended('dbop_job', 0));
         CREATE TABLE IF NOT EXISTS dbop_job_worker (
             id TEXT PRIMARY KEY,
@@ -60,6 +62,8 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
         );
         CREATE OR REPLACE FUNCTION dbop_job_ignore() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN RETURN NULL; END $$;
+        CREATE OR REPLACE FUNCTION dbop_job_forget() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.metadata := NEW.metadata - 'dbop:by'; RETURN NEW; END $$;
         DO $do$ BEGIN
             IF NOT EXISTS (
                 SELECT 1 FROM pg_trigger
@@ -75,6 +79,11 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
                         )
                     )
                     EXECUTE FUNCTION dbop_job_ignore();
+                CREATE TRIGGER dbop_job_fetched BEFORE UPDATE OF state ON river_job FOR EACH ROW
+                    WHEN (
+                        OLD.state <> 'running' AND NEW.state = 'running' AND NEW.metadata ? 'dbop:by'
+                    )
+                    EXECUTE FUNCTION dbop_job_forget();
             END IF;
         END $do$",
     insert: "WITH job AS (

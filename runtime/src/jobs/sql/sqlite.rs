@@ -44,7 +44,9 @@ macro_rules! milliseconds {
 pub(in crate::jobs) static SQLITE: JobSql = JobSql {
     // The trigger keeps a worker that was declared dead from writing the result of an attempt that is
     // no longer the one that runs. River writes results by the job's id alone. Each attempt of dbop's
-    // writes its name into `dbop:by` along with its result; other clients do not change that key.
+    // writes its name into `dbop:by` along with its result; other clients do not change that key. The
+    // name is forgotten when the job is fetched, so that a result which is written a second time, because
+    // the answer to the first time was lost, is told from a statement that does not change the key.
     schema: "CREATE TABLE IF NOT EXISTS dbop_job_worker (
             id TEXT PRIMARY KEY,
             kinds TEXT NOT NULL,
@@ -73,7 +75,13 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
                     (OLD.attempted_by ->> '$[#-1]') || '/' || OLD.attempt || '/' || CAST(
                         round((julianday(OLD.attempted_at) - 2440587.5) * 86400000.0) AS INTEGER
                     )
-            BEGIN SELECT RAISE(IGNORE); END",
+            BEGIN SELECT RAISE(IGNORE); END;
+        CREATE TRIGGER IF NOT EXISTS dbop_job_fetched AFTER UPDATE OF state ON river_job
+            WHEN OLD.state <> 'running' AND NEW.state = 'running'
+                AND NEW.metadata ->> '$.\"dbop:by\"' IS NOT NULL
+            BEGIN
+                UPDATE river_job SET metadata = jsonb_remove(metadata, '$.\"dbop:by\"') WHERE id = NEW.id;
+            END",
     insert: "INSERT INTO river_job (
             args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags,
             unique_key, unique_states
