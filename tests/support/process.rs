@@ -85,8 +85,30 @@ impl Process {
     ///
     /// If the signal cannot be sent.
     pub fn terminate(&self) {
+        self.send("TERM");
+    }
+
+    /// Sends SIGSTOP, so that the child stands still until it is [resumed](Self::resume).
+    ///
+    /// # Panics
+    ///
+    /// If the signal cannot be sent.
+    pub fn pause(&self) {
+        self.send("STOP");
+    }
+
+    /// Sends SIGCONT, so that a child goes on that was [paused](Self::pause).
+    ///
+    /// # Panics
+    ///
+    /// If the signal cannot be sent.
+    pub fn resume(&self) {
+        self.send("CONT");
+    }
+
+    fn send(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(sent.expect("the program `kill`").success());
     }
 

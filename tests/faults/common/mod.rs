@@ -1,10 +1,14 @@
 //! Tests that hold on every database.
 
-use super::{Database, OLD_MARKERS, fresh_with, outside};
+use super::{
+    BLOCK_HEARTBEATS, Database, OLD_MARKERS, SESSIONS_OF, WRITE_FAILURE, fresh_with, outside,
+};
 
 pub(crate) mod cancellation;
 pub(crate) mod histories;
 pub(crate) mod interviews;
+#[cfg(unix)]
+pub(crate) mod jobs;
 mod limit;
 pub(crate) mod once;
 mod once_floats;

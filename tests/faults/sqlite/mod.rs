@@ -30,3 +30,13 @@ pub(crate) const OLD_MARKERS: &str = "WITH RECURSIVE n(i) AS (
     SELECT 'old', i, '', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-8 days') FROM n;
     INSERT INTO dbop_once (op, key, fp, created_at)
     VALUES ('young', '1', '', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-6 days'))";
+
+/// Counts the sessions of processes with this name that have not ended. A file has no sessions.
+pub(crate) const SESSIONS_OF: &str = "SELECT count(*) FROM (SELECT $1 AS name) WHERE name IS NULL";
+
+/// Keeps everybody from sending heartbeats, in a transaction that stays open.
+pub(crate) const BLOCK_HEARTBEATS: &str = "BEGIN IMMEDIATE";
+
+/// Writes the result of an attempt as River writes that of one that has failed: job, attempt's name.
+pub(crate) const WRITE_FAILURE: &str = "UPDATE river_job SET state = 'available',
+    metadata = jsonb_patch(metadata, json_object('dbop:by', $2)) WHERE id = $1 AND state = 'running'";
