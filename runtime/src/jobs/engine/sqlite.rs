@@ -1,5 +1,7 @@
 //! Jobs on SQLite.
 
+use std::time::Duration;
+
 use futures_core::future::BoxFuture;
 use riverqueue::migrate::SqliteMigrator;
 use riverqueue::{Client, ClientBuilder};
@@ -14,6 +16,9 @@ use crate::jobs::enqueued::Enqueued;
 use crate::jobs::schema::JobDatabase;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
 use crate::session::Tx;
+
+/// How long a heartbeat waits while another connection writes.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl JobDatabase for Sqlite {
     const JOB_SQL: &'static JobSql = &SQLITE;
@@ -50,8 +55,10 @@ impl JobDatabase for Sqlite {
         if Self::is_in_memory(&options) {
             return None;
         }
+        // A heartbeat waits for the lock beside the line of the writers.
+        let options = options.as_ref().clone().busy_timeout(PATIENCE);
         let one = SqlitePoolOptions::new().max_connections(1);
-        Some(one.connect_lazy_with(options.as_ref().clone()))
+        Some(one.connect_lazy_with(options))
     }
 
     fn engine_client(pool: SqlitePool) -> ClientBuilder {
