@@ -68,11 +68,17 @@ impl JobDatabase for Sqlite {
     fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let migrator = SqliteMigrator::new(db.pool().clone());
-            let migrated = migrator.migrate_up().await;
-            // Another process may have migrated meanwhile, and then there is nothing left to do.
-            let migrated = match migrated {
-                Err(_) => migrator.migrate_up().await,
-                migrated => migrated,
+            let mut before = usize::MAX;
+            let migrated = loop {
+                let migrated = migrator.migrate_up().await;
+                if migrated.is_ok() {
+                    break migrated;
+                }
+                // Another process may have migrated meanwhile. If none has, the error would come again.
+                match migrator.validate(None).await {
+                    Ok(found) if found.unapplied.len() < before => before = found.unapplied.len(),
+                    _ => break migrated,
+                }
             };
             migrated.map(drop).map_err(|error| match error {
                 riverqueue::migrate::Error::Database(error) => error.into(),
