@@ -1,6 +1,6 @@
 //! Tests that hold on every database.
 
-use super::{Database, fresh_with, outside};
+use super::{Database, Ear, JOB_ROW, NOW_MS, fresh_with, outside};
 
 pub(crate) mod adopted;
 mod any_db;
@@ -22,6 +22,7 @@ pub(crate) mod health;
 pub(crate) mod hooks;
 mod hooks_kept;
 mod http;
+pub(crate) mod jobs;
 mod joins;
 mod left_open;
 mod lent_to_sqlx;

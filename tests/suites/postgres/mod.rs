@@ -5,6 +5,8 @@ pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
 use super::common;
 
+pub(crate) use self::jobs::{Ear, JOB_ROW, NOW_MS};
+
 mod advisory;
 mod bad_input;
 mod browser;
@@ -15,6 +17,7 @@ mod deadlines;
 mod ended_sessions;
 mod ends;
 mod health;
+mod jobs;
 mod joins;
 mod lost_answers;
 mod maintenance;

@@ -5,6 +5,8 @@ pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 
 use super::common;
 
+pub(crate) use self::jobs::{Ear, JOB_ROW, NOW_MS};
+
 mod bad_input;
 mod callers_transaction;
 mod cancelled;
@@ -13,6 +15,7 @@ mod deadlines;
 mod foreign_pools;
 mod guard;
 mod health;
+mod jobs;
 mod late_failures;
 mod locks;
 mod maintenance;
