@@ -200,7 +200,8 @@ impl JobFilter {
         self
     }
 
-    /// So many jobs at most. [`Jobs::list`](super::Jobs::list) returns 100, unless this says otherwise.
+    /// So many jobs at most. [`Jobs::list`](super::Jobs::list) returns 100, unless this says otherwise, and
+    /// never more than 10,000.
     #[must_use]
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = Some(limit);

@@ -93,7 +93,7 @@ impl<K: JobKind, On> NewJob<K, On> {
         self
     }
 
-    /// Adds a tag, by which jobs can be listed.
+    /// Adds a tag, by which jobs can be listed: 3 to 255 letters, digits, `_` and `-`.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.options.tags.push(tag.into());
         self

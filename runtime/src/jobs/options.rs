@@ -145,7 +145,7 @@ impl JobOptions {
     }
 
     /// Returns how long a job waits after an attempt has failed. `None` is as River waits: the fourth
-    /// power of the attempt, in seconds.
+    /// power of the number of failed attempts, in seconds.
     pub(super) fn backoff_after(&self, attempt: i32) -> Option<Duration> {
         let backoff = self.backoff?;
         let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(31);

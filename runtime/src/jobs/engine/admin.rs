@@ -12,6 +12,9 @@ use crate::error::Result;
 use crate::jobs::info::{FailedAttempt, JobFilter, JobInfo, JobState};
 use crate::jobs::schema::JobDatabase;
 
+/// The most jobs that River lists at once.
+const MOST: u32 = 10_000;
+
 /// Returns a client that works no queues, on the pool of the handle.
 fn client<DB: JobDatabase>(db: &Db<DB>) -> Result<Client> {
     DB::engine_client(db.pool().clone())
@@ -67,7 +70,7 @@ pub(in crate::jobs) async fn list<DB: JobDatabase>(
         params = params.after_id(after);
     }
     if let Some(limit) = filter.limit {
-        params = params.limit(limit);
+        params = params.limit(limit.min(MOST));
     }
     let listed = client(db)?.jobs().list(params).await.map_err(refused)?;
     Ok(listed.jobs.into_iter().map(JobInfo::from).collect())

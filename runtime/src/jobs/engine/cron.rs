@@ -24,6 +24,9 @@ pub(in crate::jobs) fn next_after(kind: &str, cron: Cron, after: i64) -> Result<
         Error::programming(ErrorKind::Configuration, text)
     };
     let zone = cron.time_zone.unwrap_or("UTC");
+    if zone.is_empty() {
+        return Err(wrong("the time zone has no name".to_owned()));
+    }
     let schedule: CronSchedule = format!("CRON_TZ={zone} {}", cron.fields)
         .parse()
         .map_err(|error: riverqueue::CronScheduleParseError| wrong(error.to_string()))?;

@@ -45,6 +45,7 @@ impl Prepared {
             ))
         })?;
         check_queue(&options.queue)?;
+        options.tags.iter().try_for_each(|tag| check_tag(tag))?;
         let now = Timestamp::now();
         let due = due_at(options, due, now)?;
         let unique = options.unique.as_ref().map(unique_options);
@@ -196,6 +197,19 @@ fn check_queue(queue: &str) -> Result<()> {
     Err(invalid(format!(
         "`{queue}` cannot be the name of a queue; write up to 64 lower-case letters and digits, with single \
          `_`, `-` or `|` between them"
+    )))
+}
+
+/// Checks a tag by River's rule, so that its clients in other languages take the job as well.
+fn check_tag(tag: &str) -> Result<()> {
+    let is_word = |letter: char| letter == '_' || letter.is_ascii_alphanumeric();
+    let fits = tag.chars().all(|letter| is_word(letter) || letter == '-');
+    if fits && tag.starts_with(is_word) && tag.ends_with(is_word) && (3..=255).contains(&tag.len())
+    {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "`{tag}` cannot be a tag; write 3 to 255 letters, digits and `_`, with `-` between them"
     )))
 }
 
