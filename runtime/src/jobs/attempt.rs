@@ -42,6 +42,20 @@ pub(super) enum Came {
     Stopped,
 }
 
+impl Came {
+    /// Returns this with an error that each database can store. JSON in PostgreSQL has no character
+    /// U+0000, and River writes the results of all jobs that have ended in one statement, so that one
+    /// such error would keep back the results of all others.
+    fn storable(self) -> Self {
+        let storable = |error: String| error.replace('\0', "\u{fffd}");
+        match self {
+            Self::Failed(error) => Self::Failed(storable(error)),
+            Self::Cancelled(error) => Self::Cancelled(storable(error)),
+            other => other,
+        }
+    }
+}
+
 /// Runs an attempt.
 pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
     shared: &Arc<Shared<DB>>,
@@ -76,7 +90,7 @@ pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
     if concurrency.is_some() {
         leave(shared, &fetched).await;
     }
-    match came {
+    match came.storable() {
         Came::Failed(error) => fail(shared, &fetched, error).await,
         Came::Cancelled(error) if fetched.follow_up.is_some() => {
             given_up(shared, &fetched, Following::Cancelled, error).await

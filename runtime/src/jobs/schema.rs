@@ -22,6 +22,10 @@ pub trait JobDatabase: Backend {
     #[doc(hidden)]
     const JOB_SQL: &'static JobSql;
 
+    /// Whether JSON in this database may have the character U+0000.
+    #[doc(hidden)]
+    const STORES_NUL: bool;
+
     /// Writes the rows of jobs, and returns what became of each.
     #[doc(hidden)]
     fn insert<'t>(

@@ -52,6 +52,11 @@ impl Ended {
             Ok(value) => match (job.asked_to_snooze(), serde_json::to_value(value)) {
                 (Some(wait), _) => Verdict::Snooze(wait),
                 (None, Ok(Value::Null)) => Verdict::Complete(None),
+                (None, Ok(output)) if !DB::STORES_NUL && has_nul(&output) => Verdict::Cancel(
+                    "its result has the character U+0000, which JSON in PostgreSQL cannot have; return \
+                     another value"
+                        .to_owned(),
+                ),
                 (None, Ok(output)) => Verdict::Complete(Some(output)),
                 (None, Err(error)) => {
                     Verdict::Cancel(format!("its result cannot be written as JSON: {error}"))
@@ -61,6 +66,18 @@ impl Ended {
             Err(error) => after_error(job.repeats_harmlessly(), &error),
         };
         Self(verdict)
+    }
+}
+
+/// Whether a text in a value has the character U+0000.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
     }
 }
 

@@ -28,6 +28,7 @@ fn pool_beside(db: &Db<Postgres>, connections: u32) -> PgPool {
 
 impl JobDatabase for Postgres {
     const JOB_SQL: &'static JobSql = &POSTGRES;
+    const STORES_NUL: bool = false;
 
     fn insert<'t>(
         tx: &'t mut Tx<'_, Self>,

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl JobDatabase for Sqlite {
     const JOB_SQL: &'static JobSql = &SQLITE;
+    const STORES_NUL: bool = true;
 
     fn insert<'t>(
         tx: &'t mut Tx<'_, Self>,

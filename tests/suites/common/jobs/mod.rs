@@ -17,6 +17,7 @@ mod admin;
 mod fence;
 mod joins;
 mod limits;
+mod odd_texts;
 mod rows;
 mod schedule;
 mod start;
