@@ -59,6 +59,14 @@ impl Fence<'_> {
         self.send(tx, DB::JOB_SQL.complete, &["{}"]).await
     }
 
+    /// Whether this attempt has completed the job, as this transaction sees the job.
+    pub(super) async fn is_complete<DB: JobDatabase>(self, tx: &mut Tx<'_, DB>) -> Result<bool> {
+        let (id, attempt) = (self.id.to_string(), self.attempt.to_string());
+        let arguments = [&*id, &*attempt, self.worker];
+        let row = asked(tx.view.reborrow(), DB::JOB_SQL.is_complete, &arguments).await?;
+        Ok(row.is_some())
+    }
+
     /// Sends a statement that changes the job while this attempt is the one that runs.
     async fn send<DB: JobDatabase>(
         self,

@@ -61,6 +61,8 @@ struct Inner<DB: JobDatabase> {
     steps: Mutex<Map<String, Value>>,
     /// Whether the outcome of a step is not known. The next attempt finds out.
     is_unsure_of_step: AtomicBool,
+    /// Whether [`Job::complete`] was called in the transaction of the step that runs.
+    completes: AtomicBool,
     snooze: Mutex<Option<Duration>>,
     cancel: AtomicBool,
     told_progress: Mutex<Option<Instant>>,
@@ -76,6 +78,7 @@ impl<DB: JobDatabase> Job<DB> {
                 idempotent,
                 steps,
                 is_unsure_of_step: AtomicBool::new(false),
+                completes: AtomicBool::new(false),
                 snooze: Mutex::new(None),
                 cancel: AtomicBool::new(false),
                 told_progress: Mutex::new(None),
@@ -194,6 +197,7 @@ impl<DB: JobDatabase> Job<DB> {
     /// Fails if another worker has the job by now, or the job was cancelled, and as a statement fails.
     pub async fn complete(&self, tx: &mut Tx<'_, DB>) -> Result<()> {
         self.fence().complete(tx).await?;
+        self.inner.completes.store(true, Ordering::Relaxed);
         // If the answer to COMMIT is lost, the job is complete together with the effect, or runs again
         // without it.
         let job = self.clone();
@@ -254,6 +258,16 @@ impl<DB: JobDatabase> Job<DB> {
     /// Keeps the result of a step that is stored.
     pub(super) fn keep(&self, step: &str, result: Value) {
         lock(&self.inner.steps).insert(step.to_owned(), result);
+    }
+
+    /// Notes that a body begins which has not called [`complete`](Self::complete) yet.
+    pub(super) fn begins_body(&self) {
+        self.inner.completes.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether [`complete`](Self::complete) was called since the body of the step began.
+    pub(super) fn has_called_complete(&self) -> bool {
+        self.inner.completes.load(Ordering::Relaxed)
     }
 
     /// Notes that the outcome of a step is not known.

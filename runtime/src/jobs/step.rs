@@ -183,8 +183,15 @@ impl<DB: JobDatabase> Job<DB> {
             let runs = attempt.body();
             let mut tx = attempt.tx();
             let ran = runs.run(self.until_stopped(async {
+                self.begins_body();
                 let value = body(&mut tx).await?;
-                if let Some(step) = stored_as {
+                let Some(step) = stored_as else {
+                    return Ok(value);
+                };
+                // A job that is complete with this transaction needs the result no more.
+                let is_over =
+                    self.has_called_complete() && self.fence().is_complete(&mut tx).await?;
+                if !is_over {
                     self.fence()
                         .store_step(&mut tx, step, &json_of(step, &value)?)
                         .await?;

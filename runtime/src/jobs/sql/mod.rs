@@ -34,6 +34,8 @@ pub struct JobSql {
     pub(super) store_step: &'static str,
     /// Completes a job: id, attempt, worker, metadata to add.
     pub(super) complete: &'static str,
+    /// Returns a row if the attempt has completed the job: id, attempt, worker.
+    pub(super) is_complete: &'static str,
     /// Adds to the metadata of a job: id, attempt, worker, metadata.
     pub(super) annotate: &'static str,
     /// Moves jobs out of `running`, as an array of [`Finished`](super::rescue::Finished) says. Returns an

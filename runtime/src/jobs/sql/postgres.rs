@@ -124,6 +124,9 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
         while_running!(),
         " RETURNING id::text"
     ),
+    is_complete: "SELECT id::text FROM river_job
+        WHERE id = $1::bigint AND state = 'completed' AND attempt = $2::smallint
+            AND attempted_by[cardinality(attempted_by)] = $3",
     annotate: concat!(
         "UPDATE river_job SET metadata = metadata || $4::jsonb WHERE ",
         while_running!(),

@@ -121,6 +121,9 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
         while_running!(),
         " RETURNING CAST(id AS TEXT)"
     ),
+    is_complete: "SELECT CAST(id AS TEXT) FROM river_job
+        WHERE id = CAST($1 AS INTEGER) AND state = 'completed' AND attempt = CAST($2 AS INTEGER)
+            AND attempted_by ->> '$[#-1]' = $3",
     annotate: concat!(
         "UPDATE river_job SET metadata = jsonb_patch(metadata, $4) WHERE ",
         while_running!(),
@@ -233,6 +236,7 @@ mod tests {
             sql.notify,
             sql.store_step,
             sql.complete,
+            sql.is_complete,
             sql.annotate,
             sql.finish,
             sql.running_of,
