@@ -153,8 +153,10 @@ impl<DB: JobDatabase> Job<DB> {
     ///
     /// # Errors
     ///
-    /// Fails if the database does, and if another worker has the job by now, or the job was cancelled.
+    /// Fails if the database does, if another worker has the job by now, or the job was cancelled, and in
+    /// the body of a `read` or a `write`, whose transaction would have to end first.
     pub async fn progress(&self, done: u64, total: u64, message: impl Into<String>) -> Result<()> {
+        self.refuse_in_step("the progress")?;
         {
             let mut told = lock(&self.inner.told_progress);
             let now = Instant::now();

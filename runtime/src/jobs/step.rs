@@ -31,6 +31,11 @@ use crate::session::Tx;
 
 static STORE: Op = Op::transaction("dbop.jobs.store_step", file!(), line!()).idempotent();
 
+tokio::task_local! {
+    /// The job whose step has the transaction in which this future runs.
+    static IN_STEP_OF: i64;
+}
+
 /// A closure whose future is `Send`, as an async closure is that changes nothing of what it captures.
 #[diagnostic::on_unimplemented(
     message = "this closure cannot be the body of a step",
@@ -148,6 +153,7 @@ impl<DB: JobDatabase> Job<DB> {
                 format!("`{step}` cannot be the name of a step; write a word without quotes"),
             ));
         }
+        self.refuse_in_step(&format!("the step `{step}`"))?;
         if self.is_cancelled() {
             return Err(to_stop());
         }
@@ -163,6 +169,23 @@ impl<DB: JobDatabase> Job<DB> {
                 ),
             )
         })
+    }
+
+    /// Refuses what needs a transaction of its own within the transaction of a step, which it would wait
+    /// for on SQLite, and with one connection. The wait would end with a lack of connections, after which
+    /// the job runs again and again.
+    pub(super) fn refuse_in_step(&self, what: &str) -> Result<(), Error> {
+        if IN_STEP_OF.try_with(|id| *id == self.id()) != Ok(true) {
+            return Ok(());
+        }
+        Err(Error::programming(
+            ErrorKind::InvalidArgument,
+            format!(
+                "{what} of the job `{}` stands in the body of another step, whose transaction would have to \
+                 end first; move it behind that step",
+                self.kind()
+            ),
+        ))
     }
 
     /// Runs a body in a transaction, which also stores the result if the step has a name here.
@@ -184,7 +207,7 @@ impl<DB: JobDatabase> Job<DB> {
             let mut tx = attempt.tx();
             let ran = runs.run(self.until_stopped(async {
                 self.begins_body();
-                let value = body(&mut tx).await?;
+                let value = IN_STEP_OF.scope(self.id(), body(&mut tx)).await?;
                 let Some(step) = stored_as else {
                     return Ok(value);
                 };

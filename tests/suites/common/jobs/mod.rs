@@ -18,6 +18,7 @@ mod completes_in_step;
 mod fence;
 mod joins;
 mod limits;
+mod nested_steps;
 mod odd_texts;
 mod rows;
 mod schedule;
