@@ -24,6 +24,11 @@ static ADMIT: Op = Op::transaction("dbop.jobs.admit", file!(), line!());
 static LEAVE: Op = Op::transaction("dbop.jobs.leave", file!(), line!()).idempotent();
 static SWEEP: Op = Op::transaction("dbop.jobs.sweep", file!(), line!()).idempotent();
 
+/// How long after its time a turn still holds, beside the time to the next turn. The leader makes jobs
+/// available every five seconds. After an outage, the turns of many jobs have passed, and each needs a
+/// new one.
+const TURN: Duration = Duration::from_secs(10);
+
 /// Whether a job may run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
@@ -41,7 +46,8 @@ pub(super) async fn admit<DB: JobDatabase>(
     concurrency: Option<&Concurrency>,
     rate: Option<Rate>,
 ) -> Result<Admission> {
-    let rate = rate.filter(|_| !job.has_reserved);
+    let has_turn = |rate: &Rate| job.has_reserved && job.late <= rate.interval + TURN;
+    let rate = rate.filter(|rate| !has_turn(rate));
     if concurrency.is_none() && rate.is_none() {
         return Ok(Admission::Granted);
     }
@@ -74,7 +80,7 @@ async fn reserve<DB: JobDatabase>(
     rate: &Rate,
 ) -> Result<Duration> {
     let key = counted_as(job.kind, rate.key.as_deref());
-    let [interval, burst] = [rate.interval, rate.burst].map(|it| it.as_millis().to_string());
+    let [interval, burst] = [rate.interval, rate.burst].map(|it| it.as_micros().to_string());
     let row = asked(
         tx.view.reborrow(),
         DB::JOB_SQL.reserve,
@@ -82,7 +88,7 @@ async fn reserve<DB: JobDatabase>(
     )
     .await?;
     let wait: i64 = json::<DB, _>(row)?;
-    Ok(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
+    Ok(Duration::from_micros(u64::try_from(wait).unwrap_or(0)))
 }
 
 async fn take_slot<DB: JobDatabase>(

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::admission::{Admission, admit, leave};
+use super::engine::json::unreadable;
 use super::fetched::Fetched;
 use super::job::Job;
 use super::kind::RunsOn;
@@ -68,7 +69,7 @@ pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
         Err(error) => {
             let text = "the arguments cannot be read, because they are those of another version of the \
                         function or of another program";
-            return fail(shared, &fetched, format!("{text}: {error}")).await;
+            return fail(shared, &fetched, format!("{text}: {}", unreadable(&error))).await;
         }
     };
     // An attempt that this process had before it was declared dead may still be running here.

@@ -20,6 +20,8 @@ pub(super) struct Fence<'a> {
     pub(super) id: i64,
     pub(super) attempt: i32,
     pub(super) worker: &'a str,
+    /// When the worker has fetched the job.
+    pub(super) since: i64,
 }
 
 impl Fence<'_> {
@@ -61,10 +63,16 @@ impl Fence<'_> {
 
     /// Whether this attempt has completed the job, as this transaction sees the job.
     pub(super) async fn is_complete<DB: JobDatabase>(self, tx: &mut Tx<'_, DB>) -> Result<bool> {
-        let (id, attempt) = (self.id.to_string(), self.attempt.to_string());
-        let arguments = [&*id, &*attempt, self.worker];
+        let [id, attempt, worker] = self.name();
+        let arguments = [&*id, &*attempt, &*worker];
         let row = asked(tx.view.reborrow(), DB::JOB_SQL.is_complete, &arguments).await?;
         Ok(row.is_some())
+    }
+
+    /// What the statements name the attempt by.
+    fn name(self) -> [String; 3] {
+        let worker = format!("{}@{}", self.worker, self.since);
+        [self.id.to_string(), self.attempt.to_string(), worker]
     }
 
     /// Sends a statement that changes the job while this attempt is the one that runs.
@@ -74,8 +82,8 @@ impl Fence<'_> {
         sql: &'static str,
         more: &[&str],
     ) -> Result<()> {
-        let (id, attempt) = (self.id.to_string(), self.attempt.to_string());
-        let mut arguments = vec![&*id, &attempt, self.worker];
+        let [id, attempt, worker] = self.name();
+        let mut arguments = vec![&*id, &*attempt, &*worker];
         arguments.extend(more);
         match asked(tx.view.reborrow(), sql, &arguments).await? {
             Some(_) => Ok(()),

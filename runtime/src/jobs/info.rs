@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::engine::json::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The state of a job.
@@ -102,7 +103,10 @@ impl JobInfo {
             let kind = &self.kind;
             Error::programming(
                 ErrorKind::Decode,
-                format!("the output of the job `{kind}` is not of this type: {error}"),
+                format!(
+                    "the output of the job `{kind}` is not of this type: {}",
+                    unreadable(&error)
+                ),
             )
         })
     }

@@ -1,6 +1,7 @@
 //! [`Job`]: what the body of a job gets.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +59,9 @@ struct Inner<DB: JobDatabase> {
     shared: Arc<Shared<DB>>,
     fetched: Fetched,
     idempotent: bool,
-    steps: Mutex<Map<String, Value>>,
+    steps: Map<String, Value>,
+    /// The names of the steps that this attempt has begun.
+    names: Mutex<HashSet<String>>,
     /// Whether the outcome of a step is not known. The next attempt finds out.
     is_unsure_of_step: AtomicBool,
     /// Whether [`Job::complete`] was called in the transaction of the step that runs.
@@ -70,13 +73,14 @@ struct Inner<DB: JobDatabase> {
 
 impl<DB: JobDatabase> Job<DB> {
     pub(super) fn new(shared: Arc<Shared<DB>>, mut fetched: Fetched, idempotent: bool) -> Self {
-        let steps = Mutex::new(std::mem::take(&mut fetched.steps));
+        let steps = std::mem::take(&mut fetched.steps);
         Self {
             inner: Arc::new(Inner {
                 shared,
                 fetched,
                 idempotent,
                 steps,
+                names: Mutex::default(),
                 is_unsure_of_step: AtomicBool::new(false),
                 completes: AtomicBool::new(false),
                 snooze: Mutex::new(None),
@@ -241,6 +245,7 @@ impl<DB: JobDatabase> Job<DB> {
             id: self.id(),
             attempt: self.attempt(),
             worker: &self.shared().id,
+            since: self.fetched().since,
         }
     }
 
@@ -254,12 +259,17 @@ impl<DB: JobDatabase> Job<DB> {
 
     /// Returns the stored result of a step.
     pub(super) fn stored(&self, step: &str) -> Option<Value> {
-        lock(&self.inner.steps).get(step).cloned()
+        self.inner.steps.get(step).cloned()
     }
 
-    /// Keeps the result of a step that is stored.
-    pub(super) fn keep(&self, step: &str, result: Value) {
-        lock(&self.inner.steps).insert(step.to_owned(), result);
+    /// Takes the name of a step for this attempt. Returns whether the name was free.
+    pub(super) fn use_name(&self, step: &str) -> bool {
+        lock(&self.inner.names).insert(step.to_owned())
+    }
+
+    /// Gives the name of a step back that is not done.
+    pub(super) fn free_name(&self, step: &str) {
+        lock(&self.inner.names).remove(step);
     }
 
     /// Notes that a body begins which has not called [`complete`](Self::complete) yet.

@@ -9,6 +9,7 @@
 //! | a call of another service runs | made again by the next attempt, with the same key |
 //! | the result of that call is stored | as after the call, or stored |
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::pin::pin;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::engine::json::{json_value, unreadable};
 use super::fence::stopped;
 use super::job::Job;
 use super::schema::JobDatabase;
@@ -68,20 +70,28 @@ impl<DB: JobDatabase> Job<DB> {
     /// Returns the error of the body, and fails as a `#[transactional(read_only)]` does. Fails with
     /// [`ErrorKind::Interrupted`] if the job is to stop.
     #[track_caller]
-    pub fn read<'s, T, E, F>(&'s self, step: &'static str, body: F) -> BoxFuture<'s, Result<T, E>>
+    pub fn read<'s, T, E, F>(
+        &'s self,
+        step: impl Into<Cow<'static, str>>,
+        body: F,
+    ) -> BoxFuture<'s, Result<T, E>>
     where
         F: AsyncFnMut(&mut Tx<'_, DB>) -> Result<T, E> + Send + 's,
         for<'t, 'c> F: StepBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
-        let op = op_of(self.kind(), step, Location::caller(), true);
+        let step = step.into();
+        let op = op_of(self.kind(), &step, Location::caller(), true);
         Box::pin(async move {
-            if let Some(stored) = self.begin_step(step)? {
-                return Ok(stored);
-            }
+            let begun = match self.begin_step(&step)? {
+                Begun::Stored(stored) => return Ok(stored),
+                Begun::Now(begun) => begun,
+            };
             let value = self.transaction(op, None, body).await?;
-            self.store(step, value).await
+            let value = self.store(&step, value).await?;
+            begun.end();
+            Ok(value)
         })
     }
 
@@ -96,20 +106,26 @@ impl<DB: JobDatabase> Job<DB> {
     /// Returns the error of the body, and fails as a `#[transactional]` does. Fails with
     /// [`ErrorKind::Interrupted`] if the job is to stop.
     #[track_caller]
-    pub fn write<'s, T, E, F>(&'s self, step: &'static str, body: F) -> BoxFuture<'s, Result<T, E>>
+    pub fn write<'s, T, E, F>(
+        &'s self,
+        step: impl Into<Cow<'static, str>>,
+        body: F,
+    ) -> BoxFuture<'s, Result<T, E>>
     where
         F: AsyncFnMut(&mut Tx<'_, DB>) -> Result<T, E> + Send + 's,
         for<'t, 'c> F: StepBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
-        let op = op_of(self.kind(), step, Location::caller(), false);
+        let step = step.into();
+        let op = op_of(self.kind(), &step, Location::caller(), false);
         Box::pin(async move {
-            if let Some(stored) = self.begin_step(step)? {
-                return Ok(stored);
-            }
-            let value = self.transaction(op, Some(step), body).await?;
-            self.keep(step, json_of(step, &value)?);
+            let begun = match self.begin_step(&step)? {
+                Begun::Stored(stored) => return Ok(stored),
+                Begun::Now(begun) => begun,
+            };
+            let value = self.transaction(op, Some(&step), body).await?;
+            begun.end();
             Ok(value)
         })
     }
@@ -126,7 +142,7 @@ impl<DB: JobDatabase> Job<DB> {
     /// stored. Fails with [`ErrorKind::Interrupted`] if the job is to stop.
     pub fn call<'s, T, E, F>(
         &'s self,
-        step: &'static str,
+        step: impl Into<Cow<'static, str>>,
         mut body: F,
     ) -> BoxFuture<'s, Result<T, E>>
     where
@@ -135,18 +151,22 @@ impl<DB: JobDatabase> Job<DB> {
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
+        let step = step.into();
         Box::pin(async move {
-            if let Some(stored) = self.begin_step(step)? {
-                return Ok(stored);
-            }
-            let key = self.key(step);
+            let begun = match self.begin_step(&step)? {
+                Begun::Stored(stored) => return Ok(stored),
+                Begun::Now(begun) => begun,
+            };
+            let key = self.key(&step);
             let value = self.until_stopped(body(&key)).await?;
-            self.store(step, value).await
+            let value = self.store(&step, value).await?;
+            begun.end();
+            Ok(value)
         })
     }
 
-    /// Returns the stored result of a step, or an error if the step may not begin.
-    fn begin_step<T: DeserializeOwned>(&self, step: &'static str) -> Result<Option<T>, Error> {
+    /// Begins a step, or returns its stored result. Fails if the step may not begin.
+    fn begin_step<T: DeserializeOwned>(&self, step: &str) -> Result<Begun<'_, DB, T>, Error> {
         if step.is_empty() || step.contains(['"', '\\', '\0']) {
             return Err(Error::programming(
                 ErrorKind::InvalidArgument,
@@ -157,14 +177,27 @@ impl<DB: JobDatabase> Job<DB> {
         if self.is_cancelled() {
             return Err(to_stop());
         }
-        let stored = self.stored(step).map(serde_json::from_value).transpose();
-        stored.map_err(|error| {
-            let kind = self.kind();
+        if !self.use_name(step) {
+            return Err(Error::programming(
+                ErrorKind::InvalidArgument,
+                format!(
+                    "the job `{}` has two steps of the name `{step}`, and the second would get the result of the \
+                     first; give each step a name of its own, in a loop for example by `format!`",
+                    self.kind()
+                ),
+            ));
+        }
+        let Some(stored) = self.stored(step) else {
+            let step = step.to_owned();
+            return Ok(Begun::Now(BegunStep { job: self, step }));
+        };
+        serde_json::from_value(stored).map(Begun::Stored).map_err(|error| {
+            let (kind, place) = (self.kind(), unreadable(&error));
             Error::programming(
                 ErrorKind::Decode,
                 format!(
                     "the stored result of the step `{step}` of the job `{kind}` is of another type, because \
-                     another version of the function has stored it ({error}); give the step another name \
+                     another version of the function has stored it ({place}); give the step another name \
                      when its type changes"
                 ),
             )
@@ -192,7 +225,7 @@ impl<DB: JobDatabase> Job<DB> {
     async fn transaction<T, E, F>(
         &self,
         op: &'static Op,
-        stored_as: Option<&'static str>,
+        stored_as: Option<&str>,
         mut body: F,
     ) -> Result<T, E>
     where
@@ -228,7 +261,7 @@ impl<DB: JobDatabase> Job<DB> {
     }
 
     /// Stores the result of a step that has left nothing in the database.
-    async fn store<T: Serialize, E: DbError>(&self, step: &'static str, value: T) -> Result<T, E> {
+    async fn store<T: Serialize, E: DbError>(&self, step: &str, value: T) -> Result<T, E> {
         let json = json_of(step, &value)?;
         let mut call = Call::<_, DB, Result<(), E>>::transaction(&STORE, self.db());
         while let Some(mut attempt) = call.begin().await {
@@ -240,7 +273,6 @@ impl<DB: JobDatabase> Job<DB> {
             attempt.end(ran).await;
         }
         self.judge(call.finish())?;
-        self.keep(step, json);
         Ok(value)
     }
 
@@ -280,7 +312,7 @@ fn to_stop() -> Error {
 
 /// Returns the result of a step as it is stored.
 fn json_of<T: Serialize>(step: &str, value: &T) -> Result<Value, Error> {
-    serde_json::to_value(value).map_err(|error| {
+    json_value(value).map_err(|error| {
         Error::programming(
             ErrorKind::Encode,
             format!("the result of the step `{step}` cannot be written as JSON: {error}"),
@@ -288,15 +320,46 @@ fn json_of<T: Serialize>(step: &str, value: &T) -> Result<Value, Error> {
     })
 }
 
-/// Returns what is known of a step, as an attribute records it of a function. There are as many as the
-/// program has steps.
+/// A step that may begin, or its result.
+enum Begun<'a, DB: JobDatabase, T> {
+    Stored(T),
+    Now(BegunStep<'a, DB>),
+}
+
+/// A step that runs. If it is not done in the end, it may be tried again in this attempt.
+struct BegunStep<'a, DB: JobDatabase> {
+    job: &'a Job<DB>,
+    step: String,
+}
+
+impl<DB: JobDatabase> BegunStep<'_, DB> {
+    fn end(mut self) {
+        self.step.clear();
+    }
+}
+
+impl<DB: JobDatabase> Drop for BegunStep<'_, DB> {
+    fn drop(&mut self) {
+        if !self.step.is_empty() {
+            self.job.free_name(&self.step);
+        }
+    }
+}
+
+/// Returns what is known of a step, as an attribute records it of a function. Steps whose names are made at
+/// run time are counted together, so there are as many as the program has steps.
+#[allow(clippy::ptr_arg)] // a text that is known at compile time is told from another
 fn op_of(
     kind: &'static str,
-    step: &'static str,
+    step: &Cow<'static, str>,
     place: &'static Location<'static>,
     read_only: bool,
 ) -> &'static Op {
     static OPS: LazyLock<Mutex<HashMap<(&str, &str), &'static Op>>> = LazyLock::new(Mutex::default);
+    let step = match step {
+        Cow::Borrowed(step) => step,
+        Cow::Owned(_) => "step",
+    };
     let mut ops = OPS.lock().unwrap_or_else(PoisonError::into_inner);
     ops.entry((kind, step)).or_insert_with(|| {
         let name = Box::leak(format!("{kind}.{step}").into_boxed_str());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::engine::json::json_value;
 use super::job::Job;
 use super::schema::JobDatabase;
 use crate::classify::{Category, ErrorKind};
@@ -49,7 +50,7 @@ impl Ended {
         result: Result<T, E>,
     ) -> Self {
         let verdict = match result {
-            Ok(value) => match (job.asked_to_snooze(), serde_json::to_value(value)) {
+            Ok(value) => match (job.asked_to_snooze(), json_value(&value)) {
                 (Some(wait), _) => Verdict::Snooze(wait),
                 (None, Ok(Value::Null)) => Verdict::Complete(None),
                 (None, Ok(output)) if !DB::STORES_NUL && has_nul(&output) => Verdict::Cancel(

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::engine::client::{Employer, Engine, Queues};
+use super::engine::prepared::check_queue;
 use super::liveness::{self, Pulse};
 use super::registration::{JobBody, Registration};
 use super::schedule::Scheduled;
@@ -223,6 +224,17 @@ impl<DB: JobDatabase> Workers<DB> {
             return Err(wrong(format!(
                 "`only` names the kind `{unknown}`, and no job of this binary has it on this database"
             )));
+        }
+        for (queue, at_once) in &self.queues {
+            check_queue(queue)?;
+            if !(1..=10_000).contains(at_once) {
+                return Err(Error::programming(
+                    ErrorKind::InvalidArgument,
+                    format!(
+                        "the queue `{queue}` cannot run {at_once} jobs at once; write a number from 1 to 10,000"
+                    ),
+                ));
+            }
         }
         for (job, _) in jobs {
             let states = job.states.iter().map(|state| state());

@@ -10,6 +10,7 @@
 pub(super) mod admin;
 pub(super) mod client;
 pub(super) mod cron;
+pub(super) mod json;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(super) mod prepared;

@@ -51,6 +51,7 @@ impl Prepared {
         let unique = options.unique.as_ref().map(unique_options);
         let unique_key = match (&unique, &options.unique) {
             (Some(of_river), Some(unique)) => {
+                check_names(kind, unique, &args)?;
                 let fields: Vec<[&str; 1]> = unique
                     .arguments
                     .unwrap_or_default()
@@ -181,8 +182,24 @@ fn unique_options(unique: &Unique) -> UniqueOpts {
     options.with_by_state(states.iter().map(|state| (*state).into()))
 }
 
+/// Checks that the arguments by which a job is unique are arguments. River would take all jobs of the kind
+/// for the same.
+fn check_names(kind: &str, unique: &Unique, args: &RawValue) -> Result<()> {
+    let names = unique.arguments.unwrap_or_default();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let there: Map<String, Value> = serde_json::from_str(args.get()).unwrap_or_default();
+    match names.iter().find(|name| !there.contains_key(**name)) {
+        None => Ok(()),
+        Some(name) => Err(invalid(format!(
+            "`{name}` is not an argument of the job `{kind}`, and cannot make the job unique"
+        ))),
+    }
+}
+
 /// Checks the name of a queue by River's rule, so that no job waits in a queue that no worker may have.
-fn check_queue(queue: &str) -> Result<()> {
+pub(in crate::jobs) fn check_queue(queue: &str) -> Result<()> {
     let mut separated = true;
     let fits = queue.chars().all(|letter| {
         let separates = matches!(letter, '_' | '|' | '-');

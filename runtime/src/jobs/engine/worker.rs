@@ -93,9 +93,15 @@ impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
         job: RiverJob<Stored<K>>,
     ) -> std::result::Result<WorkOutcome, BoxError> {
         let RiverJob { args, row, .. } = job;
+        let since = row.attempted_at.unwrap_or_default().as_millisecond();
         let fetched = Fetched {
             id: row.id,
             attempt: row.attempt,
+            since,
+            late: row
+                .attempted_at
+                .map(|at| at.duration_since(row.scheduled_at).unsigned_abs())
+                .unwrap_or_default(),
             max_attempts: row.max_attempts,
             kind: K::KIND,
             queue: row.queue,
@@ -115,7 +121,6 @@ impl<K: RunsOn<DB>, DB: JobDatabase> Worker<Stored<K>> for Adapter<K, DB> {
             cancelled: context.cancellation_token().child_token(),
         };
         // With this key the trigger on the table tells whose result River writes.
-        let since = row.attempted_at.unwrap_or_default().as_millisecond();
         let name = format!("{}/{}/{since}", self.shared.id, row.attempt);
         context.metadata_set("dbop:by", name)?;
         let has_reserved = fetched.has_reserved;

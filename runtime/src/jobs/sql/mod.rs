@@ -73,8 +73,8 @@ pub struct JobSql {
     pub(super) sweep_slots: &'static str,
     /// Returns the keys with a free slot and a waiting job, as an array.
     pub(super) stalled_keys: &'static str,
-    /// Reserves the next moment at which a job of a key may begin: key, interval, burst in milliseconds.
-    /// Returns how many milliseconds it is away, which may be less than 0.
+    /// Reserves the next moment at which a job of a key may begin: key, interval, burst in microseconds.
+    /// Returns how many microseconds it is away, which may be less than 0.
     pub(super) reserve: &'static str,
     /// Returns when a kind is due, in milliseconds since 1970: kind, schedule.
     pub(super) due_at: &'static str,

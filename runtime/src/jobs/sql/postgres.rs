@@ -22,7 +22,10 @@ macro_rules! stuck_where {
 macro_rules! while_running {
     () => {
         "id = $1::bigint AND state = 'running' AND attempt = $2::smallint
-            AND attempted_by[cardinality(attempted_by)] = $3"
+            AND concat(
+                attempted_by[cardinality(attempted_by)], '@',
+                floor(extract(epoch FROM attempted_at) * 1000)::bigint
+            ) = $3"
     };
 }
 
@@ -126,7 +129,10 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
     ),
     is_complete: "SELECT id::text FROM river_job
         WHERE id = $1::bigint AND state = 'completed' AND attempt = $2::smallint
-            AND attempted_by[cardinality(attempted_by)] = $3",
+            AND concat(
+                attempted_by[cardinality(attempted_by)], '@',
+                floor(extract(epoch FROM attempted_at) * 1000)::bigint
+            ) = $3",
     annotate: concat!(
         "UPDATE river_job SET metadata = metadata || $4::jsonb WHERE ",
         while_running!(),
@@ -140,9 +146,13 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
             )
         ), finished AS (
             UPDATE river_job AS job SET
-                state = told.state::river_job_state,
+                state = CASE
+                    WHEN told.state = 'pending' AND job.metadata ? 'cancel_attempted_at' THEN 'cancelled'
+                    ELSE told.state
+                END::river_job_state,
                 attempt = CASE WHEN told.keeps_attempt THEN job.attempt ELSE job.attempt - 1 END,
-                finalized_at = CASE WHEN told.state IN ('cancelled', 'discarded') THEN now() END,
+                finalized_at = CASE WHEN told.state IN ('cancelled', 'discarded')
+                    OR told.state = 'pending' AND job.metadata ? 'cancel_attempted_at' THEN now() END,
                 scheduled_at = coalesce(now() + make_interval(secs => told.wait), job.scheduled_at),
                 errors = CASE WHEN told.error IS NULL THEN job.errors
                     ELSE array_append(coalesce(job.errors, '{}'), told.error) END,
@@ -208,7 +218,7 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
             SELECT key FROM dbop_job_slot GROUP BY key
             HAVING count(*) FILTER (WHERE runs) < max(most) AND bool_or(NOT runs)
         ) AS stalled",
-    reserve: "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS at),
+    reserve: "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at),
         reserved AS (
             INSERT INTO dbop_job_rate AS rate (key, next_at)
             SELECT $1, at + $2::bigint FROM clock

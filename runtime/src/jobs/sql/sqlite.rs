@@ -30,7 +30,9 @@ macro_rules! stuck_where {
 macro_rules! while_running {
     () => {
         "id = CAST($1 AS INTEGER) AND state = 'running' AND attempt = CAST($2 AS INTEGER)
-            AND attempted_by ->> '$[#-1]' = $3"
+            AND (attempted_by ->> '$[#-1]') || '@' || CAST(
+                round((julianday(attempted_at) - 2440587.5) * 86400000.0) AS INTEGER
+            ) = $3"
     };
 }
 
@@ -123,7 +125,9 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
     ),
     is_complete: "SELECT CAST(id AS TEXT) FROM river_job
         WHERE id = CAST($1 AS INTEGER) AND state = 'completed' AND attempt = CAST($2 AS INTEGER)
-            AND attempted_by ->> '$[#-1]' = $3",
+            AND (attempted_by ->> '$[#-1]') || '@' || CAST(
+                round((julianday(attempted_at) - 2440587.5) * 86400000.0) AS INTEGER
+            ) = $3",
     annotate: concat!(
         "UPDATE river_job SET metadata = jsonb_patch(metadata, $4) WHERE ",
         while_running!(),
@@ -131,9 +135,13 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
     ),
     finish: concat!(
         "UPDATE river_job AS job SET
-            state = told.value ->> '$.state',
+            state = iif(told.value ->> '$.state' = 'pending'
+                AND job.metadata -> '$.cancel_attempted_at' IS NOT NULL,
+                'cancelled', told.value ->> '$.state'),
             attempt = iif(told.value ->> '$.keeps_attempt', job.attempt, job.attempt - 1),
-            finalized_at = iif(told.value ->> '$.state' IN ('cancelled', 'discarded'),
+            finalized_at = iif(told.value ->> '$.state' IN ('cancelled', 'discarded')
+                OR told.value ->> '$.state' = 'pending'
+                AND job.metadata -> '$.cancel_attempted_at' IS NOT NULL,
                 datetime('now', 'subsec'), NULL),
             scheduled_at = iif(told.value ->> '$.wait' IS NULL, job.scheduled_at,
                 datetime('now', 'subsec', (told.value ->> '$.wait') || ' seconds')),
@@ -196,12 +204,12 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
             HAVING sum(runs) < max(most) AND min(runs) = 0
         )",
     reserve: concat!(
-        "INSERT INTO dbop_job_rate (key, next_at) VALUES ($1, ",
+        "INSERT INTO dbop_job_rate (key, next_at) VALUES ($1, 1000 * ",
         milliseconds!(),
         " + CAST($2 AS INTEGER))
         ON CONFLICT (key) DO UPDATE SET next_at =
             max(dbop_job_rate.next_at, excluded.next_at - CAST($2 AS INTEGER)) + CAST($2 AS INTEGER)
-        RETURNING CAST(next_at - CAST($2 AS INTEGER) - CAST($3 AS INTEGER) - ",
+        RETURNING CAST(next_at - CAST($2 AS INTEGER) - CAST($3 AS INTEGER) - 1000 * ",
         milliseconds!(),
         " AS TEXT)"
     ),

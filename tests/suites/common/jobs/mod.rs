@@ -23,6 +23,7 @@ mod odd_texts;
 mod rows;
 mod schedule;
 mod start;
+mod step_names;
 mod steps;
 mod stop;
 mod unique;
