@@ -1,0 +1,5 @@
+//! The contestants.
+
+pub(crate) mod apalis;
+pub(crate) mod dbop;
+pub(crate) mod river;
