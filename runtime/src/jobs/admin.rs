@@ -2,9 +2,9 @@
 
 use std::future::Future;
 
+use super::database::JobDatabase;
 use super::engine::admin as engine;
 use super::info::{JobFilter, JobInfo};
-use super::schema::JobDatabase;
 use crate::db::Db;
 use crate::error::Result;
 

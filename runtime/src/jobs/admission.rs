@@ -7,14 +7,15 @@
 
 use std::time::Duration;
 
+use super::database::JobDatabase;
 use super::fetched::Fetched;
 use super::info::JobState;
+use super::insert::notify;
 use super::limits::{Concurrency, Rate, counted_as};
-use super::rescue::{Finished, finish, notify};
-use super::schema::JobDatabase;
+use super::rescue::{Finished, finish};
 use super::shared::Shared;
 use super::sql::{asked, json};
-use crate::call::Call;
+use super::transaction::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;
@@ -51,26 +52,19 @@ pub(super) async fn admit<DB: JobDatabase>(
     if concurrency.is_none() && rate.is_none() {
         return Ok(Admission::Granted);
     }
-    let mut call = Call::<_, DB, Result<Admission>>::transaction(&ADMIT, &shared.db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs.run(async {
-            if let Some(rate) = &rate {
-                let wait = reserve(&mut tx, job, rate).await?;
-                if !wait.is_zero() {
-                    return Ok(Admission::NotYet(wait));
-                }
+    let admit = in_transaction(&shared.db, &ADMIT, async |tx| {
+        if let Some(rate) = &rate {
+            let wait = reserve(tx, job, rate).await?;
+            if !wait.is_zero() {
+                return Ok(Admission::NotYet(wait));
             }
-            match concurrency {
-                Some(limit) => take_slot(&mut tx, shared, job, limit).await,
-                None => Ok(Admission::Granted),
-            }
-        });
-        let ran = ran.await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+        }
+        match concurrency {
+            Some(limit) => take_slot(tx, shared, job, limit).await,
+            None => Ok(Admission::Granted),
+        }
+    });
+    admit.await
 }
 
 /// Reserves the next turn of a key, and returns how far away it is.
@@ -128,43 +122,29 @@ async fn take_slot<DB: JobDatabase>(
 /// Gives the slot of a job back, and lets the next one run. If that fails, the sweep does so later.
 pub(super) async fn leave<DB: JobDatabase>(shared: &Shared<DB>, job: &Fetched) {
     let id = job.id.to_string();
-    let mut call = Call::<_, DB, Result<()>>::transaction(&LEAVE, &shared.db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs.run(async {
-            let row = asked(tx.view.reborrow(), DB::JOB_SQL.free_slot, &[&id]).await?;
-            match row.map(|row| DB::text(&row, 0)).transpose()?.flatten() {
-                Some(key) => admit_next(&mut tx, &key).await,
-                None => Ok(()),
-            }
-        });
-        let ran = ran.await;
-        attempt.end(ran).await;
-    }
-    if let Err(error) = call.finish() {
+    let leave = in_transaction(&shared.db, &LEAVE, async |tx| {
+        let row = asked(tx.view.reborrow(), DB::JOB_SQL.free_slot, &[&id]).await?;
+        match row.map(|row| DB::text(&row, 0)).transpose()?.flatten() {
+            Some(key) => admit_next(tx, &key).await,
+            None => Ok(()),
+        }
+    });
+    if let Err(error) = leave.await {
         tracing::warn!(job.id = job.id, error.message = %error, "the slot of a job is given back later");
     }
 }
 
 /// Gives the slots back that belong to jobs which do not run any more, and lets others have them.
 pub(super) async fn sweep<DB: JobDatabase>(db: &Db<DB>) -> Result<()> {
-    let mut call = Call::<_, DB, Result<()>>::transaction(&SWEEP, db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs.run(async {
-            asked(tx.view.reborrow(), DB::JOB_SQL.sweep_slots, &[]).await?;
-            let stalled = asked(tx.view.reborrow(), DB::JOB_SQL.stalled_keys, &[]).await?;
-            for key in json::<DB, Vec<String>>(stalled)? {
-                admit_next(&mut tx, &key).await?;
-            }
-            Ok(())
-        });
-        let ran = ran.await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+    let sweep = in_transaction(db, &SWEEP, async |tx| {
+        asked(tx.view.reborrow(), DB::JOB_SQL.sweep_slots, &[]).await?;
+        let stalled = asked(tx.view.reborrow(), DB::JOB_SQL.stalled_keys, &[]).await?;
+        for key in json::<DB, Vec<String>>(stalled)? {
+            admit_next(tx, &key).await?;
+        }
+        Ok(())
+    });
+    sweep.await
 }
 
 async fn admit_next<DB: JobDatabase>(tx: &mut Tx<'_, DB>, key: &str) -> Result<()> {

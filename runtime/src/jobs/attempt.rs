@@ -12,13 +12,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::admission::{Admission, admit, leave};
+use super::database::JobDatabase;
 use super::engine::json::unreadable;
 use super::fetched::Fetched;
 use super::job::Job;
 use super::kind::RunsOn;
 use super::options::JobOptions;
 use super::rescue::{Following, give_up};
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use super::verdict::Verdict;
 use crate::rt::duration_text;

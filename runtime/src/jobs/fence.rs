@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::schema::JobDatabase;
+use super::database::JobDatabase;
 use super::sql::asked;
-use crate::call::Call;
+use super::transaction::in_transaction;
 use crate::classify::{Category, Class, ErrorKind, Retry};
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -32,17 +32,10 @@ impl Fence<'_> {
         metadata: &Value,
     ) -> Result<()> {
         let metadata = metadata.to_string();
-        let more = [&*metadata];
-        let mut call = Call::<_, DB, Result<()>>::transaction(&ANNOTATE, db);
-        while let Some(mut attempt) = call.begin().await {
-            let runs = attempt.body();
-            let mut tx = attempt.tx();
-            let ran = runs
-                .run(self.send(&mut tx, DB::JOB_SQL.annotate, &more))
-                .await;
-            attempt.end(ran).await;
-        }
-        call.finish()
+        let annotate = in_transaction(db, &ANNOTATE, async |tx| {
+            self.send(tx, DB::JOB_SQL.annotate, &[&metadata]).await
+        });
+        annotate.await
     }
 
     /// Stores the result of a step, in the transaction of its effect.

@@ -3,11 +3,11 @@
 //! River's own `insert` takes a `sqlx::Transaction`, which a [`Tx`] is not, so the rows are written by
 //! statements of dbop's own. A test compares the rows with those that River writes, for every option.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
+use super::database::JobDatabase;
 use super::engine::prepared::Prepared;
 use super::enqueued::Enqueued;
-use super::schema::JobDatabase;
 use super::sql::asked;
 use crate::call::Call;
 use crate::error::Result;
@@ -90,19 +90,26 @@ pub(super) async fn insert<DB: JobDatabase>(
         })
         .collect();
     let enqueued = DB::insert(tx, &written).await?;
-    let queues: BTreeSet<&str> = written
-        .iter()
-        .filter(|job| job.is_available())
-        .map(|job| job.queue())
-        .collect();
-    if !queues.is_empty() {
-        let queues = serde_json::to_string(&queues).expect("texts are JSON");
-        asked(tx.view.reborrow(), DB::JOB_SQL.notify, &[&queues]).await?;
-    }
+    let available = written.iter().filter(|job| job.is_available());
+    notify(tx, available.map(|job| job.queue()).collect()).await?;
     let of = |&(position, repeated): &(usize, bool)| {
         let Enqueued { id, duplicate } = enqueued[position];
         let duplicate = duplicate || repeated;
         Enqueued { id, duplicate }
     };
     Ok(positions.iter().map(of).collect())
+}
+
+/// Tells the workers of these queues that there are jobs.
+pub(super) async fn notify<DB: JobDatabase>(
+    tx: &mut Tx<'_, DB>,
+    mut queues: Vec<&str>,
+) -> Result<()> {
+    queues.sort_unstable();
+    queues.dedup();
+    if !queues.is_empty() {
+        let queues = serde_json::to_string(&queues).expect("texts are JSON");
+        asked(tx.view.reborrow(), DB::JOB_SQL.notify, &[&queues]).await?;
+    }
+    Ok(())
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::database::JobDatabase;
 use super::fence::Fence;
 use super::fetched::Fetched;
 use super::info::Progress;
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use crate::db::Db;
 use crate::error::Result;

@@ -4,10 +4,10 @@ use futures_core::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::database::JobDatabase;
 use super::job::Job;
 use super::limits::{Concurrency, Rate};
 use super::options::JobOptions;
-use super::schema::JobDatabase;
 use super::verdict::Ended;
 
 /// A function under [`#[job]`](macro@crate::job): its name in the database, its arguments and its

@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::admission::sweep;
+use super::database::JobDatabase;
 use super::rescue::{Whose, rescue};
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use super::sql::{asked, asked_on, json};
 use crate::call::Call;

@@ -49,7 +49,8 @@
 // | `limits`, `admission` | how many jobs of a key run at once, and in a time |
 // | `schedule` | jobs that are due again and again |
 // | `admin`, `info` | jobs as they are listed, cancelled, retried and deleted |
-// | `schema`, `sql` | the tables, and the statements in the SQL of each database |
+// | `transaction` | a transaction of dbop's own |
+// | `database`, `schema`, `sql` | what differs between databases, the tables, and the statements in the SQL of each database |
 // | `engine` | River, which nothing else here knows |
 //
 // What the end of a worker leaves, wherever its process stands:
@@ -64,6 +65,7 @@
 mod admin;
 mod admission;
 mod attempt;
+mod database;
 mod engine;
 mod enqueued;
 mod fence;
@@ -83,11 +85,13 @@ mod schema;
 mod shared;
 mod sql;
 mod step;
+mod transaction;
 mod verdict;
 mod workers;
 mod working;
 
 pub use admin::Jobs;
+pub use database::JobDatabase;
 pub use enqueued::Enqueued;
 pub use info::{FailedAttempt, JobFilter, JobInfo, JobState, Progress};
 pub use job::Job;
@@ -96,7 +100,7 @@ pub use limits::{Concurrency, Rate};
 pub use new_job::{EitherDatabase, NewJob};
 pub use options::{JobOptions, Unique};
 pub use registration::kinds;
-pub use schema::{JobDatabase, migrate};
+pub use schema::migrate;
 pub use verdict::Ended;
 pub use workers::Workers;
 pub use working::Working;

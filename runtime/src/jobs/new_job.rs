@@ -4,12 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
+use super::database::JobDatabase;
 use super::engine::prepared::Prepared;
 use super::enqueued::Enqueued;
 use super::insert::{enqueue_on, enqueue_on_either};
 use super::kind::JobKind;
 use super::options::{JobOptions, Unique};
-use super::schema::JobDatabase;
 use crate::error::Result;
 use crate::scope::{AnyScope, Scope};
 

@@ -3,11 +3,11 @@
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
 
+use super::database::JobDatabase;
 use super::engine::prepared::Prepared;
 use super::engine::worker::{self, Hire};
 use super::kind::{JobKind, RunsOn};
 use super::options::JobOptions;
-use super::schema::JobDatabase;
 use crate::error::Result;
 
 /// A job of this binary. `#[job]` submits one, and the workers collect them.

@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::database::JobDatabase;
 use super::engine::prepared::Prepared;
 use super::engine::time::now_text;
 use super::fetched::Fetched;
 use super::info::JobState;
-use super::insert::insert;
+use super::insert::{insert, notify};
 use super::kind::Discarded;
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use super::sql::{asked, json};
-use crate::call::Call;
+use super::transaction::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;
@@ -88,14 +88,7 @@ pub(super) enum Whose<'a> {
 
 /// Rescues jobs, and returns how many. A worker that has been heard of meanwhile keeps its jobs.
 pub(super) async fn rescue<DB: JobDatabase>(db: &Db<DB>, whose: Whose<'_>) -> Result<usize> {
-    let mut call = Call::<_, DB, Result<usize>>::transaction(&RESCUE, db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs.run(rescue_in(&mut tx, whose)).await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+    in_transaction(db, &RESCUE, async |tx| rescue_in(tx, whose).await).await
 }
 
 async fn rescue_in<DB: JobDatabase>(tx: &mut Tx<'_, DB>, whose: Whose<'_>) -> Result<usize> {
@@ -192,16 +185,10 @@ pub(super) async fn give_up<DB: JobDatabase>(
     as_what: Following,
     error: &str,
 ) -> Result<()> {
-    let mut call = Call::<_, DB, Result<()>>::transaction(&GIVE_UP, &shared.db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs
-            .run(give_up_in(&mut tx, shared, fetched, as_what, error))
-            .await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+    let give_up = in_transaction(&shared.db, &GIVE_UP, async |tx| {
+        give_up_in(tx, shared, fetched, as_what, error).await
+    });
+    give_up.await
 }
 
 async fn give_up_in<DB: JobDatabase>(
@@ -255,20 +242,6 @@ async fn follow<DB: JobDatabase>(
 ) -> Result<()> {
     if let Some(follow_up) = follow_up {
         insert(tx, &[Prepared::following(follow_up, &discarded)?]).await?;
-    }
-    Ok(())
-}
-
-/// Tells the workers of these queues that there are jobs.
-pub(super) async fn notify<DB: JobDatabase>(
-    tx: &mut Tx<'_, DB>,
-    mut queues: Vec<&str>,
-) -> Result<()> {
-    queues.sort_unstable();
-    queues.dedup();
-    if !queues.is_empty() {
-        let queues = serde_json::to_string(&queues).expect("texts are JSON");
-        asked(tx.view.reborrow(), DB::JOB_SQL.notify, &[&queues]).await?;
     }
     Ok(())
 }

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
+use super::database::JobDatabase;
 use super::engine::cron;
 use super::engine::time::now_ms;
 use super::insert::insert;
 use super::options::Cron;
 use super::registration::{Due, Registration};
-use super::schema::JobDatabase;
 use super::sql::{asked, json};
-use crate::call::Call;
+use super::transaction::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;
@@ -72,14 +72,7 @@ pub(super) async fn run<DB: JobDatabase>(db: &Db<DB>, all: &[Scheduled]) {
 
 /// Enqueues a job if it is due. Returns the time until it is due next.
 async fn look<DB: JobDatabase>(db: &Db<DB>, scheduled: Scheduled) -> Result<Duration> {
-    let mut call = Call::<_, DB, Result<Duration>>::transaction(&PLAN, db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut tx = attempt.tx();
-        let ran = runs.run(look_in(&mut tx, scheduled)).await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+    in_transaction(db, &PLAN, async |tx| look_in(tx, scheduled).await).await
 }
 
 async fn look_in<DB: JobDatabase>(tx: &mut Tx<'_, DB>, scheduled: Scheduled) -> Result<Duration> {

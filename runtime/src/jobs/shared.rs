@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::schema::JobDatabase;
+use super::database::JobDatabase;
 use crate::db::Db;
 
 /// What the jobs of a process share.

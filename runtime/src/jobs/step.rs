@@ -21,10 +21,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::database::JobDatabase;
 use super::engine::json::{json_value, unreadable};
 use super::fence::stopped;
 use super::job::Job;
-use super::schema::JobDatabase;
+use super::transaction::{StepBody, in_transaction};
 use crate::call::Call;
 use crate::classify::ErrorKind;
 use crate::error::{Error, Outcome};
@@ -36,29 +37,6 @@ static STORE: Op = Op::transaction("dbop.jobs.store_step", file!(), line!()).ide
 tokio::task_local! {
     /// The job whose step has the transaction in which this future runs.
     static IN_STEP_OF: i64;
-}
-
-/// A closure whose future is `Send`, as an async closure is that changes nothing of what it captures.
-#[diagnostic::on_unimplemented(
-    message = "this closure cannot be the body of a step",
-    label = "it changes what it captures, or its future is not `Send`",
-    note = "a step may run several times, until its transaction has committed: let the closure return what it \
-            finds, and do not let it change variables outside of it"
-)]
-pub trait StepBody<A>: FnMut(A) -> Self::Future {
-    /// The future of the body.
-    type Future: Future<Output = Self::Result> + Send;
-    /// The result of the body.
-    type Result;
-}
-
-impl<A, F, Fut> StepBody<A> for F
-where
-    F: FnMut(A) -> Fut,
-    Fut: Future + Send,
-{
-    type Future = Fut;
-    type Result = Fut::Output;
 }
 
 impl<DB: JobDatabase> Job<DB> {
@@ -263,16 +241,10 @@ impl<DB: JobDatabase> Job<DB> {
     /// Stores the result of a step that has left nothing in the database.
     async fn store<T: Serialize, E: DbError>(&self, step: &str, value: T) -> Result<T, E> {
         let json = json_of(step, &value)?;
-        let mut call = Call::<_, DB, Result<(), E>>::transaction(&STORE, self.db());
-        while let Some(mut attempt) = call.begin().await {
-            let runs = attempt.body();
-            let mut tx = attempt.tx();
-            let ran = runs
-                .run(async { Ok(self.fence().store_step(&mut tx, step, &json).await?) })
-                .await;
-            attempt.end(ran).await;
-        }
-        self.judge(call.finish())?;
+        let stored = in_transaction(self.db(), &STORE, async |tx| {
+            self.fence().store_step(tx, step, &json).await
+        });
+        self.judge(stored.await.map_err(E::from))?;
         Ok(value)
     }
 

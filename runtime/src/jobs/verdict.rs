@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::database::JobDatabase;
 use super::engine::json::json_value;
 use super::job::Job;
-use super::schema::JobDatabase;
 use crate::classify::{Category, ErrorKind};
 use crate::error::Outcome;
 use crate::op::{Cause, DbError};

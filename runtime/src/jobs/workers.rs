@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use super::database::JobDatabase;
 use super::engine::client::{Employer, Engine, Queues};
 use super::engine::prepared::check_queue;
 use super::liveness::{self, Pulse};
 use super::registration::{JobBody, Registration};
 use super::schedule::Scheduled;
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use super::working::Working;
 use crate::db::Db;

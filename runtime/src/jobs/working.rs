@@ -11,10 +11,10 @@ use futures_util::future::{Either, join, select};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::database::JobDatabase;
 use super::engine::client::Engine;
 use super::liveness::{self, Pulse};
 use super::schedule::{self, Scheduled};
-use super::schema::JobDatabase;
 use super::shared::Shared;
 use crate::error::Result;
 use crate::policy::RunningCall;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::refused::refused;
 use crate::db::Db;
 use crate::error::Result;
+use crate::jobs::database::JobDatabase;
 use crate::jobs::info::{FailedAttempt, JobFilter, JobInfo, JobState};
-use crate::jobs::schema::JobDatabase;
 
 /// The most jobs that River lists at once.
 const MOST: u32 = 10_000;

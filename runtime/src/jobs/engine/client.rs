@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::refused::refused;
 use crate::error::Result;
+use crate::jobs::database::JobDatabase;
 use crate::jobs::registration::JobBody;
-use crate::jobs::schema::JobDatabase;
 use crate::jobs::shared::Shared;
 
 /// The queues that a process works, and how many jobs of each run at once.

@@ -8,8 +8,8 @@ use sqlx::{PgPool, Postgres};
 use super::prepared::Prepared;
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
-use crate::jobs::schema::JobDatabase;
 use crate::jobs::sql::{JobSql, POSTGRES, asked, json};
 use crate::session::Tx;
 

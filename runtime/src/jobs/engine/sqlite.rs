@@ -12,8 +12,8 @@ use super::prepared::Prepared;
 use crate::backend::{Driver, PoolPlan};
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
+use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
-use crate::jobs::schema::JobDatabase;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
 use crate::session::Tx;
 

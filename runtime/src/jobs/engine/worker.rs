@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 
 use crate::error::Result;
 use crate::jobs::attempt::{self, Came};
+use crate::jobs::database::JobDatabase;
 use crate::jobs::fetched::Fetched;
 use crate::jobs::kind::{JobKind, RunsOn};
-use crate::jobs::schema::JobDatabase;
 use crate::jobs::shared::Shared;
 
 /// Adds a job to the workers of a client.
