@@ -172,6 +172,12 @@ impl Crew<'_> {
 
     /// Starts a process that gives its jobs so much time when it is told to end.
     pub(crate) async fn start_with(self, stop: Duration) -> Worker {
+        let worker = self.start_unless_it_ends(stop).await;
+        worker.expect("the workers start")
+    }
+
+    /// Starts a process. Returns `None` if a job has ended the process before its workers are ready.
+    pub(crate) async fn start_unless_it_ends(self, stop: Duration) -> Option<Worker> {
         let name = format!("worker {:016x}", fastrand::u64(..));
         let test = test_name(module_path!(), "works_until_it_is_told_to_end");
         let settings = [
@@ -183,8 +189,8 @@ impl Crew<'_> {
             ("PGAPPNAME", &name),
         ];
         let mut process = Process::start(&test, &settings);
-        let id = process.hear().await.expect("the workers start");
-        Worker { process, id, name }
+        let id = process.hear().await?;
+        Some(Worker { process, id, name })
     }
 
     pub(crate) async fn start_many(self, count: usize) -> Vec<Worker> {
