@@ -171,13 +171,17 @@ pub(crate) fn contestant<Q: Queue>(name: &'static str, queue: &Arc<Q>, work: Wor
     let queue = Arc::clone(queue);
     Contestant::new(name, Promises::NONE, move |_| {
         let queue = Arc::clone(&queue);
-        Box::pin(async move {
-            let took = match work {
+        // A task is woken sooner than the thread that waits for the whole run.
+        let turn = async move {
+            match work {
                 Work::Working { jobs, pace } => worked(&*queue, jobs, pace).await,
                 Work::Enqueueing { calls, jobs_a_call } => {
                     enqueued(&*queue, calls, jobs_a_call).await
                 }
-            };
+            }
+        };
+        Box::pin(async move {
+            let took = tokio::spawn(turn).await.expect("a turn does not panic");
             let took = took.unwrap_or_else(|error| panic!("{name}: {error}"));
             let jobs = work.jobs().unsigned_abs();
             Measure::of_others(jobs, 0, jobs, took)

@@ -115,7 +115,8 @@ impl Report {
              1 ms, so that the costs are not hidden.\n\n\
              {working}\n\
              With the pauses that dbop and riverqueue have by default, nothing else counts: at least \
-             100 ms lie between two looks, and a look fetches as many jobs as may run at once.\n\n\
+             100 ms lie between two looks, and a look fetches no more jobs than there are free \
+             places.\n\n\
              {pauses}\n\
              ### Enqueueing\n\n\
              One call after the other, each in a transaction of its own.\n\n\
