@@ -41,6 +41,7 @@ mod commit;
 mod either;
 mod end;
 mod enter;
+mod internal;
 mod join;
 mod on_connection;
 mod on_transaction;
@@ -66,6 +67,9 @@ pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use either::choose;
+pub(crate) use internal::operation;
+#[cfg(feature = "jobs")]
+pub(crate) use internal::{AsyncBody, in_transaction};
 #[cfg(feature = "blocking")]
 pub(crate) use retry::{AtOnce, BodyRan, FailedAttempt};
 pub use scoped::Call;

@@ -15,7 +15,7 @@ use super::limits::{Concurrency, Rate, counted_as};
 use super::rescue::{Finished, finish};
 use super::shared::Shared;
 use super::sql::{asked, json};
-use super::transaction::in_transaction;
+use crate::call::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::database::JobDatabase;
 use super::sql::asked;
-use super::transaction::in_transaction;
+use crate::call::in_transaction;
 use crate::classify::{Category, Class, ErrorKind, Retry};
 use crate::db::Db;
 use crate::error::{Error, Result};

@@ -20,7 +20,7 @@ use super::database::JobDatabase;
 use super::rescue::{Whose, rescue};
 use super::shared::Shared;
 use super::sql::{asked, asked_on, json};
-use crate::call::Call;
+use crate::call::operation;
 use crate::error::{Error, Result};
 use crate::op::Op;
 
@@ -191,14 +191,10 @@ async fn asked_once<DB: JobDatabase>(
     sql: &'static str,
     arguments: &[&str],
 ) -> Result<Option<DB::Row>> {
-    let mut call = Call::<_, DB, Result<Option<DB::Row>>>::operation(op, &shared.db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut conn = attempt.conn();
-        let ran = runs.run(asked(conn.view.reborrow(), sql, arguments)).await;
-        attempt.end(ran).await;
-    }
-    call.finish()
+    let ask = operation(&shared.db, op, async |conn| {
+        asked(conn.view.reborrow(), sql, arguments).await
+    });
+    ask.await
 }
 
 #[cfg(test)]

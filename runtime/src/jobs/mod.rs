@@ -49,7 +49,6 @@
 // | `limits`, `admission` | how many jobs of a key run at once, and in a time |
 // | `schedule` | jobs that are due again and again |
 // | `admin`, `info` | jobs as they are listed, cancelled, retried and deleted |
-// | `transaction` | a transaction of dbop's own |
 // | `database`, `schema`, `sql` | what differs between databases, the tables, and the statements in the SQL of each database |
 // | `engine` | River, which nothing else here knows |
 //
@@ -85,7 +84,6 @@ mod schema;
 mod shared;
 mod sql;
 mod step;
-mod transaction;
 mod verdict;
 mod workers;
 mod working;

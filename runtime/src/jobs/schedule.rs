@@ -14,7 +14,7 @@ use super::insert::insert;
 use super::options::Cron;
 use super::registration::{Due, Registration};
 use super::sql::{asked, json};
-use super::transaction::in_transaction;
+use crate::call::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;

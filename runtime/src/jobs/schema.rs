@@ -3,7 +3,7 @@
 use sqlx::SqlSafeStr;
 
 use super::database::JobDatabase;
-use super::transaction::in_transaction;
+use crate::call::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
 use crate::op::Op;

@@ -25,8 +25,7 @@ use super::database::JobDatabase;
 use super::engine::json::{json_value, unreadable};
 use super::fence::stopped;
 use super::job::Job;
-use super::transaction::{StepBody, in_transaction};
-use crate::call::Call;
+use crate::call::{AsyncBody, Call, in_transaction};
 use crate::classify::ErrorKind;
 use crate::error::{Error, Outcome};
 use crate::op::{Cause, DbError, Op};
@@ -55,7 +54,7 @@ impl<DB: JobDatabase> Job<DB> {
     ) -> BoxFuture<'s, Result<T, E>>
     where
         F: AsyncFnMut(&mut Tx<'_, DB>) -> Result<T, E> + Send + 's,
-        for<'t, 'c> F: StepBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
+        for<'t, 'c> F: AsyncBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
@@ -91,7 +90,7 @@ impl<DB: JobDatabase> Job<DB> {
     ) -> BoxFuture<'s, Result<T, E>>
     where
         F: AsyncFnMut(&mut Tx<'_, DB>) -> Result<T, E> + Send + 's,
-        for<'t, 'c> F: StepBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
+        for<'t, 'c> F: AsyncBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
@@ -125,7 +124,7 @@ impl<DB: JobDatabase> Job<DB> {
     ) -> BoxFuture<'s, Result<T, E>>
     where
         F: AsyncFnMut(&str) -> Result<T, E> + Send + 's,
-        for<'k> F: StepBody<&'k str, Result = Result<T, E>>,
+        for<'k> F: AsyncBody<&'k str, Result = Result<T, E>>,
         T: Serialize + DeserializeOwned + Send + 's,
         E: DbError + Send + 's,
     {
@@ -208,7 +207,7 @@ impl<DB: JobDatabase> Job<DB> {
     ) -> Result<T, E>
     where
         F: AsyncFnMut(&mut Tx<'_, DB>) -> Result<T, E> + Send,
-        for<'t, 'c> F: StepBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
+        for<'t, 'c> F: AsyncBody<&'t mut Tx<'c, DB>, Result = Result<T, E>>,
         T: Serialize + Send,
         E: DbError + Send,
     {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 use sqlx::{Executor, Sqlite};
 
-use super::tasks::{Maintained, Task, Work, operation};
+use super::tasks::{Maintained, Task, Work};
 use crate::backend::Dialect;
+use crate::call::operation;
 use crate::db::Db;
 use crate::error::Result;
 use crate::once::marker_sql;
@@ -115,20 +116,16 @@ async fn claim(
     sql: &'static str,
     lasts: Duration,
 ) -> Result<bool> {
-    let claimant = &claimant.0;
-    operation(db, &CLAIM, |conn| {
-        let claimant = claimant.clone();
-        Box::pin(async move {
-            conn.execute(SCHEMA).await?;
-            let claim = sqlx::query(sql).bind(task.work.op().name).bind(claimant);
-            let claimed = claim
-                .bind(lasts.as_secs_f64())
-                .fetch_optional(&mut *conn)
-                .await?;
-            Ok(claimed.is_some())
-        })
-    })
-    .await
+    let claim = operation(db, &CLAIM, async |conn| {
+        conn.execute(SCHEMA).await?;
+        let claim = sqlx::query(sql).bind(task.work.op().name).bind(&claimant.0);
+        let claimed = claim
+            .bind(lasts.as_secs_f64())
+            .fetch_optional(&mut *conn)
+            .await?;
+        Ok(claimed.is_some())
+    });
+    claim.await
 }
 
 async fn delete_markers(conn: &mut Conn<'_, Sqlite>) -> Result<u64> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 
 use crate::backend::Backend;
-use crate::call::Call;
+use crate::call::operation;
 use crate::db::Db;
 use crate::error::Result;
 use crate::once::BATCH;
@@ -89,22 +89,6 @@ pub trait Maintained: Backend {
 /// Does a task, or a part of it. Returns whether there is more to do, such as further old markers: each
 /// batch of them is a call of its own, so that others get their turn.
 pub(super) async fn carry_out<DB: Maintained>(db: &Db<DB>, task: Task) -> Result<bool> {
-    let changed = operation(db, task.work.op(), |conn| DB::work(conn, task)).await?;
+    let changed = operation(db, task.work.op(), async |conn| DB::work(conn, task).await).await?;
     Ok(changed >= BATCH)
-}
-
-/// Calls an operation of dbop's own, as the code of an annotated function calls it.
-pub(super) async fn operation<DB: Backend, T: Send>(
-    db: &Db<DB>,
-    op: &'static Op,
-    body: impl for<'c> Fn(&'c mut Conn<'_, DB>) -> BoxFuture<'c, Result<T>> + Send,
-) -> Result<T> {
-    let mut call = Call::<_, DB, Result<T>>::operation(op, db);
-    while let Some(mut attempt) = call.begin().await {
-        let runs = attempt.body();
-        let mut conn = attempt.conn();
-        let ran = runs.run(body(&mut conn)).await;
-        attempt.end(ran).await;
-    }
-    call.finish()
 }
