@@ -76,7 +76,7 @@ impl AttemptError {
     }
 }
 
-/// Whose jobs are rescued.
+/// Tells whose jobs are to be rescued.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Whose<'a> {
     /// Those of a worker that was last heard of at this time.
@@ -170,7 +170,7 @@ impl Stuck {
     }
 }
 
-/// As what a job is given up.
+/// The state in which a job is given up.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Following {
     Discarded,
