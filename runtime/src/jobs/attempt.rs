@@ -26,6 +26,9 @@ use crate::rt::duration_text;
 /// How long a body may go on after it was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a job waits that could not be admitted, or not be given up.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// What has come of an attempt.
 #[derive(Debug)]
 pub(super) enum Came {
@@ -86,8 +89,9 @@ pub(super) async fn work<K: RunsOn<DB>, DB: JobDatabase>(
         Ok(Admission::PutAside) => return Came::PutAside,
         Err(error) => return not_admitted(&error),
     }
-    let job = Job::new(Arc::clone(shared), fetched.clone(), options.idempotent);
-    let came = run(shared, &fetched, &options, K::run(job.clone(), arguments)).await;
+    let fetched = Arc::new(fetched);
+    let job = Job::new(Arc::clone(shared), Arc::clone(&fetched), options.idempotent);
+    let came = run(shared, &fetched, &options, K::run(job, arguments)).await;
     if concurrency.is_some() {
         leave(shared, &fetched).await;
     }
@@ -170,7 +174,7 @@ fn not_admitted(error: &crate::Error) -> Came {
         "a job could not be admitted, and is tried again"
     );
     Came::Snooze {
-        wait: GRACE,
+        wait: AGAIN,
         reserved: false,
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 /// A job that was fetched.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) id: i64,
     pub(super) attempt: i32,

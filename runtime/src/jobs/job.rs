@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::database::JobDatabase;
@@ -57,9 +57,8 @@ pub struct Job<DB: JobDatabase> {
 
 struct Inner<DB: JobDatabase> {
     shared: Arc<Shared<DB>>,
-    fetched: Fetched,
+    fetched: Arc<Fetched>,
     idempotent: bool,
-    steps: Map<String, Value>,
     /// The names of the steps that this attempt has begun.
     names: Mutex<HashSet<String>>,
     /// Whether the outcome of a step is not known. The next attempt finds out.
@@ -72,14 +71,12 @@ struct Inner<DB: JobDatabase> {
 }
 
 impl<DB: JobDatabase> Job<DB> {
-    pub(super) fn new(shared: Arc<Shared<DB>>, mut fetched: Fetched, idempotent: bool) -> Self {
-        let steps = std::mem::take(&mut fetched.steps);
+    pub(super) fn new(shared: Arc<Shared<DB>>, fetched: Arc<Fetched>, idempotent: bool) -> Self {
         Self {
             inner: Arc::new(Inner {
                 shared,
                 fetched,
                 idempotent,
-                steps,
                 names: Mutex::default(),
                 is_unsure_of_step: AtomicBool::new(false),
                 completes: AtomicBool::new(false),
@@ -255,11 +252,6 @@ impl<DB: JobDatabase> Job<DB> {
 
     pub(super) fn shared(&self) -> &Shared<DB> {
         &self.inner.shared
-    }
-
-    /// Returns the stored result of a step.
-    pub(super) fn stored(&self, step: &str) -> Option<Value> {
-        self.inner.steps.get(step).cloned()
     }
 
     /// Takes the name of a step for this attempt. Returns whether the name was free.

@@ -61,14 +61,11 @@ impl<DB: JobDatabase> Job<DB> {
         let step = step.into();
         let op = op_of(self.kind(), &step, Location::caller(), true);
         Box::pin(async move {
-            let begun = match self.begin_step(&step)? {
-                Begun::Stored(stored) => return Ok(stored),
-                Begun::Now(begun) => begun,
+            let run = async {
+                let value = self.transaction(op, None, body).await?;
+                self.store(&step, value).await
             };
-            let value = self.transaction(op, None, body).await?;
-            let value = self.store(&step, value).await?;
-            begun.end();
-            Ok(value)
+            self.unless_stored(&step, run).await
         })
     }
 
@@ -97,13 +94,8 @@ impl<DB: JobDatabase> Job<DB> {
         let step = step.into();
         let op = op_of(self.kind(), &step, Location::caller(), false);
         Box::pin(async move {
-            let begun = match self.begin_step(&step)? {
-                Begun::Stored(stored) => return Ok(stored),
-                Begun::Now(begun) => begun,
-            };
-            let value = self.transaction(op, Some(&step), body).await?;
-            begun.end();
-            Ok(value)
+            let run = self.transaction(op, Some(&step), body);
+            self.unless_stored(&step, run).await
         })
     }
 
@@ -130,16 +122,29 @@ impl<DB: JobDatabase> Job<DB> {
     {
         let step = step.into();
         Box::pin(async move {
-            let begun = match self.begin_step(&step)? {
-                Begun::Stored(stored) => return Ok(stored),
-                Begun::Now(begun) => begun,
+            let run = async {
+                let key = self.key(&step);
+                let value = self.until_stopped(body(&key)).await?;
+                self.store(&step, value).await
             };
-            let key = self.key(&step);
-            let value = self.until_stopped(body(&key)).await?;
-            let value = self.store(&step, value).await?;
-            begun.end();
-            Ok(value)
+            self.unless_stored(&step, run).await
         })
+    }
+
+    /// Runs a step, or returns its stored result.
+    async fn unless_stored<T: DeserializeOwned, E: DbError>(
+        &self,
+        step: &str,
+        run: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match self.begin_step(step)? {
+            Begun::Stored(stored) => Ok(stored),
+            Begun::Now(begun) => {
+                let value = run.await?;
+                begun.end();
+                Ok(value)
+            }
+        }
     }
 
     /// Begins a step, or returns its stored result. Fails if the step may not begin.
@@ -164,11 +169,11 @@ impl<DB: JobDatabase> Job<DB> {
                 ),
             ));
         }
-        let Some(stored) = self.stored(step) else {
+        let Some(stored) = self.fetched().steps.get(step) else {
             let step = step.to_owned();
             return Ok(Begun::Now(BegunStep { job: self, step }));
         };
-        serde_json::from_value(stored).map(Begun::Stored).map_err(|error| {
+        T::deserialize(stored).map(Begun::Stored).map_err(|error| {
             let (kind, place) = (self.kind(), unreadable(&error));
             Error::programming(
                 ErrorKind::Decode,
