@@ -6,6 +6,7 @@ use riverqueue::{Client, ClientBuilder};
 use sqlx::{PgPool, Postgres};
 
 use super::prepared::Prepared;
+use super::refused::not_migrated;
 use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::database::JobDatabase;
@@ -68,10 +69,7 @@ impl JobDatabase for Postgres {
             let migrated = PostgresMigrator::new(db.pool().clone()).migrate_up().await;
             // If the lock is lost meanwhile, the migrations are applied all the same.
             let _ = lock.release().await;
-            migrated.map(drop).map_err(|error| match error {
-                riverqueue::migrate::Error::Database(error) => error.into(),
-                other => Error::programming(ErrorKind::Configuration, other.to_string()),
-            })
+            migrated.map(drop).map_err(not_migrated)
         })
     }
 }

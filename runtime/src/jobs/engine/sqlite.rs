@@ -9,9 +9,10 @@ use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Sqlite, SqlitePool};
 
 use super::prepared::Prepared;
+use super::refused::not_migrated;
 use crate::backend::{Driver, PoolPlan};
 use crate::db::Db;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
@@ -81,10 +82,7 @@ impl JobDatabase for Sqlite {
                     _ => break migrated,
                 }
             };
-            migrated.map(drop).map_err(|error| match error {
-                riverqueue::migrate::Error::Database(error) => error.into(),
-                other => Error::programming(ErrorKind::Configuration, other.to_string()),
-            })
+            migrated.map(drop).map_err(not_migrated)
         })
     }
 }
