@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,6 +17,7 @@ use super::info::Progress;
 use super::shared::Shared;
 use crate::db::Db;
 use crate::error::Result;
+use crate::rt::lock;
 use crate::session::Tx;
 
 /// How often progress is written at most.
@@ -291,10 +292,6 @@ impl<DB: JobDatabase> Job<DB> {
     pub(super) fn asked_to_cancel(&self) -> bool {
         self.inner.cancel.load(Ordering::Relaxed)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<DB: JobDatabase> Clone for Job<DB> {

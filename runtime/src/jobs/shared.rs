@@ -2,13 +2,14 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::database::JobDatabase;
 use crate::db::Db;
+use crate::rt::lock;
 
 /// What the jobs of a process share.
 #[derive(Debug)]
@@ -70,8 +71,4 @@ impl<DB: JobDatabase> Drop for OnlyAttempt<'_, DB> {
             running.remove(&self.id);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::pin::pin;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use futures_core::future::BoxFuture;
 use futures_util::future::{Either, select};
@@ -29,6 +29,7 @@ use crate::call::{AsyncBody, Call, in_transaction};
 use crate::classify::ErrorKind;
 use crate::error::{Error, Outcome};
 use crate::op::{Cause, DbError, Op};
+use crate::rt::lock;
 use crate::session::Tx;
 
 static STORE: Op = Op::transaction("dbop.jobs.store_step", file!(), line!()).idempotent();
@@ -336,7 +337,7 @@ fn op_of(
         Cow::Borrowed(step) => step,
         Cow::Owned(_) => "step",
     };
-    let mut ops = OPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ops = lock(&OPS);
     ops.entry((kind, step)).or_insert_with(|| {
         let name = Box::leak(format!("{kind}.{step}").into_boxed_str());
         let op = Op::transaction(name, place.file(), place.line());

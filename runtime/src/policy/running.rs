@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::shutdown::Shutdown;
 use crate::error::{Category, Class, Error, ErrorKind, Outcome, Result, Retry};
-use crate::rt::{Cutoff, FOREVER};
+use crate::rt::{Cutoff, FOREVER, lock};
 
 /// How long past its deadline, or past a shutdown's, a call waits for the answer to `COMMIT`.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -142,10 +142,6 @@ impl Running {
             self.hooks.wait().await;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One call that runs, until this is dropped.

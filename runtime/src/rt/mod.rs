@@ -3,6 +3,7 @@
 mod background;
 mod cutoff;
 mod duration;
+mod lock;
 mod moment;
 mod periodic;
 mod time;
@@ -13,6 +14,7 @@ mod watch;
 pub(crate) use background::{background, here_or_background};
 pub(crate) use cutoff::Cutoff;
 pub(crate) use duration::{VALID_DURATIONS, duration_text, parse_duration};
+pub(crate) use lock::lock;
 pub(crate) use moment::Moment;
 pub(crate) use periodic::Periodic;
 #[cfg(any(test, feature = "postgres", feature = "postgres-sync"))]
