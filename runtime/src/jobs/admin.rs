@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::database::JobDatabase;
-use super::engine::admin as engine;
+use super::engine::admin::Admin;
 use super::info::{JobFilter, JobInfo};
 use crate::db::Db;
 use crate::error::Result;
@@ -47,7 +47,7 @@ impl<DB: JobDatabase> Jobs<'_, DB> {
     ///
     /// Fails if the database cannot be asked.
     pub async fn get(&self, id: i64) -> Result<Option<JobInfo>> {
-        engine::get(self.db, id).await
+        Admin::of(self.db)?.get(id).await
     }
 
     /// Returns the jobs of the filter in the order of their ids, at most its
@@ -57,7 +57,7 @@ impl<DB: JobDatabase> Jobs<'_, DB> {
     ///
     /// Fails if the database cannot be asked.
     pub async fn list(&self, filter: &JobFilter) -> Result<Vec<JobInfo>> {
-        engine::list(self.db, filter).await
+        Admin::of(self.db)?.list(filter).await
     }
 
     /// Cancels the jobs of the filter that are not in a final state. A job that runs is told to stop, as
@@ -68,8 +68,8 @@ impl<DB: JobDatabase> Jobs<'_, DB> {
     /// Fails if the database cannot be asked. Some jobs may be cancelled then.
     pub async fn cancel(&self, filter: &JobFilter) -> Result<u64> {
         let open = |job: &JobInfo| !job.state.is_final();
-        self.each(filter, open, |id| engine::cancel(self.db, id))
-            .await
+        let admin = Admin::of(self.db)?;
+        each(&admin, filter, open, |id| admin.cancel(id)).await
     }
 
     /// Makes the jobs of the filter that do not run available now, those in a final state as well. A job
@@ -81,8 +81,8 @@ impl<DB: JobDatabase> Jobs<'_, DB> {
     pub async fn retry(&self, filter: &JobFilter) -> Result<u64> {
         use super::JobState::{Available, Running};
         let rests = |job: &JobInfo| !matches!(job.state, Running | Available);
-        self.each(filter, rests, |id| engine::retry(self.db, id))
-            .await
+        let admin = Admin::of(self.db)?;
+        each(&admin, filter, rests, |id| admin.retry(id)).await
     }
 
     /// Deletes the jobs of the filter that do not run. Returns how many were deleted.
@@ -92,37 +92,37 @@ impl<DB: JobDatabase> Jobs<'_, DB> {
     /// Fails if the database cannot be asked. Some jobs may be deleted then.
     pub async fn delete(&self, filter: &JobFilter) -> Result<u64> {
         let rests = |job: &JobInfo| job.state != super::JobState::Running;
-        self.each(filter, rests, |id| engine::delete(self.db, id))
-            .await
+        let admin = Admin::of(self.db)?;
+        each(&admin, filter, rests, |id| admin.delete(id)).await
     }
+}
 
-    /// Does something with each job of a filter, page by page.
-    async fn each<F>(
-        &self,
-        filter: &JobFilter,
-        fits: impl Fn(&JobInfo) -> bool,
-        each: impl Fn(i64) -> F,
-    ) -> Result<u64>
-    where
-        F: Future<Output = Result<Option<JobInfo>>>,
-    {
-        let mut changed = 0;
-        let mut left = filter.limit;
-        let mut page = filter.clone();
-        loop {
-            page.limit = Some(left.unwrap_or(PAGE).min(PAGE));
-            let jobs = self.list(&page).await?;
-            let Some(last) = jobs.last() else {
-                return Ok(changed);
-            };
-            page.after = Some(last.id);
-            left = left.map(|left| left.saturating_sub(u32::try_from(jobs.len()).unwrap_or(PAGE)));
-            for job in jobs.iter().filter(|job| fits(job)) {
-                changed += u64::from(each(job.id).await?.is_some());
-            }
-            if left == Some(0) {
-                return Ok(changed);
-            }
+/// Does something with each job of a filter, page by page.
+async fn each<F>(
+    admin: &Admin,
+    filter: &JobFilter,
+    fits: impl Fn(&JobInfo) -> bool,
+    each: impl Fn(i64) -> F,
+) -> Result<u64>
+where
+    F: Future<Output = Result<Option<JobInfo>>>,
+{
+    let mut changed = 0;
+    let mut left = filter.limit;
+    let mut page = filter.clone();
+    loop {
+        page.limit = Some(left.unwrap_or(PAGE).min(PAGE));
+        let jobs = admin.list(&page).await?;
+        let Some(last) = jobs.last() else {
+            return Ok(changed);
+        };
+        page.after = Some(last.id);
+        left = left.map(|left| left.saturating_sub(u32::try_from(jobs.len()).unwrap_or(PAGE)));
+        for job in jobs.iter().filter(|job| fits(job)) {
+            changed += u64::from(each(job.id).await?.is_some());
+        }
+        if left == Some(0) {
+            return Ok(changed);
         }
     }
 }

@@ -15,65 +15,56 @@ use crate::jobs::info::{FailedAttempt, JobFilter, JobInfo, JobState};
 /// The most jobs that River lists at once.
 const MOST: u32 = 10_000;
 
-/// Returns a client that works no queues, on the pool of the handle.
-fn client<DB: JobDatabase>(db: &Db<DB>) -> Result<Client> {
-    DB::engine_client(db.pool().clone())
-        .build()
-        .map_err(refused)
-}
+/// River's client, which works no queues, on the pool of a handle.
+pub(in crate::jobs) struct Admin(Client);
 
-pub(in crate::jobs) async fn get<DB: JobDatabase>(db: &Db<DB>, id: i64) -> Result<Option<JobInfo>> {
-    found(client(db)?.jobs().get(id).await)
-}
-
-/// Cancels a job. Returns `None` if there is no such job.
-pub(in crate::jobs) async fn cancel<DB: JobDatabase>(
-    db: &Db<DB>,
-    id: i64,
-) -> Result<Option<JobInfo>> {
-    found(client(db)?.jobs().cancel(id).await)
-}
-
-pub(in crate::jobs) async fn retry<DB: JobDatabase>(
-    db: &Db<DB>,
-    id: i64,
-) -> Result<Option<JobInfo>> {
-    found(client(db)?.jobs().retry(id).await)
-}
-
-/// Deletes a job. Returns `None` if there is no such job, or if the job runs.
-pub(in crate::jobs) async fn delete<DB: JobDatabase>(
-    db: &Db<DB>,
-    id: i64,
-) -> Result<Option<JobInfo>> {
-    match client(db)?.jobs().delete(id).await {
-        Err(riverqueue::Error::JobRunning) => Ok(None),
-        deleted => found(deleted),
+impl Admin {
+    pub(in crate::jobs) fn of<DB: JobDatabase>(db: &Db<DB>) -> Result<Self> {
+        let client = DB::engine_client(db.pool().clone()).build();
+        client.map(Self).map_err(refused)
     }
-}
 
-pub(in crate::jobs) async fn list<DB: JobDatabase>(
-    db: &Db<DB>,
-    filter: &JobFilter,
-) -> Result<Vec<JobInfo>> {
-    // River refuses such a limit.
-    if filter.limit == Some(0) {
-        return Ok(Vec::new());
+    pub(in crate::jobs) async fn get(&self, id: i64) -> Result<Option<JobInfo>> {
+        found(self.0.jobs().get(id).await)
     }
-    let mut params = JobListParams::default()
-        .ids(filter.ids.iter().copied())
-        .kinds(filter.kinds.iter().map(String::as_str))
-        .queues(filter.queues.iter().map(String::as_str))
-        .states(filter.states.iter().map(|state| (*state).into()))
-        .tags_any(filter.tags.iter().map(String::as_str));
-    if let Some(after) = filter.after {
-        params = params.after_id(after);
+
+    /// Cancels a job. Returns `None` if there is no such job.
+    pub(in crate::jobs) async fn cancel(&self, id: i64) -> Result<Option<JobInfo>> {
+        found(self.0.jobs().cancel(id).await)
     }
-    if let Some(limit) = filter.limit {
-        params = params.limit(limit.min(MOST));
+
+    pub(in crate::jobs) async fn retry(&self, id: i64) -> Result<Option<JobInfo>> {
+        found(self.0.jobs().retry(id).await)
     }
-    let listed = client(db)?.jobs().list(params).await.map_err(refused)?;
-    Ok(listed.jobs.into_iter().map(JobInfo::from).collect())
+
+    /// Deletes a job. Returns `None` if there is no such job, or if the job runs.
+    pub(in crate::jobs) async fn delete(&self, id: i64) -> Result<Option<JobInfo>> {
+        match self.0.jobs().delete(id).await {
+            Err(riverqueue::Error::JobRunning) => Ok(None),
+            deleted => found(deleted),
+        }
+    }
+
+    pub(in crate::jobs) async fn list(&self, filter: &JobFilter) -> Result<Vec<JobInfo>> {
+        // River refuses such a limit.
+        if filter.limit == Some(0) {
+            return Ok(Vec::new());
+        }
+        let mut params = JobListParams::default()
+            .ids(filter.ids.iter().copied())
+            .kinds(filter.kinds.iter().map(String::as_str))
+            .queues(filter.queues.iter().map(String::as_str))
+            .states(filter.states.iter().map(|state| (*state).into()))
+            .tags_any(filter.tags.iter().map(String::as_str));
+        if let Some(after) = filter.after {
+            params = params.after_id(after);
+        }
+        if let Some(limit) = filter.limit {
+            params = params.limit(limit.min(MOST));
+        }
+        let listed = self.0.jobs().list(params).await.map_err(refused)?;
+        Ok(listed.jobs.into_iter().map(JobInfo::from).collect())
+    }
 }
 
 fn found(row: std::result::Result<JobRow, riverqueue::Error>) -> Result<Option<JobInfo>> {
