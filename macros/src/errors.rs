@@ -44,6 +44,12 @@ impl Errors {
             .collect())
     }
 
+    /// Ends the collection with the messages beside the code as the user wrote it, so that an editor keeps
+    /// working on the code.
+    pub(crate) fn beside(self, code: TokenStream) -> TokenStream {
+        self.finish().err().into_iter().chain([code]).collect()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

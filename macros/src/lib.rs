@@ -294,19 +294,12 @@ fn expand_operation(
     checks::check_options(&options, &mut errors);
     let runtime = names::Runtime::new(options.krate.as_ref().map(|path| &path.value));
     let Some(source) = errors.take(syn::parse2::<function::Source>(input.clone())) else {
-        return errors.finish().err().into_iter().chain([input]).collect();
+        return errors.beside(input);
     };
     let mut function =
         match function::Function::model(attribute, &options, source, &runtime, &mut errors) {
             Ok(function) => function,
-            Err(source) => {
-                return errors
-                    .finish()
-                    .err()
-                    .into_iter()
-                    .chain([source.original()])
-                    .collect();
-            }
+            Err(source) => return errors.beside(source.original()),
         };
     checks::check_function(attribute, &function, &options, &mut errors);
     let warnings = lints::check(attribute, &mut function, &options, &mut errors);

@@ -33,7 +33,7 @@ pub(crate) fn expand(
     let options = options::read(options, &mut errors);
     let runtime = Runtime::new(options.krate.as_ref().map(|path| &path.value));
     let Some(source) = errors.take(checks::source(input.clone())) else {
-        return errors.finish().err().into_iter().chain([input]).collect();
+        return errors.beside(input);
     };
     let plan = checks::plan(&source, &options, built_in, &mut errors);
     match (errors.finish(), plan) {

@@ -27,7 +27,7 @@ pub(crate) fn expand(
     let mut errors = Errors::default();
     let options = options::read(options, &mut errors);
     let Some(function) = errors.take(checks::function(input.clone())) else {
-        return errors.finish().err().into_iter().chain([input]).collect();
+        return errors.beside(input);
     };
     let plan = checks::plan(&function, &options, built_in, &mut errors);
     match (errors.finish(), plan) {
