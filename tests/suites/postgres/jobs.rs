@@ -182,14 +182,19 @@ async fn a_lost_answer_cancels_the_job_unless_the_operation_is_once() {
     }
 }
 
-#[job(max_attempts = 1)]
-async fn is_cancelled_as_it_writes(job: &Job<Database>, gate: &Gate) -> Result<(), Trouble> {
+/// A step that writes, and waits at the gate before its transaction ends.
+async fn writes_at_the_gate(job: &Job<Database>, gate: &Gate) -> Result<(), Trouble> {
     let write = job.write("write", async |tx| -> Result<(), Trouble> {
         insert(&mut *tx, 1).await?;
         gate.pass().await;
         Ok(())
     });
     write.await
+}
+
+#[job(max_attempts = 1)]
+async fn is_cancelled_as_it_writes(job: &Job<Database>, gate: &Gate) -> Result<(), Trouble> {
+    writes_at_the_gate(job, gate).await
 }
 
 #[tokio::test]
@@ -213,12 +218,7 @@ async fn a_cancelled_job_rolls_the_step_back_that_it_is_in() {
 
 #[job(max_attempts = 1)]
 async fn has_the_only_connection(job: &Job<Database>, gate: &Gate) -> Result<(), Trouble> {
-    let write = job.write("write", async |tx| -> Result<(), Trouble> {
-        insert(&mut *tx, 1).await?;
-        gate.pass().await;
-        Ok(())
-    });
-    write.await
+    writes_at_the_gate(job, gate).await
 }
 
 #[tokio::test]

@@ -56,12 +56,7 @@ async fn a_job_that_was_enqueued_in_a_transaction_that_fails_is_not_there() {
 async fn a_process_that_is_killed_before_its_commit_leaves_no_job_and_one_that_commits_leaves_one()
 {
     let fresh = open().await;
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_enqueued",
-        queue: "proof_enqueued",
-        at_once: 2,
-    };
+    let crew = Crew::of_kind(&fresh.url, "proof_enqueued", 2);
     let worker = crew.start().await;
     let test = test_name(module_path!(), "enqueues_and_waits_before_it_commits");
     let settings = [(URL, &*fresh.url)];

@@ -17,12 +17,7 @@ async fn proof_graceful(job: &Job<Database>, n: i64) -> dbop::Result<()> {
 }
 
 fn crew(url: &str) -> Crew<'_> {
-    Crew {
-        url,
-        kinds: "proof_graceful",
-        queue: "proof_graceful",
-        at_once: 4,
-    }
+    Crew::of_kind(url, "proof_graceful", 4)
 }
 
 const RUNS: &str = "SELECT count(*) FROM runs";

@@ -49,12 +49,7 @@ async fn start(fresh: &Fresh<Database>) -> Vec<Worker> {
     proof_held::enqueue_many(&**fresh, jobs)
         .await
         .expect("the jobs");
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_held",
-        queue: "proof_held",
-        at_once: 10,
-    };
+    let crew = Crew::of_kind(&fresh.url, "proof_held", 10);
     let mut workers = vec![crew.start().await];
     until("the jobs run", async || {
         count(fresh, "SELECT count(*) FROM runs").await == 3

@@ -32,12 +32,7 @@ async fn proof_killed(job: &Job<Database>, n: i64) -> dbop::Result<()> {
 }
 
 pub(crate) fn crew(url: &str) -> Crew<'_> {
-    Crew {
-        url,
-        kinds: "proof_killed",
-        queue: "proof_killed",
-        at_once: AT_ONCE,
-    }
+    Crew::of_kind(url, "proof_killed", AT_ONCE)
 }
 
 /// Enqueues jobs with the numbers from `first`.

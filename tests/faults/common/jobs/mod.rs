@@ -17,7 +17,7 @@ mod stopped;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use dbop::jobs::{Job, JobFilter, JobInfo, JobState, Workers};
+use dbop::jobs::{Job, JobFilter, JobInfo, JobState, Workers, Working};
 use dbop::{Conn, Db, Tx, db_op, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::process::{Process, say, test_name, wait_for_parent};
@@ -146,6 +146,16 @@ async fn works_until_it_is_told_to_end() {
     say("stopped");
 }
 
+/// Starts workers in this process that make jobs available whose time has come, and rescue jobs.
+async fn start_leader(db: &Db<Database>) -> Working<Database> {
+    let leader = workers(db, &["proof_idle"]).start().await;
+    leader.expect("a leader")
+}
+
+async fn stop_leader(leader: Working<Database>) {
+    leader.stop(Duration::from_secs(20)).await;
+}
+
 /// How processes of workers are started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crew<'a> {
@@ -163,6 +173,18 @@ pub(crate) struct Worker {
     pub(crate) id: String,
     /// The name of its sessions.
     name: String,
+}
+
+impl<'a> Crew<'a> {
+    /// Processes that work one kind, whose queue has the name of the kind.
+    pub(crate) fn of_kind(url: &'a str, kind: &'a str, at_once: usize) -> Self {
+        Self {
+            url,
+            kinds: kind,
+            queue: kind,
+            at_once,
+        }
+    }
 }
 
 impl Crew<'_> {

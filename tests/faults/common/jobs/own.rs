@@ -1,13 +1,12 @@
 //! A process that was taken for dead, and gets its own job again.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::time::Duration;
 
 use dbop::jobs::{Job, JobState};
 
 use super::{
-    Crew, Database, count, effect, in_state, jobs_of, note, open, passes, rescues, runs, until,
-    workers,
+    Crew, Database, count, effect, in_state, jobs_of, note, open, passes, rescues, runs,
+    start_leader, stop_leader, until,
 };
 
 /// How many attempts run in this process.
@@ -47,12 +46,7 @@ async fn proof_own(job: &Job<Database>, n: i64) -> dbop::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_gets_its_own_job_again_runs_one_attempt_after_the_other() {
     let fresh = open().await;
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_own",
-        queue: "proof_own",
-        at_once: 4,
-    };
+    let crew = Crew::of_kind(&fresh.url, "proof_own", 4);
     let stops = crew.start().await;
     proof_own::enqueue(&*fresh, 1).await.expect("the job");
     until("the job runs", async || {
@@ -61,8 +55,7 @@ async fn a_process_that_gets_its_own_job_again_runs_one_attempt_after_the_other(
     .await;
     stops.pause(&fresh).await;
     // Somebody who has no such jobs takes the process for dead.
-    let leader = workers(&fresh, &["proof_idle"]).start().await;
-    let leader = leader.expect("a leader");
+    let leader = start_leader(&fresh).await;
     until("the job is taken away", async || {
         in_state(&fresh, "proof_own", JobState::Available).await == 1
     })
@@ -74,7 +67,7 @@ async fn a_process_that_gets_its_own_job_again_runs_one_attempt_after_the_other(
     .await;
     let id = stops.id.clone();
     stops.stop().await;
-    leader.stop(Duration::from_secs(20)).await;
+    stop_leader(leader).await;
     let job = jobs_of(&fresh, "proof_own")
         .await
         .remove(&1)

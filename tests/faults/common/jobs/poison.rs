@@ -5,7 +5,10 @@ use std::time::Duration;
 use dbop::jobs::{Discarded, Job, JobState};
 use tokio::time::timeout;
 
-use super::{Crew, Database, count, finish, in_state, jobs_of, note, open, runs, tally, workers};
+use super::{
+    Crew, Database, count, finish, in_state, jobs_of, note, open, runs, start_leader, stop_leader,
+    tally,
+};
 
 const ATTEMPTS: i64 = 3;
 const OTHERS: i64 = 40;
@@ -40,10 +43,7 @@ async fn a_job_that_aborts_its_process_runs_no_more_often_than_it_may_and_is_tol
     let others = proof_beside::enqueue_many(&*fresh, others).await;
     others.expect("the other jobs");
     // Somebody who lives makes jobs available whose time has come.
-    let leader = workers(&fresh, &["proof_idle"])
-        .start()
-        .await
-        .expect("a leader");
+    let leader = start_leader(&fresh).await;
     let crew = Crew {
         url: &fresh.url,
         kinds: "proof_poison,proof_beside,proof_poison_told",
@@ -72,7 +72,7 @@ async fn a_job_that_aborts_its_process_runs_no_more_often_than_it_may_and_is_tol
         }
     }
     process.expect("the last one lives").stop().await;
-    leader.stop(Duration::from_secs(20)).await;
+    stop_leader(leader).await;
     assert_eq!(ended, ATTEMPTS, "only that job ends a process");
     let ran = tally(&fresh, "SELECT n, count(*) FROM runs GROUP BY n").await;
     assert_eq!(ran[&POISON], ATTEMPTS);

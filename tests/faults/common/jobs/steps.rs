@@ -7,7 +7,10 @@ use dbop::{Db, Tx, transactional};
 use dbop_tests::seed;
 use tokio::time::sleep;
 
-use super::{Crew, Database, count, in_state, jobs_of, note, open, rescues, runs, until, workers};
+use super::{
+    Crew, Database, count, in_state, jobs_of, note, open, rescues, runs, start_leader, stop_leader,
+    until,
+};
 
 const STEPS: [&str; 3] = ["first", "second", "third"];
 
@@ -48,12 +51,7 @@ async fn proof_call(job: &Job<Database>, n: i64) -> dbop::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_result_is_stored_is_never_made_again_and_another_with_the_same_key() {
     let fresh = open().await;
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_call",
-        queue: "proof_call",
-        at_once: 2,
-    };
+    let crew = Crew::of_kind(&fresh.url, "proof_call", 2);
     let dies = crew.start().await;
     let jobs = proof_call::enqueue_many(&*fresh, [0, 1].map(proof_call::new)).await;
     let jobs = jobs.expect("the jobs");
@@ -157,16 +155,8 @@ async fn whenever_a_process_is_killed_its_jobs_repeat_no_call_whose_result_is_st
     proof_calls::enqueue_many(&*fresh, jobs)
         .await
         .expect("the jobs");
-    let leader = workers(&fresh, &["proof_idle"])
-        .start()
-        .await
-        .expect("a leader");
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_calls",
-        queue: "proof_calls",
-        at_once: 8,
-    };
+    let leader = start_leader(&fresh).await;
+    let crew = Crew::of_kind(&fresh.url, "proof_calls", 8);
     let completed = async || in_state(&fresh, "proof_calls", JobState::Completed).await;
     for round in 1..=3 {
         let dies = crew.start().await;
@@ -182,7 +172,7 @@ async fn whenever_a_process_is_killed_its_jobs_repeat_no_call_whose_result_is_st
     let last = crew.start().await;
     until("all jobs are done", async || completed().await == JOBS).await;
     last.stop().await;
-    leader.stop(std::time::Duration::from_secs(20)).await;
+    stop_leader(leader).await;
     let (notes, rescues) = (notes_of_jobs(&fresh).await, rescues(&fresh).await);
     for (n, job) in jobs_of(&fresh, "proof_calls").await {
         check(n, &notes[&n], rescues.get(&job.id).copied().unwrap_or(0));

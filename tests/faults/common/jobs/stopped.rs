@@ -210,12 +210,7 @@ async fn proof_repeated(job: &Job<Database>, n: i64) -> Result<(), Trouble> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_result_that_is_written_a_second_time_changes_nothing_once_the_next_attempt_runs() {
     let fresh = open().await;
-    let crew = Crew {
-        url: &fresh.url,
-        kinds: "proof_repeated",
-        queue: "proof_repeated",
-        at_once: 1,
-    };
+    let crew = Crew::of_kind(&fresh.url, "proof_repeated", 1);
     let worker = crew.start().await;
     let job = proof_repeated::enqueue(&*fresh, 1)
         .await

@@ -198,22 +198,9 @@ async fn jobs_are_cancelled_in_each_state_and_one_that_runs_sees_that() {
     let later = managed::new(1).delay(Duration::from_secs(60));
     let later = later.enqueue(&fresh.db).await.unwrap().id;
     let all = JobFilter::new().ids([running, available, later]);
-    assert_eq!(
-        fresh
-            .jobs()
-            .delete(&JobFilter::new().ids([running]))
-            .await
-            .unwrap(),
-        0
-    );
-    assert_eq!(
-        fresh
-            .jobs()
-            .retry(&JobFilter::new().ids([running]))
-            .await
-            .unwrap(),
-        0
-    );
+    let this = JobFilter::new().ids([running]);
+    assert_eq!(fresh.jobs().delete(&this).await.unwrap(), 0);
+    assert_eq!(fresh.jobs().retry(&this).await.unwrap(), 0);
     assert_eq!(fresh.jobs().cancel(&all).await.unwrap(), 3);
     for id in [available, later] {
         assert_eq!(info(&fresh, id).await.state, JobState::Cancelled);
@@ -224,14 +211,7 @@ async fn jobs_are_cancelled_in_each_state_and_one_that_runs_sees_that() {
     let job = becomes(&fresh, running, JobState::Cancelled).await;
     assert_eq!(job.attempt, 1);
 
-    assert_eq!(
-        fresh
-            .jobs()
-            .retry(&JobFilter::new().ids([running]))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(fresh.jobs().retry(&this).await.unwrap(), 1);
     seen.gate.arrival().await;
     seen.gate.open(1);
     let job = becomes(&fresh, running, JobState::Completed).await;
