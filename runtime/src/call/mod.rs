@@ -58,7 +58,6 @@ mod stream;
 mod stream_body;
 mod unscoped;
 
-#[cfg(feature = "blocking")]
 pub(crate) use args::Attempted;
 pub use args::{Arg, replay};
 #[cfg(feature = "blocking")]
@@ -66,7 +65,7 @@ pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
 pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
-pub use either::choose;
+pub use either::{choose, choose_chunked};
 pub(crate) use internal::operation;
 #[cfg(feature = "jobs")]
 pub(crate) use internal::{AsyncBody, in_transaction};
