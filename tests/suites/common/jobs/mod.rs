@@ -14,6 +14,7 @@ use super::notes::{self, Runs, Trouble, soon};
 use super::{Database, Ear, JOB_ROW, NOW_MS};
 
 mod admin;
+mod chunks;
 mod completes_in_step;
 mod fence;
 mod joins;
