@@ -1,11 +1,16 @@
 //! Calls in chunks whose connection fails.
 
-use dbop::{ChunkError, Db, Outcome};
+use dbop::{ChunkError, Db, Outcome, Tx, transactional};
 use dbop_tests::Fresh;
 use dbop_tests::proxy::Proxy;
 use sqlx::Postgres;
 
-use super::common::chunks::{numbers, open, store_plainly, store_resumed};
+use super::common::chunks::{numbers, open, store, store_resumed};
+
+#[transactional(chunk = 3)]
+async fn store_plainly(tx: &mut Tx<'_, Postgres>, items: &[i64]) -> dbop::Result<()> {
+    store(&mut *tx, items).await
+}
 
 async fn through_a_proxy() -> (Fresh<Postgres>, Proxy, Db<Postgres>) {
     let fresh = open().await;

@@ -43,7 +43,8 @@ async fn stores_in_chunks(
         assert_eq!(failed.committed.items, 20);
         // The same attempt goes on, and then the next one does.
         refused.0.store(35, SeqCst);
-        let again = store(job.chunks("first.of-a 世界 $'%{}"), &up_to(1, 45), refused);
+        let items = up_to(1, 45);
+        let again = store(job.chunks("first.of-a 世界 $'%{}"), &items, refused);
         let failed = again.await.expect_err("the fourth chunk is refused");
         assert_eq!((failed.committed.items, failed.committed.skipped), (30, 20));
         refused.0.store(0, SeqCst);
