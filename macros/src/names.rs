@@ -179,6 +179,7 @@ impl Runtime {
         call = Call;
         choose = choose;
         unscoped = Unscoped;
+        guarded = Guarded;
         stream = stream;
         last_item = LastItem;
         captures = Captures;

@@ -178,7 +178,8 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     if failed.may_do_harm(op) || !failed.may_pass(op) {
         return Next::Error;
     }
-    let outage = is_outage(failed.class.kind);
+    // Whatever a service fails at, a repeat is a burden on the service.
+    let outage = is_outage(failed.class.kind) || op.guard.is_some();
     let allowed = match outage {
         true => policy.outage_attempts,
         false => policy.attempts,
@@ -246,7 +247,8 @@ impl CallState {
     async fn pause(&mut self, class: Class, wait: Duration) -> bool {
         tracing::info!(
             parent: self.span().and_then(Span::id),
-            db.operation.name = self.op.name,
+            db.operation.name = self.op.name_in_database(),
+            dbop.guarded.name = self.op.name_of_guarded(),
             db.response.status_code = self.seen_status_code(),
             error.r#type = self.seen_status_code().unwrap_or(class.kind.as_str()),
             dbop.kind = class.kind.as_str(),

@@ -39,6 +39,20 @@ pub(crate) trait ReportedError: Display {
     /// Returns the message of the error of dbop's that this error carries. `None` if it carries one of
     /// a database, or none.
     fn own_message(&self) -> Option<&str>;
+
+    /// Returns whom the error comes from.
+    fn origin(&self) -> Origin;
+}
+
+/// Whom an error comes from, as far as a call of another service has to know that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The application, which has given the error its class.
+    Application,
+    /// A call inside, of which it is known what became of it, or of which a repeat does no harm.
+    Call,
+    /// A call inside, or a database, which may have done something that must not be done again.
+    Lost,
 }
 
 impl<E: DbError> ReportedError for E {
@@ -56,6 +70,19 @@ impl<E: DbError> ReportedError for E {
         match self.cause() {
             Cause::Dbop(error) => error.own_message(),
             _ => None,
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        let call = match self.cause() {
+            Cause::Category(_) | Cause::Class(_) => return Origin::Application,
+            Cause::Dbop(error) => Some(error),
+            Cause::Sqlx(error) => Error::inside(error),
+            Cause::Driver(..) => None,
+        };
+        match call {
+            Some(call) if !call.is_lost() => Origin::Call,
+            _ => Origin::Lost,
         }
     }
 }
