@@ -204,6 +204,7 @@ impl Runtime {
         none = core::option::Option::None;
         std_result = core::result::Result;
         option = core::option::Option;
+        duration = core::time::Duration;
         from = core::convert::From;
         identity = core::convert::identity;
         display = core::fmt::Display;

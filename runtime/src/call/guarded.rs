@@ -138,9 +138,10 @@ impl<R> GuardedAttempt<'_, R> {
             .unwrap_or_else(|_| (call.of.refused)(call.state.attempt_too_late()));
         let failure = (call.of.failure)(&result).map(|failure| {
             call.state.saw(failure.error);
-            (failure.class, failure.error.origin())
+            let error = failure.error;
+            (failure.class, error.origin(), error.retry_after())
         });
-        let Some((class, origin)) = failure else {
+        let Some((class, origin, retry_after)) = failure else {
             call.state.report_service(Shown::Answer);
             return call.end(result, Outcome::Committed);
         };
@@ -149,7 +150,10 @@ impl<R> GuardedAttempt<'_, R> {
         // What a call inside the body has tried often enough is not tried again from here. Nor is a write
         // inside of which nobody knows whether it took effect: `retry` speaks of the service.
         let is_settled = ran.was_retried || (cut_off.is_none() && origin == Origin::Lost);
-        let failed = FailedAttempt::of_body(class, Effect::Possible, BodyRan::default());
+        let failed = FailedAttempt {
+            retry_after,
+            ..FailedAttempt::of_body(class, Effect::Possible, BodyRan::default())
+        };
         if !is_settled && call.state.follow(defaults, &failed).await {
             return;
         }

@@ -42,6 +42,8 @@ pub(crate) struct FailedAttempt {
     pub(crate) at_once: Option<AtOnce>,
     /// `None` if no body has run.
     pub(crate) body: Option<BodyRan>,
+    /// How long a service asks to be left alone. `None` if it does not say.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// Why another attempt may begin at once, and counts as none.
@@ -76,6 +78,7 @@ impl FailedAttempt {
             effect: Effect::None,
             at_once: None,
             body: None,
+            retry_after: None,
         }
     }
 
@@ -86,6 +89,7 @@ impl FailedAttempt {
             effect,
             at_once: None,
             body: Some(body),
+            retry_after: None,
         }
     }
 
@@ -190,6 +194,9 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     let mut wait = policy.backoff(attempts.made);
     if failed.may_repeat() && !op.read_only && failed.may_run_on(op) {
         wait = wait.max(call.until_ended.get());
+    }
+    if let Some(asked) = failed.retry_after {
+        wait = wait.saturating_add(asked);
     }
     if wait >= left() || (outage && !defaults.budget.withdraw()) {
         return Next::Error;
@@ -428,6 +435,7 @@ mod tests {
             effect,
             at_once: Some(AtOnce::DeadConnection { of: 2 }),
             body,
+            retry_after: None,
         };
         let ran = Some(BodyRan::default());
         let far = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::db_error::{Cause, DbError};
 use crate::error::{Class, Ended, Error};
@@ -40,6 +41,9 @@ pub(crate) trait ReportedError: Display {
     /// a database, or none.
     fn own_message(&self) -> Option<&str>;
 
+    /// Returns how long a service asks to be left alone. `None` if the error does not say.
+    fn retry_after(&self) -> Option<Duration>;
+
     /// Returns whom the error comes from.
     fn origin(&self) -> Origin;
 }
@@ -71,6 +75,10 @@ impl<E: DbError> ReportedError for E {
             Cause::Dbop(error) => error.own_message(),
             _ => None,
         }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        DbError::retry_after(self)
     }
 
     fn origin(&self) -> Origin {
