@@ -196,7 +196,8 @@ impl CallState {
         match shown {
             Shown::Answer => pass.succeeded(),
             Shown::Outage => pass.failed(Fault::Refused),
-            Shown::Nothing => {}
+            // Another call may have the place of a probe while this one waits.
+            Shown::Nothing => self.pass = None,
         }
     }
 

@@ -102,15 +102,24 @@ impl ProcessDefaults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::{Guard, Override};
+    use crate::policy::defaults_of_service;
 
     /// No other unit test makes a call.
     #[test]
     fn the_defaults_of_the_process_are_set_once() {
         let minute = Duration::from_secs(60);
-        defaults()
-            .timeout(minute)
-            .set()
-            .expect("nobody has used them");
+        let mut ours = defaults().timeout(minute);
+        ours.overrides = Overrides::new(vec![Override::of("ASK".to_owned())]);
+        ours.set().expect("nobody has used them");
+        // The calls of services have them as well.
+        let guard = Guard {
+            breaker: Some("a test of defaults"),
+            attempt_timeout: None,
+        };
+        let service = defaults_of_service(&guard);
+        assert_eq!(service.timeout, minute);
+        assert!(service.overrides.of("ask").is_some());
         assert_eq!(defaults_without_db().timeout, minute);
         assert_eq!(defaults_without_db().timeout_without_session, Some(minute));
         let error = defaults().set().unwrap_err();

@@ -102,7 +102,12 @@ fn a_function_that_is_not_async_or_guarded_twice_is_rejected() {
     let streamed = "fn f(words: &str) -> BoxStream<'_, Result<usize, E>> { g(words) }";
     assert_rejected(Guarded, "", streamed, &["for each item of a stream"]);
     let nothing = "async fn f(words: &str) { g(words).await }";
-    assert_rejected(Guarded, "", nothing, &["a call of another service can fail"]);
+    assert_rejected(
+        Guarded,
+        "",
+        nothing,
+        &["a call of another service can fail"],
+    );
     let both = "#[db_op] async fn f(words: &str) -> Result<usize, E> { g(words).await }";
     assert_rejected(Guarded, "", both, &["write two functions"]);
 }
