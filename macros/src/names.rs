@@ -197,6 +197,7 @@ impl Runtime {
         db_error = DbError;
         cause = Cause;
         driver_error = DriverError;
+        retry_after = RetryAfter;
         category = Category;
         dbop_error = Error;
         sqlx_error = sqlx::Error;

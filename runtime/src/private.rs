@@ -36,7 +36,7 @@ pub use crate::jobs::{
     RunsOn, TakesDiscarded, Unique,
 };
 pub use crate::once::OnceKey;
-pub use crate::op::{Cause, DbError, DriverError, Op};
+pub use crate::op::{Cause, DbError, DriverError, Op, RetryAfter};
 pub use crate::scope::{AsScope, lent_or};
 pub use crate::session::{SessionParam, fake_return, lend};
 pub use crate::sql::text_for;

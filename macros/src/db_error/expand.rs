@@ -191,7 +191,7 @@ impl Impls<'_> {
     /// that. A field of a type other than `Duration` and `Option<Duration>` is reported where the type
     /// stands.
     fn retry_after(&self) -> Option<TokenStream> {
-        let (from, option, error) = (self.runtime.from(), self.runtime.option(), names::error());
+        let (option, error) = (self.runtime.option(), names::error());
         let (duration, none) = (self.runtime.duration(), self.runtime.none());
         let cases = &self.model.cases;
         let arms: Vec<_> = cases
@@ -199,8 +199,9 @@ impl Impls<'_> {
             .filter_map(|case| {
                 let (path, (member, ty)) = (&case.path, case.retry_after.as_ref()?);
                 let (first, last) = spans::ends(ty);
-                let from = spans::respan(from.clone(), first);
-                let told = quote_spanned!(last=> #from::from(*#error));
+                let told = spans::respan(self.runtime.retry_after(), first);
+                let error = spans::between(error.to_token_stream(), first, last);
+                let told = quote_spanned!(last=> #told::time(#error));
                 Some(quote!(#path { #member: #error, .. } => #told,))
             })
             .collect();

@@ -112,7 +112,7 @@ fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
     }
     syn::Error::new(
         first,
-        "a database operation is an `async fn`; put the attribute on each function that is one",
+        "the attribute stands on an `async fn`; put it on each function that is one",
     )
 }
 

@@ -117,6 +117,29 @@ pub trait DriverError {
     }
 }
 
+/// How long a service asks to be left alone, as a field with `#[db_error(retry_after)]` says.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how long a service asks to be left alone",
+    label = "not a time to wait",
+    note = "a field with `#[db_error(retry_after)]` is a `Duration` or an `Option<Duration>` of the standard library"
+)]
+pub trait RetryAfter {
+    #[doc(hidden)]
+    fn time(&self) -> Option<Duration>;
+}
+
+impl RetryAfter for Duration {
+    fn time(&self) -> Option<Duration> {
+        Some(*self)
+    }
+}
+
+impl RetryAfter for Option<Duration> {
+    fn time(&self) -> Option<Duration> {
+        *self
+    }
+}
+
 impl DbError for Error {
     fn cause(&self) -> Cause<'_> {
         Cause::Dbop(self)

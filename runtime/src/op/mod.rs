@@ -11,7 +11,7 @@ mod retries;
 mod retry_policy;
 
 pub(crate) use counters::StatementCounts;
-pub use db_error::{Cause, DbError, DriverError};
+pub use db_error::{Cause, DbError, DriverError, RetryAfter};
 pub use latency::Latency;
 #[cfg(feature = "http")]
 pub(crate) use metrics::latencies;

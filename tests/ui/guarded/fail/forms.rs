@@ -22,11 +22,6 @@ async fn is_an_operation() -> dbop::Result<()> {
 }
 
 #[guarded]
-async fn returns_no_result() -> String {
-    String::new()
-}
-
-#[guarded]
 struct Model;
 
 fn main() {}

@@ -1,5 +1,6 @@
 //! A lint whose level is a warning.
 #![deny(deprecated)]
+#![allow(unused)]
 
 use dbop::guarded;
 
