@@ -21,13 +21,4 @@ enum Twice {
     Call(#[from] dbop::Error),
 }
 
-#[derive(Debug, thiserror::Error, DbError)]
-enum NoTime {
-    #[error("busy")]
-    #[db_error(category = transient)]
-    Busy(#[db_error(retry_after)] String),
-    #[error(transparent)]
-    Call(#[from] dbop::Error),
-}
-
 fn main() {}
