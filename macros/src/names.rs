@@ -193,6 +193,7 @@ impl Runtime {
         chunked = Chunked;
         chunk_error = ChunkError;
         unscoped = Unscoped;
+        guarded = Guarded;
         stream = stream;
         last_item = LastItem;
         captures = Captures;
@@ -210,6 +211,7 @@ impl Runtime {
         db_error = DbError;
         cause = Cause;
         driver_error = DriverError;
+        retry_after = RetryAfter;
         category = Category;
         dbop_error = Error;
         sqlx_error = sqlx::Error;
@@ -217,6 +219,7 @@ impl Runtime {
         none = core::option::Option::None;
         std_result = core::result::Result;
         option = core::option::Option;
+        duration = core::time::Duration;
         from = core::convert::From;
         identity = core::convert::identity;
         display = core::fmt::Display;

@@ -22,7 +22,7 @@ pub use crate::blocking::pool::handle;
 pub use crate::blocking::thread::off_thread;
 #[cfg(feature = "blocking")]
 pub use crate::blocking::two_way::{Way, twin_call, twin_result, two_ways, unfit};
-pub use crate::call::{Arg, Call, Captures, LastItem, Unscoped, replay, stream};
+pub use crate::call::{Arg, Call, Captures, Guarded, LastItem, Unscoped, replay, stream};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use crate::call::{choose, choose_chunked};
 pub use crate::chunks::{ChunkError, Chunked, Chunks};
@@ -37,7 +37,7 @@ pub use crate::jobs::{
     RunsOn, TakesDiscarded, Unique,
 };
 pub use crate::once::OnceKey;
-pub use crate::op::{Cause, DbError, DriverError, Op};
+pub use crate::op::{Cause, DbError, DriverError, Op, RetryAfter};
 pub use crate::scope::{AsScope, lent_or};
 pub use crate::session::{SessionParam, fake_return, lend};
 pub use crate::sql::text_for;

@@ -17,7 +17,7 @@ pub(crate) struct Source {
     pub(crate) body: Group,
     /// Each `#[session]` with the place of its parameter. The signature no longer has these
     /// attributes.
-    pub(super) marks: Vec<(usize, Attribute)>,
+    pub(crate) marks: Vec<(usize, Attribute)>,
     /// Each `#[once(..)]` with the place of its parameter. The signature no longer has these
     /// attributes.
     pub(crate) skips: Vec<(usize, Attribute)>,
@@ -116,7 +116,7 @@ fn not_a_function(first: Span, error: syn::Error) -> syn::Error {
     }
     syn::Error::new(
         first,
-        "a database operation is an `async fn`; put the attribute on each function that is one",
+        "the attribute stands on an `async fn`; put it on each function that is one",
     )
 }
 
