@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::op::Op;
 use crate::session::{View, run};
 
-static LOOK: Op = Op::operation("dbop.jobs.look", file!(), line!()).read_only();
+static LOOK: Op = Op::operation("dbop.jobs.tables", file!(), line!()).read_only();
 static MIGRATE: Op = Op::transaction("dbop.jobs.migrate", file!(), line!()).idempotent();
 
 /// Creates or upgrades the tables of jobs: those of River, which its clients in other languages share,

@@ -97,6 +97,10 @@ async fn follow<DB: JobDatabase>(subscribers: &Subscribers<DB>, wait: &mut Durat
         };
         unmarked = read(subscribers, &mut *source, &due).await?;
         *wait = FIRST_WAIT;
+        // The last jobs may have ended.
+        if !subscribers.has_streams() {
+            return Ok(());
+        }
         let until = match unmarked.is_empty() {
             true => next_look,
             false => next_look.min(Instant::now() + MARK_AGAIN),

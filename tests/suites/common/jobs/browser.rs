@@ -64,7 +64,7 @@ async fn the_page_of_jobs_follows_them_on_wide_and_narrow_screens() {
         .value_of("document.querySelector('nav a').click(); true")
         .await;
     browser
-        .until("location.pathname === '/monitoring/jobs' && byId('main').hidden === false")
+        .until("location.pathname === '/monitoring/jobs' && document.readyState === 'complete' && !byId('main').hidden")
         .await;
     until_shown(&mut browser, "status", "4 running").await;
     until_shown(&mut browser, "running", "asking the model").await;
@@ -92,7 +92,7 @@ async fn the_page_of_jobs_follows_them_on_wide_and_narrow_screens() {
         .value_of("document.querySelector('nav a').click(); true")
         .await;
     browser
-        .until("location.pathname === '/monitoring' && byId('main').hidden === false")
+        .until("location.pathname === '/monitoring' && document.readyState === 'complete' && !byId('main').hidden")
         .await;
     stop(working).await;
 }
