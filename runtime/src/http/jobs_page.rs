@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::future::{Either, select};
 use serde::Serialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::page::{file, page_of};
 use super::pages::Pages;
@@ -91,14 +91,18 @@ impl Foreman {
 
 /// Looks at the jobs until nobody can ask any more.
 async fn watch_over(watched: Weak<Shared>) {
+    let mut pause = EVERY;
     while let Some(shared) = watched.upgrade() {
-        let (due, opened) = (pin!(sleep(EVERY)), pin!(shared.pages.opened()));
+        let (due, opened) = (pin!(sleep(pause)), pin!(shared.pages.opened()));
         if let Either::Left(_) = select(due, opened).await
             && !shared.pages.are_open()
         {
             continue;
         }
+        let begun = Instant::now();
         shared.pages.tell(&look(&shared.db).await);
+        // To count millions of jobs takes a while, and is not to be all that a connection does.
+        pause = EVERY.max(begun.elapsed() * 4);
     }
 }
 

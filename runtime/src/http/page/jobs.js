@@ -27,15 +27,15 @@ function bar(row) {
 const QUEUES = [
   { name: "Queue", text: (row) => row.queue },
   ...["running", "available", "pending", "scheduled", "retryable", "completed", "cancelled", "discarded"].map((state) => (
-    { name: state[0].toUpperCase() + state.slice(1), kind: "number", text: (row) => number(row.states[state] || 0) })),
-  { name: "Oldest waits", kind: "number", text: (row) => duration(row.oldest_waits_ms) },
+    { name: state[0].toUpperCase() + state.slice(1), kind: "number", text: (row) => number(row.states[state] || 0), idle: (row) => !row.states[state] })),
+  { name: "Oldest waits", kind: "number", text: (row) => duration(row.oldest_waits_ms), idle: (row) => row.oldest_waits_ms === null },
 ];
 
 const RUNNING = [
   kindOf,
   attemptOf,
   { name: "For", kind: "number", text: (row) => duration(row.since_ms) },
-  { name: "Progress", node: bar },
+  { name: "Progress", node: bar, idle: (row) => !row.progress },
   { name: "Worker", text: (row) => row.worker || "–" },
 ];
 
@@ -44,7 +44,7 @@ const WAITING = [
   { name: "State", text: (row) => row.state },
   attemptOf,
   { name: "Due", kind: "number", text: (row) => (row.due_in_ms > 0 ? `in ${duration(row.due_in_ms)}` : `${duration(-row.due_in_ms)} ago`) },
-  { name: "Progress", node: bar },
+  { name: "Progress", node: bar, idle: (row) => !row.progress },
 ];
 
 const FAILURES = [

@@ -33,7 +33,8 @@ function tiles(into, pairs) {
 }
 
 // Fills a table. A column has a name, a function that makes the text of a cell or what stands in the cell,
-// and perhaps the class of the cell and a function that makes the small text below.
+// and perhaps the class of the cell, a function that makes the small text below, and one that says whether
+// the cell tells nothing, so that a narrow screen need not show it.
 function table(into, columns, rows, none) {
   const head = element("tr");
   for (const column of columns) {
@@ -47,6 +48,7 @@ function table(into, columns, rows, none) {
     for (const column of columns) {
       const cell = element("td", column.kind);
       cell.dataset.label = column.name;
+      if (column.idle && column.idle(row)) cell.classList.add("idle");
       const content = column.node ? column.node(row) : element("span", "", column.text(row));
       if (column.below && column.below(row)) content.append(element("span", "place", column.below(row)));
       cell.append(content);

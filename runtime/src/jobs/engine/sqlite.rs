@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
-use crate::jobs::watch::source::{InProcess, Source};
+use crate::jobs::watch::in_process::InProcess;
+use crate::jobs::watch::source::Source;
 use crate::session::Tx;
 
 /// How long a heartbeat waits while another connection writes.

@@ -88,6 +88,7 @@ pub struct JobSql {
     pub(super) plan_next: &'static str,
     /// Marks jobs, so that their changes are notified: ids. Jobs that somebody has locked are left out. Empty
     /// where the database does not notify.
+    #[cfg(feature = "postgres")]
     pub(super) mark: &'static str,
     /// Returns jobs: ids. As an array of [`Row`](super::watch::row::Row).
     pub(super) watched: &'static str,

@@ -232,6 +232,7 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
         RETURNING kind",
     plan_next: "UPDATE dbop_job_schedule SET due_at = CAST($4 AS INTEGER)
         WHERE kind = $1 AND schedule = $2 AND due_at = CAST($3 AS INTEGER) RETURNING kind",
+    #[cfg(feature = "postgres")]
     mark: "",
     watched: concat!(
         "SELECT json_group_array(json_object(

@@ -5,7 +5,9 @@
 
 use std::sync::LazyLock;
 
-use tokio::sync::broadcast::{Receiver, Sender};
+#[cfg(feature = "sqlite")]
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::Sender;
 
 use crate::jobs::database::JobDatabase;
 use crate::session::Tx;
@@ -31,6 +33,7 @@ pub(in crate::jobs) fn ring_after_commit<DB: JobDatabase>(tx: &mut Tx<'_, DB>, j
 }
 
 /// Returns what hears the bell from now on.
+#[cfg(feature = "sqlite")]
 pub(super) fn ears() -> Receiver<i64> {
     BELL.subscribe()
 }

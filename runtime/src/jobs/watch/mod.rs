@@ -23,6 +23,8 @@
 //! The task belongs to the background runtime of dbop, so it does not end with a runtime of the application.
 
 mod bell;
+#[cfg(feature = "sqlite")]
+pub(super) mod in_process;
 #[cfg(feature = "postgres")]
 pub(super) mod listener;
 pub(super) mod row;
@@ -35,7 +37,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bell::ears;
 pub(super) use bell::{ring, ring_after_commit};
 pub use updates::JobUpdates;
 
