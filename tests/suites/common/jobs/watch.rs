@@ -213,7 +213,8 @@ async fn streams_end_with_an_error_when_the_handle_is_shut_down() {
     let watcher = Watcher::new(&fresh.db);
     let mut updates = watcher.watch(id);
     assert!(next(&mut updates).await.is_some());
-    soon("the shutdown", fresh.shutdown(Duration::from_secs(5))).await;
+    let ended = soon("the shutdown", fresh.shutdown(Duration::from_secs(5))).await;
+    assert!(ended.is_complete(), "{ended:?}");
     for mut updates in [updates, watcher.watch(id)] {
         let failed = soon("the error", updates.next()).await.expect("an item");
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::ShuttingDown);
