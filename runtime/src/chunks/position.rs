@@ -39,6 +39,9 @@ pub(crate) trait Ledger: Send + Sync {
     /// Moves the position on, in the transaction of a chunk. Returns a row if the position was `from`.
     fn advance(&self, from: Option<&Position>, to: &Position) -> Asked;
 
+    /// The position is committed.
+    fn committed(&self) {}
+
     /// The error of a call that has found another position than the one it has left.
     fn overtaken(&self) -> fn() -> Error;
 
@@ -161,6 +164,7 @@ impl<T> Resumable<T> {
     /// The chunk is committed.
     pub(super) fn committed(&mut self) {
         self.at = Some(std::mem::take(&mut self.next));
+        self.ledger.committed();
     }
 
     /// Returns what notes that there is no further chunk.

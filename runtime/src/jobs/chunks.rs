@@ -8,6 +8,7 @@ use serde_json::json;
 use super::database::JobDatabase;
 use super::fence::stopped;
 use super::job::Job;
+use super::watch::ring;
 use crate::backend::{Backend, Dialect, KnownDatabase};
 use crate::chunks::{AnyChunkScope, Asked, ChunkScope, InChunks, Ledger, Position, Resumable};
 use crate::error::{Error, Result};
@@ -123,6 +124,10 @@ impl<DB: JobDatabase> Ledger for StepLedger<DB> {
         let (json, progress) = (json!(to).to_string(), self.progress(to));
         let more = [json, from.to_string(), progress];
         Asked::new(DB::JOB_SQL.move_step, self.arguments(more))
+    }
+
+    fn committed(&self) {
+        ring::<DB>(self.chunks.job.id());
     }
 
     fn overtaken(&self) -> fn() -> Error {

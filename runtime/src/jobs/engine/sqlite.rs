@@ -16,6 +16,8 @@ use crate::error::Result;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
+use crate::jobs::watch::in_process::InProcess;
+use crate::jobs::watch::source::Source;
 use crate::session::Tx;
 
 /// How long a heartbeat waits while another connection writes.
@@ -52,7 +54,19 @@ impl JobDatabase for Sqlite {
         db.pool().clone()
     }
 
-    fn pulse_pool(db: &Db<Self>) -> Option<SqlitePool> {
+    const NOTIFIES: bool = false;
+
+    /// Looks find what other processes have changed.
+    const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+    fn job_source(db: &Db<Self>) -> BoxFuture<'_, Result<Box<dyn Source>>> {
+        Box::pin(async move {
+            let source = InProcess::of(db).await?;
+            Ok(Box::new(source) as Box<dyn Source>)
+        })
+    }
+
+    fn pool_of_one(db: &Db<Self>) -> Option<SqlitePool> {
         let options = db.pool().connect_options();
         if Self::is_in_memory(&options) {
             return None;
