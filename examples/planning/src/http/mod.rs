@@ -1,0 +1,117 @@
+//! The routes. A handler reads the request, calls an operation, and answers with its result; `?` makes
+//! problem details of every error.
+//!
+//! The routes about jobs are generic, because jobs belong to a handle of one database.
+
+mod events;
+mod exports;
+mod jobs;
+mod page;
+mod serve;
+mod work;
+
+use axum::body::to_bytes;
+use axum::extract::FromRef;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use dbop::http::{Problem, Routes};
+use dbop::jobs::JobDatabase;
+use dbop::{AnyDb, Db};
+use tokio_util::sync::CancellationToken;
+
+use crate::services::Clients;
+
+pub use serve::serve;
+
+/// What the routes need.
+#[derive(Debug)]
+pub struct Service<DB: JobDatabase> {
+    /// The database, for jobs.
+    pub db: Db<DB>,
+    /// The same database, for functions that are written for both.
+    pub any: AnyDb,
+    pub clients: Clients,
+    /// Ends the answers that would go on for as long as a job runs.
+    pub ending: CancellationToken,
+}
+
+// Derived, it would be there only for a `DB` with `Clone`.
+impl<DB: JobDatabase> Clone for Service<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            any: self.any.clone(),
+            clients: self.clients.clone(),
+            ending: self.ending.clone(),
+        }
+    }
+}
+
+impl<DB: JobDatabase> FromRef<Service<DB>> for Db<DB> {
+    fn from_ref(service: &Service<DB>) -> Self {
+        service.db.clone()
+    }
+}
+
+impl<DB: JobDatabase> FromRef<Service<DB>> for AnyDb {
+    fn from_ref(service: &Service<DB>) -> Self {
+        service.any.clone()
+    }
+}
+
+impl<DB: JobDatabase> Service<DB> {
+    /// Returns the routes. Those about the database ask for the token, if there is one.
+    pub fn into_router(self, token: Option<&str>) -> Router {
+        let about_the_database = Routes::new(self.any.clone());
+        let about_the_database = match token {
+            Some(token) => about_the_database.token(token),
+            None => about_the_database,
+        };
+        Router::new()
+            .route("/cycles", post(work::begin))
+            .route("/planning", post(work::plan_report))
+            .route("/planning/now", post(work::plan_now::<DB>))
+            .route("/samples", post(work::make_samples))
+            .route("/scraping", post(work::scrape_site))
+            .route("/analytics", get(exports::analytics))
+            .route("/export/{file}", get(exports::file))
+            .route("/jobs", get(jobs::list::<DB>))
+            .route("/jobs/cancel", post(jobs::cancel::<DB>))
+            .route("/jobs/retry", post(jobs::retry::<DB>))
+            .route("/jobs/delete", post(jobs::delete::<DB>))
+            .route("/jobs/{id}", get(jobs::find::<DB>))
+            .route("/jobs/{id}/events", get(events::of_job::<DB>))
+            .route("/ws/jobs/{id}", get(events::socket::<DB>))
+            .route("/events", get(events::of_all::<DB>))
+            .with_state(self)
+            .merge(page::routes())
+            .layer(middleware::map_response(with_problem))
+            .merge(about_the_database.into_router())
+    }
+}
+
+/// Makes problem details of the texts with which axum refuses a request that cannot be read.
+async fn with_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_text = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || !is_text {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), 4_096).await;
+    let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+    let (kind, otherwise) = match status {
+        StatusCode::NOT_FOUND => ("no_such_route", "There is no such route."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("no_such_method", "This route does not have this method.")
+        }
+        _ => ("invalid_request", "The request cannot be read."),
+    };
+    let detail = match text.is_empty() {
+        true => otherwise.to_owned(),
+        false => text,
+    };
+    Problem::new(status, kind, detail).into_response()
+}
