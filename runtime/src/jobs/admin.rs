@@ -39,7 +39,11 @@ impl<DB: JobDatabase> Db<DB> {
     }
 }
 
-impl<DB: JobDatabase> Jobs<'_, DB> {
+impl<'a, DB: JobDatabase> Jobs<'a, DB> {
+    pub(super) fn db(&self) -> &'a Db<DB> {
+        self.db
+    }
+
     /// Returns a job, or `None` if there is none with this id: jobs are deleted a day after they were
     /// completed or cancelled, and a week after they were discarded.
     ///

@@ -1,11 +1,14 @@
 //! [`JobDatabase`]: what differs between databases.
 
+use std::time::Duration;
+
 use futures_core::future::BoxFuture;
 
 use super::engine::ClientBuilder;
 use super::engine::prepared::Prepared;
 use super::enqueued::Enqueued;
 use super::sql::JobSql;
+use super::watch::source::Source;
 use crate::backend::Backend;
 use crate::db::Db;
 use crate::error::Result;
@@ -40,8 +43,16 @@ pub trait JobDatabase: Backend {
     #[doc(hidden)]
     fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>>;
 
-    /// Returns a pool from which heartbeats get a connection of their own. `None` if the database has only
-    /// the connection of the handle.
+    /// How often a watcher looks at all of its jobs, unless somebody says otherwise.
     #[doc(hidden)]
-    fn pulse_pool(db: &Db<Self>) -> Option<sqlx::Pool<Self>>;
+    const LOOK_EVERY: Duration;
+
+    /// Opens what a watcher reads jobs from.
+    #[doc(hidden)]
+    fn job_source(db: &Db<Self>) -> BoxFuture<'_, Result<Box<dyn Source>>>;
+
+    /// Returns a pool of one connection beside those of the handle, for what must not wait for them. `None`
+    /// if the database has only the connection of the handle.
+    #[doc(hidden)]
+    fn pool_of_one(db: &Db<Self>) -> Option<sqlx::Pool<Self>>;
 }

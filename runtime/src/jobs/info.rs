@@ -50,7 +50,7 @@ impl JobState {
 }
 
 /// A job as it stands in the database.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobInfo {
     /// The id.

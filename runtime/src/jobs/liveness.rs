@@ -19,8 +19,7 @@ use super::admission::sweep;
 use super::database::JobDatabase;
 use super::rescue::{Whose, rescue};
 use super::shared::Shared;
-use super::sql::{asked, asked_on, json};
-use crate::call::operation;
+use super::sql::{asked_on, asked_once, json};
 use crate::error::{Error, Result};
 use crate::op::Op;
 
@@ -55,7 +54,7 @@ impl Pulse {
 pub(super) async fn run<DB: JobDatabase>(shared: Arc<Shared<DB>>, pulse: Pulse) {
     let mut heart = Heart {
         shared: &shared,
-        pool: DB::pulse_pool(&shared.db),
+        pool: DB::pool_of_one(&shared.db),
         conn: None,
         silent: HashMap::new(),
         looked: Instant::now(),
@@ -111,7 +110,9 @@ impl<DB: JobDatabase> Heart<'_, DB> {
                 .await
                 .map_err(|_| Error::deadline("the database to take a heartbeat"))??
         } else {
-            asked_once(shared, &BEAT, sql.beat, &[id]).await?.is_some()
+            asked_once(&shared.db, &BEAT, sql.beat, &[id])
+                .await?
+                .is_some()
         };
         if !is_known {
             tracing::error!(
@@ -129,7 +130,7 @@ impl<DB: JobDatabase> Heart<'_, DB> {
         let shared = self.shared;
         let db = &shared.db;
         let age = pulse.dead_after.as_secs_f64().to_string();
-        let silent = asked_once(shared, &LOOK, DB::JOB_SQL.silent, &[&age, &shared.id]).await?;
+        let silent = asked_once(&shared.db, &LOOK, DB::JOB_SQL.silent, &[&age, &shared.id]).await?;
         let silent: HashMap<String, String> = json::<DB, Vec<(String, String)>>(silent)?
             .into_iter()
             .collect();
@@ -161,14 +162,14 @@ impl<DB: JobDatabase> Heart<'_, DB> {
 /// Enters the process among those that work.
 pub(super) async fn enter<DB: JobDatabase>(shared: &Shared<DB>) -> Result<()> {
     let kinds = serde_json::to_string(&shared.kinds).expect("texts are JSON");
-    asked_once(shared, &ENTER, DB::JOB_SQL.enter, &[&shared.id, &kinds])
+    asked_once(&shared.db, &ENTER, DB::JOB_SQL.enter, &[&shared.id, &kinds])
         .await
         .map(drop)
 }
 
 /// Deletes the process from those that work. Its jobs have ended.
 pub(super) async fn leave<DB: JobDatabase>(shared: &Shared<DB>) {
-    let left = asked_once(shared, &ENTER, DB::JOB_SQL.leave, &[&shared.id]).await;
+    let left = asked_once(&shared.db, &ENTER, DB::JOB_SQL.leave, &[&shared.id]).await;
     if let Err(error) = left {
         tracing::warn!(error.message = %error, "other processes find out that this one has ended");
     }
@@ -176,25 +177,12 @@ pub(super) async fn leave<DB: JobDatabase>(shared: &Shared<DB>) {
 
 /// Returns the kinds that processes work, whose heartbeats are there.
 pub(super) async fn worked_kinds<DB: JobDatabase>(shared: &Shared<DB>) -> Result<Vec<String>> {
-    json::<DB, _>(asked_once(shared, &LOOK, DB::JOB_SQL.worked_kinds, &[]).await?)
+    json::<DB, _>(asked_once(&shared.db, &LOOK, DB::JOB_SQL.worked_kinds, &[]).await?)
 }
 
 /// Whether the tables of jobs are there.
 pub(super) async fn is_migrated<DB: JobDatabase>(shared: &Shared<DB>) -> Result<bool> {
-    json::<DB, _>(asked_once(shared, &LOOK, DB::JOB_SQL.is_there, &[]).await?)
-}
-
-/// Sends one statement as an operation.
-async fn asked_once<DB: JobDatabase>(
-    shared: &Shared<DB>,
-    op: &'static Op,
-    sql: &'static str,
-    arguments: &[&str],
-) -> Result<Option<DB::Row>> {
-    let ask = operation(&shared.db, op, async |conn| {
-        asked(conn.view.reborrow(), sql, arguments).await
-    });
-    ask.await
+    json::<DB, _>(asked_once(&shared.db, &LOOK, DB::JOB_SQL.is_there, &[]).await?)
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@
 // | `liveness`, `rescue` | the heartbeat of a process, and what becomes of the jobs of one that has died |
 // | `limits`, `admission` | how many jobs of a key run at once, and in a time |
 // | `schedule` | jobs that are due again and again |
+// | `watch` | jobs as they change, for people who watch them |
+// | `queues` | how many jobs each queue has, and how long they wait |
 // | `admin`, `info` | jobs as they are listed, cancelled, retried and deleted |
 // | `database`, `schema`, `sql` | what differs between databases, the tables, and the statements in the SQL of each database |
 // | `engine` | River, which nothing else here knows |
@@ -77,6 +79,7 @@ mod limits;
 mod liveness;
 mod new_job;
 mod options;
+mod queues;
 mod registration;
 mod rescue;
 mod schedule;
@@ -85,6 +88,7 @@ mod shared;
 mod sql;
 mod step;
 mod verdict;
+mod watch;
 mod workers;
 mod working;
 
@@ -97,9 +101,11 @@ pub use kind::{Discarded, JobKind, RunsOn, TakesDiscarded};
 pub use limits::{Concurrency, Rate};
 pub use new_job::{EitherDatabase, NewJob};
 pub use options::{JobOptions, Unique};
+pub use queues::QueueInfo;
 pub use registration::kinds;
 pub use schema::migrate;
 pub use verdict::Ended;
+pub use watch::{JobUpdates, Watcher};
 pub use workers::Workers;
 pub use working::Working;
 

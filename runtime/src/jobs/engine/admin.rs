@@ -76,7 +76,7 @@ fn found(row: std::result::Result<JobRow, riverqueue::Error>) -> Result<Option<J
 }
 
 /// Returns an error without the name of River's type for jobs that are cancelled.
-fn in_words(error: String) -> String {
+pub(in crate::jobs) fn in_words(error: String) -> String {
     match error.strip_prefix("JobCancelError: ") {
         Some(words) => words.to_owned(),
         None => error,

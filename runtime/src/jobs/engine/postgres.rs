@@ -1,5 +1,7 @@
 //! Jobs on PostgreSQL.
 
+use std::time::Duration;
+
 use futures_core::future::BoxFuture;
 use riverqueue::migrate::PostgresMigrator;
 use riverqueue::{Client, ClientBuilder};
@@ -12,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
 use crate::jobs::sql::{JobSql, POSTGRES, asked, json};
+use crate::jobs::watch::listener::Listener;
+use crate::jobs::watch::source::Source;
 use crate::session::Tx;
 
 /// The connections of River's own pool: one that listens, one that fetches, two that write results, and
@@ -54,7 +58,17 @@ impl JobDatabase for Postgres {
         pool_beside(db, CONNECTIONS)
     }
 
-    fn pulse_pool(db: &Db<Self>) -> Option<PgPool> {
+    /// Looks find what a lost notification would have said.
+    const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+    fn job_source(db: &Db<Self>) -> BoxFuture<'_, Result<Box<dyn Source>>> {
+        Box::pin(async move {
+            let listener = Listener::open(db).await?;
+            Ok(Box::new(listener) as Box<dyn Source>)
+        })
+    }
+
+    fn pool_of_one(db: &Db<Self>) -> Option<PgPool> {
         Some(pool_beside(db, 1))
     }
 

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::enqueued::Enqueued;
 use crate::jobs::sql::{JobSql, SQLITE, asked};
+use crate::jobs::watch::source::{InProcess, Source};
 use crate::session::Tx;
 
 /// How long a heartbeat waits while another connection writes.
@@ -52,7 +53,15 @@ impl JobDatabase for Sqlite {
         db.pool().clone()
     }
 
-    fn pulse_pool(db: &Db<Self>) -> Option<SqlitePool> {
+    /// Looks find what other processes have changed.
+    const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+    fn job_source(db: &Db<Self>) -> BoxFuture<'_, Result<Box<dyn Source>>> {
+        let source: Box<dyn Source> = Box::new(InProcess::of(db));
+        Box::pin(std::future::ready(Ok(source)))
+    }
+
+    fn pool_of_one(db: &Db<Self>) -> Option<SqlitePool> {
         let options = db.pool().connect_options();
         if Self::is_in_memory(&options) {
             return None;

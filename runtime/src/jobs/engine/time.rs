@@ -1,5 +1,7 @@
 //! Times as River writes them.
 
+use std::time::SystemTime;
+
 use riverqueue::jiff::Timestamp;
 #[cfg(feature = "sqlite")]
 use riverqueue::jiff::{RoundMode, TimestampRound, Unit};
@@ -12,6 +14,11 @@ pub(in crate::jobs) fn now_ms() -> i64 {
 /// Returns the time as River writes it.
 pub(in crate::jobs) fn now_text() -> String {
     Timestamp::now().to_string()
+}
+
+/// Reads a time that River has written.
+pub(in crate::jobs) fn time_of_text(text: &str) -> Option<SystemTime> {
+    text.parse::<Timestamp>().ok().map(SystemTime::from)
 }
 
 /// Returns a time in the format of River's columns.

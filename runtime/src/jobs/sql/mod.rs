@@ -16,7 +16,10 @@ pub(super) use postgres::POSTGRES;
 pub(super) use sqlite::SQLITE;
 
 use crate::backend::{Backend, Statement};
+use crate::call::operation;
+use crate::db::Db;
 use crate::error::{Error, ErrorKind, Result};
+use crate::op::Op;
 use crate::session::{View, ask};
 
 /// The statements of one database. Where the first parameters are a job's id, its attempt and its
@@ -83,6 +86,13 @@ pub struct JobSql {
     /// Sets when a kind is due next: kind, schedule, when it was due, when it is due next. Returns no row
     /// if another process has done so.
     pub(super) plan_next: &'static str,
+    /// Marks jobs, so that their changes are notified: ids. Jobs that somebody has locked are left out. Empty
+    /// where the database does not notify.
+    pub(super) mark: &'static str,
+    /// Returns jobs: ids. As an array of [`Row`](super::watch::row::Row).
+    pub(super) watched: &'static str,
+    /// Returns the queues, as an array of [`Counted`](super::queues::Counted).
+    pub(super) queues: &'static str,
     /// Whether the tables are there.
     pub(super) is_there: &'static str,
 }
@@ -95,6 +105,19 @@ pub(super) async fn asked<DB: Backend>(
 ) -> Result<Option<DB::Row>> {
     let View { conn, state } = view;
     Ok(ask::<DB>(conn, state, sql, arguments).await?)
+}
+
+/// Sends one statement as an operation, and returns its first row.
+pub(super) async fn asked_once<DB: Backend>(
+    db: &Db<DB>,
+    op: &'static Op,
+    sql: &'static str,
+    arguments: &[&str],
+) -> Result<Option<DB::Row>> {
+    let ask = operation(db, op, async |conn| {
+        asked(conn.view.reborrow(), sql, arguments).await
+    });
+    ask.await
 }
 
 /// Sends a statement on a connection outside of calls, and returns its first row.

@@ -36,11 +36,14 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
     // The triggers are not replaced if they are there, because that would wait for all transactions that have
     // enqueued a job.
     //
-    // The trigger keeps a worker that was declared dead from writing the result of an attempt that is
+    // The first trigger keeps a worker that was declared dead from writing the result of an attempt that is
     // no longer the one that runs. River writes results by the job's id alone. Each attempt of dbop's
     // writes its name into `dbop:by` along with its result; other clients do not change that key. The
     // name is forgotten when the job is fetched, so that a result which is written a second time, because
     // the answer to the first time was lost, is told from a statement that does not change the key.
+    //
+    // The last trigger notifies those who watch a job. A notification takes a lock of the whole database
+    // when its transaction commits, so a job tells only after somebody has begun to watch it.
     schema: "SELECT pg_advisory_xact_lock(hashtextextended('dbop_job', 0));
         CREATE TABLE IF NOT EXISTS dbop_job_worker (
             id TEXT PRIMARY KEY,
@@ -67,6 +70,8 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
             $$ BEGIN RETURN NULL; END $$;
         CREATE OR REPLACE FUNCTION dbop_job_forget() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN NEW.metadata := NEW.metadata - 'dbop:by'; RETURN NEW; END $$;
+        CREATE OR REPLACE FUNCTION dbop_job_tell() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_notify(concat('dbop_job.', TG_RELID), NEW.id::text); RETURN NULL; END $$;
         DO $do$ BEGIN
             IF NOT EXISTS (
                 SELECT 1 FROM pg_trigger
@@ -87,6 +92,21 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
                         OLD.state <> 'running' AND NEW.state = 'running' AND NEW.metadata ? 'dbop:by'
                     )
                     EXECUTE FUNCTION dbop_job_forget();
+            END IF;
+            IF NOT EXISTS (
+                SELECT 1 FROM pg_trigger
+                WHERE tgname = 'dbop_job_tell' AND tgrelid = 'river_job'::regclass
+            ) THEN
+                CREATE TRIGGER dbop_job_tell AFTER UPDATE ON river_job FOR EACH ROW
+                    WHEN (
+                        NEW.metadata ? 'dbop:watched' AND (
+                            OLD.state <> NEW.state
+                            OR OLD.metadata->'dbop:progress' IS DISTINCT FROM NEW.metadata->'dbop:progress'
+                            OR OLD.metadata->'dbop:steps' IS DISTINCT FROM NEW.metadata->'dbop:steps'
+                            OR OLD.metadata->'output' IS DISTINCT FROM NEW.metadata->'output'
+                        )
+                    )
+                    EXECUTE FUNCTION dbop_job_tell();
             END IF;
         END $do$",
     insert: "WITH job AS (
@@ -234,5 +254,37 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
         RETURNING kind",
     plan_next: "UPDATE dbop_job_schedule SET due_at = $4::bigint
         WHERE kind = $1 AND schedule = $2 AND due_at = $3::bigint RETURNING kind",
+    // A row that somebody has locked would hold up all others that are watched.
+    mark: "UPDATE river_job AS job SET metadata = metadata || '{\"dbop:watched\": true}' FROM (
+            SELECT id FROM river_job
+            WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))
+                AND NOT metadata ? 'dbop:watched' AND state NOT IN ('cancelled', 'completed', 'discarded')
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS free WHERE job.id = free.id",
+    watched: "SELECT json_agg(json_build_object(
+            'id', id, 'kind', kind, 'queue', queue, 'state', state, 'priority', priority,
+            'attempt', attempt, 'max_attempts', max_attempts,
+            'created_at', (extract(epoch FROM created_at) * 1000000)::bigint,
+            'scheduled_at', (extract(epoch FROM scheduled_at) * 1000000)::bigint,
+            'attempted_at', (extract(epoch FROM attempted_at) * 1000000)::bigint,
+            'finalized_at', (extract(epoch FROM finalized_at) * 1000000)::bigint,
+            'worker', attempted_by[cardinality(attempted_by)], 'arguments', args,
+            'output', metadata->'output', 'progress', metadata->'dbop:progress',
+            'steps', coalesce((
+                SELECT json_agg(step ORDER BY step COLLATE \"C\")
+                FROM jsonb_object_keys(metadata->'dbop:steps') AS step
+            ), '[]'),
+            'errors', to_json(errors), 'tags', to_json(tags), 'will_tell', metadata ? 'dbop:watched'
+        ))::text
+        FROM river_job WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+    queues: "SELECT json_agg(json_build_object(
+            'queue', queue, 'states', states, 'waits', waits
+        ))::text FROM (
+            SELECT queue, json_object_agg(state, jobs) AS states, max(waits) AS waits FROM (
+                SELECT queue, state, count(*) AS jobs, CASE state WHEN 'available' THEN
+                    extract(epoch FROM clock_timestamp() - min(scheduled_at)) END AS waits
+                FROM river_job GROUP BY queue, state
+            ) AS counted GROUP BY queue ORDER BY queue
+        ) AS queues",
     is_there: "SELECT (to_regclass('river_job') IS NOT NULL AND to_regclass('dbop_job_worker') IS NOT NULL)::text",
 };

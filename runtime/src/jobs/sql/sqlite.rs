@@ -36,6 +36,17 @@ macro_rules! while_running {
     };
 }
 
+/// A time in microseconds since 1970.
+macro_rules! microseconds_of {
+    ($column:literal) => {
+        concat!(
+            "1000 * CAST(round((julianday(",
+            $column,
+            ") - 2440587.5) * 86400000.0) AS INTEGER)"
+        )
+    };
+}
+
 /// Milliseconds since 1970.
 macro_rules! milliseconds {
     () => {
@@ -221,6 +232,41 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
         RETURNING kind",
     plan_next: "UPDATE dbop_job_schedule SET due_at = CAST($4 AS INTEGER)
         WHERE kind = $1 AND schedule = $2 AND due_at = CAST($3 AS INTEGER) RETURNING kind",
+    mark: "",
+    watched: concat!(
+        "SELECT json_group_array(json_object(
+            'id', id, 'kind', kind, 'queue', queue, 'state', state, 'priority', priority,
+            'attempt', attempt, 'max_attempts', max_attempts,
+            'created_at', ",
+        microseconds_of!("created_at"),
+        ", 'scheduled_at', ",
+        microseconds_of!("scheduled_at"),
+        ", 'attempted_at', ",
+        microseconds_of!("attempted_at"),
+        ", 'finalized_at', ",
+        microseconds_of!("finalized_at"),
+        ", 'worker', ",
+        last_client!(""),
+        ", 'arguments', json(args),
+            'output', json(metadata -> '$.output'), 'progress', json(metadata -> '$.\"dbop:progress\"'),
+            'steps', json((
+                SELECT json_group_array(key) FROM (
+                    SELECT key FROM json_each(metadata, '$.\"dbop:steps\"') ORDER BY key
+                )
+            )),
+            'errors', json(errors), 'tags', json(tags), 'will_tell', json('true')
+        ))
+        FROM river_job WHERE id IN (SELECT value FROM json_each($1))"
+    ),
+    queues: "SELECT json_group_array(json_object(
+            'queue', queue, 'states', json(states), 'waits', waits
+        )) FROM (
+            SELECT queue, json_group_object(state, jobs) AS states, max(waits) AS waits FROM (
+                SELECT queue, state, count(*) AS jobs, iif(state = 'available',
+                    (julianday('now') - julianday(min(scheduled_at))) * 86400.0, NULL) AS waits
+                FROM river_job GROUP BY queue, state
+            ) GROUP BY queue ORDER BY queue
+        )",
     is_there: "SELECT iif(count(*) = 2, 'true', 'false') FROM sqlite_schema
         WHERE name IN ('river_job', 'dbop_job_worker')",
 };
@@ -265,6 +311,8 @@ mod tests {
             sql.due_at,
             sql.plan_first,
             sql.plan_next,
+            sql.watched,
+            sql.queues,
             sql.is_there,
         ];
         for sql in all {
