@@ -3,7 +3,7 @@
 //! Depend on the crate `dbop`, which re-exports everything here together with the runtime that
 //! generated code calls. Nothing in this crate is present at run time.
 //!
-//! Both attributes go through the same four steps. [`options`] reads the options of the attribute.
+//! The attributes of operations and guarded functions go through the same four steps. [`options`] reads the options of the attribute.
 //! [`function`] makes a model of the annotated function. [`checks`] finds options and functions
 //! that do not fit together, and [`lints`] finds mistakes in the body. [`expand`] writes the new
 //! function. The mistakes of the first three steps are reported together, and the function is then
@@ -156,6 +156,33 @@ pub fn transactional(options: TokenStream, function: TokenStream) -> TokenStream
     .into()
 }
 
+/// A call of another service, such as a language model or a payment provider: with a circuit breaker, a
+/// deadline, retries and a limit of calls at once.
+///
+/// ```text
+/// #[guarded(breaker = "llm", timeout = "30s", retry(attempts = 3, base = "200ms", cap = "5s"), max_concurrency = 8)]
+/// async fn generate(client: &reqwest::Client, prompt: &str) -> Result<String, LlmError> { .. }
+///
+/// generate(&client, "Why is the sky blue?").await?;
+/// ```
+///
+/// The function is an `async fn` of any shape, and keeps its signature. Its error derives `DbError`,
+/// whose variants say which failures are outages: those with `#[db_error(category = transient)]`.
+///
+/// | option | default | meaning |
+/// |---|---|---|
+/// | `breaker = "llm"` | none | The circuit breaker, which all functions of the process share that name it, with its budget of retries. |
+/// | `timeout = "30s"` | 30 s, or that of `dbop::defaults()` | The deadline of the whole call, retries included. |
+/// | `attempt_timeout = "10s"` | none | How long one attempt may take. |
+/// | `retry(attempts = 3, base = "200ms", cap = "5s")` | nothing is retried | The call may be made again after an outage. |
+/// | `max_concurrency = 8` | no limit | How many calls may run at once in this process. |
+///
+/// `dbop::guide::guarded` has every option, and says what counts as an outage.
+#[proc_macro_attribute]
+pub fn guarded(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand_operation(options::Attribute::Guarded, options.into(), function.into()).into()
+}
+
 /// Allows code that a lint of dbop would reject: on an operation, above or below its attribute, or
 /// on a statement in its body.
 ///
@@ -305,6 +332,10 @@ fn expand_operation(
     let warnings = lints::check(attribute, &mut function, &options, &mut errors);
     match errors.finish() {
         Ok(()) => expand::expand(attribute, &function, &options, &runtime, &warnings),
+        // A plain function has no twin here that an editor could show.
+        Err(errors) if attribute == options::Attribute::Guarded && function.is_plain() => {
+            [errors, function.source.original()].into_iter().collect()
+        }
         Err(errors) => [
             errors,
             expand::placeholder(attribute, &function, &options, &runtime, &warnings),

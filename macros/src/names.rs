@@ -179,6 +179,7 @@ impl Runtime {
         call = Call;
         choose = choose;
         unscoped = Unscoped;
+        guarded = Guarded;
         stream = stream;
         last_item = LastItem;
         captures = Captures;
@@ -203,6 +204,7 @@ impl Runtime {
         none = core::option::Option::None;
         std_result = core::result::Result;
         option = core::option::Option;
+        duration = core::time::Duration;
         from = core::convert::From;
         identity = core::convert::identity;
         display = core::fmt::Display;

@@ -148,6 +148,10 @@ pub use dbop_macros::database_test as test;
 /// mistake that the attribute rejects, and [`guide::adoption`] the shapes of existing functions.
 ///
 pub use dbop_macros::db_op;
+/// A call of another service. [`guide::guarded`] has every option with its default, and says what counts
+/// as an outage.
+///
+pub use dbop_macros::guarded;
 /// A durable job: a function that workers run later, until it has succeeded. [`guide::jobs`] says when a
 /// job is the right tool, and has every option with its default.
 ///
@@ -169,7 +173,9 @@ pub use maintenance::{Maintained, Maintenance, MaintenanceBuilder};
 pub use monitor::{
     Alert, AlertKind, AlertReceiver, FailedCall, OnAlert, SessionInfo, SessionState, Totals,
 };
-pub use policy::{CircuitBreaker, ProcessDefaults, Shutdown, defaults};
+pub use policy::{
+    Breaker, BreakerInfo, CircuitBreaker, ProcessDefaults, Shutdown, breaker, breakers, defaults,
+};
 pub use scope::{
     AnyScope, AnySessionScope, Place, Scope, SessionPlace, SessionScope, TwoWayScope,
     TwoWaySessionScope,

@@ -24,7 +24,7 @@ pub use crate::blocking::thread::off_thread;
 pub use crate::blocking::two_way::{Way, twin_call, twin_result, two_ways, unfit};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use crate::call::choose;
-pub use crate::call::{Arg, Call, Captures, LastItem, Unscoped, replay, stream};
+pub use crate::call::{Arg, Call, Captures, Guarded, LastItem, Unscoped, replay, stream};
 pub use crate::classify::Category;
 pub use crate::error::Error;
 pub use crate::isolation::Isolation;

@@ -40,7 +40,7 @@ impl Seen {
             .spans
             .iter()
             .find(|(id, _)| Some(id) == parent.as_ref());
-        if let Some(operation) = span.and_then(|(_, fields)| fields.get("db.operation.name")) {
+        if let Some(operation) = span.and_then(|(_, fields)| name(fields)) {
             fields.insert("parent".to_owned(), operation.clone());
         }
     }
@@ -88,12 +88,14 @@ impl Trace {
     }
 }
 
+/// The name of an operation on a database, or of a call of another service.
+fn name(fields: &Fields) -> Option<&String> {
+    let of_database = fields.get("db.operation.name");
+    of_database.or_else(|| fields.get("dbop.guarded.name"))
+}
+
 fn of(operation: &str, all: &[Fields]) -> Vec<Fields> {
-    let is = |fields: &&Fields| {
-        fields
-            .get("db.operation.name")
-            .is_some_and(|name| name == operation)
-    };
+    let is = |fields: &&Fields| name(fields).is_some_and(|name| name == operation);
     all.iter().filter(is).cloned().collect()
 }
 

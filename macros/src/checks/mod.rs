@@ -2,6 +2,7 @@
 //! that rustc reports anyway are left to rustc.
 
 mod each_database;
+mod guarded;
 mod two_way;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -52,6 +53,9 @@ pub(crate) fn check_function(
     options: &Options,
     errors: &mut Errors,
 ) {
+    if attribute == Attribute::Guarded {
+        return guarded::check(function, options, errors);
+    }
     match &function.session {
         // The missing session was reported when the function was read.
         None if attribute == Attribute::Transactional => {}
@@ -191,7 +195,7 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
             errors.on(ty, "the order of a `HashSet` differs each time, so equal arguments could not be recognized; take a `BTreeSet`, or put `#[once(skip)]` before the argument");
         }
     }
-    let never = BodyRuns::of(options, function) == BodyRuns::AtMostOnce;
+    let never = BodyRuns::of(Attribute::Transactional, options, function) == BodyRuns::AtMostOnce;
     for argument in function
         .arguments
         .iter()

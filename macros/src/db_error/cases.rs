@@ -6,6 +6,7 @@ use syn::{Attribute, Field, Fields, Member, Type};
 use super::settings::{self, Settings};
 use crate::errors::Errors;
 use crate::function::types;
+use crate::options::reader::Given;
 
 /// The errors that a call of the database can end in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +58,8 @@ pub(super) struct Case<'a> {
     pub(super) category: Option<&'static str>,
     /// The HTTP status with which clients are told of this case.
     pub(super) status: Option<u16>,
+    /// The field that says how long a service asks to be left alone.
+    pub(super) retry_after: Option<(Member, &'a Type)>,
     pub(super) carrier: Option<Carrier<'a>>,
     pub(super) no_from: bool,
     pub(super) span: Span,
@@ -71,11 +74,16 @@ impl<'a> Case<'a> {
         errors: &mut Errors,
     ) -> Case<'a> {
         let category = own.category.as_ref().map(|given| given.value);
-        let mut carriers: Vec<_> = fields
-            .members()
-            .zip(fields)
-            .filter_map(|(member, field)| Carrier::of(member, field, fields, own, errors))
-            .collect();
+        let (mut carriers, mut retry_after) = (Vec::new(), None);
+        for (member, field) in fields.members().zip(fields) {
+            let marks = settings::read_settings(&field.attrs, &settings::ON_FIELD, errors);
+            if let Some(mark) = &marks.retry_after {
+                check_retry_after(mark, retry_after.is_some(), category, errors);
+                retry_after = Some((member, &field.ty));
+            } else {
+                carriers.extend(Carrier::of(member, field, fields, (own, &marks)));
+            }
+        }
         if let Some(mark) = own
             .sqlx
             .as_ref()
@@ -103,6 +111,7 @@ impl<'a> Case<'a> {
             fields,
             category,
             status: own.status.as_ref().map(|given| given.value),
+            retry_after,
             carrier,
             no_from: own.no_from.is_some(),
             span: name.span(),
@@ -124,17 +133,32 @@ impl<'a> Case<'a> {
     }
 }
 
+/// Reports a mark `retry_after` that is not the only one, or at a variant that is never tried again.
+fn check_retry_after(
+    mark: &Given<()>,
+    is_second: bool,
+    category: Option<&str>,
+    errors: &mut Errors,
+) {
+    if is_second {
+        errors.at(
+            mark.key.span(),
+            "one field says how long to wait; remove one of the two `retry_after`",
+        );
+    } else if category != Some("Transient") {
+        errors.at(mark.key.span(), "`retry_after` is for a failure that may pass, after which the call is made again; put `#[db_error(category = transient)]` on the variant, or remove the mark");
+    }
+}
+
 impl<'a> Carrier<'a> {
     fn of(
         member: Member,
         field: &'a Field,
         fields: &Fields,
-        case: &Settings,
-        errors: &mut Errors,
+        (case, own): (&Settings, &Settings),
     ) -> Option<Carrier<'a>> {
-        let own = settings::read_settings(&field.attrs, &settings::ON_FIELD, errors);
         let alone = fields.len() == 1;
-        let has = |pick: fn(&Settings) -> bool| pick(&own) || (alone && pick(case));
+        let has = |pick: fn(&Settings) -> bool| pick(own) || (alone && pick(case));
         let boxed = types::wrapped(&field.ty, "Box");
         let ty = boxed.unwrap_or(&field.ty);
         let marks = [

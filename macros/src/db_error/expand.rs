@@ -43,6 +43,7 @@ impl Impls<'_> {
         let name = &self.model.input.ident;
         let arms = self.model.cases.iter().map(|case| self.cause_of(case));
         let (error_mut, own_status) = (self.error_mut(), self.own_status());
+        let retry_after = self.retry_after();
         // A reference to an enum without variants has no patterns; a match on the enum itself needs
         // none.
         let matched = if self.model.cases.is_empty() {
@@ -58,6 +59,7 @@ impl Impls<'_> {
                 }
                 #error_mut
                 #own_status
+                #retry_after
             }
         }
     }
@@ -180,6 +182,34 @@ impl Impls<'_> {
         let others = (arms.len() < cases.len()).then(|| quote!(_ => #none,));
         Some(quote! {
             fn own_status(&self) -> #option<u16> {
+                match self { #(#arms)* #others }
+            }
+        })
+    }
+
+    /// Returns the method that says how long a service asks to be left alone; `None` if no case says
+    /// that. A field of a type other than `Duration` and `Option<Duration>` is reported where the type
+    /// stands.
+    fn retry_after(&self) -> Option<TokenStream> {
+        let (from, option, error) = (self.runtime.from(), self.runtime.option(), names::error());
+        let (duration, none) = (self.runtime.duration(), self.runtime.none());
+        let cases = &self.model.cases;
+        let arms: Vec<_> = cases
+            .iter()
+            .filter_map(|case| {
+                let (path, (member, ty)) = (&case.path, case.retry_after.as_ref()?);
+                let (first, last) = spans::ends(ty);
+                let from = spans::respan(from.clone(), first);
+                let told = quote_spanned!(last=> #from::from(*#error));
+                Some(quote!(#path { #member: #error, .. } => #told,))
+            })
+            .collect();
+        if arms.is_empty() {
+            return None;
+        }
+        let others = (arms.len() < cases.len()).then(|| quote!(_ => #none,));
+        Some(quote! {
+            fn retry_after(&self) -> #option<#duration> {
                 match self { #(#arms)* #others }
             }
         })

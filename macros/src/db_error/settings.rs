@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) sqlx: Option<Given<()>>,
     pub(super) dbop: Option<Given<()>>,
     pub(super) driver: Option<Given<()>>,
+    /// The field says how long a service asks to be left alone.
+    pub(super) retry_after: Option<Given<()>>,
     pub(super) no_from: Option<Given<()>>,
     pub(super) from: Option<Given<Path>>,
     pub(super) krate: Option<Given<Path>>,
@@ -56,6 +58,9 @@ const DBOP: Row<Settings> = Row::new("dbop", "dbop", |settings, value| {
 const DRIVER: Row<Settings> = Row::new("driver", "driver", |settings, value| {
     value.flag().map(|given| settings.driver = given)
 });
+const RETRY_AFTER: Row<Settings> = Row::new("retry_after", "retry_after", |settings, value| {
+    value.flag().map(|given| settings.retry_after = given)
+});
 const NO_FROM: Row<Settings> = Row::new("no_from", "no_from", |settings, value| {
     value.flag().map(|given| settings.no_from = given)
 });
@@ -86,7 +91,7 @@ pub(super) static ON_VARIANT: Place = Place {
 };
 pub(super) static ON_FIELD: Place = Place {
     name: "`#[db_error]` on a field",
-    rows: &[SQLX, DBOP, DRIVER],
+    rows: &[SQLX, DBOP, DRIVER, RETRY_AFTER],
 };
 
 /// Reads all `#[db_error(..)]` among the attributes as if they were one.

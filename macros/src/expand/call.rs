@@ -100,7 +100,7 @@ impl Expansion<'_> {
         }
         let lent = has_session.then(|| match self.attribute {
             Attribute::Transactional => Self::session_from("tx"),
-            Attribute::DbOp => Self::session_from("conn"),
+            Attribute::DbOp | Attribute::Guarded => Self::session_from("conn"),
         });
         quote_spanned!(spans::generated()=> let #body = #attempt.body(); #lent)
     }
@@ -225,8 +225,11 @@ impl Expansion<'_> {
         let (first, last) = spans::ends(&self.function.output);
         let (key, once) = self.once().unzip();
         let Some(session) = &self.function.session else {
-            let unscoped = self.runtime.unscoped();
-            let open = spans::respan(quote!(#unscoped::<), first);
+            let call_of = match self.attribute {
+                Attribute::Guarded => self.runtime.guarded(),
+                Attribute::DbOp | Attribute::Transactional => self.runtime.unscoped(),
+            };
+            let open = spans::respan(quote!(#call_of::<), first);
             let (output, close) = match is_stream {
                 true => (
                     self.last_item(&output),
@@ -258,7 +261,7 @@ impl Expansion<'_> {
         let new = match self.attribute {
             _ if is_stream => quote_spanned!(last=> stream),
             Attribute::DbOp if self.takes_any() => quote_spanned!(last=> any_operation),
-            Attribute::DbOp => quote_spanned!(last=> operation),
+            Attribute::DbOp | Attribute::Guarded => quote_spanned!(last=> operation),
             Attribute::Transactional if self.takes_any() => quote_spanned!(last=> any_transaction),
             Attribute::Transactional => quote_spanned!(last=> transaction),
         };

@@ -79,7 +79,7 @@ pub(crate) fn expand(
     runtime: &Runtime,
     warnings: &TokenStream,
 ) -> TokenStream {
-    let body_runs = BodyRuns::of(options, function);
+    let body_runs = BodyRuns::of(attribute, options, function);
     let expansion = Expansion {
         attribute,
         function,

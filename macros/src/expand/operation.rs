@@ -27,6 +27,7 @@ pub(super) fn item(
     let kind = match attribute {
         Attribute::DbOp => quote!(operation),
         Attribute::Transactional => quote!(transaction),
+        Attribute::Guarded => quote!(guarded),
     };
     let mut settings = settings(options, runtime);
     if function.stream().is_some() {
@@ -86,6 +87,14 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
         flag(options.deferrable.is_some(), quote!(deferrable())),
         flag(options.nested.is_some(), quote!(nested())),
         flag(options.once.is_some(), quote!(once())),
+        options.breaker.as_ref().map(|breaker| {
+            let name = &breaker.value;
+            quote!(breaker(#name))
+        }),
+        options.attempt_timeout.as_ref().map(|timeout| {
+            let millis = timeout.value;
+            quote!(attempt_timeout_ms(#millis))
+        }),
     ];
     calls.into_iter().flatten().collect()
 }

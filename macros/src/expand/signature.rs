@@ -122,9 +122,11 @@ impl Expansion<'_> {
             (_, Attribute::Transactional) if self.options.plain.is_some() => {
                 quote!(TwoWayScope<#database>)
             }
-            (Callers::Place, Attribute::DbOp) => quote!(SessionPlace<#database>),
+            (Callers::Place, Attribute::DbOp | Attribute::Guarded) => {
+                quote!(SessionPlace<#database>)
+            }
             (Callers::Place, Attribute::Transactional) => quote!(Place<#database>),
-            (_, Attribute::DbOp) => quote!(SessionScope<#database>),
+            (_, Attribute::DbOp | Attribute::Guarded) => quote!(SessionScope<#database>),
             (_, Attribute::Transactional) => quote!(Scope<#database>),
         };
         // A future with a lifetime bound must not hold a scope that may live shorter. (For a stream,

@@ -68,7 +68,9 @@ pub(super) fn replace(
     let (krate, span) = (runtime.krate(), parameter.ty.span());
     let lifetime = types::lifetime(&parameter.ty).cloned();
     *parameter.ty = match attribute {
-        Attribute::DbOp => parse_quote_spanned!(span=> &#lifetime mut #krate::Conn<'_, #database>),
+        Attribute::DbOp | Attribute::Guarded => {
+            parse_quote_spanned!(span=> &#lifetime mut #krate::Conn<'_, #database>)
+        }
         Attribute::Transactional => {
             parse_quote_spanned!(span=> &#lifetime mut #krate::Tx<'_, #database>)
         }

@@ -251,7 +251,7 @@ impl Lookalike {
     pub(crate) fn advice(&self, attribute: Attribute) -> String {
         let database = self.database.as_deref().unwrap_or("DB");
         let (name, ty) = match attribute {
-            Attribute::DbOp => ("conn", "Conn"),
+            Attribute::DbOp | Attribute::Guarded => ("conn", "Conn"),
             Attribute::Transactional => ("tx", "Tx"),
         };
         let parameter = format!("{name}: &mut {ty}<'_, {database}>");

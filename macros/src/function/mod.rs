@@ -20,7 +20,7 @@ pub(crate) use argument::{Argument, cfgs, is_lint_level};
 use form::Unclear;
 pub(crate) use form::{Form, Streamed};
 use lifetimes::Lifetimes;
-pub(crate) use session::Session;
+pub(crate) use session::{Session, names_session};
 pub(crate) use source::Source;
 pub(crate) use yields::Shape;
 
@@ -54,7 +54,9 @@ impl Function {
         let form = Form::of(&source.signature, &source.body);
         let plain = matches!(&form, Ok((Form::Plain, ..)));
         let mut signature = source.signature.clone();
-        let session = if plain {
+        let session = if attribute == options::Attribute::Guarded {
+            None
+        } else if plain {
             session::plain::find_connection(attribute, &source, errors)
         } else {
             session::awaited::find_session(attribute, &mut signature, &source, runtime, errors)
@@ -162,9 +164,18 @@ fn returned(
     form: Result<(Form, Option<Type>, Group), Unclear>,
     errors: &mut Errors,
 ) -> Option<(Form, Type, Group)> {
+    let call = match attribute {
+        options::Attribute::DbOp | options::Attribute::Transactional => "a database call",
+        options::Attribute::Guarded => "a call of another service",
+    };
     let (signature, attribute) = (&source.signature, attribute.name());
     if let Some(constness) = &signature.constness {
-        errors.on(constness, format!("{attribute} on a `const fn`: a database call cannot run at compile time; remove `const`"));
+        errors.on(
+            constness,
+            format!(
+                "{attribute} on a `const fn`: {call} cannot run at compile time; remove `const`"
+            ),
+        );
         return None;
     }
     let (form, output, block) = match form {
@@ -185,7 +196,7 @@ fn returned(
                 || signature.ident.to_token_stream(),
                 ToTokens::into_token_stream,
             );
-            errors.on(place, format!("`{}` returns nothing, but a database call can fail; return `Result<(), E>`, where `E` is `dbop::Error`, `sqlx::Error` or an error that derives `DbError`", signature.ident));
+            errors.on(place, format!("`{}` returns nothing, but {call} can fail; return `Result<(), E>`, where `E` is `dbop::Error`, `sqlx::Error` or an error that derives `DbError`", signature.ident));
             None
         }
     }

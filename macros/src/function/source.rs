@@ -17,7 +17,7 @@ pub(crate) struct Source {
     pub(crate) body: Group,
     /// Each `#[session]` with the place of its parameter. The signature no longer has these
     /// attributes.
-    pub(super) marks: Vec<(usize, Attribute)>,
+    pub(crate) marks: Vec<(usize, Attribute)>,
     /// Each `#[once(..)]` with the place of its parameter. The signature no longer has these
     /// attributes.
     pub(crate) skips: Vec<(usize, Attribute)>,

@@ -72,6 +72,14 @@ pub(crate) struct Lint {
     pass: fn(&Subject<'_>) -> Option<Box<dyn Pass>>,
 }
 
+impl Lint {
+    /// Whether the lint has a meaning for the body of a function that is no operation on a database.
+    fn looks_at_any_body(&self) -> bool {
+        let any = [&blocking_call::LINT, &unreplayable_argument::LINT];
+        any.iter().any(|lint| lint.name == self.name)
+    }
+}
+
 /// All lints, in the order of the documentation.
 pub(crate) static LINTS: [&Lint; lint_attributes::NAMES.len()] = [
     &foreign_await::LINT,
@@ -133,7 +141,8 @@ pub(crate) fn check(
     };
     // A transaction that has no session is a mistake, and what the body does depends on its cure.
     let is_readable = subject.has_session() || !subject.is_transaction();
-    let lints = LINTS.iter().filter(|_| is_readable);
+    let is_asked = |lint: &&&Lint| attribute != Attribute::Guarded || lint.looks_at_any_body();
+    let lints = LINTS.iter().filter(|_| is_readable).filter(is_asked);
     let passes = lints.filter_map(|lint| (lint.pass)(&subject));
     let passes = passes.chain(placeholder::pass(&subject));
     // rustc reports a body that does not parse.

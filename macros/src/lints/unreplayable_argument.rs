@@ -47,7 +47,7 @@ async fn names(tx: &mut Tx<'_, Sqlite>) -> dbop::Result<Vec<String>> {
 }
 "#,
     pass: |subject| {
-        let body_runs = BodyRuns::of(subject.options, subject.function);
+        let body_runs = BodyRuns::of(subject.attribute, subject.options, subject.function);
         // The arguments of a plain function cross to another thread, which `checks` looks at.
         let is_lent_again = body_runs == BodyRuns::OncePerAttempt && !subject.function.is_plain();
         is_lent_again.then(|| Box::new(UnreplayableArgument) as _)

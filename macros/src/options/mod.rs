@@ -1,6 +1,7 @@
-//! The options between the parentheses of `#[db_op(..)]` and `#[transactional(..)]`.
+//! The options between the parentheses of `#[db_op(..)]`, `#[transactional(..)]` and `#[guarded(..)]`.
 
 pub(crate) mod duration;
+mod guarded;
 pub(crate) mod reader;
 
 use proc_macro2::TokenStream;
@@ -16,6 +17,7 @@ use reader::{Given, Row, Value, Written};
 pub(crate) enum Attribute {
     DbOp,
     Transactional,
+    Guarded,
 }
 
 impl Attribute {
@@ -24,6 +26,7 @@ impl Attribute {
         match self {
             Attribute::DbOp => "`#[db_op]`",
             Attribute::Transactional => "`#[transactional]`",
+            Attribute::Guarded => "`#[guarded]`",
         }
     }
 
@@ -113,6 +116,10 @@ pub(crate) struct Options {
     pub(crate) allow: Option<Given<Vec<NamedLint>>>,
     pub(crate) in_impl: Option<Given<()>>,
     pub(crate) in_trait_impl: Option<Given<()>>,
+    /// The circuit breaker of a guarded function.
+    pub(crate) breaker: Option<Given<LitStr>>,
+    /// How long an attempt of a guarded function may take, in milliseconds.
+    pub(crate) attempt_timeout: Option<Given<u64>>,
 }
 
 impl Options {
@@ -131,7 +138,7 @@ impl Options {
 
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
-/// The table of all options, which is the only place that names them.
+/// The table of all options of an operation on a database. [`guarded`] has that of `#[guarded]`.
 static TABLE: [Row<Options>; 19] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
@@ -217,7 +224,14 @@ static TABLE: [Row<Options>; 19] = [
 /// looks at whether the values fit together.
 pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
     let mut options = Options::default();
-    reader::read_options(tokens, &TABLE, attribute.name(), &mut options, errors);
+    let table: &[_] = match attribute {
+        Attribute::DbOp | Attribute::Transactional => &TABLE,
+        Attribute::Guarded => &guarded::TABLE,
+    };
+    reader::read_options(tokens, table, attribute.name(), &mut options, errors);
+    if attribute == Attribute::Guarded {
+        guarded::declare(&mut options);
+    }
     options
 }
 

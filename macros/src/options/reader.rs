@@ -29,6 +29,8 @@ pub(crate) struct Row<T> {
     /// The only attribute that has the option; `None` if all have it. Other attributes know the
     /// option as well, so that a message can say where it belongs.
     pub(crate) only_on: Option<&'static str>,
+    /// Why no such option is valid here, and what to write; `None` for a valid option.
+    unfit: Option<&'static str>,
 }
 
 impl<T> Row<T> {
@@ -42,6 +44,18 @@ impl<T> Row<T> {
             example,
             read,
             only_on: None,
+            unfit: None,
+        }
+    }
+
+    /// A name that is no option here, but may be taken for one. `why` goes on after the name.
+    pub(crate) const fn unfit(name: &'static str, why: &'static str) -> Self {
+        Row {
+            name,
+            example: name,
+            read: |_, _| Ok(()),
+            only_on: None,
+            unfit: Some(why),
         }
     }
 
@@ -56,6 +70,16 @@ impl<T> Row<T> {
 pub(crate) struct Given<V> {
     pub(crate) key: Ident,
     pub(crate) value: V,
+}
+
+impl<V> Given<V> {
+    /// Returns another value with the same key.
+    pub(crate) fn with<W>(&self, value: W) -> Option<Given<W>> {
+        Some(Given {
+            key: self.key.clone(),
+            value,
+        })
+    }
 }
 
 /// The result of reading a value. The `Option` is ready to be stored; `None` means that a mistake
@@ -94,7 +118,7 @@ fn read_one<T>(
     target: &mut T,
     seen: &mut Vec<&'static str>,
 ) -> syn::Result<()> {
-    let here = |row: &&Row<T>| row.only_on.is_none_or(|only| only == place);
+    let here = |row: &&Row<T>| row.unfit.is_none() && row.only_on.is_none_or(|only| only == place);
     let valid: Vec<_> = rows.iter().filter(here).map(|row| row.name).collect();
     let key = input.call(Ident::parse_any).map_err(|error| {
         syn::Error::new(
@@ -119,6 +143,9 @@ fn read_one<T>(
                 "`{written}` is an option of {only}, and {place} has none like it; remove it, or use {only}"
             ),
         ));
+    }
+    if let Some(why) = row.unfit {
+        return Err(syn::Error::new(key.span(), format!("`{written}` {why}")));
     }
     if seen.contains(&row.name) {
         return Err(syn::Error::new(

@@ -86,7 +86,8 @@ impl CallState {
     fn tell(&self, own: &Override) {
         if own.is_new() {
             tracing::info!(
-                db.operation.name = self.op.name,
+                db.operation.name = self.op.name_in_database(),
+                dbop.guarded.name = self.op.name_of_guarded(),
                 code.file.path = self.op.file,
                 code.line.number = self.op.line,
                 "the variables DBOP_OPERATION_{}_.. hold for this operation",

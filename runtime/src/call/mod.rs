@@ -41,6 +41,7 @@ mod commit;
 mod either;
 mod end;
 mod enter;
+mod guarded;
 mod internal;
 mod join;
 mod on_connection;
@@ -67,6 +68,7 @@ pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use either::choose;
+pub use guarded::Guarded;
 pub(crate) use internal::operation;
 #[cfg(feature = "jobs")]
 pub(crate) use internal::{AsyncBody, in_transaction};

@@ -42,6 +42,8 @@ pub(crate) struct FailedAttempt {
     pub(crate) at_once: Option<AtOnce>,
     /// `None` if no body has run.
     pub(crate) body: Option<BodyRan>,
+    /// How long a service asks to be left alone. `None` if it does not say.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// Why another attempt may begin at once, and counts as none.
@@ -76,6 +78,7 @@ impl FailedAttempt {
             effect: Effect::None,
             at_once: None,
             body: None,
+            retry_after: None,
         }
     }
 
@@ -86,6 +89,7 @@ impl FailedAttempt {
             effect,
             at_once: None,
             body: Some(body),
+            retry_after: None,
         }
     }
 
@@ -178,7 +182,8 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     if failed.may_do_harm(op) || !failed.may_pass(op) {
         return Next::Error;
     }
-    let outage = is_outage(failed.class.kind);
+    // Whatever a service fails at, a repeat is a burden on the service.
+    let outage = is_outage(failed.class.kind) || op.guard.is_some();
     let allowed = match outage {
         true => policy.outage_attempts,
         false => policy.attempts,
@@ -189,6 +194,9 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     let mut wait = policy.backoff(attempts.made);
     if failed.may_repeat() && !op.read_only && failed.may_run_on(op) {
         wait = wait.max(call.until_ended.get());
+    }
+    if let Some(asked) = failed.retry_after {
+        wait = wait.saturating_add(asked);
     }
     if wait >= left() || (outage && !defaults.budget.withdraw()) {
         return Next::Error;
@@ -246,7 +254,8 @@ impl CallState {
     async fn pause(&mut self, class: Class, wait: Duration) -> bool {
         tracing::info!(
             parent: self.span().and_then(Span::id),
-            db.operation.name = self.op.name,
+            db.operation.name = self.op.name_in_database(),
+            dbop.guarded.name = self.op.name_of_guarded(),
             db.response.status_code = self.seen_status_code(),
             error.r#type = self.seen_status_code().unwrap_or(class.kind.as_str()),
             dbop.kind = class.kind.as_str(),
@@ -426,6 +435,7 @@ mod tests {
             effect,
             at_once: Some(AtOnce::DeadConnection { of: 2 }),
             body,
+            retry_after: None,
         };
         let ran = Some(BodyRan::default());
         let far = Duration::from_secs(60);

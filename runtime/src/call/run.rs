@@ -178,7 +178,8 @@ impl Polls {
 #[cold]
 fn report(op: &'static Op, took: Duration) {
     tracing::warn!(
-        db.operation.name = op.name,
+        db.operation.name = op.name_in_database(),
+        dbop.guarded.name = op.name_of_guarded(),
         code.file.path = op.file,
         code.line.number = op.line,
         dbop.poll_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -9,7 +9,7 @@ use tracing::{Span, field};
 
 use crate::backend::Location;
 use crate::error::ErrorKind;
-use crate::op::{Op, ReportedError};
+use crate::op::{Guard, Op, ReportedError};
 
 /// The span of a call, where somebody listens.
 #[derive(Debug)]
@@ -33,6 +33,30 @@ impl CallSpan {
     #[inline]
     pub(crate) fn without_location(op: &Op, system: &'static str) -> Option<Box<Self>> {
         is_heard().then(|| Self::new(op, system, &Location::default()))
+    }
+
+    /// Returns the span of a call of another service; `None` if nobody listens. The client of the service
+    /// may make a span of the kind `client` within, which this one is not.
+    pub(super) fn of_guarded(op: &Op, guard: &Guard) -> Option<Box<Self>> {
+        is_heard().then(|| {
+            let span = tracing::info_span!(
+                "guarded_call",
+                otel.name = op.name,
+                otel.kind = "internal",
+                dbop.guarded.name = op.name,
+                dbop.breaker = guard.breaker,
+                code.file.path = op.file,
+                code.line.number = op.line,
+                error.r#type = field::Empty,
+                dbop.kind = field::Empty,
+                dbop.attempts = field::Empty,
+                dbop.outcome = field::Empty,
+            );
+            Box::new(Self {
+                span,
+                status_code: None,
+            })
+        })
     }
 
     #[inline(never)]

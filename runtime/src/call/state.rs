@@ -28,6 +28,8 @@ pub(crate) struct CallState {
     pub(super) monitor: Option<Arc<Monitor>>,
     /// When the connection of the attempt is taken back. `None` if it is not.
     pub(super) reclaim_at: Option<Instant>,
+    /// When the attempt is cut off, where its operation limits each attempt.
+    pub(super) attempt_ends: Option<Instant>,
     /// The one timer for everything that the call waits for.
     pub(crate) timer: Timer,
     /// The hooks of the last failed attempt. They run unless another attempt begins.
@@ -151,6 +153,7 @@ impl CallState {
             },
             monitor: None,
             reclaim_at: None,
+            attempt_ends: None,
             timer: Timer::default(),
             due: None,
             once: None,
@@ -178,6 +181,16 @@ impl CallState {
     fn took(&self) -> Duration {
         match self.clock {
             Clock::Outermost { started, .. } => started.elapsed(),
+            Clock::Joined { .. } | Clock::NotStarted => Duration::ZERO,
+        }
+    }
+
+    /// How long an outermost call may take from its beginning.
+    pub(super) fn whole_time(&self) -> Duration {
+        match self.clock {
+            Clock::Outermost {
+                started, deadline, ..
+            } => deadline - started,
             Clock::Joined { .. } | Clock::NotStarted => Duration::ZERO,
         }
     }
@@ -219,8 +232,8 @@ impl CallState {
         self.attempts.is_last()
     }
 
-    /// When the body is cut off, if the call itself has to see to that: at its deadline, or when its
-    /// connection is taken back.
+    /// When the body is cut off, if the call itself has to see to that: at its deadline, at that of its
+    /// attempt, or when its connection is taken back.
     #[inline]
     pub(super) fn body_ends(&self) -> Option<Instant> {
         let deadline = match self.running {
@@ -228,10 +241,10 @@ impl CallState {
             Some(_) => Some(self.deadline()),
             None => self.watched_deadline(),
         };
-        match (deadline, self.reclaim_at) {
-            (Some(deadline), Some(reclaimed)) => Some(deadline.min(reclaimed)),
-            (deadline, reclaimed) => deadline.or(reclaimed),
-        }
+        [deadline, self.reclaim_at, self.attempt_ends]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether a body that was cut off was so because its connection is taken back.

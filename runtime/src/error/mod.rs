@@ -159,6 +159,18 @@ impl Error {
         )
     }
 
+    /// Creates the error for an attempt that has taken longer than the `attempt_timeout` of its function.
+    pub(crate) fn attempt_timeout() -> Self {
+        Self::new(
+            Class {
+                category: Category::Transient,
+                kind: ErrorKind::Timeout,
+                retry: Retry::IfIdempotent,
+            },
+            "the attempt took longer than its `attempt_timeout`; raise that if the service needs more time",
+        )
+    }
+
     /// Creates the error for a call whose connection was taken back.
     pub(crate) fn reclaimed() -> Self {
         Self::new(
@@ -370,6 +382,11 @@ impl Error {
             joined: joined && !unknown,
             repeatable: repeatable && (inner_is_repeatable || !unknown),
         });
+    }
+
+    /// Whether the call that failed may have had an effect, and a repeat could do harm.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.outcome() == Some(Outcome::Unknown) && !self.is_repeatable()
     }
 
     /// Returns the `dbop::Error` inside a `sqlx::Error`. `None` if there is none.

@@ -9,7 +9,6 @@ use super::database::JobDatabase;
 use super::engine::json::json_value;
 use super::job::Job;
 use crate::classify::{Category, ErrorKind};
-use crate::error::Outcome;
 use crate::op::{Cause, DbError};
 
 /// How long a job waits that has found no room, such as a connection or a closed circuit. The attempt
@@ -91,7 +90,7 @@ fn after_error(harmless: bool, error: &impl DbError) -> Verdict {
         _ => None,
     };
     let is_lost = match call {
-        Some(call) => call.outcome() == Some(Outcome::Unknown) && !call.is_repeatable(),
+        Some(call) => call.is_lost(),
         None => class.category == Category::Ambiguous,
     };
     if is_lost && !harmless {

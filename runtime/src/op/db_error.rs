@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::classify;
 use crate::error::{Category, Class, Error, ErrorKind, Retry};
@@ -48,6 +49,14 @@ pub trait DbError: From<Error> + Display {
     /// `Display`. `None`, which is the default, leaves both to the category: see
     /// [`Class::http_status`] and [`Class::user_message`].
     fn own_status(&self) -> Option<u16> {
+        None
+    }
+
+    /// Returns how long the service, whose answer this error is, asks to be left alone, as the header
+    /// `Retry-After` of HTTP does. The next attempt of a call under `#[guarded]` waits for that long, and
+    /// its own back-off after that. `None`, which is the default, if the error does not say. The
+    /// derive returns the field with `#[db_error(retry_after)]`.
+    fn retry_after(&self) -> Option<Duration> {
         None
     }
 

@@ -34,11 +34,23 @@ pub struct Op {
     pub(crate) retry: Retries,
     pub(crate) timeout: Option<Duration>,
     limit: Option<Limit>,
+    /// What an attribute has said that is for calls of other services; `None` for an operation on a
+    /// database.
+    pub(crate) guard: Option<Guard>,
     /// Whether a call may hold its connection for longer than others, as its timeout says.
     pub(crate) holds_long: bool,
     /// The lines of the loops in which the body waits.
     pub(crate) loops: &'static [u32],
     pub(crate) counters: Counters,
+}
+
+/// The options that only a function under `#[guarded]` has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard {
+    /// The name of the circuit breaker, which other functions may share.
+    pub(crate) breaker: Option<&'static str>,
+    /// How long one attempt may take. `None` if only the deadline of the call limits the attempt.
+    pub(crate) attempt_timeout: Option<Duration>,
 }
 
 /// The value of the option `max_concurrency`.
@@ -71,6 +83,18 @@ impl Op {
         Self::new(name, file, line, true)
     }
 
+    /// Describes a function under `#[guarded]`, which is called once unless it has the option `retry(..)`.
+    #[must_use]
+    pub const fn guarded(name: &'static str, file: &'static str, line: u32) -> Self {
+        let mut op = Self::new(name, file, line, false);
+        op.guard = Some(Guard {
+            breaker: None,
+            attempt_timeout: None,
+        });
+        op.retry = Retries::Never;
+        op
+    }
+
     const fn new(name: &'static str, file: &'static str, line: u32, transaction: bool) -> Self {
         Self {
             name,
@@ -88,6 +112,7 @@ impl Op {
             retry: Retries::Default,
             timeout: None,
             limit: None,
+            guard: None,
             holds_long: false,
             loops: &[],
             counters: Counters::new(),
@@ -227,6 +252,40 @@ impl Op {
             wait,
         });
         self
+    }
+
+    /// Sets the option `breaker = ".."` of `#[guarded]`.
+    #[must_use]
+    pub const fn breaker(mut self, name: &'static str) -> Self {
+        if let Some(guard) = &mut self.guard {
+            guard.breaker = Some(name);
+        }
+        self
+    }
+
+    /// Sets the option `attempt_timeout = ".."` of `#[guarded]`.
+    #[must_use]
+    pub const fn attempt_timeout_ms(mut self, ms: u64) -> Self {
+        if let Some(guard) = &mut self.guard {
+            guard.attempt_timeout = Some(Duration::from_millis(ms));
+        }
+        self
+    }
+
+    /// Returns the name, where it is one that OpenTelemetry's attribute `db.operation.name` may have.
+    pub(crate) const fn name_in_database(&self) -> Option<&'static str> {
+        match self.guard {
+            None => Some(self.name),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns the name of a function that is no operation on a database.
+    pub(crate) const fn name_of_guarded(&self) -> Option<&'static str> {
+        match self.guard {
+            None => None,
+            Some(_) => Some(self.name),
+        }
     }
 
     /// Whether dbop can read the statements before they are sent. The session of a read-only call

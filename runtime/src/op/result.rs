@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::db_error::{Cause, DbError};
 use crate::error::{Class, Ended, Error};
@@ -39,6 +40,23 @@ pub(crate) trait ReportedError: Display {
     /// Returns the message of the error of dbop's that this error carries. `None` if it carries one of
     /// a database, or none.
     fn own_message(&self) -> Option<&str>;
+
+    /// Returns how long a service asks to be left alone. `None` if the error does not say.
+    fn retry_after(&self) -> Option<Duration>;
+
+    /// Returns whom the error comes from.
+    fn origin(&self) -> Origin;
+}
+
+/// Whom an error comes from, as far as a call of another service has to know that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The application, which has given the error its class.
+    Application,
+    /// A call inside, of which it is known what became of it, or of which a repeat does no harm.
+    Call,
+    /// A call inside, or a database, which may have done something that must not be done again.
+    Lost,
 }
 
 impl<E: DbError> ReportedError for E {
@@ -56,6 +74,23 @@ impl<E: DbError> ReportedError for E {
         match self.cause() {
             Cause::Dbop(error) => error.own_message(),
             _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        DbError::retry_after(self)
+    }
+
+    fn origin(&self) -> Origin {
+        let call = match self.cause() {
+            Cause::Category(_) | Cause::Class(_) => return Origin::Application,
+            Cause::Dbop(error) => Some(error),
+            Cause::Sqlx(error) => Error::inside(error),
+            Cause::Driver(..) => None,
+        };
+        match call {
+            Some(call) if !call.is_lost() => Origin::Call,
+            _ => Origin::Lost,
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::rt::Periodic;
 /// How often old markers of `once` operations are deleted.
 const MARKER_CLEAN_UP: Duration = Duration::from_secs(60);
 
+/// What a circuit breaker without a name is of, in messages.
+const THE_DATABASE: &str = "the database";
+
 /// The settings of the calls on one database.
 #[derive(Clone, Debug)]
 pub(crate) struct CallSettings {
@@ -119,7 +122,9 @@ impl Defaults {
             retry: settings.retry,
             budget: Budget::new(per_call, per_second),
             marker_clean_up: Periodic::new(MARKER_CLEAN_UP),
-            circuit: settings.breaker.map(Circuit::new),
+            circuit: settings
+                .breaker
+                .map(|breaker| Circuit::new(breaker, THE_DATABASE)),
             running: Some(Arc::default()),
             limits: settings.limits,
             monitor: Arc::new(Monitor::new(settings.limits.held)),

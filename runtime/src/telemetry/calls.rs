@@ -7,7 +7,9 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, Label, Recorder};
 
 use super::handles::{Handles, counter, histogram};
-use super::names::{DURATION, OUTCOMES, RETRIES};
+use super::names::{
+    DURATION, GUARDED_DURATION, GUARDED_OUTCOMES, GUARDED_RETRIES, OUTCOMES, RETRIES,
+};
 use crate::backend::Location;
 use crate::error::{ErrorKind, Outcome};
 use crate::op::{Op, ReportedError};
@@ -32,6 +34,32 @@ struct OpHandles {
     outcomes: [Counter; 3],
 }
 
+/// The names of the metrics of a call.
+struct Names {
+    duration: &'static str,
+    outcomes: &'static str,
+    retries: &'static str,
+}
+
+/// Returns the names of the metrics of an operation. Dashboards of databases must not count the calls of
+/// other services, so those have names of their own.
+fn names_of(op: &Op) -> &'static Names {
+    const OF_DATABASE: Names = Names {
+        duration: DURATION,
+        outcomes: OUTCOMES,
+        retries: RETRIES,
+    };
+    const OF_SERVICE: Names = Names {
+        duration: GUARDED_DURATION,
+        outcomes: GUARDED_OUTCOMES,
+        retries: GUARDED_RETRIES,
+    };
+    match op.guard {
+        None => &OF_DATABASE,
+        Some(_) => &OF_SERVICE,
+    }
+}
+
 impl Calls {
     pub(crate) fn new() -> Self {
         Self {
@@ -48,6 +76,13 @@ impl Calls {
 
     /// Returns the labels that all metrics of an operation have.
     fn labels(&self, op: &Op, system: &'static str) -> Vec<Label> {
+        if let Some(guard) = &op.guard {
+            let name = Label::from_static_parts("dbop.guarded.name", op.name);
+            let breaker = guard
+                .breaker
+                .map(|breaker| Label::from_static_parts("dbop.breaker", breaker));
+            return [Some(name), breaker].into_iter().flatten().collect();
+        }
         vec![
             Label::from_static_parts("db.system.name", system),
             Label::from_static_parts("db.operation.name", op.name),
@@ -71,13 +106,14 @@ impl Calls {
     }
 
     fn handles(&self, recorder: &dyn Recorder, op: &Op, system: &'static str) -> OpHandles {
+        let names = names_of(op);
         let outcome = |outcome: Outcome| {
             let mut labels = self.labels(op, system);
             labels.push(Label::from_static_parts("dbop.outcome", outcome.as_str()));
-            counter(recorder, OUTCOMES, labels)
+            counter(recorder, names.outcomes, labels)
         };
         OpHandles {
-            duration: histogram(recorder, DURATION, self.duration_labels(op, system)),
+            duration: histogram(recorder, names.duration, self.duration_labels(op, system)),
             outcomes: [
                 outcome(Outcome::Committed),
                 outcome(Outcome::RolledBack),
@@ -145,7 +181,7 @@ impl CallReport {
         self.with(calls, op, |recorder, _| {
             let mut labels = calls.labels(op, self.system);
             labels.push(Label::from_static_parts("dbop.kind", kind.as_str()));
-            counter(recorder, RETRIES, labels).increment(1);
+            counter(recorder, names_of(op).retries, labels).increment(1);
         });
     }
 
@@ -185,6 +221,6 @@ impl Failure {
         let error_type = code.clone().unwrap_or_else(|| self.kind.to_owned());
         labels.push(Label::new("error.type", error_type));
         labels.extend(code.map(|code| Label::new("db.response.status_code", code)));
-        histogram(recorder, DURATION, labels)
+        histogram(recorder, names_of(op).duration, labels)
     }
 }

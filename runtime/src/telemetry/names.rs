@@ -9,7 +9,7 @@ use metrics::{Recorder, Unit};
 pub const BUCKETS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// The names of dbop's histograms, all of which are in seconds.
-pub const HISTOGRAMS: [&str; 4] = [DURATION, CREATE_TIME, WAIT_TIME, USE_TIME];
+pub const HISTOGRAMS: [&str; 5] = [DURATION, CREATE_TIME, WAIT_TIME, USE_TIME, GUARDED_DURATION];
 
 pub(super) const DURATION: &str = "db.client.operation.duration";
 pub(super) const CREATE_TIME: &str = "db.client.connection.create_time";
@@ -23,6 +23,9 @@ pub(super) const PENDING_REQUESTS: &str = "db.client.connection.pending_requests
 pub(super) const TIMEOUTS: &str = "db.client.connection.timeouts";
 pub(super) const OUTCOMES: &str = "dbop.operation.outcomes";
 pub(super) const RETRIES: &str = "dbop.operation.retries";
+pub(super) const GUARDED_DURATION: &str = "dbop.guarded.duration";
+pub(super) const GUARDED_OUTCOMES: &str = "dbop.guarded.outcomes";
+pub(super) const GUARDED_RETRIES: &str = "dbop.guarded.retries";
 pub(super) const LEAKS: &str = "dbop.connection.leaks";
 
 /// Tells a recorder what the metrics are. A recorder that knows them already keeps what it has.
@@ -37,6 +40,10 @@ pub(super) fn describe(recorder: &dyn Recorder) {
         (
             USE_TIME,
             "The time between borrowing a connection and returning it to the pool.",
+        ),
+        (
+            GUARDED_DURATION,
+            "Duration of guarded calls of other services.",
         ),
     ] {
         recorder.describe_histogram(name.into(), Some(Unit::Seconds), description.into());
@@ -64,6 +71,15 @@ pub(super) fn describe(recorder: &dyn Recorder) {
         (
             RETRIES,
             "The number of attempts that were followed by another, by the kind of their error.",
+        ),
+        (
+            GUARDED_OUTCOMES,
+            "The number of guarded calls of other services, by what is known of their effect.",
+        ),
+        (
+            GUARDED_RETRIES,
+            "The number of attempts of guarded calls that were followed by another, by the kind of their \
+             error.",
         ),
         (
             LEAKS,

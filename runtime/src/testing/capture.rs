@@ -247,7 +247,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 impl Known {
     /// The operation, or the name of the span.
     fn label<'a>(&'a self, name: &'a str) -> &'a str {
-        self.fields.get("db.operation.name").unwrap_or(name)
+        let of_database = self.fields.get("db.operation.name");
+        let known = of_database.or_else(|| self.fields.get("dbop.guarded.name"));
+        known.unwrap_or(name)
     }
 }
 

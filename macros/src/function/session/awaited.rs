@@ -46,6 +46,13 @@ pub(super) fn is_of_dbop(ty: &Type) -> bool {
     matches!(behind_mut(ty), Some(Known::Tx(_) | Known::Conn(_)))
 }
 
+/// Returns whether the type is that of a session, of sqlx's connection or of its transaction, whether or
+/// not the type is behind a reference or in an `Option`.
+pub(crate) fn names_session(ty: &Type) -> bool {
+    let inner = types::reference(ty).map_or(ty, |(inner, _)| inner);
+    known(inner).is_some() || types::optional_transaction(inner).is_some()
+}
+
 /// What a type is, if its name is the name of a session.
 enum Known<'t> {
     Tx(&'t Type),

@@ -4,6 +4,7 @@
 pub(super) mod awaited;
 pub(super) mod plain;
 
+pub(crate) use awaited::names_session;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{FnArg, Ident, Pat, PatType, Path, Signature, Type};

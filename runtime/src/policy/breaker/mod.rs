@@ -7,6 +7,7 @@
 
 mod window;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -146,10 +147,12 @@ impl Default for CircuitBreaker {
     }
 }
 
-/// The circuit breaker of one database.
+/// The circuit breaker of one database, or of one service.
 #[derive(Debug)]
 pub(crate) struct Circuit {
     settings: CircuitBreaker,
+    /// What cannot be reached, for messages: `the database`.
+    of: Cow<'static, str>,
     inner: Mutex<Current>,
 }
 
@@ -195,9 +198,10 @@ pub(crate) enum Fault {
 }
 
 impl Circuit {
-    pub(crate) fn new(settings: CircuitBreaker) -> Arc<Self> {
+    pub(crate) fn new(settings: CircuitBreaker, of: impl Into<Cow<'static, str>>) -> Arc<Self> {
         Arc::new(Self {
             settings,
+            of: of.into(),
             inner: Mutex::new(Current {
                 state: CircuitState::closed(),
                 era: 0,
@@ -228,11 +232,11 @@ impl Circuit {
         match &mut inner.state {
             CircuitState::Closed { .. } => {}
             CircuitState::Open { until, .. } if now < *until => {
-                return Err(open(Some(*until - now)));
+                return Err(self.refusal(Some(*until - now)));
             }
             CircuitState::Open { times, .. } => {
                 let state = CircuitState::half_open(*times, now);
-                inner.enter(state);
+                self.enter(inner, state);
             }
             CircuitState::HalfOpen { out, last, .. } if *out < self.settings.probes_at_once() => {
                 *out += 1;
@@ -241,9 +245,9 @@ impl Circuit {
             // The probes take long, or nobody polls them, so others may find out instead.
             CircuitState::HalfOpen { last, times, .. } if now - *last >= self.settings.open => {
                 let state = CircuitState::half_open(*times, now);
-                inner.enter(state);
+                self.enter(inner, state);
             }
-            CircuitState::HalfOpen { .. } => return Err(open(None)),
+            CircuitState::HalfOpen { .. } => return Err(self.refusal(None)),
         }
         Ok(())
     }
@@ -254,6 +258,15 @@ impl Circuit {
             CircuitState::Closed { .. } => "closed",
             CircuitState::Open { .. } => "open",
             CircuitState::HalfOpen { .. } => "half_open",
+        }
+    }
+
+    /// Returns how long calls are refused from now on. `None` if the circuit is not open, or if the
+    /// time has passed.
+    pub(crate) fn open_for(&self) -> Option<Duration> {
+        match self.lock().state {
+            CircuitState::Open { until, .. } => until.checked_duration_since(Instant::now()),
+            CircuitState::Closed { .. } | CircuitState::HalfOpen { .. } => None,
         }
     }
 
@@ -292,7 +305,7 @@ impl Circuit {
                 let (failed, all) = window.count();
                 let share = f64::from(failed) >= f64::from(all) * settings.failure_share;
                 let many = found.is_err() && all >= settings.min_outcomes && share;
-                (many || *refusals >= settings.refusals.max(1)).then(|| settings.open_again(0))
+                (many || *refusals >= settings.refusals.max(1)).then(|| self.open_again(0))
             }
             CircuitState::Open { .. } => None,
             CircuitState::HalfOpen {
@@ -303,7 +316,7 @@ impl Circuit {
             } => {
                 *out -= u32::from(!spent);
                 match found {
-                    Some(Err(_)) => Some(settings.open_again(*times + 1)),
+                    Some(Err(_)) => Some(self.open_again(*times + 1)),
                     Some(Ok(())) if *succeeded + 1 >= settings.probes_at_once() => {
                         Some(CircuitState::closed())
                     }
@@ -316,8 +329,49 @@ impl Circuit {
             }
         };
         if let Some(next) = next {
-            inner.enter(next);
+            self.enter(&mut inner, next);
         }
+    }
+
+    fn open_again(&self, times: u32) -> CircuitState {
+        let length = self.settings.open_time(times);
+        tracing::warn!(
+            dbop.open_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
+            "{} cannot be reached: its circuit breaker opens",
+            self.of
+        );
+        let until = Instant::now() + length;
+        CircuitState::Open { until, times }
+    }
+
+    fn enter(&self, current: &mut Current, state: CircuitState) {
+        if let CircuitState::Closed { .. } = state {
+            tracing::info!(
+                "{} can be reached again: its circuit breaker closes",
+                self.of
+            );
+        }
+        current.state = state;
+        current.era += 1;
+    }
+
+    /// Makes the error for a refused attempt. `left` is the time until the circuit lets a probe
+    /// through; `None` if probes are out already.
+    fn refusal(&self, left: Option<Duration>) -> Error {
+        let class = Class {
+            category: Category::Resource,
+            kind: ErrorKind::CircuitOpen,
+            retry: Retry::Always,
+        };
+        let when = match left {
+            Some(left) => format!("it will be tried again in {:.1} s", left.as_secs_f64()),
+            None => "other calls are trying it right now".to_owned(),
+        };
+        let of = &self.of;
+        Error::new(
+            class,
+            format!("{of} could not be reached, so this was not tried; {when}"),
+        )
     }
 }
 
@@ -326,17 +380,12 @@ impl CircuitBreaker {
         self.probes.max(1)
     }
 
-    fn open_again(&self, times: u32) -> CircuitState {
+    /// How long the circuit is open that has been opened again so many times.
+    fn open_time(&self, times: u32) -> Duration {
         let doubled = self.open.saturating_mul(2_u32.saturating_pow(times));
         let jitter = 0.8 + 0.4 * fastrand::f64();
         let most = self.open_cap.min(crate::rt::FOREVER);
-        let length = doubled.min(most).mul_f64(jitter);
-        tracing::warn!(
-            dbop.open_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
-            "the database cannot be reached: its circuit breaker opens"
-        );
-        let until = Instant::now() + length;
-        CircuitState::Open { until, times }
+        doubled.min(most).mul_f64(jitter)
     }
 }
 
@@ -356,16 +405,6 @@ impl CircuitState {
             times,
             last: now,
         }
-    }
-}
-
-impl Current {
-    fn enter(&mut self, state: CircuitState) {
-        if let CircuitState::Closed { .. } = state {
-            tracing::info!("the database can be reached again: its circuit breaker closes");
-        }
-        self.state = state;
-        self.era += 1;
     }
 }
 
@@ -428,24 +467,6 @@ impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pass").field("spent", &self.spent).finish()
     }
-}
-
-/// Makes the error for a refused attempt. `left` is the time until the circuit lets a probe
-/// through; `None` if probes are out already.
-fn open(left: Option<Duration>) -> Error {
-    let class = Class {
-        category: Category::Resource,
-        kind: ErrorKind::CircuitOpen,
-        retry: Retry::Always,
-    };
-    let when = match left {
-        Some(left) => format!("it will be tried again in {:.1} s", left.as_secs_f64()),
-        None => "other calls are trying it right now".to_owned(),
-    };
-    Error::new(
-        class,
-        format!("the database could not be reached, so this was not tried; {when}"),
-    )
 }
 
 #[cfg(test)]

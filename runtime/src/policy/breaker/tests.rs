@@ -5,7 +5,7 @@ use tokio::time::advance;
 use super::*;
 
 fn circuit() -> Arc<Circuit> {
-    Circuit::new(CircuitBreaker::DEFAULT)
+    Circuit::new(CircuitBreaker::DEFAULT, "a test")
 }
 
 fn pass(circuit: &Arc<Circuit>) -> Pass {
@@ -298,15 +298,12 @@ async fn no_setting_panics_or_keeps_it_open_for_ever() {
         open_cap: Duration::MAX,
         probes: 0,
     };
-    let circuit = Circuit::new(settings);
+    let circuit = Circuit::new(settings, "a test");
     fail(&circuit, Fault::Refused);
     assert!(is_refused(&circuit));
     let short = Duration::from_millis(1);
-    let circuit = Circuit::new(CircuitBreaker {
-        open: short,
-        open_cap: short,
-        ..settings
-    });
+    let settings = settings.open(short).open_cap(short);
+    let circuit = Circuit::new(settings, "a test");
     fail(&circuit, Fault::Refused);
     advance(2 * short).await;
     drop(pass(&circuit));
