@@ -1,13 +1,20 @@
 //! What goes wrong. What passes by itself is marked as transient, so a job that meets it runs again.
 
+use std::time::Duration;
+
 use dbop::DbError;
 
 #[derive(Debug, thiserror::Error, DbError)]
 pub enum PlanningError {
     /// The model is busy or away, or its answer cannot be read. The text says which.
-    #[error("the model {0}")]
+    #[error("the model {why}")]
     #[db_error(category = transient)]
-    Model(String),
+    Model {
+        why: String,
+        /// How long the model asks to be left alone.
+        #[db_error(retry_after)]
+        after: Option<Duration>,
+    },
     /// The model will never answer this request.
     #[error("the model refuses the request with the status {0}")]
     #[db_error(status = 422)]

@@ -11,7 +11,6 @@ pub mod samples;
 pub mod scraping;
 pub mod services;
 pub mod site;
-pub mod watch;
 pub mod workers;
 
 use sqlx::migrate::Migrator;

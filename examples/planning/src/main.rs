@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use dbop::jobs::{JobDatabase, JobInfo};
+use dbop::jobs::{JobDatabase, JobInfo, Watcher};
 use dbop::{AnyDb, Db};
 use options::Options;
 use planning::bars::Bars;
@@ -135,6 +135,7 @@ async fn serve<DB: JobDatabase>(
     let service = Service {
         db: db.clone(),
         any: any.clone(),
+        watcher: Watcher::new(db),
         clients,
         ending: ending.clone(),
     };
@@ -157,7 +158,7 @@ async fn plan<DB: JobDatabase>(
     let of = options.cycle();
     let jobs = run::enqueue(any, of).await?;
     let mut bars = Bars::new();
-    let failed = run::follow(db, &jobs, |job| bars.show(job)).await?;
+    let failed = run::follow(&Watcher::new(db), &jobs, |job| bars.show(job)).await?;
     drop(bars);
 
     let reports = analytics::reports(any, of.cycle).await?;

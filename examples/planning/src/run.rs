@@ -2,8 +2,8 @@
 //! it. It can be begun again at any time: what is there already stays, and jobs that are enqueued already
 //! are followed.
 
-use dbop::jobs::{JobDatabase, JobInfo, JobState};
-use dbop::{AnyDb, Db, Tx, transactional};
+use dbop::jobs::{JobDatabase, JobInfo, JobState, Watcher};
+use dbop::{AnyDb, Tx, transactional};
 use futures_util::stream::{SelectAll, StreamExt};
 use serde::Deserialize;
 
@@ -13,7 +13,6 @@ use crate::planning::{Planned, plan};
 use crate::samples::MOST;
 use crate::scraping::scrape;
 use crate::site::FIRST;
-use crate::watch::watch;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -68,11 +67,11 @@ async fn enqueue_all(tx: &mut Tx<'_, DB>, of: Cycle) -> Result<Vec<i64>> {
 ///
 /// Fails if the database cannot be asked.
 pub async fn follow<DB: JobDatabase>(
-    db: &Db<DB>,
+    watcher: &Watcher<DB>,
     jobs: &[i64],
     mut tell: impl FnMut(&JobInfo),
 ) -> Result<Vec<JobInfo>> {
-    let mut changes: SelectAll<_> = jobs.iter().map(|id| watch(db, *id)).collect();
+    let mut changes: SelectAll<_> = jobs.iter().map(|id| watcher.watch(*id)).collect();
     let mut failed = Vec::new();
     while let Some(change) = changes.next().await {
         let job = change?;
@@ -83,7 +82,7 @@ pub async fn follow<DB: JobDatabase>(
         if job.state != JobState::Completed {
             failed.push(job);
         } else if let Some(samples) = leads_to(&job)? {
-            changes.push(watch(db, samples));
+            changes.push(watcher.watch(samples));
         }
     }
     Ok(failed)

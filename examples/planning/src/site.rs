@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use dbop::guarded;
 use reqwest::Url;
 use tokio::time::sleep;
 
@@ -116,11 +117,17 @@ impl SiteClient {
         Self { http, site }
     }
 
-    /// Reads a page. One that is not there is a page without a title.
+    /// Reads a page, again if the site fails at first. One that is not there is a page without a title.
     ///
     /// # Errors
     ///
     /// Fails if the site cannot be reached, takes too long, or fails.
+    #[guarded(
+        breaker = "site",
+        timeout = "30s",
+        retry(attempts = 4),
+        name = "site.read"
+    )]
     pub async fn read(&self, path: &str) -> Result<Page> {
         let failed = |why: String| PlanningError::Page {
             path: path.to_owned(),

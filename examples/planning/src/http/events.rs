@@ -20,13 +20,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use dbop::Db;
 use dbop::http::Problem;
-use dbop::jobs::{JobDatabase, JobFilter, JobInfo, JobState};
+use dbop::jobs::{JobDatabase, JobFilter, JobInfo, JobState, JobUpdates, Watcher};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::Service;
 use super::jobs::{Shown, no_such_job};
-use crate::watch::watch;
 
 /// The events of one job.
 pub(super) async fn of_job<DB: JobDatabase>(
@@ -39,7 +38,7 @@ pub(super) async fn of_job<DB: JobDatabase>(
     if job.state.is_final() && seen.is_some_and(|seen| *seen == *event_id(&job)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let changes = until_failure(watch(&service.db, id)).map(event);
+    let changes = until_failure(service.watcher.watch(id)).map(event);
     let events = changes.take_until(service.ending.cancelled_owned());
     Ok(Sse::new(events)
         .keep_alive(KeepAlive::default())
@@ -54,7 +53,7 @@ const MOST: u32 = 200;
 
 /// The events of all jobs that have not ended, those included that are enqueued later.
 pub(super) async fn of_all<DB: JobDatabase>(State(service): State<Service<DB>>) -> Response {
-    let changes = until_failure(changes_of_all(service.db));
+    let changes = until_failure(changes_of_all(service.db, service.watcher));
     let events = changes
         .map(event)
         .take_until(service.ending.cancelled_owned());
@@ -65,9 +64,11 @@ pub(super) async fn of_all<DB: JobDatabase>(State(service): State<Service<DB>>) 
 
 fn changes_of_all<DB: JobDatabase>(
     db: Db<DB>,
+    watcher: Watcher<DB>,
 ) -> impl Stream<Item = dbop::Result<JobInfo>> + Send + 'static {
     let followed = Followed {
         db,
+        watcher,
         ids: HashSet::new(),
         changes: SelectAll::new(),
         look: Instant::now(),
@@ -87,8 +88,9 @@ fn changes_of_all<DB: JobDatabase>(
 /// The jobs that a page follows.
 struct Followed<DB: JobDatabase> {
     db: Db<DB>,
+    watcher: Watcher<DB>,
     ids: HashSet<i64>,
-    changes: SelectAll<stream::BoxStream<'static, dbop::Result<JobInfo>>>,
+    changes: SelectAll<JobUpdates>,
     look: Instant,
 }
 
@@ -117,7 +119,7 @@ impl<DB: JobDatabase> Followed<DB> {
         let open = JobFilter::new().states(OPEN).limit(MOST);
         for job in self.db.jobs().list(&open).await? {
             if self.ids.insert(job.id) {
-                self.changes.push(watch(&self.db, job.id));
+                self.changes.push(self.watcher.watch(job.id));
             }
         }
         Ok(())
@@ -176,7 +178,7 @@ pub(super) async fn socket<DB: JobDatabase>(
     }
     service.db.jobs().get(id).await?.ok_or_else(no_such_job)?;
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let changes = until_failure(watch(&service.db, id));
+        let changes = until_failure(service.watcher.watch(id));
         let changes = changes.take_until(service.ending.cancelled_owned());
         tell(socket, changes).await;
     }))

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use dbop::http::{Problem, Routes};
-use dbop::jobs::JobDatabase;
+use dbop::jobs::{JobDatabase, Watcher};
 use dbop::{AnyDb, Db};
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +32,10 @@ pub struct Service<DB: JobDatabase> {
     pub db: Db<DB>,
     /// The same database, for functions that are written for both.
     pub any: AnyDb,
+    /// Feeds all answers that go on for as long as a job runs.
+    pub watcher: Watcher<DB>,
     pub clients: Clients,
-    /// Ends the answers that would go on for as long as a job runs.
+    /// Ends those answers when the service ends.
     pub ending: CancellationToken,
 }
 
@@ -43,6 +45,7 @@ impl<DB: JobDatabase> Clone for Service<DB> {
         Self {
             db: self.db.clone(),
             any: self.any.clone(),
+            watcher: self.watcher.clone(),
             clients: self.clients.clone(),
             ending: self.ending.clone(),
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use dbop::guarded;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{StatusCode, Url};
 
 use super::{ATTRIBUTES, Answer, Counts, KEY, Proposal, Question};
@@ -28,11 +30,19 @@ impl ModelClient {
     }
 
     /// Asks for the attributes that are to be tested. The model answers a question again whose `key` it
-    /// has answered before.
+    /// has answered before, so a question may be asked again after an outage. While the model is away, its
+    /// circuit breaker refuses questions at once: a job then waits without using up an attempt.
     ///
     /// # Errors
     ///
     /// Fails if the model cannot be reached, takes too long, or answers with anything but attributes.
+    #[guarded(
+        breaker = "llm",
+        timeout = "30s",
+        retry(attempts = 4),
+        max_concurrency = 256,
+        name = "model.propose"
+    )]
     pub async fn propose(&self, question: &Question, key: &str) -> Result<Vec<Proposal>> {
         let ask = self.http.post(self.url(ATTRIBUTES));
         let answer = ask.header(KEY, key).json(question).send().await;
@@ -40,7 +50,12 @@ impl ModelClient {
         match answer.status() {
             StatusCode::OK => {}
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(PlanningError::Model(format!("answers with {status}")));
+                let after = answer.headers().get(RETRY_AFTER);
+                let after = after.and_then(|it| it.to_str().ok()?.parse().ok());
+                return Err(PlanningError::Model {
+                    why: format!("answers with {status}"),
+                    after: after.map(Duration::from_secs),
+                });
             }
             status => return Err(PlanningError::Refused(status.as_u16())),
         }
@@ -78,5 +93,8 @@ fn unavailable(error: &reqwest::Error) -> PlanningError {
     } else {
         "breaks the connection off"
     };
-    PlanningError::Model(why.to_owned())
+    PlanningError::Model {
+        why: why.to_owned(),
+        after: None,
+    }
 }
