@@ -11,6 +11,8 @@ pub mod samples;
 pub mod scraping;
 pub mod services;
 pub mod site;
+#[cfg(test)]
+mod tests;
 pub mod workers;
 
 use sqlx::migrate::Migrator;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{ATTRIBUTES, Answer, DataType, KEY, Proposal, Question};
@@ -46,8 +47,8 @@ pub struct Counts {
     pub answered: usize,
     /// The questions that were answered with 503 or 429, with half an answer, or not at all.
     pub failed: usize,
-    /// The most questions that have waited at the same time.
-    pub most_at_once: usize,
+    /// The questions that wait for their answers now.
+    pub waiting: usize,
 }
 
 /// The service. Clones share what they remember.
@@ -55,6 +56,7 @@ pub struct Counts {
 pub struct Model {
     behaviour: Behaviour,
     memory: Arc<Mutex<Memory>>,
+    is_held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +67,6 @@ struct Memory {
     answers: HashMap<String, Answer>,
     failed: usize,
     waiting: usize,
-    most_at_once: usize,
 }
 
 /// What becomes of a question.
@@ -87,6 +88,7 @@ impl Model {
         Self {
             behaviour,
             memory: Arc::default(),
+            is_held: watch::Sender::new(false),
         }
     }
 
@@ -105,7 +107,7 @@ impl Model {
             repeated: memory.arrivals.iter().filter(|it| it.repeated).count(),
             answered: memory.answers.len(),
             failed: memory.failed,
-            most_at_once: memory.most_at_once,
+            waiting: memory.waiting,
         }
     }
 
@@ -114,6 +116,11 @@ impl Model {
     pub fn arrivals_after(&self, seen: usize) -> Vec<Arrival> {
         let memory = self.memory();
         memory.arrivals.get(seen..).unwrap_or_default().to_vec()
+    }
+
+    /// Lets no question be answered until answers are let go again.
+    pub fn hold_answers(&self, held: bool) {
+        self.is_held.send_replace(held);
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -196,7 +203,6 @@ impl Waiting {
     fn begin(model: &Model) -> Self {
         let mut memory = model.memory();
         memory.waiting += 1;
-        memory.most_at_once = memory.most_at_once.max(memory.waiting);
         Self(model.clone())
     }
 }
@@ -228,6 +234,8 @@ async fn answer(
     match fate {
         Fate::Answered => {
             sleep(delay).await;
+            // An error says that the model is gone, which the caller's own clone keeps alive.
+            let _ = model.is_held.subscribe().wait_for(|held| !held).await;
             let answer = model.behaviour.think(&question);
             let mut memory = model.memory();
             memory.answers.insert(key.to_owned(), answer.clone());
