@@ -110,7 +110,8 @@ async fn work<DB: JobDatabase>(
             planned = plan(db, any, &clients, options) => planned,
             () = told_to_end() => {
                 println!("Interrupted. The same command goes on from here.");
-                Ok(ExitCode::SUCCESS)
+                Ok(ExitCode::from(130)) // as shells say it
+
             }
         }
     };

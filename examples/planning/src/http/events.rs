@@ -107,10 +107,6 @@ impl<DB: JobDatabase> Followed<DB> {
                 }
                 Some(change)
             }
-            else => {
-                sleep_until(self.look).await;
-                None
-            }
         }
     }
 

@@ -90,6 +90,8 @@ impl<DB: JobDatabase> Service<DB> {
             .route("/events", get(events::of_all::<DB>))
             .with_state(self)
             .merge(page::routes())
+            .fallback(no_such_route)
+            .method_not_allowed_fallback(no_such_method)
             .layer(middleware::map_response(with_problem))
             .merge(about_the_database.into_router())
     }
@@ -99,22 +101,21 @@ impl<DB: JobDatabase> Service<DB> {
 async fn with_problem(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
-    let is_text = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if !status.is_client_error() || !is_text {
         return response;
     }
     let text = to_bytes(response.into_body(), 4_096).await;
     let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-    let (kind, otherwise) = match status {
-        StatusCode::NOT_FOUND => ("no_such_route", "There is no such route."),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            ("no_such_method", "This route does not have this method.")
-        }
-        _ => ("invalid_request", "The request cannot be read."),
-    };
-    let detail = match text.is_empty() {
-        true => otherwise.to_owned(),
-        false => text,
-    };
-    Problem::new(status, kind, detail).into_response()
+    Problem::new(status, "invalid_request", text).into_response()
+}
+
+async fn no_such_route() -> Problem {
+    let detail = "There is no such route.";
+    Problem::new(StatusCode::NOT_FOUND, "no_such_route", detail)
+}
+
+async fn no_such_method() -> Problem {
+    let detail = "This route does not have this method.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", detail)
 }
