@@ -147,6 +147,14 @@ impl Error {
         Self::new(class, message)
     }
 
+    /// Returns the error once more, for another who waits for the same. It has the cause in words alone.
+    #[cfg(feature = "jobs")]
+    pub(crate) fn copy(&self) -> Self {
+        let mut copy = Self::new(self.0.class, self.0.reason.to_string());
+        copy.0.advice.clone_from(&self.0.advice);
+        copy
+    }
+
     /// Creates the error for a call whose deadline passed while it was `waiting_for` something.
     pub(crate) fn deadline(waiting_for: &str) -> Self {
         Self::new(

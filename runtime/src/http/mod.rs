@@ -5,14 +5,17 @@
 
 mod access;
 mod idempotency;
+#[cfg(feature = "jobs")]
+mod jobs_page;
 mod look;
+mod lookout;
 mod page;
+mod pages;
 mod problem;
 mod routes;
 mod seen;
 #[cfg(feature = "postgres")]
 mod server;
-mod watcher;
 #[cfg(feature = "postgres")]
 mod without_values;
 

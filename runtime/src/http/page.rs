@@ -1,25 +1,14 @@
 //! The page about a database: three files, and the events that its script reads.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream::unfold;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
 
-use super::problem::Problem;
 use super::routes::Served;
-
-/// How long a page reads from one answer, after which it asks again. A server that shuts down waits
-/// for its last answer.
-const ONE_ANSWER: Duration = Duration::from_secs(10);
 
 /// Nothing from elsewhere is loaded, and nothing but the page's own script runs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -35,15 +24,54 @@ pub(super) fn router() -> Router<Arc<Served>> {
             get(async || file("text/css", include_str!("page/page.css"))),
         )
         .route(
+            "/monitoring/shared.js",
+            get(async || file("text/javascript", include_str!("page/shared.js"))),
+        )
+        .route(
             "/monitoring/page.js",
             get(async || file("text/javascript", include_str!("page/page.js"))),
         )
         .route("/monitoring/events", get(events))
 }
 
-const HTML: &str = include_str!("page/page.html");
+/// Makes the text of a page: its title, the link to the other page, where it finds its files, its script, and
+/// what it shows.
+macro_rules! page_of {
+    ($title:literal, $link:literal, $files:literal, $script:literal, $shows:literal) => {
+        concat!(
+            include_str!("page/head.html"),
+            concat!("<title>", $title, "</title>\n"),
+            concat!("<link rel=\"stylesheet\" href=\"", $files, "page.css\">\n"),
+            concat!("<script src=\"", $files, "shared.js\" defer></script>\n"),
+            concat!("<script src=\"", $files, $script, "\" defer></script>\n"),
+            concat!(
+                "</head>\n<body>\n<header>\n  <h1>",
+                $title,
+                " <span id=\"system\"></span></h1>\n"
+            ),
+            $link,
+            include_str!("page/top.html"),
+            include_str!($shows),
+            "</body>\n</html>\n"
+        )
+    };
+}
 
-fn file(kind: &str, text: &'static str) -> Response {
+pub(super) use page_of;
+
+#[cfg(feature = "jobs")]
+const HTML: &str = page_of!(
+    "Database",
+    "  <nav><a href=\"monitoring/jobs\">Jobs</a></nav>\n",
+    "monitoring/",
+    "page.js",
+    "page/page.html"
+);
+#[cfg(not(feature = "jobs"))]
+const HTML: &str = page_of!("Database", "", "monitoring/", "page.js", "page/page.html");
+
+/// Returns a file of a page.
+pub(super) fn file(kind: &str, text: &'static str) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::try_from(format!("{kind}; charset=utf-8"));
@@ -66,35 +94,31 @@ async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
     if let Err(refused) = served.allows(&headers) {
         return *refused;
     }
-    let Some(watcher) = &served.watcher else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let Some(told) = watcher.subscribe() else {
-        let problem = Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too_many_pages",
-            "Too many of these pages are open.",
-        );
-        return problem.with_retry_after(ONE_ANSWER).into_response();
-    };
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-        // Proxies would else collect events before they pass them on.
-        (header::HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    let until = Instant::now() + ONE_ANSWER;
-    let stream = unfold(told, move |told| next(told, until));
-    (headers, Body::from_stream(stream)).into_response()
+    match &served.lookout {
+        Some(lookout) => lookout.pages().answer(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
-type Told = watch::Receiver<Bytes>;
-
-/// Waits for the next event. `None` ends the answer.
-async fn next(mut told: Told, until: Instant) -> Option<(Result<Bytes, Infallible>, Told)> {
-    timeout_at(until, told.changed()).await.ok()?.ok()?;
-    let event = told.borrow_and_update().clone();
-    Some((Ok(event), told))
+/// Checks the files of a page.
+#[cfg(test)]
+pub(super) fn assert_harmless(html: &str, script: &str) {
+    for word in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ] {
+        assert!(!script.contains(word), "{word}");
+    }
+    for text in [html, script] {
+        let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!elsewhere.contains("://"), "{text}");
+    }
+    for inline in ["<style", " style=", " onclick=", "<script>"] {
+        assert!(!html.contains(inline), "the policy forbids {inline}");
+    }
 }
 
 #[cfg(test)]
@@ -103,22 +127,8 @@ mod tests {
 
     #[test]
     fn the_script_sets_no_text_as_markup_and_loads_nothing_from_elsewhere() {
-        let script = include_str!("page/page.js");
-        for word in [
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-        ] {
-            assert!(!script.contains(word), "{word}");
-        }
-        for text in [HTML, include_str!("page/page.css"), script] {
-            let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
-            assert!(!elsewhere.contains("://"), "{text}");
-        }
-        for inline in ["<style", " style=", " onclick=", "<script>"] {
-            assert!(!HTML.contains(inline), "the policy forbids {inline}");
-        }
+        assert_harmless(HTML, include_str!("page/page.js"));
+        assert_harmless(HTML, include_str!("page/shared.js"));
+        assert!(!include_str!("page/page.css").contains("://"));
     }
 }

@@ -11,8 +11,10 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::access::Access;
+#[cfg(feature = "jobs")]
+use super::jobs_page::{self, Foreman};
+use super::lookout::Lookout;
 use super::page;
-use super::watcher::Watcher;
 use crate::db::AnyDb;
 use crate::health::{HealthStatus, Readiness};
 use crate::prometheus::Prometheus;
@@ -39,6 +41,8 @@ use crate::secret::Secret;
 /// | `GET /ready` | [`Readiness`] | 503 if unhealthy, otherwise 200 |
 /// | `GET /monitoring` | a page that shows connections, operations, errors, and what a PostgreSQL server knows about itself, and follows them; it asks for the token | 200 |
 /// | `GET /monitoring/database` | health and performance | 200, or 401 without the token |
+/// | `GET /monitoring/jobs` | with the feature `jobs`, a page that shows the queues, the jobs that run or wait, and the latest failures, and follows them; it asks for the token | 200 |
+/// | `GET /monitoring/jobs.json` | what that page shows: neither arguments nor results of jobs | 200, or 401 without the token |
 /// | `GET /metrics` | what Prometheus reads, if [`metrics`](Self::metrics) was called | 200, or 401 without the token |
 ///
 /// The first three show no names and no addresses. The others exist only if the application has set a
@@ -113,7 +117,9 @@ impl Routes {
         let is_monitored = is_open && self.db.monitoring_enabled();
         let has_metrics = self.metrics.is_some();
         let state = Arc::new(Served {
-            watcher: is_monitored.then(|| Watcher::start(&self.db, self.within)),
+            #[cfg(feature = "jobs")]
+            jobs: is_monitored.then(|| Foreman::start(&self.db)),
+            lookout: is_monitored.then(|| Lookout::start(&self.db, self.within)),
             routes: self,
         });
         let mut router = Router::new()
@@ -124,6 +130,10 @@ impl Routes {
             router = router
                 .route("/monitoring/database", get(database))
                 .merge(page::router());
+            #[cfg(feature = "jobs")]
+            {
+                router = router.merge(jobs_page::router());
+            }
             if has_metrics {
                 router = router.route("/metrics", get(metrics));
             }
@@ -136,7 +146,10 @@ impl Routes {
 pub(super) struct Served {
     routes: Routes,
     /// `None` if there are no routes that show what was seen.
-    pub(super) watcher: Option<Watcher>,
+    pub(super) lookout: Option<Lookout>,
+    /// `None` if there are no such routes.
+    #[cfg(feature = "jobs")]
+    pub(super) jobs: Option<Foreman>,
 }
 
 impl Served {
@@ -171,12 +184,12 @@ async fn database(State(served): State<Arc<Served>>, headers: HeaderMap) -> Resp
     if let Err(refused) = served.allows(&headers) {
         return *refused;
     }
-    let Some(watcher) = &served.watcher else {
+    let Some(lookout) = &served.lookout else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let Routes { db, within, .. } = &served.routes;
     let health_status = db.health_within(*within).await;
-    let report = watcher.report(health_status);
+    let report = lookout.report(health_status);
     json(StatusCode::OK, &report)
 }
 
@@ -205,7 +218,7 @@ fn status_of(status: HealthStatus) -> StatusCode {
 }
 
 /// Returns an answer that no cache keeps.
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(body) = serde_json::to_vec(body) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::body::Bytes;
 use serde::Serialize;
 
 use super::look::Look;
@@ -80,7 +79,7 @@ impl Point {
 
 /// One event for the page.
 #[derive(Debug, Serialize)]
-struct Seen {
+pub(super) struct Seen {
     system: &'static str,
     waiting: u32,
     failed: u64,
@@ -250,32 +249,31 @@ pub(super) struct UnusedIndex {
     pub(super) bytes: i64,
 }
 
-/// Returns an event of server-sent events.
-pub(super) fn event(
-    db: &AnyDb,
-    health: Health,
-    performance: Performance,
-    history: Vec<Point>,
-    server: Option<Server>,
-) -> Option<Bytes> {
-    let (pools, totals, now) = (health.pool_statistics, db.totals(), SystemTime::now());
-    let errors = db.last_errors().into_iter();
-    let seen = Seen {
-        system: db.system(),
-        waiting: pools.write.waiting + pools.read.map_or(0, |read| read.waiting),
-        failed: totals.failed,
-        leaks: totals.leaks,
-        health,
-        performance,
-        history,
-        sessions: db.sessions().into_iter().map(Session::from).collect(),
-        operations: metrics().into_iter().map(Operation::from).collect(),
-        errors: errors.map(|call| Failed::of(call, now)).collect(),
-        server,
-    };
-    // JSON has no line breaks of its own, which would end the event.
-    let json = serde_json::to_string(&seen).ok()?;
-    Some(Bytes::from(format!("data: {json}\n\n")))
+impl Seen {
+    /// Returns an event of server-sent events.
+    pub(super) fn now(
+        db: &AnyDb,
+        health: Health,
+        performance: Performance,
+        history: Vec<Point>,
+        server: Option<Server>,
+    ) -> Self {
+        let (pools, totals, now) = (health.pool_statistics, db.totals(), SystemTime::now());
+        let errors = db.last_errors().into_iter();
+        Self {
+            system: db.system(),
+            waiting: pools.write.waiting + pools.read.map_or(0, |read| read.waiting),
+            failed: totals.failed,
+            leaks: totals.leaks,
+            health,
+            performance,
+            history,
+            sessions: db.sessions().into_iter().map(Session::from).collect(),
+            operations: metrics().into_iter().map(Operation::from).collect(),
+            errors: errors.map(|call| Failed::of(call, now)).collect(),
+            server,
+        }
+    }
 }
 
 fn millis(time: Duration) -> f64 {

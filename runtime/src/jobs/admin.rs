@@ -5,6 +5,7 @@ use std::future::Future;
 use super::database::JobDatabase;
 use super::engine::admin::Admin;
 use super::info::{JobFilter, JobInfo};
+use super::watch::ring;
 use crate::db::Db;
 use crate::error::Result;
 
@@ -73,7 +74,7 @@ impl<'a, DB: JobDatabase> Jobs<'a, DB> {
     pub async fn cancel(&self, filter: &JobFilter) -> Result<u64> {
         let open = |job: &JobInfo| !job.state.is_final();
         let admin = Admin::of(self.db)?;
-        each(&admin, filter, open, |id| admin.cancel(id)).await
+        each::<DB, _>(&admin, filter, open, |id| admin.cancel(id)).await
     }
 
     /// Makes the jobs of the filter that do not run available now, those in a final state as well. A job
@@ -86,7 +87,7 @@ impl<'a, DB: JobDatabase> Jobs<'a, DB> {
         use super::JobState::{Available, Running};
         let rests = |job: &JobInfo| !matches!(job.state, Running | Available);
         let admin = Admin::of(self.db)?;
-        each(&admin, filter, rests, |id| admin.retry(id)).await
+        each::<DB, _>(&admin, filter, rests, |id| admin.retry(id)).await
     }
 
     /// Deletes the jobs of the filter that do not run. Returns how many were deleted.
@@ -97,12 +98,12 @@ impl<'a, DB: JobDatabase> Jobs<'a, DB> {
     pub async fn delete(&self, filter: &JobFilter) -> Result<u64> {
         let rests = |job: &JobInfo| job.state != super::JobState::Running;
         let admin = Admin::of(self.db)?;
-        each(&admin, filter, rests, |id| admin.delete(id)).await
+        each::<DB, _>(&admin, filter, rests, |id| admin.delete(id)).await
     }
 }
 
 /// Does something with each job of a filter, page by page.
-async fn each<F>(
+async fn each<DB: JobDatabase, F>(
     admin: &Admin,
     filter: &JobFilter,
     fits: impl Fn(&JobInfo) -> bool,
@@ -124,6 +125,7 @@ where
         left = left.map(|left| left.saturating_sub(u32::try_from(jobs.len()).unwrap_or(PAGE)));
         for job in jobs.iter().filter(|job| fits(job)) {
             changed += u64::from(each(job.id).await?.is_some());
+            ring::<DB>(job.id);
         }
         if left == Some(0) {
             return Ok(changed);

@@ -43,6 +43,10 @@ pub trait JobDatabase: Backend {
     #[doc(hidden)]
     fn engine_migrate(db: &Db<Self>) -> BoxFuture<'_, Result<()>>;
 
+    /// Whether a change of a job is notified by the database itself.
+    #[doc(hidden)]
+    const NOTIFIES: bool;
+
     /// How often a watcher looks at all of its jobs, unless somebody says otherwise.
     #[doc(hidden)]
     const LOOK_EVERY: Duration;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::database::JobDatabase;
 use super::sql::asked;
+use super::watch::ring_after_commit;
 use crate::call::in_transaction;
 use crate::classify::{Category, Class, ErrorKind, Retry};
 use crate::db::Db;
@@ -79,7 +80,10 @@ impl Fence<'_> {
         let mut arguments = vec![&*id, &*attempt, &*worker];
         arguments.extend(more);
         match asked(tx.view.reborrow(), sql, &arguments).await? {
-            Some(_) => Ok(()),
+            Some(_) => {
+                ring_after_commit(tx, self.id);
+                Ok(())
+            }
             None => Err(stopped(format!(
                 "the job {id} is not this attempt's any more: it was cancelled, deleted or completed, or its \
                  worker was taken for dead and another one has it"

@@ -180,11 +180,6 @@ pub(super) async fn worked_kinds<DB: JobDatabase>(shared: &Shared<DB>) -> Result
     json::<DB, _>(asked_once(&shared.db, &LOOK, DB::JOB_SQL.worked_kinds, &[]).await?)
 }
 
-/// Whether the tables of jobs are there.
-pub(super) async fn is_migrated<DB: JobDatabase>(shared: &Shared<DB>) -> Result<bool> {
-    json::<DB, _>(asked_once(&shared.db, &LOOK, DB::JOB_SQL.is_there, &[]).await?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,7 @@
 // | `limits`, `admission` | how many jobs of a key run at once, and in a time |
 // | `schedule` | jobs that are due again and again |
 // | `watch` | jobs as they change, for people who watch them |
+// | `overview` | what the page about jobs shows |
 // | `queues` | how many jobs each queue has, and how long they wait |
 // | `admin`, `info` | jobs as they are listed, cancelled, retried and deleted |
 // | `database`, `schema`, `sql` | what differs between databases, the tables, and the statements in the SQL of each database |
@@ -79,6 +80,8 @@ mod limits;
 mod liveness;
 mod new_job;
 mod options;
+#[cfg(feature = "http")]
+mod overview;
 mod queues;
 mod registration;
 mod rescue;
@@ -108,6 +111,9 @@ pub use verdict::Ended;
 pub use watch::{JobUpdates, Watcher};
 pub use workers::Workers;
 pub use working::Working;
+
+#[cfg(feature = "http")]
+pub(crate) use overview::{Overview, overview};
 
 /// What only generated code uses.
 pub(crate) mod generated {

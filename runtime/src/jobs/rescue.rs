@@ -14,6 +14,7 @@ use super::insert::{insert, notify};
 use super::kind::Discarded;
 use super::shared::Shared;
 use super::sql::{asked, json};
+use super::watch::ring_after_commit;
 use crate::call::in_transaction;
 use crate::db::Db;
 use crate::error::Result;
@@ -231,6 +232,9 @@ pub(super) async fn finish<DB: JobDatabase>(
     let told = serde_json::to_string(finished).expect("texts and numbers are JSON");
     let moved = asked(tx.view.reborrow(), DB::JOB_SQL.finish, &[&told]).await?;
     let moved: Vec<i64> = json::<DB, _>(moved)?;
+    for job in &moved {
+        ring_after_commit(tx, *job);
+    }
     Ok(!moved.is_empty())
 }
 

@@ -3,12 +3,14 @@
 use sqlx::SqlSafeStr;
 
 use super::database::JobDatabase;
+use super::sql::{asked_once, json};
 use crate::call::in_transaction;
 use crate::db::Db;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::op::Op;
 use crate::session::{View, run};
 
+static LOOK: Op = Op::operation("dbop.jobs.look", file!(), line!()).read_only();
 static MIGRATE: Op = Op::transaction("dbop.jobs.migrate", file!(), line!()).idempotent();
 
 /// Creates or upgrades the tables of jobs: those of River, which its clients in other languages share,
@@ -34,6 +36,22 @@ pub async fn migrate<DB: JobDatabase>(db: &Db<DB>) -> Result<()> {
         Ok(run::<DB>(conn, state, DB::JOB_SQL.schema.into_sql_str()).await?)
     });
     create.await
+}
+
+/// Fails if the tables of jobs are not there.
+pub(super) async fn check_migrated<DB: JobDatabase>(db: &Db<DB>) -> Result<()> {
+    let is_there = json::<DB, _>(asked_once(db, &LOOK, DB::JOB_SQL.is_there, &[]).await?)?;
+    match is_there {
+        true => Ok(()),
+        false => Err(not_migrated()),
+    }
+}
+
+pub(super) fn not_migrated() -> Error {
+    Error::programming(
+        ErrorKind::Configuration,
+        "the tables of jobs are not there; call `dbop::jobs::migrate(&db)` first",
+    )
 }
 
 impl<DB: JobDatabase> Db<DB> {

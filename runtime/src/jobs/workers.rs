@@ -15,6 +15,7 @@ use super::engine::prepared::check_queue;
 use super::liveness::{self, Pulse};
 use super::registration::{JobBody, Registration};
 use super::schedule::Scheduled;
+use super::schema::check_migrated;
 use super::shared::Shared;
 use super::working::Working;
 use crate::db::Db;
@@ -157,12 +158,7 @@ impl<DB: JobDatabase> Workers<DB> {
             lost: Mutex::default(),
             running: Mutex::default(),
         });
-        if !liveness::is_migrated(&shared).await? {
-            return Err(wrong(
-                "the tables of jobs are not there; call `dbop::jobs::migrate(&db)` first"
-                    .to_owned(),
-            ));
-        }
+        check_migrated(&shared.db).await?;
         check_worked(&shared, known.keys().copied(), &self.elsewhere).await?;
         liveness::enter(&shared).await?;
         let pulse = Pulse::noticed_within(self.noticed_within);

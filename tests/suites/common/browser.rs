@@ -59,7 +59,7 @@ pub(crate) async fn until_shown(browser: &mut Browser, id: &str, text: &str) {
     browser.until(&shows).await;
 }
 
-async fn is_no_wider_than_the_screen(browser: &mut Browser) {
+pub(crate) async fn is_no_wider_than_the_screen(browser: &mut Browser) {
     let fits = "document.documentElement.scrollWidth <= window.innerWidth";
     assert_eq!(browser.value_of(fits).await, json!(true));
     let cut =

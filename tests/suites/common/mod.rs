@@ -1,6 +1,6 @@
 //! Tests that hold on every database.
 
-use super::{Database, Ear, JOB_ROW, NOW_MS, fresh_with, outside};
+use super::{Database, Ear, JOB_ROW, MADE_OLDER, NOW_MS, fresh_with, outside};
 
 pub(crate) mod adopted;
 mod any_db;

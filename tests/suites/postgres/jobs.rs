@@ -19,6 +19,9 @@ pub(crate) const JOB_ROW: &str = "SELECT (to_jsonb(job) || jsonb_build_object(
         'scheduled_at', (extract(epoch FROM scheduled_at) * 1000)::bigint
     ))::text FROM river_job AS job WHERE id = $1";
 
+/// Makes each available job wait for an hour more.
+pub(crate) const MADE_OLDER: &str = "UPDATE river_job SET scheduled_at = scheduled_at - interval '1 hour' WHERE state = 'available'";
+
 /// The clock of the database, in milliseconds since 1970.
 pub(crate) const NOW_MS: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 

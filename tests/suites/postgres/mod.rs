@@ -5,7 +5,7 @@ pub(crate) use dbop_tests::postgres::{fresh_with, outside};
 
 use super::common;
 
-pub(crate) use self::jobs::{Ear, JOB_ROW, NOW_MS};
+pub(crate) use self::jobs::{Ear, JOB_ROW, MADE_OLDER, NOW_MS};
 
 mod advisory;
 mod bad_input;
@@ -37,6 +37,7 @@ mod shutdown;
 mod statement_limits;
 mod streams;
 mod swallowed;
+mod watched_jobs;
 
 /// Keeps every other session from using `accounts`, until `ROLLBACK`.
 pub(crate) const LOCK_OUT: &str = "BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE";

@@ -21,6 +21,9 @@ pub(crate) const JOB_ROW: &str = "SELECT json_object(
         )
     ) FROM river_job WHERE id = $1";
 
+/// Makes each available job wait for an hour more.
+pub(crate) const MADE_OLDER: &str = "UPDATE river_job SET scheduled_at = datetime(scheduled_at, 'subsec', '-1 hour') WHERE state = 'available'";
+
 /// The clock of the database, in milliseconds since 1970.
 pub(crate) const NOW_MS: &str =
     "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";

@@ -5,7 +5,7 @@ pub(crate) use dbop_tests::sqlite::{fresh_with, outside};
 
 use super::common;
 
-pub(crate) use self::jobs::{Ear, JOB_ROW, NOW_MS};
+pub(crate) use self::jobs::{Ear, JOB_ROW, MADE_OLDER, NOW_MS};
 
 mod bad_input;
 mod callers_transaction;

@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use riverqueue::{Client, MaintenanceConfig, QueueConfig, RunHandle, Workers};
+use riverqueue::{
+    Client, EventKind, EventReceiver, EventRecvError, MaintenanceConfig, QueueConfig, RunHandle,
+    Workers,
+};
 use tokio::time::timeout;
 
 use super::refused::refused;
@@ -13,6 +16,7 @@ use crate::error::Result;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::registration::JobBody;
 use crate::jobs::shared::Shared;
+use crate::jobs::watch::ring;
 
 /// The queues that a process works, and how many jobs of each run at once.
 pub(in crate::jobs) type Queues = BTreeMap<String, usize>;
@@ -26,6 +30,15 @@ const STUCK: Duration = Duration::from_secs(30);
 
 /// How long the start waits for River to listen for notifications.
 const READY: Duration = Duration::from_secs(10);
+
+/// What River tells when an attempt has ended.
+const ENDS: [EventKind; 5] = [
+    EventKind::JobCancelled,
+    EventKind::JobCompleted,
+    EventKind::JobFailed,
+    EventKind::JobInterrupted,
+    EventKind::JobSnoozed,
+];
 
 /// How an engine is set up.
 pub(in crate::jobs) struct Employer<'a, DB: JobDatabase> {
@@ -63,9 +76,27 @@ impl<DB: JobDatabase> Employer<'_, DB> {
             builder = builder.without_leader_election();
         }
         let client: Client = builder.build().map_err(refused)?;
+        if !DB::NOTIFIES {
+            let events = client.subscribe(&ENDS).map_err(refused)?;
+            tokio::spawn(ring_at_each::<DB>(events));
+        }
         Ok(Engine {
             run: client.start().map_err(refused)?,
         })
+    }
+}
+
+/// Rings the bell for each attempt that has ended, until there is no client any more.
+async fn ring_at_each<DB: JobDatabase>(mut events: EventReceiver) {
+    loop {
+        match events.recv().await {
+            Ok(event) => {
+                let job = event.as_job().map(|it| it.job.id);
+                job.into_iter().for_each(ring::<DB>);
+            }
+            Err(EventRecvError::Closed) => return,
+            Err(_) => {} // those that were lost are found by the next look
+        }
     }
 }
 

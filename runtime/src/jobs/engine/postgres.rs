@@ -58,6 +58,8 @@ impl JobDatabase for Postgres {
         pool_beside(db, CONNECTIONS)
     }
 
+    const NOTIFIES: bool = true;
+
     /// Looks find what a lost notification would have said.
     const LOOK_EVERY: Duration = Duration::from_secs(10);
 

@@ -53,12 +53,16 @@ impl JobDatabase for Sqlite {
         db.pool().clone()
     }
 
+    const NOTIFIES: bool = false;
+
     /// Looks find what other processes have changed.
     const LOOK_EVERY: Duration = Duration::from_millis(500);
 
     fn job_source(db: &Db<Self>) -> BoxFuture<'_, Result<Box<dyn Source>>> {
-        let source: Box<dyn Source> = Box::new(InProcess::of(db));
-        Box::pin(std::future::ready(Ok(source)))
+        Box::pin(async move {
+            let source = InProcess::of(db).await?;
+            Ok(Box::new(source) as Box<dyn Source>)
+        })
     }
 
     fn pool_of_one(db: &Db<Self>) -> Option<SqlitePool> {

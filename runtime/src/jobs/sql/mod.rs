@@ -93,6 +93,9 @@ pub struct JobSql {
     pub(super) watched: &'static str,
     /// Returns the queues, as an array of [`Counted`](super::queues::Counted).
     pub(super) queues: &'static str,
+    /// Returns what the page about jobs shows, as [`Shown`](super::overview::Shown).
+    #[cfg(feature = "http")]
+    pub(super) overview: &'static str,
     /// Whether the tables are there.
     pub(super) is_there: &'static str,
 }

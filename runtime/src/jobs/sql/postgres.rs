@@ -286,5 +286,48 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
                 FROM river_job GROUP BY queue, state
             ) AS counted GROUP BY queue ORDER BY queue
         ) AS queues",
+    // Each state is read by the index by which workers fetch, so that the time does not depend on how many
+    // jobs there are.
+    #[cfg(feature = "http")]
+    overview: "SELECT json_build_object(
+            'running', (
+                SELECT json_agg(json_build_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'attempt', attempt,
+                    'max_attempts', max_attempts, 'progress', metadata->'dbop:progress',
+                    'since_ms', extract(epoch FROM clock_timestamp() - attempted_at) * 1000,
+                    'worker', attempted_by[cardinality(attempted_by)]
+                )) FROM (
+                    SELECT * FROM river_job WHERE state = 'running'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 50
+                ) AS running
+            ),
+            'waiting', (
+                SELECT json_agg(json_build_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'state', job.state, 'attempt', attempt,
+                    'max_attempts', max_attempts, 'progress', metadata->'dbop:progress',
+                    'due_in_ms', extract(epoch FROM scheduled_at - clock_timestamp()) * 1000
+                )) FROM unnest(
+                    '{available,pending,retryable,scheduled}'::river_job_state[]
+                ) AS waits (state) CROSS JOIN LATERAL (
+                    SELECT * FROM river_job WHERE state = waits.state
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 20
+                ) AS job
+            ),
+            'failures', (
+                SELECT json_agg(json_build_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'state', state, 'attempt', attempt,
+                    'max_attempts', max_attempts,
+                    'ended_ms', extract(epoch FROM clock_timestamp() - finalized_at) * 1000,
+                    'error', left(errors[cardinality(errors)]->>'error', 2000)
+                )) FROM (
+                    SELECT job.* FROM unnest('{discarded,cancelled}'::river_job_state[]) AS ended (state)
+                    CROSS JOIN LATERAL (
+                        SELECT * FROM river_job WHERE state = ended.state AND finalized_at IS NOT NULL
+                        ORDER BY finalized_at DESC LIMIT 500
+                    ) AS job
+                    WHERE cardinality(errors) > 0 ORDER BY finalized_at DESC LIMIT 20
+                ) AS failed
+            )
+        )::text",
     is_there: "SELECT (to_regclass('river_job') IS NOT NULL AND to_regclass('dbop_job_worker') IS NOT NULL)::text",
 };

@@ -267,6 +267,69 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
                 FROM river_job GROUP BY queue, state
             ) GROUP BY queue ORDER BY queue
         )",
+    // Each state is read by the index by which workers fetch, so that the time does not depend on how many
+    // jobs there are.
+    #[cfg(feature = "http")]
+    overview: "SELECT json_object(
+            'running', json((
+                SELECT json_group_array(json_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'attempt', attempt,
+                    'max_attempts', max_attempts, 'progress', json(metadata -> '$.\"dbop:progress\"'),
+                    'since_ms', (julianday('now') - julianday(attempted_at)) * 86400000.0,
+                    'worker', attempted_by ->> '$[#-1]'
+                )) FROM (
+                    SELECT * FROM river_job WHERE state = 'running'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 50
+                )
+            )),
+            'waiting', json((
+                SELECT json_group_array(json_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'state', state, 'attempt', attempt,
+                    'max_attempts', max_attempts, 'progress', json(metadata -> '$.\"dbop:progress\"'),
+                    'due_in_ms', (julianday(scheduled_at) - julianday('now')) * 86400000.0
+                )) FROM (
+                SELECT * FROM (
+                    SELECT * FROM river_job WHERE state = 'available'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 20
+                )
+                UNION ALL
+                SELECT * FROM (
+                    SELECT * FROM river_job WHERE state = 'pending'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 20
+                )
+                UNION ALL
+                SELECT * FROM (
+                    SELECT * FROM river_job WHERE state = 'retryable'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 20
+                )
+                UNION ALL
+                SELECT * FROM (
+                    SELECT * FROM river_job WHERE state = 'scheduled'
+                    ORDER BY queue, priority, scheduled_at, id LIMIT 20
+                )
+                )
+            )),
+            'failures', json((
+                SELECT json_group_array(json_object(
+                    'id', id, 'kind', kind, 'queue', queue, 'state', state, 'attempt', attempt,
+                    'max_attempts', max_attempts,
+                    'ended_ms', (julianday('now') - julianday(finalized_at)) * 86400000.0,
+                    'error', substr(errors ->> '$[#-1].error', 1, 2000)
+                )) FROM (
+                    SELECT * FROM (
+                    SELECT * FROM (
+                        SELECT * FROM river_job WHERE state = 'discarded' AND finalized_at IS NOT NULL
+                        ORDER BY finalized_at DESC LIMIT 500
+                    )
+                    UNION ALL
+                    SELECT * FROM (
+                        SELECT * FROM river_job WHERE state = 'cancelled' AND finalized_at IS NOT NULL
+                        ORDER BY finalized_at DESC LIMIT 500
+                    )
+                    ) WHERE json_array_length(errors) > 0 ORDER BY finalized_at DESC LIMIT 20
+                )
+            ))
+        )",
     is_there: "SELECT iif(count(*) = 2, 'true', 'false') FROM sqlite_schema
         WHERE name IN ('river_job', 'dbop_job_worker')",
 };
@@ -313,6 +376,8 @@ mod tests {
             sql.plan_next,
             sql.watched,
             sql.queues,
+            #[cfg(feature = "http")]
+            sql.overview,
             sql.is_there,
         ];
         for sql in all {

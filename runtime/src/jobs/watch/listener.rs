@@ -8,8 +8,9 @@ use super::row::Row;
 use super::source::{Source, ids};
 use crate::backend::Driver;
 use crate::db::Db;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::jobs::database::JobDatabase;
+use crate::jobs::schema::not_migrated;
 use crate::jobs::sql::{POSTGRES, asked_on, json};
 
 /// Returns the channel of the table, and whether the table has the trigger that tells. The channel is
@@ -32,7 +33,7 @@ impl Listener {
         listener.eager_reconnect(false);
         let found = asked_on::<Postgres>(listener.acquire().await?, CHANNEL, &[]).await?;
         let Some(row) = found else {
-            return Err(not_there());
+            return Err(not_migrated());
         };
         if Postgres::text(&row, 1)?.as_deref() != Some("true") {
             tracing::warn!(
@@ -66,11 +67,4 @@ impl Source for Listener {
             }
         })
     }
-}
-
-fn not_there() -> Error {
-    Error::programming(
-        ErrorKind::Configuration,
-        "the tables of jobs are not there; call `dbop::jobs::migrate(&db)` first",
-    )
 }

@@ -35,7 +35,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use bell::{ears, ring};
+use bell::ears;
+pub(super) use bell::{ring, ring_after_commit};
 pub use updates::JobUpdates;
 
 use self::subscribers::Subscribers;
@@ -111,7 +112,6 @@ impl<DB: JobDatabase> Watcher<DB> {
     /// The stream ends with an error if the jobs cannot be read and waiting would not help, for example
     /// because the tables are not there, and with
     /// [`ShuttingDown`](crate::ErrorKind::ShuttingDown) when the handle is shut down.
-    #[must_use]
     pub fn watch(&self, id: i64) -> JobUpdates {
         JobUpdates::of(Arc::clone(&self.subscribers), id)
     }

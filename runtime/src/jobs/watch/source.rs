@@ -9,6 +9,7 @@ use super::row::Row;
 use crate::db::Db;
 use crate::error::Result;
 use crate::jobs::database::JobDatabase;
+use crate::jobs::schema::check_migrated;
 use crate::jobs::sql::{asked_once, json};
 use crate::op::Op;
 
@@ -30,11 +31,12 @@ pub(in crate::jobs) struct InProcess<DB: JobDatabase> {
 }
 
 impl<DB: JobDatabase> InProcess<DB> {
-    pub(in crate::jobs) fn of(db: &Db<DB>) -> Self {
-        Self {
+    pub(in crate::jobs) async fn of(db: &Db<DB>) -> Result<Self> {
+        check_migrated(db).await?;
+        Ok(Self {
             db: db.clone(),
             ears: ears(),
-        }
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::task;
 use crate::db::Db;
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::info::JobInfo;
 use crate::rt::{background, lock};
@@ -19,20 +19,15 @@ pub(super) enum Told {
     NothingYet,
     Job(Arc<JobInfo>),
     NoJob,
-    Failed(Class, Arc<str>),
+    Failed(Arc<Error>),
 }
 
 impl Told {
-    /// Returns an error that many streams can be told.
-    pub(super) fn failed(error: &Error) -> Self {
-        Self::Failed(error.class(), error.to_string().into())
-    }
-
     fn is_last(&self) -> bool {
         match self {
             Self::NothingYet => false,
             Self::Job(job) => job.state.is_final(),
-            Self::NoJob | Self::Failed(..) => true,
+            Self::NoJob | Self::Failed(_) => true,
         }
     }
 }
@@ -120,6 +115,13 @@ impl<DB: JobDatabase> Subscribers<DB> {
         list.due = list.streams.values().map(|stream| stream.job).collect();
     }
 
+    /// Whether there are streams. If there are none, the task ends, and the next stream starts another.
+    pub(super) fn has_streams(&self) -> bool {
+        let mut list = lock(&self.list);
+        list.is_served = !list.streams.is_empty();
+        list.is_served
+    }
+
     /// Returns the jobs that are to be read. `None` if there are no streams: the task ends then.
     pub(super) fn take_due(&self) -> Option<Due> {
         let mut list = lock(&self.list);
@@ -153,8 +155,8 @@ impl<DB: JobDatabase> Subscribers<DB> {
     }
 
     /// Tells all streams that they end.
-    pub(super) fn fail(&self, error: &Error) {
-        let told = Told::failed(error);
+    pub(super) fn fail(&self, error: Error) {
+        let told = Told::Failed(Arc::new(error));
         for stream in std::mem::take(&mut lock(&self.list).streams).into_values() {
             stream.tell(told.clone());
         }

@@ -33,9 +33,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Reads jobs until there are no streams any more.
 pub(super) async fn run<DB: JobDatabase>(subscribers: Arc<Subscribers<DB>>) {
     let _abandons = AbandonOnPanic(&subscribers);
-    while let Err(error) = follow_until_shutdown(&subscribers).await {
+    while subscribers.has_streams()
+        && let Err(error) = follow_until_shutdown(&subscribers).await
+    {
         // Streams that come from now on find out for themselves.
-        subscribers.fail(&error);
+        subscribers.fail(error);
     }
 }
 
@@ -77,9 +79,9 @@ fn passes(error: &Error) -> bool {
 /// Reads jobs for as long as the connection lives. `Ok` means that there are no streams any more.
 async fn follow<DB: JobDatabase>(subscribers: &Subscribers<DB>, wait: &mut Duration) -> Result<()> {
     // Without a stream there is no need for a connection.
-    let Some(_) = subscribers.take_due() else {
+    if !subscribers.has_streams() {
         return Ok(());
-    };
+    }
     let mut source = in_time(DB::job_source(&subscribers.db)).await?;
     let mut next_look = Instant::now();
     let mut unmarked = Vec::new();

@@ -36,9 +36,7 @@ async fn next<DB: JobDatabase>(
         Some(Told::Job(job)) if job.state.is_final() => Some((Ok(JobInfo::clone(&job)), None)),
         Some(Told::Job(job)) => Some((Ok(JobInfo::clone(&job)), Some(subscription))),
         Some(Told::NoJob) => None,
-        Some(Told::Failed(class, message)) => {
-            Some((Err(Error::new(class, message.to_string())), None))
-        }
+        Some(Told::Failed(error)) => Some((Err(error.copy()), None)),
         Some(Told::NothingYet) | None => {
             let why = "the task that looks at jobs has panicked; watch the job again";
             Some((Err(Error::programming(ErrorKind::Interrupted, why)), None))

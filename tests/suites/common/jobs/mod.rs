@@ -11,15 +11,18 @@ use sqlx::Executor;
 use tokio::sync::Semaphore;
 
 use super::notes::{self, Runs, Trouble, soon};
-use super::{Database, Ear, JOB_ROW, NOW_MS};
+use super::{Database, Ear, JOB_ROW, MADE_OLDER, NOW_MS};
 
 mod admin;
+mod browser;
 mod completes_in_step;
 mod fence;
 mod joins;
 mod limits;
 mod nested_steps;
 mod odd_texts;
+mod page;
+mod queues;
 mod rows;
 mod schedule;
 mod start;
@@ -28,6 +31,7 @@ mod steps;
 mod stop;
 mod unique;
 mod verdicts;
+mod watch;
 
 /// How long a test waits for something that other processes delay. Nothing is wrong while this lasts.
 const LONG: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! [`Watcher`]: looks at a handle every few seconds, remembers what it has seen for some minutes, and
+//! [`Lookout`]: looks at a handle every few seconds, remembers what it has seen for some minutes, and
 //! tells it to the pages that are open.
 
 use std::collections::VecDeque;
@@ -6,14 +6,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use axum::body::Bytes;
 use futures_util::future::{Either, select};
 use histogram::Histogram;
-use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::look::Look;
-use super::seen::{self, Performance, Point, Report};
+use super::pages::Pages;
+use super::seen::{Performance, Point, Report, Seen};
 use crate::db::AnyDb;
 use crate::health::Health;
 use crate::op::{Latency, latencies};
@@ -28,13 +27,10 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How many looks are remembered: five minutes.
 const REMEMBERED: usize = 150;
 
-/// The most pages that are told what was seen, each of which has a connection open.
-const MOST_PAGES: usize = 64;
-
 /// What was seen of a handle over the last minutes. A task looks at the handle, and ends soon after
 /// this is dropped.
 #[derive(Debug)]
-pub(super) struct Watcher(Arc<Shared>);
+pub(super) struct Lookout(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -42,21 +38,16 @@ struct Shared {
     /// How long a check waits for the database.
     within: Duration,
     looks: Mutex<VecDeque<Look>>,
-    /// The last event. A page that reads slowly misses events, and finds the last one: whatever the
-    /// pages do, only one event is kept for all of them.
-    told: watch::Sender<Bytes>,
-    /// A page has been opened, which is not to wait for the next look.
-    opened: Notify,
+    pages: Pages,
 }
 
-impl Watcher {
+impl Lookout {
     pub(super) fn start(db: &AnyDb, within: Duration) -> Self {
         let shared = Arc::new(Shared {
             db: db.clone(),
             within,
             looks: Mutex::new(VecDeque::from([Look::at(db, None)])),
-            told: watch::Sender::new(Bytes::new()),
-            opened: Notify::new(),
+            pages: Pages::new(),
         });
         // The runtime that makes the routes need not be one that serves them.
         background().spawn(watch_over(Arc::downgrade(&shared)));
@@ -71,14 +62,9 @@ impl Watcher {
         }
     }
 
-    /// Returns where a page finds the next events. `None` if too many pages are open.
-    pub(super) fn subscribe(&self) -> Option<watch::Receiver<Bytes>> {
-        if self.0.told.receiver_count() >= MOST_PAGES {
-            return None;
-        }
-        let receiver = self.0.told.subscribe();
-        self.0.opened.notify_one();
-        Some(receiver)
+    /// The pages that are told what was seen.
+    pub(super) fn pages(&self) -> &Pages {
+        &self.0.pages
     }
 }
 
@@ -127,14 +113,14 @@ async fn watch_over(watched: Weak<Shared>) {
         let Some(shared) = watched.upgrade() else {
             return;
         };
-        let (due, opened) = (pin!(ticks.tick()), pin!(shared.opened.notified()));
+        let (due, opened) = (pin!(ticks.tick()), pin!(shared.pages.opened()));
         if let Either::Left(_) = select(due, opened).await {
             let now = latencies();
             let latency = between(before.as_ref(), now.as_ref());
             before = now;
             shared.remember(Look::at(&shared.db, latency));
         }
-        if shared.told.receiver_count() == 0 {
+        if !shared.pages.are_open() {
             #[cfg(feature = "postgres")]
             observer.rest();
             continue;
@@ -154,16 +140,14 @@ async fn watch_over(watched: Weak<Shared>) {
             #[cfg(not(feature = "postgres"))]
             None
         };
-        let event = seen::event(
+        let seen = Seen::now(
             &shared.db,
             health,
             shared.performance(),
             shared.history(),
             server,
         );
-        if let Some(event) = event {
-            shared.told.send_replace(event);
-        }
+        shared.pages.tell(&seen);
     }
 }
 
