@@ -303,6 +303,7 @@ pub fn lint_pages(_: TokenStream) -> TokenStream {
 /// | `sqlx` | variant or field | its field is `sqlx::Error`, where the type's name does not say so |
 /// | `dbop` | variant or field | its field is `dbop::Error`, where the type's name does not say so |
 /// | `driver` | variant or field | its field is the error of `rusqlite`, diesel or `postgres`, where the type's name does not say so |
+/// | `retry_after` | field | its `Duration` or `Option<Duration>` is how long a service asks to be left alone |
 /// | `no_from` | type or variant | the conversions are written by hand |
 /// | `from = path` | type | the function that makes the error from a `dbop::Error`, for a type that carries neither |
 /// | `crate = ::path::to::dbop` | type | where the crate `dbop` is found |

@@ -21,6 +21,7 @@
 //! | [`health_and_http`] | a service with axum: answers to failed calls, keys of requests, health |
 //! | [`start_maintenance_shutdown`] | what a service does at its start, from time to time, and at its end |
 //! | [`overload_and_outages`] | the circuit breaker, lost connections, `max_concurrency` |
+//! | [`guarded`] | calls of other services: their circuit breakers, deadlines, retries and limits |
 //! | [`logs_and_metrics`] | spans, events and counts |
 //! | [`guarantees`] | what holds when it fails, and the test of each promise |
 //! | [`costs`] | what a call costs |
@@ -132,6 +133,11 @@ pub mod start_maintenance_shutdown {
 pub mod overload_and_outages {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/overload-and-outages.md")]
+}
+
+pub mod guarded {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/guarded.md")]
 }
 
 pub mod logs_and_metrics {

@@ -65,6 +65,8 @@
 //! * `AdvisoryLock` is a lock of PostgreSQL that is held across calls.
 //! * [`blocking`] is for sync code.
 //! * [`Error`], [`DbError`] and [`classify`] say what went wrong; [`metrics()`] says what happened.
+//! * [`guarded`](macro@guarded) is for calls of other services, whose circuit breakers are set by
+//!   [`breaker`] and listed by [`breakers`].
 //! * `job` makes a function a durable job, and `jobs` has what runs it.
 //! * [`health`] says whether the database is there; `http` has answers, keys and routes for axum.
 //! * [`defaults`] is for calls without a [`Db`].

@@ -1,6 +1,7 @@
 use crate::options::Attribute::{self, DbOp, Transactional};
 
 mod each_database;
+mod guarded;
 mod two_way;
 
 pub(super) fn expanded(attribute: Attribute, options: &str, function: &str) -> String {

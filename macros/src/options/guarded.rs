@@ -10,7 +10,7 @@ const NO_TRANSACTION: &str = "says something about a transaction, and a guarded 
 const NO_PLAIN_FN: &str = "is for a plain `fn`, and a guarded function is async; remove it";
 const DECLARED: &str = "is not needed, because `retry(..)` declares that the call may be made again; write `retry(attempts = 3)`, or nothing if the call must be made once";
 
-pub(super) static TABLE: [Row<Options>; 20] = [
+pub(super) static TABLE: [Row<Options>; 21] = [
     Row::new("breaker", "breaker = \"llm\"", |options, value| {
         read_breaker(value).map(|given| options.breaker = given)
     }),
@@ -64,6 +64,7 @@ pub(super) static TABLE: [Row<Options>; 20] = [
     Row::unfit("plain", NO_SESSION),
     Row::unfit("prefer_async", NO_PLAIN_FN),
     Row::unfit("in_impl", NO_PLAIN_FN),
+    Row::unfit("in_trait_impl", NO_PLAIN_FN),
 ];
 
 fn read_breaker(value: &mut Value<'_>) -> Written<LitStr> {

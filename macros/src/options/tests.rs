@@ -253,3 +253,68 @@ fn every_option_is_documented() {
     assert_eq!(both, known(None));
     assert_eq!(transactional, known(Some(Attribute::Transactional.name())));
 }
+
+#[track_caller]
+fn messages_of_guarded(text: &str) -> Vec<String> {
+    parse_all(Attribute::Guarded, text).1
+}
+
+#[test]
+fn options_about_databases_are_no_options_of_guarded_functions_and_the_message_says_why() {
+    for (option, why) in [
+        ("read_only", "`retry(..)` declares"),
+        ("idempotent", "`retry(..)` declares"),
+        ("once = key", "a step of a job"),
+        ("db = self.db", "the session of a database"),
+        ("on = [Sqlite]", "the session of a database"),
+        ("plain = f", "the session of a database"),
+        ("callers = scope", "the session of a database"),
+        ("isolation = serializable", "a transaction"),
+        ("nested", "a transaction"),
+        ("deferrable", "a transaction"),
+        ("prefer_async", "a plain `fn`"),
+        ("in_impl", "a plain `fn`"),
+        ("in_trait_impl", "a plain `fn`"),
+    ] {
+        let messages = messages_of_guarded(option);
+        let [message] = &messages[..] else {
+            panic!("{option}: {messages:?}");
+        };
+        assert!(message.contains(why), "{option}: {message}");
+    }
+    let valid = "`breaker`, `timeout`, `attempt_timeout`, `retry`, `max_concurrency`, `name`, `crate` and `allow`";
+    assert_eq!(
+        messages_of_guarded("breakr = \"llm\""),
+        [format!(
+            "`breakr` is not an option of `#[guarded]`, did you mean `breaker`? valid here: {valid}"
+        )]
+    );
+}
+
+#[test]
+fn a_breaker_has_a_name_and_an_attempt_a_time() {
+    let (options, messages) = parse_all(
+        Attribute::Guarded,
+        "breaker = \"llm\", attempt_timeout = \"1.5s\"",
+    );
+    assert_eq!(messages, [] as [&str; 0]);
+    assert_eq!(options.breaker.unwrap().value.value(), "llm");
+    assert_eq!(options.attempt_timeout.unwrap().value, 1_500);
+    for (wrong, message) in [
+        ("breaker = \" \"", "must not be empty"),
+        ("breaker", "needs a value"),
+        ("breaker = llm", "needs a string"),
+        ("attempt_timeout = none", "needs a duration"),
+        ("attempt_timeout = \"0s\"", "0"),
+    ] {
+        let found = messages_of_guarded(wrong);
+        assert!(found.len() == 1 && found[0].contains(message), "{found:?}");
+    }
+}
+
+#[test]
+fn only_a_written_retry_declares_that_a_guarded_call_may_be_made_again() {
+    let declared = |text| parse_all(Attribute::Guarded, text).0.idempotent.is_some();
+    assert!(declared("retry(attempts = 2)"));
+    assert!(!declared("retry = never") && !declared(""));
+}

@@ -23,9 +23,9 @@ use super::run::{Body, Ran};
 use super::span::CallSpan;
 use super::state::CallState;
 use crate::error::{Category, Class, Effect, Error, Outcome, Result};
-use crate::op::{Guard, Op, OpResult, Origin};
+use crate::op::{Guard, Op, OpResult, Provenance};
 use crate::policy::{Defaults, Fault, defaults_of_service};
-use crate::rt::Timer;
+use crate::rt::{FOREVER, Timer};
 
 /// A call of a function under `#[guarded]`.
 #[derive(Debug)]
@@ -106,7 +106,8 @@ impl<R> Guarded<R> {
             return None;
         }
         let began = Instant::now();
-        call.state.attempt_ends = self.guard.attempt_timeout.map(|time| began + time);
+        let limit = self.guard.attempt_timeout;
+        call.state.attempt_ends = limit.map(|time| began + time.min(FOREVER));
         call.state.body_begins();
         Some(GuardedAttempt {
             call,
@@ -139,17 +140,17 @@ impl<R> GuardedAttempt<'_, R> {
         let failure = (call.of.failure)(&result).map(|failure| {
             call.state.saw(failure.error);
             let error = failure.error;
-            (failure.class, error.origin(), error.retry_after())
+            (failure.class, error.provenance(), error.retry_after())
         });
-        let Some((class, origin, retry_after)) = failure else {
+        let Some((class, provenance, retry_after)) = failure else {
             call.state.report_service(Shown::Answer);
             return call.end(result, Outcome::Committed);
         };
-        let shown = cut_off.unwrap_or_else(|| shown_by(class, origin));
+        let shown = cut_off.unwrap_or_else(|| shown_by(class, provenance));
         call.state.report_service(shown);
         // What a call inside the body has tried often enough is not tried again from here. Nor is a write
         // inside of which nobody knows whether it took effect: `retry` speaks of the service.
-        let is_settled = ran.was_retried || (cut_off.is_none() && origin == Origin::Lost);
+        let is_settled = ran.was_retried || (cut_off.is_none() && provenance == Provenance::Lost);
         let failed = FailedAttempt {
             retry_after,
             ..FailedAttempt::of_body(class, Effect::Possible, BodyRan::default())
@@ -163,8 +164,9 @@ impl<R> GuardedAttempt<'_, R> {
     /// What it shows that the attempt was cut off now. An attempt for which the waits and attempts before
     /// had left less than half of its time says nothing about the service.
     fn shown_when_cut_off(&self) -> Shown {
-        let state = &self.call.state;
-        let whole = self.guard.attempt_timeout.unwrap_or(state.whole_time());
+        let of_call = self.call.state.whole_time();
+        let limit = self.guard.attempt_timeout;
+        let whole = limit.map_or(of_call, |limit| limit.min(of_call));
         match self.began.elapsed() * 2 >= whole {
             true => Shown::Outage,
             false => Shown::Nothing,
@@ -179,10 +181,10 @@ impl<R> Attempted for GuardedAttempt<'_, R> {
 }
 
 /// What the error of a body shows of the service.
-fn shown_by(class: Class, origin: Origin) -> Shown {
-    match (origin, class.category) {
+fn shown_by(class: Class, provenance: Provenance) -> Shown {
+    match (provenance, class.category) {
         // A call inside has a breaker of its own, or is one of a database.
-        (Origin::Call | Origin::Lost, _) => Shown::Nothing,
+        (Provenance::Call | Provenance::Lost, _) => Shown::Nothing,
         (_, Category::Transient | Category::Ambiguous) => Shown::Outage,
         (_, Category::Cancelled) => Shown::Nothing,
         _ => Shown::Answer,
@@ -196,7 +198,8 @@ impl CallState {
         match shown {
             Shown::Answer => pass.succeeded(),
             Shown::Outage => pass.failed(Fault::Refused),
-            Shown::Nothing => {}
+            // Another call may have the place of a probe while this one waits.
+            Shown::Nothing => self.pass = None,
         }
     }
 
@@ -221,16 +224,16 @@ mod tests {
             kind: ErrorKind::Other,
             retry: Retry::Never,
         };
-        let shown = |category, origin| shown_by(class(category), origin);
+        let shown = |category, provenance| shown_by(class(category), provenance);
         for category in Category::ALL {
             let expected = match category {
                 Category::Transient | Category::Ambiguous => Shown::Outage,
                 Category::Cancelled => Shown::Nothing,
                 _ => Shown::Answer,
             };
-            assert_eq!(shown(*category, Origin::Application), expected);
-            assert_eq!(shown(*category, Origin::Call), Shown::Nothing);
-            assert_eq!(shown(*category, Origin::Lost), Shown::Nothing);
+            assert_eq!(shown(*category, Provenance::Application), expected);
+            assert_eq!(shown(*category, Provenance::Call), Shown::Nothing);
+            assert_eq!(shown(*category, Provenance::Lost), Shown::Nothing);
         }
     }
 }

@@ -392,6 +392,15 @@ impl Error {
         });
     }
 
+    /// Notes that a repeat of the call that failed does no harm, because whoever was called knows the
+    /// repeat by its key.
+    #[cfg(feature = "jobs")]
+    pub(crate) fn has_a_key(&mut self) {
+        if let Some(call) = &mut self.0.call {
+            call.repeatable = true;
+        }
+    }
+
     /// Whether the call that failed may have had an effect, and a repeat could do harm.
     pub(crate) fn is_lost(&self) -> bool {
         self.outcome() == Some(Outcome::Unknown) && !self.is_repeatable()

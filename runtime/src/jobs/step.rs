@@ -125,7 +125,8 @@ impl<DB: JobDatabase> Job<DB> {
         Box::pin(async move {
             let run = async {
                 let key = self.key(&step);
-                let value = self.until_stopped(body(&key)).await?;
+                let asked = self.until_stopped(body(&key)).await;
+                let value = asked.map_err(of_keyed_call)?;
                 self.store(&step, value).await
             };
             self.unless_stored(&step, run).await
@@ -277,6 +278,15 @@ impl<DB: JobDatabase> Job<DB> {
             Either::Right(_) => Err(to_stop().into()),
         }
     }
+}
+
+/// The error of a call that has got its step's key. A call whose answer was lost is made again with the
+/// same key, so the job goes on after it as after any other failure that may pass.
+fn of_keyed_call<E: DbError>(mut error: E) -> E {
+    if let Some(call) = error.error_mut() {
+        call.has_a_key();
+    }
+    error
 }
 
 fn to_stop() -> Error {

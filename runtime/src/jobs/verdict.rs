@@ -96,8 +96,8 @@ fn after_error(harmless: bool, error: &impl DbError) -> Verdict {
     if is_lost && !harmless {
         return Verdict::Cancel(format!(
             "{error} (nobody knows whether this took effect, so the job does not run again: make the \
-             operation `once` with the key `job.key(..)`, make it a step by `job.write(..)`, or declare \
-             the job `idempotent`; `retry` the job if you know that the work is not done)"
+             operation `once` with the key `job.key(..)`, make it a step by `job.write(..)`, or by \
+             `job.call(..)` if it calls another service, or declare the job `idempotent`; `retry` the job if you know that the work is not done)"
         ));
     }
     let has_no_room = matches!(

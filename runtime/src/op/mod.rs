@@ -19,6 +19,6 @@ pub use metrics::{OperationMetrics, metrics};
 pub use operation::Op;
 pub(crate) use operation::{Guard, Places};
 pub(crate) use overrides::{Override, Overrides, in_variables};
-pub(crate) use result::{Failure, OpResult, Origin, ReportedError};
+pub(crate) use result::{Failure, OpResult, Provenance, ReportedError};
 pub(crate) use retries::{Retries, RetryParts};
 pub use retry_policy::RetryPolicy;

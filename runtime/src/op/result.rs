@@ -44,13 +44,13 @@ pub(crate) trait ReportedError: Display {
     /// Returns how long a service asks to be left alone. `None` if the error does not say.
     fn retry_after(&self) -> Option<Duration>;
 
-    /// Returns whom the error comes from.
-    fn origin(&self) -> Origin;
+    /// Returns where the error comes from.
+    fn provenance(&self) -> Provenance;
 }
 
-/// Whom an error comes from, as far as a call of another service has to know that.
+/// Where an error comes from, as far as a call of another service has to know that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum Provenance {
     /// The application, which has given the error its class.
     Application,
     /// A call inside, of which it is known what became of it, or of which a repeat does no harm.
@@ -81,16 +81,16 @@ impl<E: DbError> ReportedError for E {
         DbError::retry_after(self)
     }
 
-    fn origin(&self) -> Origin {
+    fn provenance(&self) -> Provenance {
         let call = match self.cause() {
-            Cause::Category(_) | Cause::Class(_) => return Origin::Application,
+            Cause::Category(_) | Cause::Class(_) => return Provenance::Application,
             Cause::Dbop(error) => Some(error),
             Cause::Sqlx(error) => Error::inside(error),
             Cause::Driver(..) => None,
         };
         match call {
-            Some(call) if !call.is_lost() => Origin::Call,
-            _ => Origin::Lost,
+            Some(call) if call.outcome().is_some() && !call.is_lost() => Provenance::Call,
+            _ => Provenance::Lost,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::defaults::{CallSettings, Defaults, SessionLimits};
 use crate::error::{Error, ErrorKind, Result};
-use crate::op::RetryPolicy;
+use crate::op::{Overrides, RetryPolicy};
 
 /// How long a call on a `sqlx::Pool` of the application's own waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ static WITHOUT_DB: OnceLock<Defaults> = OnceLock::new();
 /// Returns a builder for the defaults of this process.
 ///
 /// They hold for operations that run without a [`Db`](crate::Db): operations without a session
-/// parameter, and calls on a `sqlx::Pool` or a connection of the application's own. They can be
+/// parameter, functions under [`guarded`](macro@crate::guarded), and calls on a `sqlx::Pool` or a connection of the application's own. They can be
 /// [set](ProcessDefaults::set) once, before the first such call.
 ///
 /// ```
@@ -38,11 +38,13 @@ pub fn defaults() -> ProcessDefaults {
 
 /// The defaults of the process for operations that run without a [`Db`](crate::Db), from
 /// [`defaults`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "nothing changes until `set`"]
 pub struct ProcessDefaults {
     timeout: Option<Duration>,
     retry: Option<RetryPolicy>,
+    /// What the environment says about single operations.
+    pub(crate) overrides: Overrides,
 }
 
 impl ProcessDefaults {
@@ -50,14 +52,14 @@ impl ProcessDefaults {
     ///
     /// If this is not set, a call on a `sqlx::Pool` may take 30 s. A call that gets no session from
     /// dbop, because its operation has no session parameter or because it was given a connection,
-    /// then has no deadline.
+    /// then has no deadline. A call of a function under [`guarded`](macro@crate::guarded) may take 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Sets how calls are retried if their operation has no option `retry`. [`RetryPolicy::DEFAULT`] if
-    /// this is not set.
+    /// Sets how calls are retried if their operation has no option `retry`, and the parts that an option
+    /// `retry(..)` leaves out. [`RetryPolicy::DEFAULT`] if this is not set.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
@@ -88,6 +90,7 @@ impl ProcessDefaults {
             settings.retry = policy;
         }
         settings.breaker = None;
+        settings.overrides = self.overrides;
         Defaults {
             timeout_without_session: self.timeout,
             running: None,
@@ -99,15 +102,24 @@ impl ProcessDefaults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::{Guard, Override};
+    use crate::policy::defaults_of_service;
 
     /// No other unit test makes a call.
     #[test]
     fn the_defaults_of_the_process_are_set_once() {
         let minute = Duration::from_secs(60);
-        defaults()
-            .timeout(minute)
-            .set()
-            .expect("nobody has used them");
+        let mut ours = defaults().timeout(minute);
+        ours.overrides = Overrides::new(vec![Override::of("ASK".to_owned())]);
+        ours.set().expect("nobody has used them");
+        // The calls of services have them as well.
+        let guard = Guard {
+            breaker: Some("a test of defaults"),
+            attempt_timeout: None,
+        };
+        let service = defaults_of_service(&guard);
+        assert_eq!(service.timeout, minute);
+        assert!(service.overrides.of("ask").is_some());
         assert_eq!(defaults_without_db().timeout, minute);
         assert_eq!(defaults_without_db().timeout_without_session, Some(minute));
         let error = defaults().set().unwrap_err();

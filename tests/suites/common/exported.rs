@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dbop::http::Routes;
 use dbop::prometheus::Prometheus;
 use dbop::telemetry::{BUCKETS, HISTOGRAMS, observe_pools};
-use dbop::{Backend, Conn, Db, DbBuilder, Tx, db_op, transactional};
+use dbop::{Backend, Conn, Db, DbBuilder, Tx, db_op, guarded, transactional};
 use dbop_tests::http::Service;
 use dbop_tests::recorder::{Reader, Told, Value};
 use dbop_tests::{eventually, poll_at_most};
@@ -400,6 +400,11 @@ fn sample(text: &str, name: &str, labels: &[(&str, &str)]) -> f64 {
     value.parse().expect("a number")
 }
 
+#[guarded]
+async fn ask() -> dbop::Result<()> {
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_text_for_prometheus_has_names_with_units_types_help_and_buckets() {
     let fresh = bank::open().await;
@@ -411,6 +416,7 @@ async fn the_text_for_prometheus_has_names_with_units_types_help_and_buckets() {
     }
     insert(&*fresh, 1).await.unwrap();
     insert(&*fresh, 1).await.unwrap_err();
+    ask().await.unwrap();
     all_are_free(&fresh).await;
     let text = prometheus.render();
 

@@ -148,18 +148,19 @@ async fn answers_that_take_seconds_keep_the_circuit_closed() {
     assert_eq!(state_of("slow but sure"), "closed");
 }
 
-#[guarded(breaker = "queue", timeout = "10s", max_concurrency = 1)]
+#[guarded(breaker = "queue", timeout = "10s", max_concurrency = 6)]
 async fn waits_its_turn(stub: &Stub) -> Result<u32, ServiceError> {
     stub.ask().await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_has_waited_in_our_own_queue_blames_no_service_for_its_deadline() {
-    let stub = Stub::new([Answer::Takes(9 * SECOND); 20]);
-    let calls = (0..20).map(|_| waits_its_turn(&stub));
+    let stub = Stub::new([Answer::Takes(9 * SECOND); 12]);
+    let calls = (0..12).map(|_| waits_its_turn(&stub));
     let results = futures_util::future::join_all(calls).await;
     let answered = results.iter().filter(|result| result.is_ok()).count();
-    assert_eq!(answered, 1, "{results:?}");
+    // Six have begun after nine seconds, and were cut off after one.
+    assert_eq!((answered, stub.asked()), (6, 12), "{results:?}");
     assert_eq!(state_of("queue"), "closed");
 }
 

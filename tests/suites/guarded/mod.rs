@@ -4,6 +4,7 @@
 mod circuit;
 mod counts;
 mod deadlines;
+mod jobs;
 mod limits;
 mod nested;
 mod retries;

@@ -50,4 +50,6 @@ async fn an_error_of_a_database_says_nothing_about_the_service() {
         assert_eq!(failed.kind(), ErrorKind::Connection);
     }
     assert_eq!(state_of("not the database"), "closed");
+    // Nobody knows whether the statement has reached the database, so none was sent again.
+    assert_eq!(runs.asked(), 3);
 }

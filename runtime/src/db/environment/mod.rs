@@ -12,6 +12,8 @@ use std::ffi::OsString;
 
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::op::Overrides;
+use crate::policy::ProcessDefaults;
 use crate::secret::Secret;
 use draft::Draft;
 use table::TABLE;
@@ -37,6 +39,29 @@ pub(crate) fn read(settings: &Settings) -> Result<Found> {
         tracing::warn!("the variable {name} sets nothing; was {meant} meant, which sets {sets}?");
     }
     variables.read(settings)
+}
+
+impl ProcessDefaults {
+    /// Reads the variables `DBOP_OPERATION_<name>_..` of the environment, which [`guide::settings`] lists.
+    /// They then also hold for the calls that have these defaults, such as those of functions under
+    /// [`guarded`](macro@crate::guarded). [`DbBuilder::env`] reads the variables for the calls of a handle.
+    ///
+    /// ```
+    /// fn main() -> dbop::Result<()> {
+    ///     dbop::defaults().operations_from_env()?.set()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] names every such variable whose value is not valid.
+    ///
+    /// [`guide::settings`]: crate::guide::settings
+    /// [`DbBuilder::env`]: crate::DbBuilder::env
+    pub fn operations_from_env(mut self) -> Result<Self> {
+        self.overrides = Variables::new(std::env::vars_os()).operations()?;
+        Ok(self)
+    }
 }
 
 /// The variables that can be read as text, by name.
@@ -69,18 +94,27 @@ impl Variables {
             }
         }
         faults.extend(draft.connections().err());
-        let all = self.0.iter();
-        let all = all.map(|(name, value)| (name.as_str(), value.to_str()));
-        draft.settings.calls.overrides = operations::read(all, &mut faults);
-        if !faults.is_empty() {
-            let faults = faults.join("; ");
-            return Err(Error::programming(ErrorKind::Configuration, faults));
-        }
+        draft.settings.calls.overrides = operations::read(self.texts(), &mut faults);
+        refuse(&faults)?;
         Ok(Found {
             settings: draft.settings,
             url: draft.url,
             of_pool,
         })
+    }
+
+    /// Reads only what is said about single operations.
+    fn operations(&self) -> Result<Overrides> {
+        let mut faults = Vec::new();
+        let found = operations::read(self.texts(), &mut faults);
+        refuse(&faults)?;
+        Ok(found)
+    }
+
+    /// The variables with their values, each `None` where the value is not UTF-8.
+    fn texts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let all = self.0.iter();
+        all.map(|(name, value)| (name.as_str(), value.to_str()))
     }
 
     /// Reads one variable, and returns the name under which it is set. `None` if it is not set.
@@ -113,6 +147,16 @@ impl Variables {
                 Err(fault(name, text, is_secret, &valid))
             }
         }
+    }
+}
+
+fn refuse(faults: &[String]) -> Result<()> {
+    match faults {
+        [] => Ok(()),
+        _ => Err(Error::programming(
+            ErrorKind::Configuration,
+            faults.join("; "),
+        )),
     }
 }
 

@@ -313,3 +313,18 @@ fn row(variable: &Variable) -> String {
     let (names, sets, default) = (names.join(", "), variable.sets, variable.default());
     format!("| {names} | {sets} | {default} | {valid} |")
 }
+
+#[test]
+fn the_defaults_of_the_process_take_only_what_is_said_about_single_operations() {
+    let operations = |all: &[(&str, &str)]| {
+        let all = all.iter().map(|(name, value)| (name.into(), value.into()));
+        Variables::new(all).operations()
+    };
+    let ask = "DBOP_OPERATION_MODEL_ASK_TIMEOUT";
+    let found = operations(&[(ask, "5s"), ("DATABASE_POOL_SIZE", "not a number")]).unwrap();
+    let own = found.of("model.ask").unwrap();
+    assert_eq!(own.timeout, Some(Duration::from_secs(5)));
+    let refused = operations(&[(ask, "soon")]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Configuration);
+    assert!(refused.to_string().contains(ask), "{refused}");
+}

@@ -17,7 +17,11 @@ use tokio::time::Instant;
 use crate::error::{Category, Class, Error, ErrorKind, Retry};
 use window::Window;
 
-/// The settings of the circuit breaker of a [`Db`](crate::Db): when it opens, and for how long.
+/// The settings of the circuit breaker of a [`Db`](crate::Db), or of [another service](crate::breaker):
+/// when it opens, and for how long.
+///
+/// What follows is about the breaker of a `Db`. What the breaker of a service counts, the guide says on
+/// the page [`guarded`](crate::guide::guarded).
 ///
 /// The breaker counts whether the server can be reached and answers. Failures are new connections
 /// that are refused, get no answer, or are lost before their first answer, and answers to `BEGIN`
