@@ -40,6 +40,14 @@ locals! {
     way = "__way";
     /// The handle that the plain twin gets.
     plain = "__plain";
+    /// A call of a function in chunks.
+    chunks = "__chunks";
+    /// One chunk, which has a transaction of its own.
+    chunk = "__chunk";
+    /// The items of the chunk.
+    chunk_items = "__chunk_items";
+    /// What tells rustc which kind of items callers pass.
+    items_kind = "__Items";
     /// The value that the body returned.
     result = "__result";
     /// Where the items of a stream are put.
@@ -60,6 +68,8 @@ locals! {
     enqueue_scope = "scope";
     /// The jobs that are enqueued together. Documentation shows this name.
     jobs = "jobs";
+    /// The error inside that of a function in chunks.
+    inner_error = "__Error";
     /// The error in the impls of `#[derive(DbError)]`, and of a call for which there is no way.
     error = "__error";
 }
@@ -178,6 +188,10 @@ impl Runtime {
         lend_each = lend_each;
         call = Call;
         choose = choose;
+        choose_chunked = choose_chunked;
+        chunks = Chunks;
+        chunked = Chunked;
+        chunk_error = ChunkError;
         unscoped = Unscoped;
         guarded = Guarded;
         stream = stream;

@@ -23,6 +23,10 @@ impl BodyRuns {
             .retry
             .as_ref()
             .is_some_and(|retry| retry.value == Retry::Never);
+        // The next chunk needs the arguments as well.
+        if options.chunk.is_some() {
+            return BodyRuns::OncePerAttempt;
+        }
         let has_session = function.session.is_some();
         let is_lent = !has_session
             && attribute != Attribute::Guarded

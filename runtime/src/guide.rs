@@ -11,6 +11,7 @@
 //! | [`errors`] | what an error tells, error types of your own, HTTP statuses |
 //! | [`replay_and_outcomes`] | when a call is replayed, and what is known when it has failed |
 //! | [`once`] | transactions that take effect once for each key |
+//! | [`chunks`] | many rows: a transaction for each chunk, calls that are resumed, bulk inserts |
 //! | [`hooks_and_savepoints`] | work after a commit, savepoints, calls inside of calls |
 //! | [`lints`] | what does not compile, and how to allow an exception |
 //! | [`sync_code`] | plain functions over rusqlite, diesel or `postgres`, and calls from sync code |
@@ -74,6 +75,11 @@ pub mod replay_and_outcomes {
 pub mod once {
     #![doc = include_str!("../guide/rustdoc-links.md")]
     #![doc = include_str!("../guide/once.md")]
+}
+
+pub mod chunks {
+    #![doc = include_str!("../guide/rustdoc-links.md")]
+    #![doc = include_str!("../guide/chunks.md")]
 }
 
 pub mod hooks_and_savepoints {

@@ -99,7 +99,9 @@ compile_error!("dbop needs a database: enable its feature `sqlite` or `postgres`
 mod advisory;
 mod backend;
 pub mod blocking;
+mod bulk;
 mod call;
+mod chunks;
 pub mod classify;
 mod db;
 mod error;
@@ -137,6 +139,8 @@ pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use backend::Backend;
 #[cfg(feature = "blocking")]
 pub use blocking::{BlockingDb, TwoWayDb};
+pub use bulk::{BulkDatabase, BulkInsert, BulkValue};
+pub use chunks::{AnyChunkScope, ChunkError, ChunkItems, ChunkScope, Committed};
 pub use classify::{Category, Class, ErrorKind, Retry};
 pub use db::{AnyDb, AnyDbBuilder, Db, DbBuilder};
 /// [`guide::options`] has every option of the derive.

@@ -22,9 +22,10 @@ pub use crate::blocking::pool::handle;
 pub use crate::blocking::thread::off_thread;
 #[cfg(feature = "blocking")]
 pub use crate::blocking::two_way::{Way, twin_call, twin_result, two_ways, unfit};
-#[cfg(all(feature = "sqlite", feature = "postgres"))]
-pub use crate::call::choose;
 pub use crate::call::{Arg, Call, Captures, Guarded, LastItem, Unscoped, replay, stream};
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+pub use crate::call::{choose, choose_chunked};
+pub use crate::chunks::{ChunkError, Chunked, Chunks};
 pub use crate::classify::Category;
 pub use crate::error::Error;
 pub use crate::isolation::Isolation;

@@ -1,6 +1,7 @@
 //! Step three: finds options and functions that are valid on their own and wrong together. Mistakes
 //! that rustc reports anyway are left to rustc.
 
+mod chunks;
 mod each_database;
 mod guarded;
 mod two_way;
@@ -67,6 +68,7 @@ pub(crate) fn check_function(
         Some(_) => {}
     }
     once(function, options, errors);
+    chunks::check(function, options, errors);
     each_database::check(function, options, errors);
     two_way::check(function, options, errors);
     if let Some(streamed) = function.stream() {
@@ -183,11 +185,11 @@ fn once(function: &Function, options: &Options, errors: &mut Errors) {
                 mark,
                 "the session and `self` are not part of the fingerprint; remove this mark",
             );
-        } else if options.once.is_none() {
+        } else if options.key().is_none() {
             errors.on(mark, "there is no fingerprint to leave it out of; write `#[transactional(once = key)]`, or remove this mark");
         }
     }
-    let Some(key) = &options.once else { return };
+    let Some(key) = options.key() else { return };
     for argument in &function.arguments {
         let ty = &argument.parameter.ty;
         let of = types::reference(ty).map_or(&**ty, |(inner, _)| inner);

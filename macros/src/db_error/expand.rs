@@ -14,8 +14,8 @@ use crate::spans;
 pub(super) fn impls(model: &Model<'_>, runtime: &Runtime) -> TokenStream {
     let impls = Impls { model, runtime };
     let (trait_impl, conversions) = (impls.trait_impl(), impls.conversions());
-    let drivers = impls.drivers_conversions();
-    quote!(#trait_impl #(#conversions)* #(#drivers)*)
+    let (drivers, chunks) = (impls.drivers_conversions(), impls.chunks_conversion());
+    quote!(#trait_impl #(#conversions)* #(#drivers)* #chunks)
 }
 
 struct Impls<'a> {
@@ -275,6 +275,32 @@ impl Impls<'_> {
             }
         }
         conversions
+    }
+
+    /// Output: `impl<__Error> From<ChunkError<__Error>> for BankError where Self: From<__Error> { .. }`, by
+    /// which `?` takes the error out of that of a function in chunks.
+    fn chunks_conversion(&self) -> Option<TokenStream> {
+        if let Conversions::Manual = self.model.conversions {
+            return None;
+        }
+        let (chunk_error, error) = (self.runtime.chunk_error(), names::error());
+        let (from, inner, name) = (
+            self.runtime.from(),
+            names::inner_error(),
+            &self.model.input.ident,
+        );
+        let mut generics = self.model.input.generics.clone();
+        generics.params.push(parse_quote!(#inner));
+        let clause = generics.make_where_clause();
+        clause.predicates.push(parse_quote!(Self: #from<#inner>));
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        let (_, type_generics, _) = self.model.input.generics.split_for_impl();
+        Some(quote! {
+            #[automatically_derived]
+            impl #impl_generics #from<#chunk_error<#inner>> for #name #type_generics #where_clause {
+                fn from(#error: #chunk_error<#inner>) -> Self { #from::from(#error.error) }
+            }
+        })
     }
 
     /// Returns conversions that are never called.

@@ -65,6 +65,12 @@ fn a_whole_derive() {
         #[automatically_derived]
         impl P::core::convert::From<P::sqlx::Error> for E {
             fn from(__error: P::sqlx::Error) -> Self { Self::C(<dbop::Error as P::core::convert::From<_>>::from(__error)) }
+        }
+        #[automatically_derived]
+        impl<__Error> P::core::convert::From<P::ChunkError<__Error>> for E
+        where Self: P::core::convert::From<__Error>
+        {
+            fn from(__error: P::ChunkError<__Error>) -> Self { P::core::convert::From::from(__error.error) }
         }";
     assert_eq!(bare(&found), bare(expected));
 }

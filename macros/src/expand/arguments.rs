@@ -16,8 +16,15 @@ impl Expansion<'_> {
     pub(super) fn allow_unused(&self, argument: &Argument) -> Option<syn::Attribute> {
         let db = self.options.db.as_ref();
         let is_db = db.is_some_and(|db| mentions(db.value.to_token_stream(), &argument.name));
-        let is_known_by = self.options.once.is_some();
-        (is_db || is_known_by).then(|| parse_quote!(#[allow(unused_variables)]))
+        let is_known_by = self.options.key().is_some();
+        (is_db || is_known_by || self.tells_progress(argument))
+            .then(|| parse_quote!(#[allow(unused_variables)]))
+    }
+
+    /// Returns whether the option `progress` uses the argument.
+    pub(super) fn tells_progress(&self, argument: &Argument) -> bool {
+        let progress = self.options.progress.as_ref();
+        progress.is_some_and(|it| mentions(it.value.to_token_stream(), &argument.name))
     }
 
     /// Returns the arguments that each attempt gets anew.
@@ -34,7 +41,11 @@ impl Expansion<'_> {
     ///
     /// A shared reference stays as it was written, because every attempt can read through it.
     pub(super) fn is_replayed(&self, argument: &Argument) -> bool {
-        if self.body_runs == BodyRuns::AtMostOnce || argument.is_unchanging_reference() {
+        let is_chunked = self.chunked().is_some_and(|items| items.is(argument));
+        if self.body_runs == BodyRuns::AtMostOnce
+            || argument.is_unchanging_reference()
+            || is_chunked
+        {
             return false;
         }
         // Usually nothing is read there, and then the long block need not be searched.
@@ -97,7 +108,11 @@ impl Expansion<'_> {
         let (first, last) = spans::ends(place);
         let (replay, attempt, value) = (
             self.runtime.replay(),
-            names::attempt(),
+            match self.chunked() {
+                // After the last attempt, the next chunk needs the argument.
+                Some(_) => names::chunk(),
+                None => names::attempt(),
+            },
             names::replayed(label),
         );
         let mut kept = names::kept(label);

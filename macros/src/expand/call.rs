@@ -31,11 +31,24 @@ impl Expansion<'_> {
     /// ```
     pub(super) fn call(&self) -> TokenStream {
         let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
-        let repeated = self.call_loop();
+        let repeated = self.loops();
         quote_spanned!(spans::generated()=> #operation #repeated)
     }
 
-    /// Writes the loop, without the static before it. For a stream, the lines in its middle are
+    /// Writes the loops, without the static before them: that over the attempts, and around it that over
+    /// the chunks, if the function has any.
+    pub(super) fn loops(&self) -> TokenStream {
+        match self.chunked() {
+            Some(chunked) => self.chunk_loop(&chunked),
+            None => {
+                let kept = self.replayed().map(|argument| self.keep(argument));
+                let (new, attempts) = (self.new_call(), self.call_loop());
+                quote_spanned!(spans::generated()=> #new #(#kept)* #attempts)
+            }
+        }
+    }
+
+    /// Writes the loop over the attempts. For a stream, the lines in its middle are
     /// ```text
     ///     let (__body, mut __session) = __attempt.stream();
     ///     let __session = &mut __session;
@@ -45,11 +58,7 @@ impl Expansion<'_> {
         let (call, attempt, result) = (names::call(), names::attempt(), names::result());
         let some = self.runtime.some();
         let traits = self.function.session.iter().flat_map(|it| &it.traits);
-        let new = self.new_call();
-        let (kept, replayed): (Vec<_>, Vec<_>) = self
-            .replayed()
-            .map(|argument| (self.keep(argument), self.replay(argument)))
-            .unzip();
+        let replayed = self.replayed().map(|argument| self.replay(argument));
         let streamed = self.function.stream();
         let lends = streamed.is_some() || self.function.session.is_some();
         let mutable = lends.then(|| quote!(mut));
@@ -73,8 +82,6 @@ impl Expansion<'_> {
         };
         quote_spanned! {spans::generated()=>
             #(#[allow(unused_imports)] use #traits as _;)*
-            #new
-            #(#kept)*
             #repeat let #some(#mutable #attempt) = #call.begin().await {
                 #(#replayed)*
                 #lent
@@ -124,6 +131,11 @@ impl Expansion<'_> {
         let optional = session.filter(|session| session.callers == Callers::Optional);
         let lent = session.map(|session| self.lend_session(session));
         let bound = self.function.arguments.iter().filter_map(|argument| {
+            if let Some(chunked) = self.chunked()
+                && chunked.is(argument)
+            {
+                return Some(self.chunk_binding(&chunked));
+            }
             match self.is_replayed(argument) {
                 true => Some(self.binding(argument, names::replayed(&argument.label()))),
                 false => self.binding_in_loop(argument),
@@ -265,6 +277,10 @@ impl Expansion<'_> {
             Attribute::Transactional if self.takes_any() => quote_spanned!(last=> any_transaction),
             Attribute::Transactional => quote_spanned!(last=> transaction),
         };
+        if let Some(chunked) = self.chunked() {
+            let new_chunks = self.new_chunks(&chunked, session, &scope);
+            return quote_spanned!(spans::generated()=> #key #db #allow #new_chunks #once;);
+        }
         let close = quote_spanned!(last=> >::#new(&#operation, #scope));
         let output = match is_stream {
             true => self.last_item(&output),

@@ -90,7 +90,7 @@ impl Expansion<'_> {
             .db
             .as_ref()
             .map(|_| quote_spanned!(spans::generated()=> #binding let #name = #scope;));
-        let body = self.call_loop();
+        let body = self.loops();
         let mut built = databases.iter().filter(|database| database.is_enabled());
         let calling = match built.next() {
             Some(only) if !self.is_chosen() => {
@@ -117,7 +117,11 @@ impl Expansion<'_> {
         let items = Database::ALL.map(item);
         let mut arguments = self.function.arguments.iter();
         let allow = allow.or_else(|| arguments.find_map(|it| allow_used_underscore(&it.parameter)));
-        let (choose, run) = (self.runtime.choose(), self.run_chosen());
+        let choose = match self.chunked() {
+            Some(_) => self.runtime.choose_chunked(),
+            None => self.runtime.choose(),
+        };
+        let run = self.run_chosen();
         let (given, taken) = self.context(scope);
         let waiting = (!self.returns_chosen()).then(|| quote_spanned!(spans::generated()=> .await));
         let calling = quote_spanned! {spans::generated()=>

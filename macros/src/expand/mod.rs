@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod chunks;
 mod each_database;
 mod lend_self;
 mod loops;
@@ -61,7 +62,7 @@ pub(crate) fn placeholder(
         let fake_return = runtime.fake_return();
         expansion.session_binding(session, &quote!(#fake_return()))
     });
-    let block = &function.block;
+    let block = expansion.placeholder_block();
     let database = expansion.first_database();
     let body = function.form.body(quote!(#database #session #block));
     let body = Group::new(Delimiter::Brace, quote!(#warnings #body));

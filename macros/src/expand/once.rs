@@ -1,4 +1,4 @@
-//! The option `once = key`: makes the key and the fingerprint of the arguments.
+//! The options `once = key` and `resume = key`: make the key and the fingerprint of the arguments.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -21,21 +21,32 @@ impl Expansion<'_> {
     /// .once(__key)
     /// ```
     pub(super) fn once(&self) -> Option<(TokenStream, TokenStream)> {
-        let given = self.options.once.as_ref()?;
+        let given = self.options.key()?;
         let key = names::key();
         let new = self.new_key(&given.value);
         let arguments = self.function.arguments.iter();
         let with = arguments
-            .filter(|argument| !self.function.source.is_skipped(argument.index))
+            .filter(|argument| self.is_known_by(argument))
             .map(with_argument);
         // With this span, a result that cannot be stored is reported where its type stands.
         let (first, _) = spans::ends(&self.function.output);
-        let once = quote_spanned!(first=> once);
+        let once = match self.options.once {
+            Some(_) => quote_spanned!(first=> once),
+            None => quote_spanned!(first=> resume),
+        };
         // A name `_tx` says that the body does not read the session; the key has to.
         let session = self.function.session.as_ref();
         let allow = session.and_then(|session| allow_used_underscore(&session.parameter));
         let made = quote_spanned!(spans::generated()=> #allow let #key = #new; #(#with)*);
         Some((made, quote_spanned!(spans::generated()=> .#once(#key))))
+    }
+
+    /// Returns whether the argument is part of the fingerprint. The items are added later, and an argument
+    /// by which the progress is told does not say what is to be done.
+    fn is_known_by(&self, argument: &Argument) -> bool {
+        let is_skipped = self.function.source.is_skipped(argument.index);
+        let is_chunked = self.chunked().is_some_and(|items| items.is(argument));
+        !is_skipped && !is_chunked && !self.tells_progress(argument)
     }
 
     /// Output: `OnceKey::new(..)` or `OnceKey::named(..)`. A name that the user chose is the whole

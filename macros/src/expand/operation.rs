@@ -86,7 +86,7 @@ fn settings(options: &Options, runtime: &Runtime) -> Vec<TokenStream> {
         }),
         flag(options.deferrable.is_some(), quote!(deferrable())),
         flag(options.nested.is_some(), quote!(nested())),
-        flag(options.once.is_some(), quote!(once())),
+        flag(options.key().is_some(), quote!(once())),
         options.breaker.as_ref().map(|breaker| {
             let name = &breaker.value;
             quote!(breaker(#name))

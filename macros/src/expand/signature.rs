@@ -30,6 +30,9 @@ impl Expansion<'_> {
         if let Some(session) = &self.function.session {
             self.bind_generic(session, &mut signature.generics);
         }
+        if let Some(items) = self.chunked() {
+            self.in_chunks(&items, &mut signature);
+        }
         if self.returns_chosen() {
             self.return_chosen(&mut signature);
         }
@@ -58,7 +61,10 @@ impl Expansion<'_> {
             .iter()
             .find(|argument| argument.index == index);
         let is_bound_inside = |argument: &&Argument| {
-            self.function.is_plain() || self.is_replayed(argument) || self.is_choice()
+            self.function.is_plain()
+                || self.is_replayed(argument)
+                || self.is_choice()
+                || self.chunked().is_some_and(|items| items.is(argument))
         };
         match argument.filter(is_bound_inside) {
             // The user's pattern moves into the body, where each attempt binds a new value to the
@@ -113,6 +119,13 @@ impl Expansion<'_> {
             Some([only]) => only.path(self.runtime),
             _ => session.database.clone(),
         };
+        if let Some(items) = self.chunked() {
+            let item = items.item;
+            return match self.takes_any() {
+                true => quote!(#krate::AnyChunkScope<#item>),
+                false => quote!(#krate::ChunkScope<#database, #item>),
+            };
+        }
         let role = match (session.callers, self.attribute) {
             (_, Attribute::DbOp) if self.takes_any() => quote!(AnySessionScope),
             (_, Attribute::Transactional) if self.takes_any() => quote!(AnyScope),

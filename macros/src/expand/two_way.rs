@@ -25,7 +25,7 @@ impl Expansion<'_> {
     pub(super) fn call_two_ways(&self, session: &Session, twin: &ExprPath) -> TokenStream {
         let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
         let (binding, scope, allow) = self.scope(session);
-        let repeated = self.call_loop();
+        let repeated = self.loops();
         let (two_ways, way, database) = (self.runtime.two_ways(), names::way(), &session.database);
         let ways = self.runtime.way();
         let (own, plain, error) = (self.context_scope(session), names::plain(), names::error());

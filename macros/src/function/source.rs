@@ -21,6 +21,8 @@ pub(crate) struct Source {
     /// Each `#[once(..)]` with the place of its parameter. The signature no longer has these
     /// attributes.
     pub(crate) skips: Vec<(usize, Attribute)>,
+    /// Each `#[items]` with the place of its parameter. The signature no longer has these attributes.
+    pub(crate) item_marks: Vec<(usize, Attribute)>,
     /// Each `#[dbop::allow(..)]`, `warn`, `deny` and `expect`. `attributes` no longer has them.
     pub(crate) levels: Vec<Attribute>,
 }
@@ -51,6 +53,7 @@ impl Parse for Source {
         attributes.extend(take_inner_attributes(&mut body));
         let marks = take_marks(&mut signature, "session");
         let skips = take_marks(&mut signature, "once");
+        let item_marks = take_marks(&mut signature, "items");
         let levels = attributes.extract_if(.., |attribute| is_level(attribute));
         let levels = levels.collect();
         Ok(Source {
@@ -61,6 +64,7 @@ impl Parse for Source {
             body,
             marks,
             skips,
+            item_marks,
             levels,
         })
     }

@@ -26,6 +26,14 @@ pub(crate) fn reference(ty: &Type) -> Option<(&Type, bool)> {
     }
 }
 
+/// Returns the `T` of `&[T]`.
+pub(crate) fn slice(ty: &Type) -> Option<&Type> {
+    match reference(ty)? {
+        (Type::Slice(slice), false) => Some(&slice.elem),
+        _ => None,
+    }
+}
+
 /// Returns the `DB` of `Option<&mut Transaction<'_, DB>>`.
 pub(crate) fn optional_transaction(ty: &Type) -> Option<&Type> {
     let (inner, _) = wrapped(ty, "Option").and_then(reference)?;
@@ -142,6 +150,24 @@ pub(crate) fn with_lifetimes(ty: &Type, replacement: &str, keep_static: bool) ->
     let mut ty = ty.clone();
     Replace(replacement, keep_static).visit_type_mut(&mut ty);
     ty
+}
+
+/// Returns whether the type names a lifetime other than `'static`, or is a reference.
+pub(crate) fn has_lifetime(ty: &Type) -> bool {
+    struct Find(bool);
+    impl VisitMut for Find {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            self.0 |= lifetime.ident != "static";
+        }
+
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            self.0 |= reference.lifetime.is_none();
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
 }
 
 /// Returns the first `&mut` (or `&`, if `shared` is set) that a value of this type may hold. A

@@ -113,6 +113,12 @@ pub(crate) struct Options {
     pub(crate) deferrable: Option<Given<()>>,
     pub(crate) nested: Option<Given<()>>,
     pub(crate) once: Option<Given<Expr>>,
+    /// How many items a transaction takes, for a function in chunks.
+    pub(crate) chunk: Option<Given<u32>>,
+    /// The key under which a function in chunks goes on.
+    pub(crate) resume: Option<Given<Expr>>,
+    /// What a function in chunks calls after each chunk.
+    pub(crate) progress: Option<Given<Expr>>,
     pub(crate) allow: Option<Given<Vec<NamedLint>>>,
     pub(crate) in_impl: Option<Given<()>>,
     pub(crate) in_trait_impl: Option<Given<()>>,
@@ -128,6 +134,11 @@ impl Options {
         self.read_only.is_some() || self.idempotent.is_some()
     }
 
+    /// Returns the key by which the arguments are told apart from those of an earlier call.
+    pub(crate) fn key(&self) -> Option<&Given<Expr>> {
+        self.once.as_ref().or(self.resume.as_ref())
+    }
+
     /// Returns the option `retry` if it asks for replays of an operation that is not declared
     /// `read_only` or `idempotent`.
     pub(crate) fn undeclared_retry(&self) -> Option<&Given<Retry>> {
@@ -139,7 +150,7 @@ impl Options {
 const TRANSACTIONAL: &str = Attribute::Transactional.name();
 
 /// The table of all options of an operation on a database. [`guarded`] has that of `#[guarded]`.
-static TABLE: [Row<Options>; 19] = [
+static TABLE: [Row<Options>; 22] = [
     Row::new("read_only", "read_only", |options, value| {
         value.flag().map(|given| options.read_only = given)
     }),
@@ -217,6 +228,20 @@ static TABLE: [Row<Options>; 19] = [
     Row::<Options>::new("once", "once = order_id", |options, value| {
         value.expression().map(|given| options.once = given)
     })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new("chunk", "chunk = 500", |options, value| {
+        value.count().map(|given| options.chunk = given)
+    })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new("resume", "resume = file_name", |options, value| {
+        value.expression().map(|given| options.resume = given)
+    })
+    .only_on(TRANSACTIONAL),
+    Row::<Options>::new(
+        "progress",
+        "progress = |done| println!(\"{}\", done.items)",
+        |options, value| value.expression().map(|given| options.progress = given),
+    )
     .only_on(TRANSACTIONAL),
 ];
 

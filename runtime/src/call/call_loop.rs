@@ -153,7 +153,7 @@ impl CallState {
     /// The call will wait in a queue for a lock. What for is a better answer than that others wait
     /// in the same queue with all connections.
     pub(crate) fn note_queue(&mut self, error: Error, failed: &FailedAttempt) {
-        if failed.waits_for_lock(self.op) {
+        if failed.waits_for_lock(self) {
             self.attempts.queued_for = Some(error);
         }
     }

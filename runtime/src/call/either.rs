@@ -25,6 +25,15 @@ pub fn choose<S: AnySessionScope>(scope: &S) -> Chooser<<S as HasAnySource>::Cho
     }
 }
 
+/// Returns what runs one of two bodies for this scope of a function in chunks.
+#[inline]
+pub fn choose_chunked<S: HasAnySource>(scope: &S) -> Chooser<S::Choice> {
+    Chooser {
+        database: scope.database(),
+        choice: PhantomData,
+    }
+}
+
 /// See [`choose`].
 pub struct Chooser<K> {
     database: KnownDatabase,

@@ -7,7 +7,7 @@ use super::call_loop::Following;
 use super::state::{CallState, Clock};
 use crate::backend::Backend;
 use crate::error::{Category, Class, Error, ErrorKind, Outcome, Result, Retry, SharedError};
-use crate::once::{self, Claim, Marker};
+use crate::once::{self, Claim, Mark};
 use crate::op::Op;
 use crate::rt::FOREVER;
 use crate::session::{self, FailedJoin, Savepoint, State, Undo, View};
@@ -119,7 +119,7 @@ impl CallState {
 /// table of the markers first if it is missing.
 async fn claim_in<DB: Backend>(
     savepoint: &mut Savepoint<'_, DB>,
-    marker: &mut Marker,
+    marker: &mut Mark,
     op: &'static Op,
 ) -> Result<Claim<()>> {
     match marker.claim(savepoint.view(), op).await {

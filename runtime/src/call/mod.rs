@@ -59,7 +59,6 @@ mod stream;
 mod stream_body;
 mod unscoped;
 
-#[cfg(feature = "blocking")]
 pub(crate) use args::Attempted;
 pub use args::{Arg, replay};
 #[cfg(feature = "blocking")]
@@ -67,7 +66,7 @@ pub(crate) use call_loop::{CallLoop, NotOpened, Opening};
 #[cfg(feature = "blocking")]
 pub(crate) use commit::{CommitAnswer, GRACE, no_answer};
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
-pub use either::choose;
+pub use either::{choose, choose_chunked};
 pub use guarded::Guarded;
 pub(crate) use internal::operation;
 #[cfg(feature = "jobs")]

@@ -29,7 +29,6 @@ use tracing::Span;
 
 use super::state::{CallState, Phase};
 use crate::error::{Category, Class, Effect, Error, ErrorKind};
-use crate::op::Op;
 use crate::policy::{Circuit, Defaults};
 
 /// What is known of an attempt that has failed.
@@ -96,13 +95,13 @@ impl FailedAttempt {
     /// Whether no body has run because somebody else holds the lock it needs, and lets go of it
     /// soon: another process that writes to the file, or another call with the same key. A
     /// statement's own timeout may be shorter than the time for which another call has the marker.
-    pub(crate) fn waits_for_lock(&self, op: &Op) -> bool {
+    pub(crate) fn waits_for_lock(&self, call: &CallState) -> bool {
         let kind = self.class.kind;
         let is_lock = matches!(
             kind,
             ErrorKind::Lock | ErrorKind::Serialization | ErrorKind::Deadlock
         );
-        self.body.is_none() && (is_lock || (op.once && kind == ErrorKind::Timeout))
+        self.body.is_none() && (is_lock || (call.is_once() && kind == ErrorKind::Timeout))
     }
 
     /// Whether a second run could do something a second time.
@@ -112,25 +111,26 @@ impl FailedAttempt {
 
     /// Whether a second run could do harm, because the first may have had an effect that the options of
     /// the operation do not cover.
-    fn may_do_harm(&self, op: &Op) -> bool {
+    fn may_do_harm(&self, call: &CallState) -> bool {
         let body = self.body.unwrap_or_default();
-        let is_covered = op.repeatable() && !body.unguarded && !(op.once && body.past_transaction);
+        let is_past_mark = call.is_once() && body.past_transaction;
+        let is_covered = call.is_repeatable() && !body.unguarded && !is_past_mark;
         self.may_repeat() && !is_covered
     }
 
     /// Whether the fault may be gone at the next attempt.
-    fn may_pass(&self, op: &Op) -> bool {
+    fn may_pass(&self, call: &CallState) -> bool {
         let Class { category, .. } = self.class;
         (category == Category::Transient && !self.class.is_own_limit())
-            || (category == Category::Ambiguous && op.repeatable())
+            || (category == Category::Ambiguous && call.is_repeatable())
     }
 
     /// Whether what the attempt has sent may be running still. That must not land after what the
     /// next attempt does. A marker sees to that by itself.
-    fn may_run_on(&self, op: &Op) -> bool {
+    fn may_run_on(&self, call: &CallState) -> bool {
         let kind = self.class.kind;
         let left_running = self.body.is_some_and(|body| body.left_running);
-        !op.once && (is_outage(kind) || kind == ErrorKind::Timeout || left_running)
+        !call.is_once() && (is_outage(kind) || kind == ErrorKind::Timeout || left_running)
     }
 }
 
@@ -166,7 +166,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     }
     let policy = op.policy(defaults.overrides.of(op.name), defaults.retry);
     let left = || call.deadline().saturating_duration_since(Instant::now());
-    if failed.waits_for_lock(op) {
+    if failed.waits_for_lock(call) {
         let wait = policy.backoff(attempts.queued + 1);
         let wait = wait.max(Duration::from_millis(1));
         if wait < left() {
@@ -179,7 +179,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
     if attempts.is_last() || defaults.circuit.as_ref().is_some_and(is_open) {
         return Next::Error;
     }
-    if failed.may_do_harm(op) || !failed.may_pass(op) {
+    if failed.may_do_harm(call) || !failed.may_pass(call) {
         return Next::Error;
     }
     // Whatever a service fails at, a repeat is a burden on the service.
@@ -192,7 +192,7 @@ fn next(call: &CallState, failed: &FailedAttempt, defaults: &Defaults) -> Next {
         return Next::Error;
     }
     let mut wait = policy.backoff(attempts.made);
-    if failed.may_repeat() && !op.read_only && failed.may_run_on(op) {
+    if failed.may_repeat() && !op.read_only && failed.may_run_on(call) {
         wait = wait.max(call.until_ended.get());
     }
     if let Some(asked) = failed.retry_after {
@@ -209,7 +209,7 @@ impl CallState {
     /// it. `true`: there is another attempt.
     pub(crate) async fn follow(&mut self, defaults: &Defaults, failed: &FailedAttempt) -> bool {
         self.phase = Phase::Waiting;
-        self.attempts.past_options |= failed.may_do_harm(self.op);
+        self.attempts.past_options |= failed.may_do_harm(self);
         let next = next(self, failed, defaults);
         match next {
             Next::Error => false,
@@ -291,6 +291,7 @@ mod tests {
     use super::*;
     use crate::call::state::Clock;
     use crate::error::Retry;
+    use crate::op::Op;
     use crate::op::Retries;
     use crate::op::RetryPolicy;
     use crate::policy::{CallSettings, SessionLimits};

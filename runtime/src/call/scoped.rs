@@ -11,7 +11,9 @@ use super::state::CallState;
 use super::stream::LastItem;
 use crate::backend::{Backend, Location};
 use crate::error::{Error, Outcome};
-use crate::once::{Answer, Claim, Marker, OnceKey, OnceResult};
+#[cfg(feature = "once")]
+use crate::once::PositionMarker;
+use crate::once::{Answer, Claim, Mark, Marker, OnceKey, OnceResult};
 use crate::op::{Op, OpResult};
 use crate::policy::{Defaults, defaults_without_db};
 use crate::pool::ConnectionSource;
@@ -69,8 +71,9 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
         Self::any_operation(op, scope)
     }
 
+    /// A call of this operation, whose scope this function takes apart.
     #[inline]
-    fn new(op: &'static Op, scope: S, source: fn(&mut S) -> Source<'_, DB>) -> Self
+    pub(crate) fn new(op: &'static Op, scope: S, source: fn(&mut S) -> Source<'_, DB>) -> Self
     where
         R: OpResult,
     {
@@ -93,9 +96,26 @@ impl<S, DB: Backend, R> Call<S, DB, R> {
     {
         self.call.of.once = Some(KeptOf::NEW);
         match Marker::new(key) {
-            Ok(marker) => self.call.state.once = Some(Box::new(marker)),
+            Ok(marker) => self.call.state.once = Some(Box::new(Mark::Key(marker))),
             Err(error) => self.call.refuse(error),
         }
+        self
+    }
+
+    /// Lets each transaction of the call move a position, which proves what became of it. `done` is the
+    /// result of a call that finds its position moved.
+    #[cfg(feature = "once")]
+    #[must_use]
+    pub(crate) fn moving(
+        mut self,
+        position: PositionMarker,
+        done: fn(&str) -> Result<R, Error>,
+    ) -> Self {
+        self.call.of.once = Some(KeptOf {
+            encode: |_| None,
+            decode: done,
+        });
+        self.call.state.once = Some(Box::new(Mark::Position(position)));
         self
     }
 

@@ -11,7 +11,7 @@ use super::run::{Body, Polls};
 use super::span::CallSpan;
 use crate::error::{Class, Ended, Error, ErrorKind, Outcome};
 use crate::monitor::{Borrower, Failing, Monitor};
-use crate::once::Marker;
+use crate::once::Mark;
 use crate::op::{Op, ReportedError};
 use crate::policy::{Pass, RunningCall, cut_off};
 use crate::rt::{FOREVER, Millis, Timer};
@@ -34,8 +34,8 @@ pub(crate) struct CallState {
     pub(crate) timer: Timer,
     /// The hooks of the last failed attempt. They run unless another attempt begins.
     pub(super) due: Option<Box<Due>>,
-    /// The marker of a `once` operation.
-    pub(super) once: Option<Box<Marker>>,
+    /// What the transaction leaves by which its commit can be proved.
+    pub(super) once: Option<Box<Mark>>,
     /// The call's share of `max_concurrency`.
     pub(super) permit: Option<Permit>,
     /// Counts the call as running on its database. `None` if the call is not an outermost one of a
@@ -451,6 +451,16 @@ impl CallState {
         self.run_due().await;
     }
 
+    /// Whether each transaction of the call leaves a mark, which proves what became of it.
+    pub(super) fn is_once(&self) -> bool {
+        self.op.once || self.once.is_some()
+    }
+
+    /// Whether a second run of the body does no harm.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.op.repeatable() || self.is_once()
+    }
+
     /// What the call writes into its error.
     pub(super) fn ended(&self, outcome: Outcome) -> Ended {
         Ended {
@@ -458,7 +468,7 @@ impl CallState {
             attempts: self.attempts.made,
             outcome,
             joined: self.is_joined(),
-            repeatable: self.op.repeatable() && !self.attempts.past_options,
+            repeatable: self.is_repeatable() && !self.attempts.past_options,
             limited: self.statements_limited,
         }
     }

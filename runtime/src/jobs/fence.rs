@@ -64,7 +64,7 @@ impl Fence<'_> {
     }
 
     /// What the statements name the attempt by.
-    fn name(self) -> [String; 3] {
+    pub(super) fn name(self) -> [String; 3] {
         let worker = format!("{}@{}", self.worker, self.since);
         [self.id.to_string(), self.attempt.to_string(), worker]
     }

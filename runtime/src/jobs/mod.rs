@@ -41,7 +41,7 @@
 // |---|---|
 // | `kind`, `options`, `registration` | what `#[job]` writes down about a function |
 // | `new_job`, `enqueued`, `insert` | jobs on their way into the database, in the transaction of the caller |
-// | `job`, `step`, `fence` | what a body gets, its steps, and what keeps a job's former worker from writing |
+// | `job`, `step`, `chunks`, `fence` | what a body gets, its steps, and what keeps a job's former worker from writing |
 // | `verdict` | what becomes of a job, by the result of its body |
 // | `workers`, `working`, `shared` | the workers of a process, what keeps them running, and what their jobs share |
 // | `attempt`, `fetched` | one attempt of a job |
@@ -67,6 +67,7 @@
 mod admin;
 mod admission;
 mod attempt;
+mod chunks;
 mod database;
 mod engine;
 mod enqueued;
@@ -96,6 +97,7 @@ mod workers;
 mod working;
 
 pub use admin::Jobs;
+pub use chunks::JobChunks;
 pub use database::JobDatabase;
 pub use enqueued::Enqueued;
 pub use info::{FailedAttempt, JobFilter, JobInfo, JobState, Progress};

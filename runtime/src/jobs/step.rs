@@ -151,26 +151,7 @@ impl<DB: JobDatabase> Job<DB> {
 
     /// Begins a step, or returns its stored result. Fails if the step may not begin.
     fn begin_step<T: DeserializeOwned>(&self, step: &str) -> Result<Begun<'_, DB, T>, Error> {
-        if step.is_empty() || step.contains(['"', '\\', '\0']) {
-            return Err(Error::programming(
-                ErrorKind::InvalidArgument,
-                format!("`{step}` cannot be the name of a step; write a word without quotes"),
-            ));
-        }
-        self.refuse_in_step(&format!("the step `{step}`"))?;
-        if self.is_cancelled() {
-            return Err(to_stop());
-        }
-        if !self.use_name(step) {
-            return Err(Error::programming(
-                ErrorKind::InvalidArgument,
-                format!(
-                    "the job `{}` has two steps of the name `{step}`, and the second would get the result of the \
-                     first; give each step a name of its own, in a loop for example by `format!`",
-                    self.kind()
-                ),
-            ));
-        }
+        self.take_name(step)?;
         let Some(stored) = self.fetched().steps.get(step) else {
             let step = step.to_owned();
             return Ok(Begun::Now(BegunStep { job: self, step }));
@@ -186,6 +167,37 @@ impl<DB: JobDatabase> Job<DB> {
                 ),
             )
         })
+    }
+
+    /// Takes the name of a step for this attempt. Fails if the step may not begin.
+    pub(super) fn take_name(&self, step: &str) -> Result<(), Error> {
+        if step.is_empty() || step.contains(['"', '\\', '\0']) {
+            return Err(Error::programming(
+                ErrorKind::InvalidArgument,
+                format!("`{step}` cannot be the name of a step; write a word without quotes"),
+            ));
+        }
+        self.refuse_in_step(&format!("the step `{step}`"))?;
+        self.refuse_if_stopped()?;
+        if self.use_name(step) {
+            return Ok(());
+        }
+        Err(Error::programming(
+            ErrorKind::InvalidArgument,
+            format!(
+                "the job `{}` has two steps of the name `{step}`, and the second would get the result of the \
+                 first; give each step a name of its own, in a loop for example by `format!`",
+                self.kind()
+            ),
+        ))
+    }
+
+    /// Fails if the job is to stop.
+    pub(super) fn refuse_if_stopped(&self) -> Result<(), Error> {
+        match self.is_cancelled() {
+            true => Err(to_stop()),
+            false => Ok(()),
+        }
     }
 
     /// Refuses what needs a transaction of its own within the transaction of a step, which it would wait

@@ -109,18 +109,30 @@ impl OnceKey {
         self
     }
 
+    /// Returns the key, and the hash of the arguments, to which items are added. Fails if an argument
+    /// could not be written as JSON.
+    pub(crate) fn into_parts(self) -> Result<(String, Sha256)> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok((self.key, self.arguments)),
+        }
+    }
+
     /// Returns the key, and the fingerprint in hexadecimal. Fails if an argument could not be
     /// written as JSON.
     pub(super) fn finish(self) -> Result<(String, String)> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        let mut fingerprint = String::with_capacity(64);
-        for byte in self.arguments.finalize() {
-            let _ = write!(fingerprint, "{byte:02x}");
-        }
-        Ok((self.key, fingerprint))
+        let (key, arguments) = self.into_parts()?;
+        Ok((key, hexadecimal(arguments)))
     }
+}
+
+/// Returns what was hashed so far as a text.
+pub(crate) fn hexadecimal(hash: Sha256) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// Returns the error for an argument that cannot be written as JSON. The message may include

@@ -14,9 +14,12 @@ mod absent;
 mod floats;
 #[cfg(feature = "once")]
 mod key;
+mod mark;
 mod marker;
 #[cfg(feature = "once")]
 mod nulls;
+#[cfg(feature = "once")]
+mod position;
 #[cfg(feature = "once")]
 mod result;
 mod running;
@@ -27,8 +30,15 @@ pub use absent::OnceKey;
 #[cfg(not(feature = "once"))]
 pub(crate) use absent::OnceResult;
 #[cfg(feature = "once")]
+pub(crate) use key::Fingerprint;
+#[cfg(feature = "once")]
 pub use key::OnceKey;
+#[cfg(feature = "once")]
+pub(crate) use key::hexadecimal;
+pub(crate) use mark::Mark;
 pub(crate) use marker::{Answer, Claim, Marker, advise, lacks_table};
+#[cfg(feature = "once")]
+pub(crate) use position::{Asked, PositionMarker, table_of_positions};
 #[cfg(feature = "once")]
 pub(crate) use result::OnceResult;
 pub(crate) use sql::{BATCH, marker_sql};

@@ -112,7 +112,7 @@ any_db!(&Arc<AnyDb>);
 
 impl<'a, DB: Backend> Source<'a, DB> {
     /// Returns this source where another name for the database is known, which is the same one.
-    pub(super) fn on<Same: Backend>(self) -> Source<'a, Same> {
+    pub(crate) fn on<Same: Backend>(self) -> Source<'a, Same> {
         match self {
             Self::Db(db) => Source::Db(same::<Db<DB>, _>(db)),
             Self::Pool(pool) => Source::Pool(same(pool)),

@@ -5,6 +5,7 @@ use super::{
 };
 
 pub(crate) mod cancellation;
+pub(crate) mod chunks;
 pub(crate) mod histories;
 pub(crate) mod interviews;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ mod breaker;
 mod breaker_probes;
 mod cancellation;
 mod cancelled_statements;
+mod chunks;
 mod cuts;
 mod dead_idle;
 mod demoted;

@@ -13,6 +13,7 @@ mod browser;
 mod callers_transaction;
 mod conflicts;
 mod connecting;
+mod copy;
 mod deadlines;
 mod ended_sessions;
 mod ends;

@@ -20,7 +20,7 @@ impl Expansion<'_> {
     /// The braces hold the loop.
     pub(super) fn stream(&self, streamed: &Streamed) -> TokenStream {
         let operation = operation::item(self.attribute, self.function, self.options, self.runtime);
-        let (stream, items, repeated) = (self.runtime.stream(), names::items(), self.call_loop());
+        let (stream, items, repeated) = (self.runtime.stream(), names::items(), self.loops());
         let stream = quote_spanned! {spans::generated()=>
             #stream(move |#items| async move { #repeated })
         };

@@ -35,6 +35,11 @@ pub struct JobSql {
     pub(super) notify: &'static str,
     /// Stores the result of a step: id, attempt, worker, name, result.
     pub(super) store_step: &'static str,
+    /// Moves the position of a step on, and tells the progress: id, attempt, worker, name, position, the
+    /// number of items that the position was at, progress. Returns no row if the position was another one.
+    pub(super) move_step: &'static str,
+    /// Returns the result of a step: id, attempt, worker, name.
+    pub(super) read_step: &'static str,
     /// Completes a job: id, attempt, worker, metadata to add.
     pub(super) complete: &'static str,
     /// Returns a row if the attempt has completed the job: id, attempt, worker.

@@ -141,6 +141,19 @@ pub(in crate::jobs) static POSTGRES: JobSql = JobSql {
         while_running!(),
         " RETURNING id::text"
     ),
+    move_step: concat!(
+        "UPDATE river_job SET metadata = jsonb_set(
+            metadata, '{dbop:steps}',
+            coalesce(metadata->'dbop:steps', '{}') || jsonb_build_object($4::text, $5::jsonb)
+        ) || jsonb_build_object('dbop:progress', $7::jsonb)
+        WHERE coalesce(metadata->'dbop:steps'->$4::text->>'items', '0') = $6::text AND ",
+        while_running!(),
+        " RETURNING id::text"
+    ),
+    read_step: concat!(
+        "SELECT metadata->'dbop:steps'->>$4::text FROM river_job WHERE ",
+        while_running!()
+    ),
     complete: concat!(
         "UPDATE river_job
         SET state = 'completed', finalized_at = now(), metadata = metadata || $4::jsonb WHERE ",

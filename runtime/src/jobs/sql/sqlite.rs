@@ -128,6 +128,18 @@ pub(in crate::jobs) static SQLITE: JobSql = JobSql {
         while_running!(),
         " RETURNING CAST(id AS TEXT)"
     ),
+    move_step: concat!(
+        "UPDATE river_job SET metadata = jsonb_set(
+            jsonb_insert(metadata, '$.\"dbop:steps\"', jsonb('{}')),
+            '$.\"dbop:steps\".\"' || $4 || '\"', jsonb($5), '$.\"dbop:progress\"', jsonb($7)
+        ) WHERE coalesce(metadata->>('$.\"dbop:steps\".\"' || $4 || '\".items'), 0) = CAST($6 AS INTEGER) AND ",
+        while_running!(),
+        " RETURNING CAST(id AS TEXT)"
+    ),
+    read_step: concat!(
+        "SELECT metadata->('$.\"dbop:steps\".\"' || $4 || '\"') FROM river_job WHERE ",
+        while_running!()
+    ),
     complete: concat!(
         "UPDATE river_job SET state = 'completed', finalized_at = datetime('now', 'subsec'),
             metadata = jsonb_patch(metadata, $4) WHERE ",
@@ -352,6 +364,8 @@ mod tests {
             sql.insert,
             sql.notify,
             sql.store_step,
+            sql.move_step,
+            sql.read_step,
             sql.complete,
             sql.is_complete,
             sql.annotate,

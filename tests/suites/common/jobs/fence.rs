@@ -23,9 +23,10 @@ enum Tries {
     StoredCall,
     Progress,
     Complete,
+    Chunks,
 }
 
-const ALL: [Tries; 9] = [
+const ALL: [Tries; 10] = [
     Tries::Completion,
     Tries::Error,
     Tries::Panic,
@@ -35,6 +36,7 @@ const ALL: [Tries; 9] = [
     Tries::StoredCall,
     Tries::Progress,
     Tries::Complete,
+    Tries::Chunks,
 ];
 
 #[derive(Debug, Default)]
@@ -47,6 +49,12 @@ struct Former {
 async fn completes(tx: &mut Tx<'_, Database>, job: &Job<Database>) -> Result<(), Trouble> {
     insert(&mut *tx, 1).await?;
     Ok(job.complete(&mut *tx).await?)
+}
+
+#[transactional(chunk = 1)]
+async fn stores(tx: &mut Tx<'_, Database>, items: &[i64]) -> dbop::Result<()> {
+    let insert = dbop::BulkInsert::into("notes").column("id", items);
+    insert.execute(&mut *tx).await.map(drop)
 }
 
 async fn tries(job: &Job<Database>, former: &Former, what: Tries) -> Result<String, Trouble> {
@@ -80,6 +88,10 @@ async fn tries(job: &Job<Database>, former: &Former, what: Tries) -> Result<Stri
         }
         Tries::Progress => job.progress(1, 2, "half").await.map_err(Trouble::from),
         Tries::Complete => completes(job.db(), job).await,
+        Tries::Chunks => match stores(job.chunks("step"), &[1]).await {
+            Ok(_) => Ok(()),
+            Err(failed) => Err(failed.error.into()),
+        },
     };
     let error = tried.expect_err("another worker has the job");
     former.errors.lock().unwrap().push(error.to_string());
@@ -162,7 +174,7 @@ async fn the_former_worker_of_a_job_changes_nothing_whatever_it_tries() {
             let errors = former.errors.lock().unwrap().clone();
             let fails = matches!(
                 what,
-                Tries::Step | Tries::StoredCall | Tries::Progress | Tries::Complete
+                Tries::Step | Tries::StoredCall | Tries::Progress | Tries::Complete | Tries::Chunks
             );
             assert_eq!(errors.len(), usize::from(fails), "{what:?}");
             for error in errors {

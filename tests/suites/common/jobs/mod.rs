@@ -15,6 +15,7 @@ use super::{Database, Ear, JOB_ROW, MADE_OLDER, NOW_MS};
 
 mod admin;
 mod browser;
+mod chunks;
 mod completes_in_step;
 mod fence;
 mod joins;
