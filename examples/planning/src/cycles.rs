@@ -1,9 +1,9 @@
 //! Cycles, the reports that are tested in them, and the attributes that are tested of each report.
 
 use chrono::{DateTime, Utc};
-use dbop::{Conn, Tx, db_op, transactional};
+use dbop::{BulkInsert, Conn, Tx, db_op, transactional};
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -46,22 +46,24 @@ pub async fn begin(tx: &mut Tx<'_, DB>, cycle: i64, reports: i64) -> Result<()> 
     let name = format!("Cycle {cycle}");
     let add = query("INSERT INTO cycles (cycle, name) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     add.bind(cycle).bind(name).execute(&mut *tx).await?;
-    let mut sql = QueryBuilder::<DB>::new(
-        "INSERT INTO reports (report, name, report_type, regulatory_context) ",
-    );
-    sql.push_values(1..=reports, |mut row, report| {
-        let (name, report_type, context) = example(report);
-        row.push_bind(report).push_bind(name);
-        row.push_bind(report_type).push_bind(context);
-    });
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.build().execute(&mut *tx).await?;
-    let mut sql = QueryBuilder::<DB>::new("INSERT INTO cycle_reports (cycle, report) ");
-    sql.push_values(1..=reports, |mut row, report| {
-        row.push_bind(cycle).push_bind(report);
-    });
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.build().execute(&mut *tx).await?;
+    let examples: Vec<_> = (1..=reports).map(example).collect();
+    BulkInsert::into("reports")
+        .column("report", 1..=reports)
+        .column("name", examples.iter().map(|(name, ..)| name))
+        .column("report_type", examples.iter().map(|(_, kind, _)| *kind))
+        .column(
+            "regulatory_context",
+            examples.iter().map(|(.., context)| context),
+        )
+        .on_conflict("DO NOTHING")
+        .execute(&mut *tx)
+        .await?;
+    BulkInsert::into("cycle_reports")
+        .column("cycle", (1..=reports).map(|_| cycle))
+        .column("report", 1..=reports)
+        .on_conflict("DO NOTHING")
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 
@@ -102,20 +104,21 @@ pub async fn store(
          WHERE cycle = $2 AND report = $3 AND planned_at IS NULL",
     );
     let mark = mark.bind(Utc::now()).bind(cycle).bind(report);
-    if mark.execute(&mut *tx).await?.rows_affected() == 0 || proposals.is_empty() {
+    if mark.execute(&mut *tx).await?.rows_affected() == 0 {
         return Ok(0);
     }
-    let mut sql = QueryBuilder::<DB>::new(
-        "INSERT INTO attributes (id, cycle, report, name, data_type, rationale) ",
-    );
-    sql.push_values(proposals, |mut row, proposal| {
-        row.push_bind(Uuid::now_v7())
-            .push_bind(cycle)
-            .push_bind(report);
-        row.push_bind(&proposal.name).push_bind(proposal.data_type);
-        row.push_bind(&proposal.rationale);
-    });
-    sql.build().execute(&mut *tx).await?;
+    BulkInsert::into("attributes")
+        .column("id", proposals.iter().map(|_| Uuid::now_v7()))
+        .column("cycle", proposals.iter().map(|_| cycle))
+        .column("report", proposals.iter().map(|_| report))
+        .column("name", proposals.iter().map(|it| &it.name))
+        .column(
+            "data_type",
+            proposals.iter().map(|it| it.data_type.as_str()),
+        )
+        .column("rationale", proposals.iter().map(|it| &it.rationale))
+        .execute(&mut *tx)
+        .await?;
     Ok(proposals.len())
 }
 

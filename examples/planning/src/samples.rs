@@ -3,10 +3,9 @@
 
 use chrono::{Days, NaiveDate};
 use dbop::jobs::Job;
-use dbop::{Tx, job, transactional};
-use futures_util::stream::{self, Stream, StreamExt};
+use dbop::{BulkInsert, Tx, job, transactional};
+use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use crate::cycles::{self, Attribute};
@@ -15,9 +14,6 @@ use crate::model::DataType;
 
 /// How many samples of an attribute can be made at once.
 pub const MOST: i32 = 100_000;
-
-/// How many samples one transaction stores.
-const CHUNK: usize = 500;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
@@ -71,26 +67,20 @@ pub async fn generate(job: &Job<DB>, cycle: i64, report: i64, each: i32) -> Resu
     }
     let read = async |tx: &mut Tx<'_, DB>| cycles::attributes(&mut *tx, cycle, report).await;
     let attributes: Vec<Attribute> = job.read("attributes", read).await?;
-    let total = attributes.len() as u64 * u64::from(each.unsigned_abs());
-    let mut done = 0;
-    let mut chunks = of(&attributes, each).chunks(CHUNK);
-    while let Some(chunk) = chunks.next().await {
-        let store = async |tx: &mut Tx<'_, DB>| add_samples(&mut *tx, &chunk).await;
-        job.write(format!("samples {done}"), store).await?;
-        done += chunk.len() as u64;
-        job.progress(done, total, "makes samples").await?;
-    }
-    Ok(done)
+    let samples = of(&attributes, each);
+    let made = add_samples(job.chunks("samples"), samples).await?;
+    Ok(made.items)
 }
 
-/// Stores samples.
-#[transactional(name = "samples.add", on = [Sqlite, Postgres])]
+/// Stores samples. Callers pass any number of them, as a slice or a stream.
+#[transactional(chunk = 500, name = "samples.add", on = [Sqlite, Postgres])]
 pub async fn add_samples(tx: &mut Tx<'_, DB>, samples: &[Sample]) -> Result<()> {
-    let mut sql = QueryBuilder::<DB>::new("INSERT INTO samples (id, attribute, number, value) ");
-    sql.push_values(samples, |mut row, sample| {
-        row.push_bind(Uuid::now_v7()).push_bind(sample.attribute);
-        row.push_bind(sample.number).push_bind(&sample.value);
-    });
-    sql.build().execute(&mut *tx).await?;
+    BulkInsert::into("samples")
+        .column("id", samples.iter().map(|_| Uuid::now_v7()))
+        .column("attribute", samples.iter().map(|sample| sample.attribute))
+        .column("number", samples.iter().map(|sample| sample.number))
+        .column("value", samples.iter().map(|sample| &sample.value))
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }

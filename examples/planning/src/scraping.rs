@@ -7,10 +7,10 @@
 
 use chrono::Utc;
 use dbop::jobs::Job;
-use dbop::{Conn, Tx, db_op, job, transactional};
+use dbop::{BulkInsert, Conn, Tx, db_op, job, transactional};
 use futures_util::stream::{self, TryStreamExt};
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
 use crate::error::{PlanningError, Result};
 use crate::site::{Page, SiteClient};
@@ -73,15 +73,12 @@ pub async fn scrape(
 /// Adds pages that are to be read. What is there already stays.
 #[transactional(idempotent, name = "pages.add", on = [Sqlite, Postgres])]
 async fn add(tx: &mut Tx<'_, DB>, crawl: i64, paths: &[String]) -> Result<()> {
-    if paths.is_empty() {
-        return Ok(());
-    }
-    let mut sql = QueryBuilder::<DB>::new("INSERT INTO pages (crawl, path) ");
-    sql.push_values(paths, |mut row, path| {
-        row.push_bind(crawl).push_bind(path);
-    });
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.build().execute(&mut *tx).await?;
+    BulkInsert::into("pages")
+        .column("crawl", paths.iter().map(|_| crawl))
+        .column("path", paths)
+        .on_conflict("DO NOTHING")
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 

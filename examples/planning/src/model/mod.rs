@@ -35,6 +35,19 @@ pub enum DataType {
     Text,
 }
 
+impl DataType {
+    /// The word for the type, as it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amount => "amount",
+            Self::Date => "date",
+            Self::Code => "code",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// The answer of the model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Answer {

@@ -20,11 +20,8 @@ async fn fill<DB: dbop::jobs::JobDatabase>(stage: &Stage<DB>, each: i32) -> usiz
             .await
             .unwrap();
         let attributes = cycles::attributes(any, 1, report).await.unwrap();
-        let samples: Vec<_> = samples::of(&attributes, each).collect().await;
-        for chunk in samples.chunks(1_000) {
-            add_samples(any, chunk).await.unwrap();
-        }
-        all += samples.len();
+        let made = add_samples(any, samples::of(&attributes, each)).await;
+        all += usize::try_from(made.unwrap().items).unwrap();
     }
     all
 }
