@@ -12,6 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use dbop::guarded;
 use reqwest::Url;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::error::{PlanningError, Result};
@@ -26,6 +27,7 @@ pub struct Site {
     delay: Duration,
     /// How often each page was asked for.
     asked: Arc<Mutex<HashMap<u32, u32>>>,
+    is_held: watch::Sender<bool>,
 }
 
 impl Site {
@@ -36,6 +38,7 @@ impl Site {
             pages,
             delay,
             asked: Arc::default(),
+            is_held: watch::Sender::new(false),
         }
     }
 
@@ -49,6 +52,11 @@ impl Site {
     #[must_use]
     pub fn asked(&self) -> HashMap<u32, u32> {
         self.counts().clone()
+    }
+
+    /// Lets no slow page be answered until those are let go again.
+    pub fn hold_slow_pages(&self, held: bool) {
+        self.is_held.send_replace(held);
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<u32, u32>> {
@@ -78,6 +86,8 @@ async fn page(State(site): State<Site>, Path(page): Path<u32>) -> Response {
     }
     if page % 11 == 3 {
         sleep(site.delay).await;
+        // An error says that the site is gone, which the handler's own clone keeps alive.
+        let _ = site.is_held.subscribe().wait_for(|held| !held).await;
     }
     // Each page leads to two that only it leads to, to one that others lead to as well, and back.
     let known = [page * 2 + 1, page * 2 + 2, (page * 7 + 3) % site.pages, 0];

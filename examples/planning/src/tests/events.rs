@@ -37,11 +37,26 @@ async fn events<DB: JobDatabase>(stage: &Stage<DB>, job: i64, seen: Option<&str>
 
 /// Reads an answer to its end, and returns the id and the data of each event.
 async fn read(answer: Response) -> Vec<(String, Value)> {
+    read_and_begin(answer, async || ()).await
+}
+
+/// Does something after the first event, and reads the answer to its end.
+async fn read_and_begin(answer: Response, begin: impl AsyncFnOnce()) -> Vec<(String, Value)> {
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
-    let text = axum::body::to_bytes(answer.into_body(), usize::MAX);
-    let text = timeout(PATIENCE, text).await.expect("an end");
-    parse(&String::from_utf8_lossy(&text.expect("a body")))
+    let mut body = answer.into_body().into_data_stream();
+    let first = timeout(PATIENCE, body.try_next()).await.expect("an event");
+    let mut text = first.expect("a body").expect("an event").to_vec();
+    begin().await;
+    let rest = body.try_for_each(async |chunk| {
+        text.extend(chunk);
+        Ok(())
+    });
+    timeout(PATIENCE, rest)
+        .await
+        .expect("an end")
+        .expect("a body");
+    parse(&String::from_utf8_lossy(&text))
 }
 
 fn parse(text: &str) -> Vec<(String, Value)> {
@@ -64,9 +79,10 @@ async fn the_events_of_a_job_end_with_the_job_and_who_comes_back_is_told_that_it
 ) {
     let stage = Stage::open(db, RELIABLE).await;
     let job = run::enqueue(&stage.any, ONE).await.unwrap()[0];
+    let mut working = None;
     let early = events(&stage, job, None).await;
-    let working = stage.work().await;
-    let early = read(early).await;
+    let work = async || working = Some(stage.work().await);
+    let early = read_and_begin(early, work).await;
     let (last, shown) = early.last().expect("an event");
     assert_eq!(shown["state"], "completed");
     assert_eq!(shown["progress"]["done"], 3);
@@ -83,7 +99,7 @@ async fn the_events_of_a_job_end_with_the_job_and_who_comes_back_is_told_that_it
     assert_eq!(late[0].0, *last);
     let over = events(&stage, job, Some(last)).await;
     assert_eq!(over.status(), 204);
-    working.stop(PATIENCE).await;
+    working.expect("workers").stop(PATIENCE).await;
 }
 
 #[dbop::test(migrations = "./migrations", flavor = multi_thread)]

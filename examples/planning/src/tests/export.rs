@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::http::header;
 use dbop::Db;
@@ -91,7 +92,8 @@ async fn an_export_whose_database_fails_in_the_middle_ends_with_an_error(db: Db<
     let mut rows = Box::pin(rows);
     rows.next().await.expect("a chunk").expect("no error");
     // Nothing can be read any more.
-    stage.db.close().await;
+    let shutdown = stage.any.shutdown(Duration::ZERO).await;
+    assert_eq!(shutdown.cut_off, 1, "{shutdown:?}");
     let mut last = None;
     while let Some(chunk) = rows.next().await {
         last = Some(chunk.is_err());

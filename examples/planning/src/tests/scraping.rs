@@ -4,7 +4,6 @@ use dbop::Db;
 use dbop::jobs::JobState;
 
 use super::stage::{RELIABLE, Stage, eventually};
-use crate::model::Behaviour;
 use crate::scraping::{Crawled, crawled, scrape};
 use crate::site::{FIRST, fails_at_first};
 
@@ -28,17 +27,14 @@ async fn every_page_is_read_once_and_again_only_if_it_has_failed(db: Db<DB>) {
 
 #[dbop::test(migrations = "./migrations", flavor = multi_thread)]
 async fn a_crawl_whose_worker_ends_goes_on_with_the_pages_that_are_left(db: Db<DB>) {
-    let slow = Behaviour {
-        delay: Duration::from_millis(100), // of one page in eleven
-        ..RELIABLE
-    };
-    let stage = Stage::open(db, slow).await;
+    let stage = Stage::open(db, RELIABLE).await;
+    stage.services.site.hold_slow_pages(true);
     let working = stage.work().await;
     let job = scrape::enqueue(&stage.any, 1, FIRST.to_owned())
         .await
         .unwrap();
     eventually("some pages are read", async || {
-        crawled(&stage.any, 1).await.unwrap().read >= 10
+        crawled(&stage.any, 1).await.unwrap().read >= 3
     })
     .await;
     working.stop(Duration::ZERO).await;
@@ -50,6 +46,7 @@ async fn a_crawl_whose_worker_ends_goes_on_with_the_pages_that_are_left(db: Db<D
         "in the middle: {before:?}"
     );
 
+    stage.services.site.hold_slow_pages(false);
     let working = stage.work().await;
     let ended = stage.end_of(job.id).await;
     let all: Crawled = ended.output().unwrap().expect("an output");

@@ -77,7 +77,7 @@ fn a_mistake_is_named_with_its_place_and_what_to_write() {
         ),
         (
             &["--database", nobody],
-            ["--database", "127.0.0.1", "reached"],
+            ["--database", "127.0.0.1:1", "running"],
         ),
         (
             &["--serve", "--worker"],

@@ -114,12 +114,14 @@ where
         }
     }
 
-    /// Notes what is stored after a kill, and sees that nothing is lost that was stored before.
-    async fn note(&mut self) {
+    /// Notes what is stored after the kill of a worker, and sees that nothing is lost that was stored
+    /// before.
+    async fn note(&mut self, worker: Option<&str>) {
         let arrived = self.services.model.counts().calls;
         let mut is_working = false;
         for job in self.jobs(JobFilter::new().kinds(["planning.plan"])).await {
-            is_working |= job.state == JobState::Running;
+            let is_its = worker.is_some() && job.worker.as_deref() == worker;
+            is_working |= is_its && job.state == JobState::Running;
             if job.steps.iter().any(|step| step == "call") {
                 self.stored.entry(key_of(&job)).or_insert(arrived);
             }
@@ -258,14 +260,13 @@ async fn fifty_kills_lose_and_double_nothing_and_no_call_is_repeated_whose_answe
         proof.provide().await;
         let mut worker = proof.start();
         // One in eight dies while it starts.
-        if kill % 8 == 7 {
-            sleep(Duration::from_millis(random.u64(..200))).await;
-        } else {
-            worker.says("Works as").await;
-            sleep(Duration::from_millis(random.u64(..800))).await;
-        }
+        let id = match kill % 8 {
+            7 => None,
+            _ => Some(worker.says("Works as").await.replace("Works as ", "")),
+        };
+        sleep(Duration::from_millis(random.u64(..500))).await;
         worker.kill();
-        proof.note().await;
+        proof.note(id.as_deref()).await;
     }
     assert!(
         proof.in_the_middle >= KILLS / 2,
@@ -283,7 +284,7 @@ async fn fifty_kills_lose_and_double_nothing_and_no_call_is_repeated_whose_answe
         .await
         .expect("an end");
 
-    proof.note().await;
+    proof.note(None).await;
     let repeated = proof.audit_calls();
     proof.audit_attributes().await;
     let samples = proof.audit_samples().await;

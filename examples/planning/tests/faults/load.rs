@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use dbop::jobs::{JobDatabase, JobState, Watcher};
-use dbop::{AnyDb, Db, ErrorKind};
+use dbop::{AnyDb, Conn, Db, ErrorKind, db_op};
 use planning::cycles;
 use planning::error::PlanningError;
 use planning::model::{Behaviour, ModelClient};
@@ -12,7 +12,7 @@ use planning::planning::{create_cycle_report_planning, plan};
 use planning::run;
 use planning::services::{Clients, Services};
 use planning::workers::Crew;
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, Postgres, query_scalar};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -43,14 +43,30 @@ async fn open<DB: JobDatabase>(db: &Db<DB>, acquire: Duration) -> (Services, Cli
     (services, clients, small.expect("the test's database"))
 }
 
-/// Returns the most connections that were in use at any moment of a second.
-async fn peak<DB: JobDatabase>(db: &Db<DB>) -> u32 {
+/// Returns the most connections that were in use at any moment of a second: of the pool, and on PostgreSQL
+/// of all that the server has for this database, those of the workers included.
+async fn peak<DB: JobDatabase>(db: &Db<DB>, outside: &AnyDb) -> u32 {
     let (begun, mut peak) = (Instant::now(), 0);
     while begun.elapsed() < Duration::from_secs(1) {
         peak = peak.max(db.pool_status().checked_out);
+        if let AnyDb::Postgres(outside) = outside {
+            let busy = busy_on_server(outside).await.expect("the server");
+            peak = peak.max(u32::try_from(busy).expect("a count"));
+        }
         sleep(Duration::from_millis(2)).await;
     }
     peak
+}
+
+/// Counts the sessions of this database in which a statement or a transaction runs.
+#[db_op(read_only)]
+async fn busy_on_server(conn: &mut Conn<'_, Postgres>) -> dbop::Result<i64> {
+    let count = query_scalar(
+        "SELECT COUNT(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND backend_type = 'client backend'
+               AND state <> 'idle' AND pid <> pg_backend_pid()",
+    );
+    Ok(count.fetch_one(&mut *conn).await?)
 }
 
 async fn all_have_asked(services: &Services) {
@@ -78,7 +94,7 @@ async fn two_hundred_plannings_in_phases_hold_no_connection_while_the_model_thin
         plannings.spawn(async move { create_cycle_report_planning(&any, &model, 1, report).await });
     }
     all_have_asked(&services).await;
-    let peak = peak(&small).await;
+    let peak = peak(&small, &db.into()).await;
     println!(
         "{PLANNINGS} plannings wait for the model, and {peak} of {POOL} connections are in use"
     );
@@ -105,7 +121,7 @@ async fn two_hundred_jobs_hold_a_handful_of_connections_while_the_model_thinks(d
     let jobs = (1..=REPORTS).map(|report| plan::new(1, report, 0));
     let jobs = plan::enqueue_many(&any, jobs).await.unwrap();
     all_have_asked(&services).await;
-    let peak = peak(&small).await;
+    let peak = peak(&small, &db.into()).await;
     println!(
         "{PLANNINGS} jobs wait for the model, and at most {peak} of {POOL} connections are in use"
     );
