@@ -59,10 +59,10 @@ pub async fn plan(
     report: i64,
     samples_each: i32,
 ) -> Result<Planned> {
-    job.progress(0, 3, "reads about the report").await?;
     let about = async |tx: &mut Tx<'_, DB>| cycles::find(&mut *tx, cycle, report).await;
     let about = job.read("read", about).await?;
 
+    // Progress is written twice a second at most, so there is none before the step that takes long.
     job.progress(1, 3, format!("asks the model about {}", about.name))
         .await?;
     let question = about.question();

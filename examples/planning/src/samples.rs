@@ -22,15 +22,18 @@ pub struct Sample {
     pub value: String,
 }
 
-/// Makes so many samples of each attribute, one by one. The same attributes have the same samples.
+/// Makes so many samples of each attribute, one by one. The same attributes have the same samples. The
+/// stream knows how many there are, so progress has a total.
 pub fn of(attributes: &[Attribute], each: i32) -> impl Stream<Item = Sample> + Send + use<'_> {
-    let all = attributes
-        .iter()
-        .flat_map(move |attribute| (0..each).map(move |number| (attribute, number)));
-    stream::iter(all.map(|(attribute, number)| Sample {
-        attribute: attribute.id,
-        number,
-        value: value(attribute, number),
+    let each = usize::try_from(each).unwrap_or_default();
+    stream::iter((0..attributes.len() * each).map(move |index| {
+        let attribute = &attributes[index / each];
+        let number = i32::try_from(index % each).expect("less than `each`");
+        Sample {
+            attribute: attribute.id,
+            number,
+            value: value(attribute, number),
+        }
     }))
 }
 

@@ -48,14 +48,12 @@ async fn read_and_begin(answer: Response, begin: impl AsyncFnOnce()) -> Vec<(Str
     let first = timeout(PATIENCE, body.try_next()).await.expect("an event");
     let mut text = first.expect("a body").expect("an event").to_vec();
     begin().await;
-    let rest = body.try_for_each(async |chunk| {
-        text.extend(chunk);
-        Ok(())
-    });
-    timeout(PATIENCE, rest)
+    let rest = body.try_collect::<Vec<_>>();
+    let rest = timeout(PATIENCE, rest)
         .await
         .expect("an end")
         .expect("a body");
+    text.extend(rest.concat());
     parse(&String::from_utf8_lossy(&text))
 }
 
