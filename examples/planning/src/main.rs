@@ -3,6 +3,7 @@
 mod options;
 
 use std::error::Error;
+use std::future::IntoFuture;
 use std::io::stderr;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -13,11 +14,12 @@ use dbop::jobs::{JobDatabase, JobInfo, Watcher};
 use dbop::{AnyDb, Db};
 use options::Options;
 use planning::bars::Bars;
-use planning::http::{self, Service};
+use planning::http::Service;
 use planning::services::{Clients, Services};
 use planning::{analytics, run, scraping};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The database unless somebody names another.
@@ -141,11 +143,21 @@ async fn serve<DB: JobDatabase>(
         ending: ending.clone(),
     };
     let router = service.into_router(options.token.as_deref());
-    let told = async {
+    let end = ending.clone();
+    let told = async move {
         told_to_end().await;
-        ending.cancel(); // or the pages that are open would keep the service alive
+        end.cancel(); // or the pages that are open would keep the service alive
     };
-    http::serve(listener, router, told, Duration::from_secs(12)).await?;
+    let server = axum::serve(listener, router).with_graceful_shutdown(told);
+    // A client that never sends the rest of its request does not keep the service alive.
+    let has_waited = async {
+        ending.cancelled().await;
+        sleep(Duration::from_secs(12)).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended?,
+        () = has_waited => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,6 @@ mod events;
 mod exports;
 mod jobs;
 mod page;
-mod serve;
 mod work;
 
 use axum::body::to_bytes;
@@ -22,8 +21,6 @@ use dbop::{AnyDb, Db};
 use tokio_util::sync::CancellationToken;
 
 use crate::services::Clients;
-
-pub use serve::serve;
 
 /// What the routes need.
 #[derive(Debug)]

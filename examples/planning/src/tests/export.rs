@@ -93,7 +93,7 @@ async fn an_export_whose_database_fails_in_the_middle_ends_with_an_error(db: Db<
     rows.next().await.expect("a chunk").expect("no error");
     // Nothing can be read any more.
     let shutdown = stage.any.shutdown(Duration::ZERO).await;
-    assert_eq!(shutdown.rolled_back.len(), 1, "{shutdown:?}");
+    assert!(!shutdown.is_complete(), "{shutdown:?}");
     let mut last = None;
     while let Some(chunk) = rows.next().await {
         last = Some(chunk.is_err());
