@@ -99,4 +99,5 @@ async fn an_export_whose_database_fails_in_the_middle_ends_with_an_error(db: Db<
         last = Some(chunk.is_err());
     }
     assert_eq!(last, Some(true), "the end is no end of a whole export");
+    stage.db.close().await;
 }
