@@ -33,10 +33,13 @@ pub struct Chunks<'p, S, DB: Backend, T, I, R> {
     source: fn(&mut S) -> Source<'_, DB>,
     items: I,
     resumable: Option<Resumable<T>>,
-    progress: Option<Box<dyn FnMut(&Committed) + Send + 'p>>,
+    progress: Option<Progress<'p>>,
     committed: Committed,
     stage: Stage<R>,
 }
+
+/// What is called after each chunk.
+type Progress<'p> = Box<dyn FnMut(&Committed) + Send + 'p>;
 
 /// How far the loop is.
 enum Stage<R> {
