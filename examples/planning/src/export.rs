@@ -106,12 +106,24 @@ pub fn export(
                 write(samples_of_postgres(db, cycle), format, &to).await
             }
         };
-        match written {
-            Ok(true) => drop(hand_over(&to, Part::End).await),
-            Ok(false) => tracing::info!("the reader of an export has gone away, or stood still"),
-            Err(error) => tracing::warn!("an export was broken off: {error}"),
-        }
+        end(written, &to).await;
     });
+    texts(from)
+}
+
+/// Says that all rows are there, if they are.
+async fn end(written: Result<bool>, to: &mpsc::Sender<Part>) {
+    match written {
+        Ok(true) => drop(hand_over(to, Part::End).await),
+        Ok(false) => tracing::info!("the reader of an export has gone away, or stood still"),
+        Err(error) => tracing::warn!("an export was broken off: {error}"),
+    }
+}
+
+/// Returns the texts that are handed over. The last item is an error if the end is missing.
+fn texts(
+    from: mpsc::Receiver<Part>,
+) -> impl Stream<Item = Result<Vec<u8>, BrokenOff>> + Send + use<> {
     stream::unfold(Some(from), async |from| {
         let mut from = from?;
         match from.recv().await {
@@ -165,4 +177,43 @@ fn append_csv(text: &mut Vec<u8>, row: &impl Serialize, is_first: bool) {
 fn append_json(text: &mut Vec<u8>, row: &impl Serialize) {
     serde_json::to_writer(&mut *text, row).expect("a row is made of texts and numbers");
     text.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::PlanningError;
+
+    /// Exports so many rows, after which the database fails or does not. Returns the last item.
+    async fn last_of(rows: usize, fails: bool) -> Option<Result<Vec<u8>, BrokenOff>> {
+        let row = || SampleRow {
+            report: 1,
+            attribute: Uuid::nil(),
+            number: 1,
+            value: "a, b".to_owned(),
+        };
+        let rows = (0..rows).map(|_| Ok(row()));
+        let failure = fails.then(|| Err(PlanningError::Samples(1)));
+        let rows: Vec<_> = rows.chain(failure).collect();
+        let (to, from) = mpsc::channel(100);
+        let written = write(stream::iter(rows), Format::Csv, &to).await;
+        end(written, &to).await;
+        drop(to);
+        texts(from).collect::<Vec<_>>().await.pop()
+    }
+
+    #[tokio::test]
+    async fn an_export_whose_database_fails_in_the_middle_ends_with_an_error() {
+        for rows in [0, 1, 2_000] {
+            assert!(matches!(last_of(rows, true).await, Some(Err(_))), "{rows}");
+        }
+        let text = last_of(1, false).await.expect("a text").expect("all rows");
+        let text = String::from_utf8(text).expect("a text");
+        assert!(
+            text.starts_with("report,attribute,number,value\n1,"),
+            "{text}"
+        );
+        assert!(text.ends_with(",1,\"a, b\"\n"), "{text}");
+        assert!(last_of(0, false).await.is_none());
+    }
 }

@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::time::Duration;
 
 use axum::http::header;
 use dbop::Db;
@@ -82,22 +81,4 @@ async fn a_reader_that_goes_away_gives_the_connection_of_its_export_back(db: Db<
         stage.any.pool_status().checked_out == 0
     })
     .await;
-}
-
-#[dbop::test(migrations = "./migrations")]
-async fn an_export_whose_database_fails_in_the_middle_ends_with_an_error(db: Db<DB>) {
-    let stage = Stage::open(db, RELIABLE).await;
-    fill(&stage, 1_000).await;
-    let rows = export(stage.any.clone(), What::Samples, Format::JsonLines, 1);
-    let mut rows = Box::pin(rows);
-    rows.next().await.expect("a chunk").expect("no error");
-    // Nothing can be read any more.
-    let shutdown = stage.any.shutdown(Duration::ZERO).await;
-    assert!(!shutdown.is_complete(), "{shutdown:?}");
-    let mut last = None;
-    while let Some(chunk) = rows.next().await {
-        last = Some(chunk.is_err());
-    }
-    assert_eq!(last, Some(true), "the end is no end of a whole export");
-    stage.db.close().await;
 }
