@@ -13,6 +13,25 @@ pub(crate) fn find_ident(tokens: TokenStream, name: &Ident) -> Option<Ident> {
     })
 }
 
+/// Returns the first place where the tokens use a variable of this name. In `done.items`, the name behind
+/// the dot is that of a field.
+pub(crate) fn find_variable(tokens: TokenStream, name: &Ident) -> Option<Ident> {
+    let (mut dots, mut found) = (0, None);
+    for token in tokens {
+        let is_member = dots == 1;
+        dots = match is_punct(&token, '.') {
+            true => dots + 1,
+            false => 0,
+        };
+        found = found.or(match token {
+            TokenTree::Ident(ident) if !is_member && ident == *name => Some(ident),
+            TokenTree::Group(group) => find_variable(group.stream(), name),
+            _ => None,
+        });
+    }
+    found
+}
+
 /// Writes `instead` wherever a name occurs in the tokens.
 pub(crate) fn replace_ident(tokens: TokenStream, name: &str, instead: &TokenStream) -> TokenStream {
     let replaced = tokens.into_iter().map(|token| match token {
@@ -49,4 +68,28 @@ pub(crate) fn is_ident(token: &TokenTree, name: &str) -> bool {
 /// Returns whether the token is this punctuation character.
 pub(crate) fn is_punct(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_no_variable_and_the_end_of_a_range_is_one() {
+        let uses = |text: &str| {
+            let items = Ident::new("items", proc_macro2::Span::call_site());
+            find_variable(text.parse().unwrap(), &items).is_some()
+        };
+        for text in [
+            "items.len()",
+            "f(&items)",
+            "0..items",
+            "|done| { done.items + items }",
+        ] {
+            assert!(uses(text), "{text}");
+        }
+        for text in ["done.items", "|done| bar.set(done.items)", "other.items()"] {
+            assert!(!uses(text), "{text}");
+        }
+    }
 }

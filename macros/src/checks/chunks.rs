@@ -6,7 +6,7 @@ use quote::ToTokens;
 use crate::errors::Errors;
 use crate::function::{Function, Items, Session, types};
 use crate::options::{Callers, Options};
-use crate::tokens::find_ident;
+use crate::tokens::find_variable;
 
 pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors) {
     let Some(chunk) = &options.chunk else {
@@ -107,7 +107,7 @@ fn items_and_progress(
     }
     for (option, given) in [("resume", &options.resume), ("progress", &options.progress)] {
         let Some(given) = given else { continue };
-        if let Some(used) = find_ident(given.value.to_token_stream(), &items.argument.name) {
+        if let Some(used) = find_variable(given.value.to_token_stream(), &items.argument.name) {
             errors.at(
                 used.span(),
                 format!(
@@ -121,7 +121,7 @@ fn items_and_progress(
     };
     for argument in &function.arguments {
         let is_lent = types::reference(&argument.parameter.ty).is_some();
-        if let Some(used) = find_ident(progress.value.to_token_stream(), &argument.name)
+        if let Some(used) = find_variable(progress.value.to_token_stream(), &argument.name)
             && !is_lent
         {
             errors.at(used.span(), format!("`progress` and each chunk use `{used}`, so it cannot be moved into either; take it by reference, as in `{used}: &T`"));

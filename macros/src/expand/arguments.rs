@@ -7,7 +7,7 @@ use syn::{Pat, PatType, parse_quote};
 use super::Expansion;
 use crate::function::{Argument, cfgs, is_lint_level};
 use crate::replay::BodyRuns;
-use crate::tokens::mentions;
+use crate::tokens::{find_variable, mentions};
 use crate::{names, spans};
 
 impl Expansion<'_> {
@@ -24,7 +24,8 @@ impl Expansion<'_> {
     /// Returns whether the option `progress` uses the argument.
     pub(super) fn tells_progress(&self, argument: &Argument) -> bool {
         let progress = self.options.progress.as_ref();
-        progress.is_some_and(|it| mentions(it.value.to_token_stream(), &argument.name))
+        progress
+            .is_some_and(|it| find_variable(it.value.to_token_stream(), &argument.name).is_some())
     }
 
     /// Returns the arguments that each attempt gets anew.

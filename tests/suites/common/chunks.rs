@@ -238,7 +238,7 @@ async fn a_call_with_a_key_goes_on_behind_the_last_item_that_is_committed() {
     assert_eq!(other.unwrap().skipped, 0, "each key has its own position");
 }
 
-#[transactional(chunk = 7, name = "resumed", resume = key)]
+#[transactional(chunk = 7, name = "resumed", resume = key, progress = |done| drop(done.items))]
 async fn store_with_another_size(
     tx: &mut Tx<'_, Database>,
     key: &str,
