@@ -23,6 +23,7 @@ pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors)
     if let Some(session) = &function.session {
         shared_session(session, errors);
     }
+    result(function, errors);
     match function.items() {
         Some(items) => items_and_progress(function, &items, options, errors),
         None => no_items(function, chunk.key.span(), errors),
@@ -77,6 +78,16 @@ fn unfit_options(options: &Options) -> impl Iterator<Item = (Span, &'static str)
 fn shared_session(session: &Session, errors: &mut Errors) {
     if !matches!(session.callers, Callers::Scope | Callers::Nothing) {
         errors.on(&session.parameter.ty, "each chunk has a transaction of its own, so callers pass a handle and no connection; write `tx: &mut Tx<'_, DB>`");
+    }
+}
+
+/// Reports a body that returns a value, where the text of its type shows that. An alias is left to rustc.
+fn result(function: &Function, errors: &mut Errors) {
+    let written = types::last_segment(&function.output).filter(|it| it.ident == "Result");
+    let value = written.and_then(|it| types::type_arguments(it).first().copied().cloned());
+    let is_unit = |ty: &syn::Type| matches!(types::ungrouped(ty), syn::Type::Tuple(tuple) if tuple.elems.is_empty());
+    if let Some(value) = value.filter(|value| !is_unit(value)) {
+        errors.on(value, "the body of a function in chunks runs once for each chunk, and callers get a `Committed` in the end; return `Result<(), E>`, and pass on what a chunk finds by a channel or in the database");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::call::{Attempted, Call};
 use crate::error::Result as ErrorOr;
 #[cfg(feature = "once")]
-use crate::once::{Asked, Fingerprint, OnceKey, PositionMarker};
+use crate::once::{Asked, ComparedItem, OnceKey, PositionMarker};
 use crate::op::Op;
 use crate::scope::Source;
 
@@ -118,7 +118,7 @@ where
     #[must_use]
     pub fn resume(mut self, key: OnceKey) -> Self
     where
-        T: Fingerprint,
+        T: ComparedItem,
     {
         if self.resumable.is_none() {
             match Resumable::by_key(self.op.name, DB::DATABASE, key) {

@@ -66,6 +66,17 @@ impl<T: Serialize + ?Sized> Fingerprint for T {
     }
 }
 
+/// An item of a call that can be resumed: everything that implements `serde::Serialize`.
+#[diagnostic::on_unimplemented(
+    message = "a call in chunks of `{Self}` cannot be resumed",
+    label = "the next call compares the items with those that are committed, and `{Self}` is not `Serialize`",
+    note = "derive `serde::Serialize` for `{Self}`, or remove `resume`"
+)]
+pub trait ComparedItem: Fingerprint {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> ComparedItem for T {}
+
 impl OnceKey {
     /// Returns the key for an operation with a `name`. Its path does not count then.
     pub fn named<K: Key + ?Sized>(key: &K) -> Self {

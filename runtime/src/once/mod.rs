@@ -30,11 +30,11 @@ pub use absent::OnceKey;
 #[cfg(not(feature = "once"))]
 pub(crate) use absent::OnceResult;
 #[cfg(feature = "once")]
-pub(crate) use key::Fingerprint;
-#[cfg(feature = "once")]
 pub use key::OnceKey;
 #[cfg(feature = "once")]
 pub(crate) use key::hexadecimal;
+#[cfg(feature = "once")]
+pub(crate) use key::{ComparedItem, Fingerprint};
 pub(crate) use mark::Mark;
 pub(crate) use marker::{Answer, Claim, Marker, advise, lacks_table};
 #[cfg(feature = "once")]

@@ -1,9 +1,9 @@
 //! `COPY`: rows in the format that the server stores them in.
 
-use chrono::{DateTime, Utc};
 use dbop::{BulkInsert, ErrorKind, Tx, transactional};
 use dbop_tests::Fresh;
 use sqlx::types::Uuid;
+use sqlx::types::chrono::{DateTime, Utc};
 use sqlx::{Executor, Postgres};
 
 use super::common::notes::{insert, open, stored};
