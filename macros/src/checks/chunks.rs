@@ -24,6 +24,9 @@ pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors)
         shared_session(session, errors);
     }
     result(function, errors);
+    if let (Some(resume), None) = (&options.resume, &options.name) {
+        errors.at(resume.key.span(), "the position is kept under the operation's name, by which a later version of the program finds it; add `name = \"..\"`, and keep that name");
+    }
     match function.items() {
         Some(items) => items_and_progress(function, &items, options, errors),
         None => no_items(function, chunk.key.span(), errors),

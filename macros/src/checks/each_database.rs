@@ -39,8 +39,8 @@ pub(super) fn check(function: &Function, options: &Options, errors: &mut Errors)
     if let Some(session) = &function.session {
         session_type(session, options, errors);
     }
-    if let (Some(once), None) = (options.key(), &options.name) {
-        errors.at(once.key.span(), format!("with `on`, an operation with `{once}` is known by its name, because its path and types differ between databases; add `name = \"..\"`, and keep that name"));
+    if let (Some(once), None) = (&options.once, &options.name) {
+        errors.at(once.key.span(), "with `on`, a `once` operation is known by its name, because its path and types differ between databases; add `name = \"..\"`, and keep that name");
     }
     signature(function, errors);
     surroundings(function, errors);

@@ -238,7 +238,7 @@ async fn a_call_with_a_key_goes_on_behind_the_last_item_that_is_committed() {
     assert_eq!(other.unwrap().skipped, 0, "each key has its own position");
 }
 
-#[transactional(chunk = 7, name = "resumed", resume = key, progress = |done| drop(done.items))]
+#[transactional(chunk = 7, name = "resumed", resume = key, progress = |done| assert!(done.items > 0))]
 async fn store_with_another_size(
     tx: &mut Tx<'_, Database>,
     key: &str,
@@ -380,7 +380,7 @@ async fn one_function_in_chunks_runs_on_either_database() {
 }
 
 /// Panics at a number.
-#[transactional(chunk = 10, resume = 1)]
+#[transactional(chunk = 10, name = "panicking", resume = 1)]
 async fn store_and_panic(
     tx: &mut Tx<'_, Database>,
     items: &[i64],

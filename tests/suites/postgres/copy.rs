@@ -68,7 +68,7 @@ struct Text<'a>(&'a Vec<i32>);
 
 impl sqlx::Type<Postgres> for Text<'_> {
     fn type_info() -> sqlx::postgres::PgTypeInfo {
-        Vec::<i32>::type_info()
+        <Vec<i32> as sqlx::Type<Postgres>>::type_info()
     }
 }
 
@@ -77,13 +77,13 @@ impl sqlx::Encode<'_, Postgres> for Text<'_> {
         &self,
         buffer: &mut sqlx::postgres::PgArgumentBuffer,
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
-        self.0.encode_by_ref(buffer)
+        sqlx::Encode::<Postgres>::encode_by_ref(self.0, buffer)
     }
 }
 
 impl sqlx::postgres::PgHasArrayType for Text<'_> {
     fn array_type_info() -> sqlx::postgres::PgTypeInfo {
-        Vec::<i32>::type_info()
+        <Vec<i32> as sqlx::Type<Postgres>>::type_info()
     }
 }
 
@@ -105,7 +105,7 @@ struct Odd(i64);
 
 impl sqlx::Type<Postgres> for Odd {
     fn type_info() -> sqlx::postgres::PgTypeInfo {
-        i64::type_info()
+        <i64 as sqlx::Type<Postgres>>::type_info()
     }
 }
 
@@ -116,14 +116,14 @@ impl sqlx::Encode<'_, Postgres> for Odd {
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
         match self.0 {
             2 => Err("two is even".into()),
-            n => n.encode_by_ref(buffer),
+            n => sqlx::Encode::<Postgres>::encode_by_ref(&n, buffer),
         }
     }
 }
 
 impl sqlx::postgres::PgHasArrayType for Odd {
     fn array_type_info() -> sqlx::postgres::PgTypeInfo {
-        Vec::<i64>::type_info()
+        <Vec<i64> as sqlx::Type<Postgres>>::type_info()
     }
 }
 

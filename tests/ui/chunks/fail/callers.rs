@@ -20,7 +20,7 @@ async fn with_an_iterator(db: &Db<Sqlite>) -> dbop::Result<()> {
     Ok(())
 }
 
-#[transactional(chunk = 500, resume = key)]
+#[transactional(chunk = 500, name = "resumed", resume = key)]
 async fn resumed(tx: &mut Tx<'_, Sqlite>, key: i64, items: &[Unserializable]) -> dbop::Result<()> {
     let _ = (tx, key, items);
     Ok(())

@@ -33,7 +33,7 @@ async fn without_chunks(tx: &mut Tx<'_, Sqlite>, key: i64) -> dbop::Result<()> {
     Ok(())
 }
 
-#[transactional(chunk = 500, resume = items.len())]
+#[transactional(chunk = 500, name = "sized", resume = items.len())]
 async fn key_of_items(tx: &mut Tx<'_, Sqlite>, items: &[i64]) -> dbop::Result<()> {
     let _ = (tx, items);
     Ok(())
@@ -50,6 +50,12 @@ struct Bar;
 
 impl Bar {
     fn set(&self, _: u64) {}
+}
+
+#[transactional(chunk = 500, resume = key)]
+async fn without_name(tx: &mut Tx<'_, Sqlite>, key: i64, items: &[i64]) -> dbop::Result<()> {
+    let _ = (tx, key, items);
+    Ok(())
 }
 
 #[dbop::db_op(chunk = 500)]
