@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 
 use super::committed::{ChunkResult, Committed};
 use super::items::{ChunkItems, ChunkSource};
 use super::place::{AnyChunkScope, ChunkScope, InChunks};
+#[cfg(feature = "once")]
 use super::position::Resumable;
 use crate::backend::Backend;
 use crate::call::{Attempted, Call};
+#[cfg(feature = "once")]
 use crate::error::Result as ErrorOr;
 #[cfg(feature = "once")]
 use crate::once::{Asked, ComparedItem, OnceKey, PositionMarker};
@@ -32,6 +35,8 @@ pub struct Chunks<'p, S, DB: Backend, T, I, R> {
     scope: S,
     source: fn(&mut S) -> Source<'_, DB>,
     items: I,
+    item: PhantomData<fn() -> T>,
+    #[cfg(feature = "once")]
     resumable: Option<Resumable<T>>,
     progress: Option<Progress<'p>>,
     committed: Committed,
@@ -92,6 +97,9 @@ where
         S: InChunks<T>,
     {
         let total = items.left();
+        #[cfg(not(feature = "once"))]
+        let stage = Stage::NotBegun;
+        #[cfg(feature = "once")]
         let (resumable, stage) = match scope.resumable() {
             Ok(resumable) => (resumable, Stage::NotBegun),
             Err(error) => (None, Stage::Failed(R::refused(error))),
@@ -102,6 +110,8 @@ where
             scope,
             source,
             items,
+            item: PhantomData,
+            #[cfg(feature = "once")]
             resumable,
             progress: None,
             committed: Committed {

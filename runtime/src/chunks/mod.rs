@@ -17,15 +17,12 @@ mod loops;
 mod place;
 #[cfg(feature = "once")]
 mod position;
-#[cfg(not(feature = "once"))]
-#[path = "position_absent.rs"]
-mod position;
 
 pub use committed::{ChunkError, Chunked, Committed};
 pub use items::ChunkItems;
 pub use loops::Chunks;
 pub use place::{AnyChunkScope, ChunkScope};
 #[cfg(feature = "jobs")]
-pub(crate) use place::{InChunks, Ledger};
+pub(crate) use place::InChunks;
 #[cfg(feature = "jobs")]
-pub(crate) use position::{Asked, Position, Resumable};
+pub(crate) use position::{Asked, Ledger, Position, Resumable};

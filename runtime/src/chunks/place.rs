@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sqlx::Pool;
 
 #[cfg(feature = "once")]
-pub(crate) use super::position::Ledger;
 use super::position::Resumable;
 use crate::backend::Backend;
 use crate::db::{AnyDb, Db};
+#[cfg(feature = "once")]
 use crate::error::Result;
 use crate::scope::HasAnySource;
 use crate::scope::sealed::HasSource;
@@ -44,6 +44,7 @@ pub trait AnyChunkScope<T>: Clone + Debug + Send + HasAnySource + InChunks<T> {}
 /// Where the position is written down that the next call goes on from.
 pub trait InChunks<T> {
     /// Returns how the call is resumed if the scope says that; `None` for a handle or a pool.
+    #[cfg(feature = "once")]
     #[doc(hidden)]
     fn resumable(&self) -> Result<Option<Resumable<T>>> {
         Ok(None)

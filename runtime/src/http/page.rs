@@ -57,6 +57,7 @@ macro_rules! page_of {
     };
 }
 
+#[cfg(feature = "jobs")]
 pub(super) use page_of;
 
 #[cfg(feature = "jobs")]
