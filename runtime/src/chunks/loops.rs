@@ -131,7 +131,7 @@ where
         T: ComparedItem,
     {
         if self.resumable.is_none() {
-            match Resumable::by_key(self.op.name, DB::DATABASE, key) {
+            match Resumable::by_key(self.op.name, key) {
                 Ok(resumable) => self.resumable = Some(resumable),
                 Err(error) => self.stage = Stage::Failed(R::refused(error)),
             }

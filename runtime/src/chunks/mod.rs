@@ -21,8 +21,8 @@ mod position;
 pub use committed::{ChunkError, Chunked, Committed};
 pub use items::ChunkItems;
 pub use loops::Chunks;
-pub use place::{AnyChunkScope, ChunkScope};
 #[cfg(feature = "jobs")]
 pub(crate) use place::InChunks;
+pub use place::{AnyChunkScope, ChunkScope};
 #[cfg(feature = "jobs")]
 pub(crate) use position::{Asked, Ledger, Position, Resumable};

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Committed;
-use crate::backend::KnownDatabase;
 use crate::error::{Category, Class, Error, ErrorKind, Result, Retry};
 pub(crate) use crate::once::Asked;
-use crate::once::{Fingerprint, OnceKey, PositionMarker, hexadecimal, table_of_positions};
+use crate::once::{
+    Fingerprint, MOVE_POSITION, OnceKey, PositionMarker, READ_POSITION, hexadecimal,
+};
 
 /// How many items are committed, in how many chunks, and which they were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,17 +70,9 @@ impl<T: Fingerprint> Resumable<T> {
     }
 
     /// The position is written down under this key of the operation.
-    pub(super) fn by_key(
-        operation: &'static str,
-        database: KnownDatabase,
-        key: OnceKey,
-    ) -> Result<Self> {
+    pub(super) fn by_key(operation: &'static str, key: OnceKey) -> Result<Self> {
         let (key, arguments) = key.into_parts()?;
-        let ledger = KeyLedger {
-            operation,
-            database,
-            key,
-        };
+        let ledger = KeyLedger { operation, key };
         Ok(Self::after(Box::new(ledger), arguments))
     }
 
@@ -193,14 +186,13 @@ impl<T> fmt::Debug for Resumable<T> {
 /// A key in the table of markers.
 struct KeyLedger {
     operation: &'static str,
-    database: KnownDatabase,
     key: String,
 }
 
 impl Ledger for KeyLedger {
     fn read(&self) -> Asked {
         let arguments = [self.operation.to_owned(), self.key.clone()];
-        Asked::new(table_of_positions(self.database).read, arguments)
+        Asked::new(READ_POSITION, arguments)
     }
 
     fn advance(&self, from: Option<&Position>, to: &Position) -> Asked {
@@ -212,7 +204,7 @@ impl Ledger for KeyLedger {
             text(to),
             from.map(text).unwrap_or_default(),
         ];
-        Asked::new(table_of_positions(self.database).advance, arguments)
+        Asked::new(MOVE_POSITION, arguments)
     }
 
     fn overtaken(&self) -> fn() -> Error {

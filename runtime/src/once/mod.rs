@@ -38,7 +38,9 @@ pub(crate) use key::{ComparedItem, Fingerprint};
 pub(crate) use mark::Mark;
 pub(crate) use marker::{Answer, Claim, Marker, advise, lacks_table};
 #[cfg(feature = "once")]
-pub(crate) use position::{Asked, PositionMarker, table_of_positions};
+pub(crate) use position::{Asked, PositionMarker};
 #[cfg(feature = "once")]
 pub(crate) use result::OnceResult;
 pub(crate) use sql::{BATCH, marker_sql};
+#[cfg(feature = "once")]
+pub(crate) use sql::{MOVE_POSITION, READ_POSITION};

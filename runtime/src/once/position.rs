@@ -7,8 +7,7 @@
 use std::fmt;
 
 use super::marker::{Answer, Claim};
-use super::sql::{PositionSql, marker_sql};
-use crate::backend::{Backend, KnownDatabase};
+use crate::backend::Backend;
 use crate::error::{Error, Outcome, Result};
 use crate::session::{View, ask};
 
@@ -34,11 +33,6 @@ impl Asked {
         let arguments: Vec<&str> = self.arguments.iter().map(|it| &**it).collect();
         ask::<DB>(conn, state, self.sql, &arguments).await
     }
-}
-
-/// Returns the statements about positions that are kept under keys.
-pub(crate) fn table_of_positions(database: KnownDatabase) -> &'static PositionSql {
-    &marker_sql(database).position
 }
 
 /// The position that one chunk moves on.

@@ -13,23 +13,24 @@ pub(crate) struct MarkerSql {
     /// Reads the fingerprint, the result and the time of a marker. The time has the format of
     /// [`set`](Self::set).
     pub(super) read: &'static str,
-    /// The positions of calls in chunks.
-    #[cfg(feature = "once")]
-    pub(super) position: PositionSql,
     /// Deletes up to [`BATCH`] of the markers that are older than a week.
     pub(crate) clean_up: &'static str,
 }
 
-/// The statements about positions, which are kept as the results of markers.
+/// Moves the position of a call in chunks, or enters the first one: operation, key, fingerprint, the new
+/// position, and the old one, which is empty if there is none. Returns no row if the position was another
+/// one. Positions are kept as the results of markers.
 #[cfg(feature = "once")]
-#[derive(Debug)]
-pub(crate) struct PositionSql {
-    /// Moves a position, or enters the first one: operation, key, fingerprint, the new position, and the
-    /// old one, which is empty if there is none. Returns no row if the position was another one.
-    pub(crate) advance: &'static str,
-    /// Reads a position: operation, key.
-    pub(crate) read: &'static str,
-}
+pub(crate) const MOVE_POSITION: &str =
+    "INSERT INTO dbop_once (op, key, fp, result) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (op, key) DO UPDATE
+        SET fp = excluded.fp, result = excluded.result, created_at = excluded.created_at
+        WHERE dbop_once.result = $5
+    RETURNING op";
+
+/// Reads a position: operation, key.
+#[cfg(feature = "once")]
+pub(crate) const READ_POSITION: &str = "SELECT result FROM dbop_once WHERE op = $1 AND key = $2";
 
 /// How many markers one clean-up deletes at most.
 pub(crate) const BATCH: u64 = 500;
@@ -65,15 +66,6 @@ static POSTGRES: MarkerSql = MarkerSql {
     read: "SELECT fp, result,
             to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')
         FROM dbop_once WHERE op = $1 AND key = $2",
-    #[cfg(feature = "once")]
-    position: PositionSql {
-        advance: "INSERT INTO dbop_once (op, key, fp, result) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (op, key) DO UPDATE
-                SET fp = excluded.fp, result = excluded.result, created_at = excluded.created_at
-                WHERE dbop_once.result = $5
-            RETURNING op",
-        read: "SELECT result FROM dbop_once WHERE op = $1 AND key = $2",
-    },
     clean_up: "DELETE FROM dbop_once WHERE (op, key) IN (
             SELECT op, key FROM dbop_once WHERE created_at < now() - INTERVAL '7 days'
             LIMIT 500 FOR UPDATE SKIP LOCKED
@@ -97,15 +89,6 @@ static SQLITE: MarkerSql = MarkerSql {
     read: "SELECT fp, result,
             created_at
         FROM dbop_once WHERE op = $1 AND key = $2",
-    #[cfg(feature = "once")]
-    position: PositionSql {
-        advance: "INSERT INTO dbop_once (op, key, fp, result) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (op, key) DO UPDATE
-                SET fp = excluded.fp, result = excluded.result, created_at = excluded.created_at
-                WHERE dbop_once.result = $5
-            RETURNING op",
-        read: "SELECT result FROM dbop_once WHERE op = $1 AND key = $2",
-    },
     clean_up: "DELETE FROM dbop_once WHERE (op, key) IN (
             SELECT op, key FROM dbop_once
             WHERE created_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-7 days')
