@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::database::JobDatabase;
-use super::engine::admin::in_words;
+use super::engine::refused::in_words;
 use super::info::{JobState, Progress};
 use super::queues::{Counted, QueueInfo};
 use super::sql::{asked, json};

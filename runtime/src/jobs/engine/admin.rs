@@ -6,7 +6,7 @@ use riverqueue::jiff::Timestamp;
 use riverqueue::{Client, JobListParams, JobRow, JobState as RiverState};
 use serde_json::{Map, Value};
 
-use super::refused::refused;
+use super::refused::{in_words, refused};
 use crate::db::Db;
 use crate::error::Result;
 use crate::jobs::database::JobDatabase;
@@ -72,14 +72,6 @@ fn found(row: std::result::Result<JobRow, riverqueue::Error>) -> Result<Option<J
         Ok(row) => Ok(Some(row.into())),
         Err(riverqueue::Error::NotFound(_)) => Ok(None),
         Err(error) => Err(refused(error)),
-    }
-}
-
-/// Returns an error without the name of River's type for jobs that are cancelled.
-pub(in crate::jobs) fn in_words(error: String) -> String {
-    match error.strip_prefix("JobCancelError: ") {
-        Some(words) => words.to_owned(),
-        None => error,
     }
 }
 

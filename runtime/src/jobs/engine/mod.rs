@@ -14,7 +14,7 @@ pub(super) mod json;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(super) mod prepared;
-mod refused;
+pub(super) mod refused;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub(super) mod time;

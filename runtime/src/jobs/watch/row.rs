@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jobs::engine::admin::in_words;
+use crate::jobs::engine::refused::in_words;
 use crate::jobs::engine::time::time_of_text;
 use crate::jobs::info::{FailedAttempt, JobInfo, JobState};
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::task;
 use crate::db::Db;
 use crate::error::Error;
 use crate::jobs::database::JobDatabase;
 use crate::jobs::info::JobInfo;
-use crate::rt::{background, lock};
+use crate::rt::lock;
 
 /// What a stream was told last.
 #[derive(Clone, Debug)]
@@ -81,8 +80,8 @@ impl<DB: JobDatabase> Subscribers<DB> {
         lock(&self.list).streams.len()
     }
 
-    /// Adds a stream, and starts the task if none runs.
-    pub(super) fn add(self: Arc<Self>, job: i64) -> Subscription<DB> {
+    /// Adds a stream. Returns as well whether no task serves the streams: then the caller starts one.
+    pub(super) fn add(self: Arc<Self>, job: i64) -> (Subscription<DB>, bool) {
         let (sender, told) = watch::channel(Told::NothingYet);
         let mut list = lock(&self.list);
         let number = list.next_number;
@@ -92,16 +91,15 @@ impl<DB: JobDatabase> Subscribers<DB> {
         list.due.insert(job);
         let is_first = !std::mem::replace(&mut list.is_served, true);
         drop(list);
-        match is_first {
-            // Neither the task nor its connection may end with a runtime of the application.
-            true => drop(background().spawn(task::run(Arc::clone(&self)))),
-            false => self.changed.notify_one(),
+        if !is_first {
+            self.changed.notify_one();
         }
-        Subscription {
+        let subscription = Subscription {
             subscribers: self,
             number,
             told,
-        }
+        };
+        (subscription, is_first)
     }
 
     /// Notes that these jobs are to be read, if somebody watches them.

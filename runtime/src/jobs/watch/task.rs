@@ -10,9 +10,10 @@ use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::source::Source;
-use super::subscribers::{Due, Subscribers};
+use super::subscribers::{Due, Subscribers, Subscription};
 use crate::error::{Category, Error, ErrorKind, Result};
 use crate::jobs::database::JobDatabase;
+use crate::rt::background;
 
 /// The most jobs that one query reads.
 const AT_ONCE: usize = 100;
@@ -30,8 +31,21 @@ const MARK_AGAIN: Duration = Duration::from_millis(250);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// Adds a stream, and starts the task if none runs.
+pub(super) fn subscribe<DB: JobDatabase>(
+    subscribers: Arc<Subscribers<DB>>,
+    job: i64,
+) -> Subscription<DB> {
+    let (subscription, is_first) = Arc::clone(&subscribers).add(job);
+    if is_first {
+        // Neither the task nor its connection may end with a runtime of the application.
+        background().spawn(run(subscribers));
+    }
+    subscription
+}
+
 /// Reads jobs until there are no streams any more.
-pub(super) async fn run<DB: JobDatabase>(subscribers: Arc<Subscribers<DB>>) {
+async fn run<DB: JobDatabase>(subscribers: Arc<Subscribers<DB>>) {
     let _abandons = AbandonOnPanic(&subscribers);
     while subscribers.has_streams()
         && let Err(error) = follow_until_shutdown(&subscribers).await

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{once, unfold};
 
 use super::subscribers::{Subscribers, Subscription, Told};
+use super::task::subscribe;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jobs::database::JobDatabase;
 use crate::jobs::info::JobInfo;
@@ -21,7 +22,7 @@ pub struct JobUpdates(BoxStream<'static, Result<JobInfo>>);
 
 impl JobUpdates {
     pub(super) fn of<DB: JobDatabase>(subscribers: Arc<Subscribers<DB>>, id: i64) -> Self {
-        let subscribed = once(async move { subscribers.add(id) });
+        let subscribed = once(async move { subscribe(subscribers, id) });
         let told = subscribed.flat_map(|subscription| unfold(Some(subscription), next));
         Self(told.fuse().boxed())
     }
