@@ -1,31 +1,15 @@
-//! The page about the jobs of a database, and what it is told while it is open.
+//! The page about the jobs of a database.
 
-use std::pin::pin;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::future::{Either, select};
-use serde::Serialize;
-use tokio::time::{Instant, sleep, timeout};
 
 use super::page::{file, page_of};
-use super::pages::Pages;
-use super::routes::{Served, json};
-use crate::db::{AnyDb, with_db};
-use crate::error::Error;
-use crate::jobs::{Overview, overview};
-use crate::rt::background;
-
-/// How often the jobs are looked at while a page is open.
-const EVERY: Duration = Duration::from_secs(2);
-
-/// How long the database may take to answer.
-const WITHIN: Duration = Duration::from_secs(5);
+use super::served::{Served, json};
 
 /// Returns the routes of the page. As for the page about the database, its files need no token.
 pub(super) fn router() -> Router<Arc<Served>> {
@@ -52,7 +36,7 @@ async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
         return *refused;
     }
     match &served.jobs {
-        Some(foreman) => foreman.0.pages.answer(),
+        Some(foreman) => foreman.events(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -62,81 +46,8 @@ async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
         return *refused;
     }
     match &served.jobs {
-        Some(foreman) => json(StatusCode::OK, &look(&foreman.0.db).await),
+        Some(foreman) => json(StatusCode::OK, &foreman.look().await),
         None => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-/// Looks at the jobs while a page is open. The task ends soon after this is dropped.
-#[derive(Debug)]
-pub(super) struct Foreman(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    db: AnyDb,
-    pages: Pages,
-}
-
-impl Foreman {
-    pub(super) fn start(db: &AnyDb) -> Self {
-        let shared = Arc::new(Shared {
-            db: db.clone(),
-            pages: Pages::new(),
-        });
-        // The runtime that makes the routes need not be one that serves them.
-        background().spawn(watch_over(Arc::downgrade(&shared)));
-        Self(shared)
-    }
-}
-
-/// Looks at the jobs until nobody can ask any more.
-async fn watch_over(watched: Weak<Shared>) {
-    let mut pause = EVERY;
-    while let Some(shared) = watched.upgrade() {
-        let (due, opened) = (pin!(sleep(pause)), pin!(shared.pages.opened()));
-        if let Either::Left(_) = select(due, opened).await
-            && !shared.pages.are_open()
-        {
-            continue;
-        }
-        let begun = Instant::now();
-        shared.pages.tell(&look(&shared.db).await);
-        // To count millions of jobs takes a while, and is not to be all that a connection does.
-        pause = EVERY.max(begun.elapsed() * 4);
-    }
-}
-
-/// What is told of the jobs.
-#[derive(Debug, Serialize)]
-struct Seen {
-    system: &'static str,
-    /// Why there is nothing to see.
-    note: Option<String>,
-    #[serde(flatten)]
-    jobs: Overview,
-}
-
-async fn look(db: &AnyDb) -> Seen {
-    let looked = timeout(WITHIN, async { with_db!(db, db => overview(db).await) });
-    let looked = looked
-        .await
-        .unwrap_or_else(|_| Err(Error::deadline("the jobs")));
-    let (note, jobs) = match looked {
-        Ok(Some(jobs)) => (None, jobs),
-        Ok(None) => {
-            let why = "There are no tables of jobs. `dbop::jobs::migrate(&db)` makes them.";
-            (Some(why.to_owned()), Overview::default())
-        }
-        // The message of the database is not for everybody.
-        Err(error) => {
-            let why = format!("The database was not asked: {}.", error.kind());
-            (Some(why), Overview::default())
-        }
-    };
-    Seen {
-        system: db.system(),
-        note,
-        jobs,
     }
 }
 

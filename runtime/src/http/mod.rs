@@ -4,6 +4,8 @@
 //! [The guide](crate::guide::health_and_http) shows all of it in a service.
 
 mod access;
+#[cfg(feature = "jobs")]
+mod foreman;
 mod idempotency;
 #[cfg(feature = "jobs")]
 mod jobs_page;
@@ -14,6 +16,7 @@ mod pages;
 mod problem;
 mod routes;
 mod seen;
+mod served;
 #[cfg(feature = "postgres")]
 mod server;
 #[cfg(feature = "postgres")]

@@ -12,9 +12,12 @@ use serde::Serialize;
 
 use super::access::Access;
 #[cfg(feature = "jobs")]
-use super::jobs_page::{self, Foreman};
+use super::foreman::Foreman;
+#[cfg(feature = "jobs")]
+use super::jobs_page;
 use super::lookout::Lookout;
 use super::page;
+use super::served::{Served, json};
 use crate::db::AnyDb;
 use crate::health::{HealthStatus, Readiness};
 use crate::prometheus::Prometheus;
@@ -120,7 +123,10 @@ impl Routes {
             #[cfg(feature = "jobs")]
             jobs: is_monitored.then(|| Foreman::start(&self.db)),
             lookout: is_monitored.then(|| Lookout::start(&self.db, self.within)),
-            routes: self,
+            db: self.db,
+            access: self.access,
+            within: self.within,
+            metrics: self.metrics,
         });
         let mut router = Router::new()
             .route("/health", get(health))
@@ -142,31 +148,14 @@ impl Routes {
     }
 }
 
-/// What the handlers share.
-pub(super) struct Served {
-    routes: Routes,
-    /// `None` if there are no routes that show what was seen.
-    pub(super) lookout: Option<Lookout>,
-    /// `None` if there are no such routes.
-    #[cfg(feature = "jobs")]
-    pub(super) jobs: Option<Foreman>,
-}
-
-impl Served {
-    /// Lets a request for the routes below `/monitoring` through, or returns its answer.
-    pub(super) fn allows(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
-        self.routes.access.check(headers)
-    }
-}
-
 async fn health(State(served): State<Arc<Served>>) -> Response {
-    let Routes { db, within, .. } = &served.routes;
+    let Served { db, within, .. } = &*served;
     let health = db.health_within(*within).await;
     json(status_of(health.status), &health)
 }
 
 async fn ready(State(served): State<Arc<Served>>) -> Response {
-    let Routes { db, within, .. } = &served.routes;
+    let Served { db, within, .. } = &*served;
     let readiness = Readiness::from(db.health_within(*within).await);
     json(status_of(readiness.status), &readiness)
 }
@@ -187,7 +176,7 @@ async fn database(State(served): State<Arc<Served>>, headers: HeaderMap) -> Resp
     let Some(lookout) = &served.lookout else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let Routes { db, within, .. } = &served.routes;
+    let Served { db, within, .. } = &*served;
     let health_status = db.health_within(*within).await;
     let report = lookout.report(health_status);
     json(StatusCode::OK, &report)
@@ -197,7 +186,7 @@ async fn metrics(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respo
     if let Err(refused) = served.allows(&headers) {
         return *refused;
     }
-    let Some(prometheus) = &served.routes.metrics else {
+    let Some(prometheus) = &served.metrics else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers = [
@@ -215,19 +204,4 @@ fn status_of(status: HealthStatus) -> StatusCode {
         HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     }
-}
-
-/// Returns an answer that no cache keeps.
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let Ok(body) = serde_json::to_vec(body) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (status, headers, body).into_response()
 }
