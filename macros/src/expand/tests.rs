@@ -346,7 +346,7 @@ fn options_that_do_not_fit_the_function() {
 #[test]
 fn a_function_that_does_not_parse_stays_as_it_is() {
     assert_rejected(DbOp, "", "async fn f(a: ) -> R {}", &["expected"]);
-    assert_rejected(DbOp, "", "struct S;", &["is an `async fn`"]);
+    assert_rejected(DbOp, "", "struct S;", &["stands on an `async fn`"]);
 }
 
 #[test]
