@@ -47,7 +47,10 @@ impl Service {
         request += &format!("content-length: {}\r\n\r\n{body}", body.len());
         let sent = connection.write_all(request.as_bytes()).await;
         sent.expect("the service reads");
-        Exchange { connection }
+        Exchange {
+            connection,
+            come: Vec::new(),
+        }
     }
 
     /// Sends a request without a body, such as `GET /health`, and returns the answer.
@@ -73,6 +76,8 @@ impl Drop for Service {
 #[derive(Debug)]
 pub struct Exchange {
     connection: TcpStream,
+    /// What has come and was not returned.
+    come: Vec<u8>,
 }
 
 impl Exchange {
@@ -82,26 +87,28 @@ impl Exchange {
     ///
     /// If what comes is no answer.
     pub async fn answer(mut self) -> Answer {
-        let mut bytes = Vec::new();
-        let read = self.connection.read_to_end(&mut bytes).await;
+        let read = self.connection.read_to_end(&mut self.come).await;
         read.expect("an answer");
-        Answer::parse(&bytes)
+        Answer::parse(&self.come)
     }
 
-    /// Waits until the answer so far contains this text, and returns the answer so far.
+    /// Waits for the part of the answer that ends with this text, and returns that part. The next call
+    /// returns what follows, which may have come with it.
     ///
     /// # Panics
     ///
     /// If the answer ends without it.
     pub async fn until(&mut self, text: &str) -> String {
-        let mut bytes = Vec::new();
+        let text = text.as_bytes();
         loop {
-            let so_far = String::from_utf8_lossy(&bytes);
-            if so_far.contains(text) {
-                return so_far.into_owned();
+            if let Some(at) = self.come.windows(text.len()).position(|part| part == text) {
+                let rest = self.come.split_off(at + text.len());
+                let part = std::mem::replace(&mut self.come, rest);
+                return String::from_utf8_lossy(&part).into_owned();
             }
-            let read = self.connection.read_buf(&mut bytes).await.expect("more");
-            assert!(read > 0, "no {text:?}: {}", String::from_utf8_lossy(&bytes));
+            let read = self.connection.read_buf(&mut self.come).await;
+            let so_far = String::from_utf8_lossy(&self.come);
+            assert!(read.expect("more") > 0, "an end of the answer: {so_far}");
         }
     }
 }
