@@ -68,7 +68,7 @@ pub struct CircuitBreaker {
     pub open_cap: Duration,
     /// How many calls at a time are let through when the circuit has been open for its time. The
     /// circuit closes when as many of them have succeeded, and opens again when one fails. If they
-    /// have found out nothing for as long as `open`, others are let through. 0 means 1. 3 by
+    /// have found out nothing for as long as `open`, others are let through as well. 0 means 1. 3 by
     /// default.
     pub probes: u32,
 }
@@ -189,6 +189,8 @@ enum CircuitState {
         times: u32,
         /// When the last probe was let through.
         last: Instant,
+        /// How often the probes have taken so long that others were let through as well.
+        wave: u32,
     },
 }
 
@@ -223,9 +225,14 @@ impl Circuit {
         if !matches!(inner.state, CircuitState::Closed { .. }) {
             self.probe(&mut inner)?;
         }
+        let wave = match inner.state {
+            CircuitState::HalfOpen { wave, .. } => wave,
+            CircuitState::Closed { .. } | CircuitState::Open { .. } => 0,
+        };
         Ok(Pass {
             circuit: Arc::clone(self),
             era: inner.era,
+            wave,
             spent: false,
         })
     }
@@ -246,10 +253,13 @@ impl Circuit {
                 *out += 1;
                 *last = now;
             }
-            // The probes take long, or nobody polls them, so others may find out instead.
-            CircuitState::HalfOpen { last, times, .. } if now - *last >= self.settings.open => {
-                let state = CircuitState::half_open(*times, now);
-                self.enter(inner, state);
+            // The probes take long, or nobody polls them, so others may find out as well.
+            CircuitState::HalfOpen {
+                out, last, wave, ..
+            } if now - *last >= self.settings.open => {
+                *out = 1;
+                *last = now;
+                *wave += 1;
             }
             CircuitState::HalfOpen { .. } => return Err(self.refusal(None)),
         }
@@ -289,11 +299,10 @@ impl Circuit {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records what an attempt that was let through in `era` has found. `None` if it ended without
-    /// finding anything. `spent` says whether it had already reported something before.
-    fn record(&self, era: u64, found: Option<Result<(), Fault>>, spent: bool) {
+    /// Records what an attempt that was let through has found. `None` if it ended without finding anything.
+    fn record(&self, pass: &Pass, found: Option<Result<(), Fault>>) {
         let mut inner = self.lock();
-        if inner.era != era {
+        if inner.era != pass.era {
             return;
         }
         let settings = &self.settings;
@@ -316,9 +325,11 @@ impl Circuit {
                 out,
                 succeeded,
                 times,
+                wave,
                 ..
             } => {
-                *out -= u32::from(!spent);
+                // The place of a probe that took long was given to another one.
+                *out -= u32::from(!pass.spent && pass.wave == *wave);
                 match found {
                     Some(Err(_)) => Some(self.open_again(*times + 1)),
                     Some(Ok(())) if *succeeded + 1 >= settings.probes_at_once() => {
@@ -408,6 +419,7 @@ impl CircuitState {
             succeeded: 0,
             times,
             last: now,
+            wave: 0,
         }
     }
 }
@@ -417,6 +429,8 @@ impl CircuitState {
 pub(crate) struct Pass {
     circuit: Arc<Circuit>,
     era: u64,
+    /// See [`CircuitState::HalfOpen`].
+    wave: u32,
     /// Whether the attempt has reported what it found.
     spent: bool,
 }
@@ -430,7 +444,7 @@ impl Pass {
     /// Reports that the server has answered.
     pub(crate) fn succeeded(&mut self) {
         if !self.spent {
-            self.circuit.record(self.era, Some(Ok(())), false);
+            self.circuit.record(self, Some(Ok(())));
             self.spent = true;
         }
     }
@@ -453,8 +467,7 @@ impl Pass {
 
     /// Reports that the server has failed. This counts even if the server had answered before.
     pub(crate) fn failed(&mut self, failure: Fault) {
-        self.circuit
-            .record(self.era, Some(Err(failure)), self.spent);
+        self.circuit.record(self, Some(Err(failure)));
         self.spent = true;
     }
 }
@@ -462,7 +475,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         if !self.spent {
-            self.circuit.record(self.era, None, false);
+            self.circuit.record(self, None);
         }
     }
 }

@@ -277,13 +277,41 @@ async fn probes_that_find_out_nothing_for_long_make_room_for_others() {
     advance(Duration::from_millis(2)).await;
     let others: Vec<_> = (0..3).map(|_| pass(&circuit)).collect();
     assert!(is_refused(&circuit), "as many as before");
-    // What the first three probes find decides nothing any more.
-    held.remove(0).failed(Fault::Refused);
+    // The places of the first three are given back, and are the others' by now.
+    drop(held.pop());
+    assert!(is_refused(&circuit));
     drop((held, others));
     for _ in 0..3 {
         pass(&circuit).succeeded();
     }
     assert!(!is_refused(&circuit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_take_longer_than_it_is_open_count_nevertheless() {
+    let circuit = half_open().await;
+    let probes = || (0..3).map(|_| pass(&circuit)).collect::<Vec<_>>();
+    let first = probes();
+    advance(Duration::from_secs(5)).await;
+    let mut second = probes();
+    first.into_iter().for_each(|mut probe| probe.succeeded());
+    assert_eq!(circuit.state(), "closed");
+    second.remove(0).failed(Fault::Refused);
+    assert!(
+        !is_refused(&circuit),
+        "what was let through before it closed"
+    );
+
+    let circuit = half_open().await;
+    let mut first: Vec<_> = (0..3).map(|_| pass(&circuit)).collect();
+    advance(Duration::from_secs(5)).await;
+    let second = pass(&circuit);
+    first.remove(0).failed(Fault::Refused);
+    assert!(
+        circuit.open_for() > Some(Duration::from_secs(7)),
+        "opened again"
+    );
+    drop((first, second));
 }
 
 #[tokio::test(start_paused = true)]
