@@ -1,8 +1,8 @@
 //! `COPY` on PostgreSQL: the rows in the format that the server stores them in.
 
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgConnection, PgTypeInfo};
-use sqlx::{AssertSqlSafe, Column as _, Executor, Postgres, SqlSafeStr, Statement, TypeInfo};
+use sqlx::postgres::{PgArgumentBuffer, PgConnection};
+use sqlx::{Postgres, TypeInfo};
 
 use super::{BulkInsert, Column, wrong};
 use crate::error::{Error, Result};
@@ -103,42 +103,63 @@ impl BulkInsert<'_, Postgres> {
     /// type for those of another, or fail without a name.
     async fn check_types(&self, tx: &mut Tx<'_, Postgres>) -> Result<()> {
         let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
-        let empty = format!("SELECT {} FROM {} LIMIT 0", names.join(", "), self.table);
-        let described = tx.prepare(AssertSqlSafe(empty).into_sql_str()).await?;
-        for (column, stored) in self.columns.iter().zip(described.columns()) {
-            let (stored, given) = (stored.type_info(), column.values.type_info());
-            if !fits(&given, stored) {
-                return Err(self.misfit(column, &given, stored));
+        let given: Vec<_> = self
+            .columns
+            .iter()
+            .map(|it| it.values.type_info())
+            .collect();
+        // sqlx names a type so if only its number is known.
+        let named = given
+            .iter()
+            .map(|it| Some(it.name()).filter(|name| *name != "?"));
+        let named: Vec<_> = named.collect();
+        let types = sqlx::query_as::<_, Types>(TYPES);
+        let types = types.bind(self.table).bind(&names).bind(named);
+        let types = types.fetch_all(&mut *tx).await?;
+        for ((column, given), types) in self.columns.iter().zip(&given).zip(types) {
+            // `COPY` itself says that there is no such column.
+            let (Some(stored), Some(stored_name), found, found_name) = types else {
+                continue;
+            };
+            let fits = given
+                .oid()
+                .or(found)
+                .is_some_and(|given| fits(given, stored));
+            if !fits {
+                let given = found_name.unwrap_or_else(|| given.name().to_owned());
+                return Err(self.misfit(column, &given, &stored_name));
             }
         }
         Ok(())
     }
 
-    fn misfit(
-        &self,
-        column: &Column<'_, Postgres>,
-        given: &PgTypeInfo,
-        stored: &PgTypeInfo,
-    ) -> Error {
+    fn misfit(&self, column: &Column<'_, Postgres>, given: &str, stored: &str) -> Error {
         wrong(format!(
-            "`COPY` converts nothing, and the column `{}` of `{}` is of the type {}, its values of the type {}; \
-             give values of that type, or use `execute`",
-            column.name,
-            self.table,
-            stored.name(),
-            given.name()
+            "`COPY` converts nothing, and the column `{}` of `{}` is of the type {stored}, its values of the type \
+             {given}; give values of that type, or use `execute`",
+            column.name, self.table
         ))
     }
 }
 
+/// Asks for the types of columns and of their values: the table, the columns, and the names of the types.
+/// The catalog is asked, because sqlx keeps what it has found out about a statement, and another table
+/// may have the name by now.
+const TYPES: &str = "SELECT stored.atttypid, format_type(stored.atttypid, NULL),
+        to_regtype(given.type)::oid, format_type(to_regtype(given.type), NULL)
+    FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (name, type, place)
+    LEFT JOIN pg_attribute AS stored
+        ON stored.attrelid = $1::text::regclass
+        AND stored.attname = (parse_ident(given.name))[1]
+        AND stored.attnum > 0
+    ORDER BY given.place";
+
+/// The type of a column and its name, and those of its values.
+type Types = (Option<Oid>, Option<String>, Option<Oid>, Option<String>);
+
 /// Whether values of one type have the bytes of the other.
-fn fits(given: &PgTypeInfo, stored: &PgTypeInfo) -> bool {
+fn fits(given: Oid, stored: Oid) -> bool {
     /// `text`, `varchar`, `bpchar` and `name` (<https://www.postgresql.org/docs/current/datatype-character.html>).
     const TEXTS: [Oid; 4] = [Oid(25), Oid(1043), Oid(1042), Oid(19)];
-    match (given.oid(), stored.oid()) {
-        (Some(given), Some(stored)) => {
-            given == stored || (TEXTS.contains(&given) && TEXTS.contains(&stored))
-        }
-        _ => false,
-    }
+    given == stored || (TEXTS.contains(&given) && TEXTS.contains(&stored))
 }

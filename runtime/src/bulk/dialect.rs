@@ -3,6 +3,9 @@
 use std::fmt::Write;
 
 use sqlx::Database;
+#[cfg(feature = "postgres")]
+use sqlx::TypeInfo as _;
+use sqlx::error::BoxDynError;
 
 use crate::backend::Backend;
 
@@ -15,10 +18,16 @@ pub trait BulkDatabase: Backend {
     #[doc(hidden)]
     fn rows_at_once(columns: usize) -> usize;
 
-    /// Writes the part of the statement behind the names of the columns. The values are bound column by
-    /// column.
+    /// Returns how many bytes it takes to write values. 0 where the size of a statement does not matter.
     #[doc(hidden)]
-    fn write_rows(text: &mut String, columns: usize, rows: usize);
+    fn size(
+        write: &mut dyn FnMut(&mut <Self as Database>::ArgumentBuffer) -> Result<(), BoxDynError>,
+    ) -> Result<usize, BoxDynError>;
+
+    /// Writes the part of the statement behind the names of the columns, for values of these types. The
+    /// values are bound column by column.
+    #[doc(hidden)]
+    fn write_rows(text: &mut String, types: &[<Self as Database>::TypeInfo], rows: usize);
 
     #[doc(hidden)]
     fn affected(result: &<Self as Database>::QueryResult) -> u64;
@@ -28,17 +37,25 @@ pub trait BulkDatabase: Backend {
 impl BulkDatabase for sqlx::Postgres {
     const ONE_TEXT: bool = true;
 
-    /// So that the arrays of a statement stay far from the limit of 1 GiB, which a value has
-    /// (<https://www.postgresql.org/docs/current/limits.html>).
     fn rows_at_once(_: usize) -> usize {
         65_536
     }
 
-    fn write_rows(text: &mut String, columns: usize, _: usize) {
+    fn size(
+        write: &mut dyn FnMut(&mut sqlx::postgres::PgArgumentBuffer) -> Result<(), BoxDynError>,
+    ) -> Result<usize, BoxDynError> {
+        let mut buffer = sqlx::postgres::PgArgumentBuffer::default();
+        write(&mut buffer)?;
+        Ok(buffer.len())
+    }
+
+    /// The types are a comment, so that statements for other types have another text: sqlx prepares each
+    /// text once on a connection, for the types of its first values.
+    fn write_rows(text: &mut String, types: &[sqlx::postgres::PgTypeInfo], _: usize) {
         text.push_str("SELECT * FROM UNNEST(");
-        for column in 1..=columns {
-            let comma = if column == 1 { "" } else { ", " };
-            let _ = write!(text, "{comma}${column}");
+        for (index, of_value) in types.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let _ = write!(text, "{comma}${} /* {} */", index + 1, of_value.name());
         }
         text.push(')');
     }
@@ -59,7 +76,14 @@ impl BulkDatabase for sqlx::Sqlite {
         (MOST_VALUES / columns.max(1)).clamp(1, 1_000)
     }
 
-    fn write_rows(text: &mut String, columns: usize, rows: usize) {
+    fn size(
+        _: &mut dyn FnMut(&mut <Self as Database>::ArgumentBuffer) -> Result<(), BoxDynError>,
+    ) -> Result<usize, BoxDynError> {
+        Ok(0)
+    }
+
+    fn write_rows(text: &mut String, types: &[sqlx::sqlite::SqliteTypeInfo], rows: usize) {
+        let columns = types.len();
         text.push_str("VALUES ");
         for row in 1..=rows {
             text.push_str(if row == 1 { "(" } else { ", (" });

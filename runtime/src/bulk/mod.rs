@@ -60,6 +60,10 @@ pub struct BulkInsert<'q, DB: BulkDatabase> {
     on_conflict: Option<&'static str>,
 }
 
+/// The most bytes of values in one statement, unless one row has more. PostgreSQL cuts the connection at a
+/// message of 1 GiB (<https://www.postgresql.org/docs/current/limits.html>).
+const BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
+
 struct Column<'q, DB: BulkDatabase> {
     name: &'static str,
     values: Box<dyn Values<DB> + 'q>,
@@ -114,7 +118,7 @@ impl<'q, DB: BulkDatabase> BulkInsert<'q, DB> {
         let most = DB::rows_at_once(self.columns.len());
         let (mut begin, mut inserted) = (0, 0);
         while begin < rows {
-            let count = most.min(rows - begin);
+            let count = self.fitting(begin, most.min(rows - begin))?;
             let (text, arguments) = self.statement(begin, count)?;
             // Each number of rows may have a text of its own. Only those that come again are kept.
             let is_kept = DB::ONE_TEXT || count == most;
@@ -154,10 +158,31 @@ impl<'q, DB: BulkDatabase> BulkInsert<'q, DB> {
         Ok(rows)
     }
 
+    /// Returns how many of these rows fit into one statement: at least one, and at most `most`.
+    fn fitting(&self, begin: usize, most: usize) -> Result<usize> {
+        let mut bytes = 0;
+        for count in 0..most {
+            for column in &self.columns {
+                let size =
+                    DB::size(&mut |buffer| column.values.encode(begin + count, buffer).map(drop));
+                bytes += size.map_err(|error| self.not_encoded(column, &error))?;
+            }
+            if bytes > BYTES_AT_ONCE && count > 0 {
+                return Ok(count);
+            }
+        }
+        Ok(most)
+    }
+
     fn statement(&self, begin: usize, count: usize) -> Result<(String, DB::Arguments)> {
         let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
         let mut text = format!("INSERT INTO {} ({}) ", self.table, names.join(", "));
-        DB::write_rows(&mut text, self.columns.len(), count);
+        let types: Vec<_> = self
+            .columns
+            .iter()
+            .map(|it| it.values.type_info())
+            .collect();
+        DB::write_rows(&mut text, &types, count);
         if let Some(on_conflict) = self.on_conflict {
             text.push_str(" ON CONFLICT ");
             text.push_str(on_conflict);

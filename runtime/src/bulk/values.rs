@@ -61,11 +61,9 @@ pub(super) trait Values<DB: Database>: Send + Sync {
     fn bind(&self, rows: Range<usize>, arguments: &mut DB::Arguments) -> Result<(), BoxDynError>;
 
     /// The type that the values have in the database.
-    #[cfg(feature = "postgres")]
     fn type_info(&self) -> DB::TypeInfo;
 
     /// Appends the value of a row, as the database reads it. `false`: the value is NULL.
-    #[cfg(feature = "postgres")]
     fn encode(&self, row: usize, buffer: &mut DB::ArgumentBuffer) -> Result<bool, BoxDynError>;
 }
 
@@ -78,12 +76,10 @@ impl<'q, DB: BulkDatabase, T: BulkValue<'q, DB>> Values<DB> for Vec<T> {
         T::bind_all(&self[rows], arguments)
     }
 
-    #[cfg(feature = "postgres")]
     fn type_info(&self) -> DB::TypeInfo {
         T::type_info()
     }
 
-    #[cfg(feature = "postgres")]
     fn encode(&self, row: usize, buffer: &mut DB::ArgumentBuffer) -> Result<bool, BoxDynError> {
         Ok(!self[row].encode_by_ref(buffer)?.is_null())
     }

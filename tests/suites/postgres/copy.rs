@@ -171,7 +171,7 @@ async fn a_copy_that_cannot_be_made_says_why_and_leaves_nothing() {
         (
             Fails::OtherType,
             ErrorKind::InvalidArgument,
-            "`id` of `notes` is of the type INT8, its values of the type INT4",
+            "`id` of `notes` is of the type bigint, its values of the type integer",
         ),
         (
             Fails::OnConflict,
@@ -217,4 +217,98 @@ async fn a_copy_that_is_dropped_leaves_nothing_and_a_clean_connection() {
     assert!(dropped > 3, "{dropped} copies were dropped");
     assert_eq!(copy_many(&*fresh, 10).await.unwrap(), 10);
     assert_eq!(stored(&fresh).await.len(), 10);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, sqlx::Type)]
+#[sqlx(type_name = "mood", rename_all = "lowercase")]
+enum Mood {
+    Glad,
+    Sad,
+}
+
+#[transactional]
+async fn copy_moods(tx: &mut Tx<'_, Postgres>, moods: &[Mood]) -> dbop::Result<u64> {
+    let rows = BulkInsert::into("\"Odd moods\"").column("\"Of\"", moods.iter().copied());
+    rows.copy(&mut *tx).await
+}
+
+#[tokio::test]
+async fn copy_stores_an_enum_of_the_users_in_a_table_with_an_odd_name() {
+    let fresh = open().await;
+    let schema =
+        "CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE TABLE \"Odd moods\" (\"Of\" mood)";
+    fresh.pool().execute(schema).await.expect("the schema");
+    let moods = [Mood::Glad, Mood::Sad];
+    assert_eq!(copy_moods(&*fresh, &moods).await.unwrap(), 2);
+    let read = sqlx::query_scalar("SELECT \"Of\" FROM \"Odd moods\" ORDER BY 1");
+    let found: Vec<Mood> = read.fetch_all(fresh.pool()).await.unwrap();
+    assert_eq!(found, moods);
+}
+
+/// Copies into a table of this call's own, which has the name that the tables of other calls have.
+#[transactional]
+async fn stage<T>(tx: &mut Tx<'_, Postgres>, of: &'static str, value: T) -> dbop::Result<String>
+where
+    T: dbop::BulkValue<'static, Postgres> + Clone,
+{
+    let create = format!("CREATE TEMP TABLE stage (v {of}) ON COMMIT DROP");
+    sqlx::query(sqlx::AssertSqlSafe(create))
+        .execute(&mut *tx)
+        .await?;
+    BulkInsert::into("stage")
+        .column("v", [value])
+        .copy(&mut *tx)
+        .await?;
+    let read = sqlx::query_scalar("SELECT v::text FROM stage").persistent(false);
+    Ok(read.fetch_one(&mut *tx).await?)
+}
+
+#[tokio::test]
+async fn copy_knows_the_table_that_has_the_name_now() {
+    let fresh = super::fresh_with(|builder| builder.max_connections(1)).await;
+    assert_eq!(stage(&*fresh, "bigint", 42_i64).await.unwrap(), "42");
+    assert_eq!(stage(&*fresh, "text", "words").await.unwrap(), "words");
+    let error = stage(&*fresh, "float8", 42_i64).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    assert!(error.to_string().contains("double precision"), "{error}");
+}
+
+#[transactional]
+async fn insert_numbers<T>(tx: &mut Tx<'_, Postgres>, numbers: Vec<T>) -> dbop::Result<u64>
+where
+    T: dbop::BulkValue<'static, Postgres> + Clone,
+{
+    BulkInsert::into("numbers")
+        .column("n", numbers)
+        .execute(&mut *tx)
+        .await
+}
+
+#[tokio::test]
+async fn one_connection_inserts_values_of_several_types_into_one_column() {
+    let fresh = super::fresh_with(|builder| builder.max_connections(1)).await;
+    let schema = "CREATE TABLE numbers (n BIGINT)";
+    fresh.pool().execute(schema).await.expect("the schema");
+    assert_eq!(insert_numbers(&*fresh, vec![1_i32, 2]).await.unwrap(), 2);
+    assert_eq!(insert_numbers(&*fresh, vec![3_i64, 4]).await.unwrap(), 2);
+    assert_eq!(insert_numbers(&*fresh, vec![5_i16]).await.unwrap(), 1);
+    let sum = sqlx::query_scalar("SELECT sum(n)::bigint FROM numbers");
+    assert_eq!(sum.fetch_one(fresh.pool()).await.ok(), Some(15_i64));
+}
+
+#[transactional]
+async fn insert_texts(tx: &mut Tx<'_, Postgres>, texts: &[&str]) -> dbop::Result<u64> {
+    let rows = BulkInsert::into("texts").column("t", texts.iter().copied());
+    rows.execute(&mut *tx).await
+}
+
+/// One statement with all of them would have more than the 1 GiB at which a server cuts the connection.
+#[tokio::test]
+async fn rows_of_more_than_a_gibibyte_are_several_statements() {
+    let fresh = super::fresh_with(|builder| builder).await;
+    let schema = "CREATE UNLOGGED TABLE texts (t TEXT)";
+    fresh.pool().execute(schema).await.expect("the schema");
+    let text = "x".repeat(1024 * 1024);
+    let inserted = insert_texts(&*fresh, &vec![&*text; 1_100]).await;
+    assert_eq!(inserted.unwrap(), 1_100);
 }
