@@ -16,8 +16,8 @@ pub struct Committed {
     pub items: u64,
     /// How many transactions that took, including those of an earlier call.
     pub chunks: u64,
-    /// How many of the items this call has found committed and skipped. 0 for a call that cannot be
-    /// resumed.
+    /// How many of the items were committed when this call began, and so were skipped. 0 for a call that
+    /// cannot be resumed.
     pub skipped: u64,
     /// How many items there are in all. `None` for a stream that does not know.
     pub total: Option<u64>,

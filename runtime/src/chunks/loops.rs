@@ -4,6 +4,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 
+#[cfg(feature = "once")]
+use tokio::task::yield_now;
+
 use super::committed::{ChunkResult, Committed};
 use super::items::{ChunkItems, ChunkSource};
 use super::place::{AnyChunkScope, ChunkScope, InChunks};
@@ -197,6 +200,9 @@ where
                 if let Some(end) = resumable.end() {
                     self.ask(&NOTE_END, end).await.map_err(R::refused)?;
                 }
+                if let Some(resumable) = &mut self.resumable {
+                    resumable.done();
+                }
             } else {
                 let passed = resumable.pass(self.items.chunk());
                 passed.map_err(R::refused)?;
@@ -242,7 +248,7 @@ where
 }
 
 #[cfg(feature = "once")]
-static READ_POSITION: Op = Op::operation("dbop.chunks.position", file!(), line!()).read_only();
+static READ_POSITION: Op = Op::operation("dbop.chunks.position", file!(), line!()).idempotent();
 #[cfg(feature = "once")]
 static NOTE_END: Op = Op::operation("dbop.chunks.end", file!(), line!()).idempotent();
 
@@ -278,6 +284,7 @@ where
             total: self.committed.total,
         };
         if is_end {
+            resumable.done();
             return Ok(true);
         }
         self.skip(items).await?;
@@ -298,9 +305,12 @@ where
                 break;
             }
             if let Some(resumable) = resumable {
+                resumable.check().map_err(R::refused)?;
                 resumable.pass(chunk).map_err(R::refused)?;
             }
             passed += chunk.len() as u64;
+            // Items that are there already are read without a wait in which others could run.
+            yield_now().await;
         }
         match &self.resumable {
             Some(resumable) => resumable.compare(passed).map_err(R::refused),

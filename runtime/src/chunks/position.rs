@@ -47,7 +47,10 @@ pub(crate) trait Ledger: Send + Sync {
     fn overtaken(&self) -> fn() -> Error;
 
     /// Notes that there is no further chunk, where later calls ask for that.
-    fn end(&mut self, at: &Position) -> Option<Asked>;
+    fn end(&self, at: &Position) -> Option<Asked>;
+
+    /// All is committed, and that is noted.
+    fn done(&mut self) {}
 }
 
 /// What a call in chunks needs, so that another one can be resumed behind it.
@@ -161,13 +164,18 @@ impl<T> Resumable<T> {
     }
 
     /// Returns what notes that there is no further chunk.
-    pub(super) fn end(&mut self) -> Option<Asked> {
+    pub(super) fn end(&self) -> Option<Asked> {
         let mut at = self.at.clone().unwrap_or_else(|| Position {
             fingerprint: self.fingerprint(),
             ..Position::default()
         });
         at.is_end = true;
         self.ledger.end(&at)
+    }
+
+    /// All is committed, and that is noted.
+    pub(super) fn done(&mut self) {
+        self.ledger.done();
     }
 
     fn fingerprint(&self) -> String {
@@ -212,7 +220,7 @@ impl Ledger for KeyLedger {
     }
 
     /// A later call with the key compares all items again, and goes on with those that are new.
-    fn end(&mut self, _: &Position) -> Option<Asked> {
+    fn end(&self, _: &Position) -> Option<Asked> {
         None
     }
 }

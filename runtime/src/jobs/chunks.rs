@@ -134,10 +134,13 @@ impl<DB: JobDatabase> Ledger for StepLedger<DB> {
         overtaken
     }
 
-    fn end(&mut self, at: &Position) -> Option<Asked> {
-        self.is_done = true;
+    fn end(&self, at: &Position) -> Option<Asked> {
         let sql = DB::JOB_SQL.store_step;
         Some(Asked::new(sql, self.arguments([json!(at).to_string()])))
+    }
+
+    fn done(&mut self) {
+        self.is_done = true;
     }
 }
 

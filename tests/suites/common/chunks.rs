@@ -238,6 +238,44 @@ async fn a_call_with_a_key_goes_on_behind_the_last_item_that_is_committed() {
     assert_eq!(other.unwrap().skipped, 0, "each key has its own position");
 }
 
+/// A replica lacks what was just committed.
+#[tokio::test]
+async fn a_call_goes_on_behind_what_a_replica_does_not_know_yet() {
+    let (fresh, replica) = (open_numbers().await, open_numbers().await);
+    let db = Db::from_pools(fresh.pool().clone(), replica.pool().clone());
+    let seen = Mutex::default();
+    let failed = store_resumed(&db, "a", &up_to(40), b"others", 33, &seen).await;
+    assert_eq!(failed.unwrap_err().committed.items, 30);
+    let again = store_resumed(&db, "a", &up_to(40), b"others", 0, &seen).await;
+    let again = again.unwrap();
+    assert_eq!((again.items, again.skipped), (40, 30));
+    assert_eq!(numbers(&fresh).await, up_to(40));
+}
+
+/// A current-thread runtime runs nothing else while a task does not wait.
+#[tokio::test]
+async fn others_run_while_a_call_skips_what_is_committed() {
+    let fresh = open_numbers().await;
+    let seen = Mutex::default();
+    let items = up_to(3_000);
+    let all = store_resumed(&*fresh, "a", &items, b"others", 0, &seen).await;
+    assert_eq!(all.unwrap().items, 3_000);
+    let turns = AtomicI64::new(0);
+    let others = async {
+        loop {
+            turns.fetch_add(1, SeqCst);
+            tokio::task::yield_now().await;
+        }
+    };
+    let again = store_resumed(&*fresh, "a", &items, b"others", 0, &seen);
+    tokio::select! {
+        again = again => assert_eq!(again.unwrap().skipped, 3_000),
+        () = others => unreachable!("the others never end"),
+    }
+    let turns = turns.load(SeqCst);
+    assert!(turns >= 300, "{turns} turns beside 300 chunks");
+}
+
 #[transactional(chunk = 7, name = "resumed", resume = key, progress = |done| assert!(done.items > 0))]
 async fn store_with_another_size(
     tx: &mut Tx<'_, Database>,

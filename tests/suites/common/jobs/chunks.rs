@@ -125,6 +125,35 @@ async fn has_two_steps_in_chunks_of_one_name(job: &Job<Database>) -> Result<(), 
     Ok(())
 }
 
+/// The first step of the name is done when the second attempt comes to the second one.
+#[job(max_attempts = 2, backoff(base = "1ms", max = "1ms"))]
+async fn has_two_steps_of_one_name_later(job: &Job<Database>) -> Result<(), Trouble> {
+    let none = Refused::default();
+    store(job.chunks("items"), &[1], &none).await?;
+    if job.attempt() == 1 {
+        return Err(Trouble::NotNow);
+    }
+    let error = store(job.chunks("items"), &[2], &none).await;
+    let error = error.expect_err("a second step of the name").error;
+    assert!(
+        error.to_string().contains("two steps of the name"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_step_of_a_name_is_refused_in_a_later_attempt_as_well() {
+    let fresh = open().await;
+    let kinds = ["has_two_steps_of_one_name_later"];
+    let working = workers(&fresh, kinds).start().await.unwrap();
+    let twice = has_two_steps_of_one_name_later::enqueue(&fresh.db);
+    let twice = twice.await.unwrap().id;
+    becomes(&fresh, twice, JobState::Completed).await;
+    assert_eq!(stored(&fresh).await, [1]);
+    stop(working).await;
+}
+
 #[tokio::test]
 async fn other_items_and_a_second_step_of_a_name_are_refused() {
     let fresh = open().await;
