@@ -15,7 +15,7 @@ use super::position::Resumable;
 use crate::backend::Backend;
 use crate::call::{Attempted, Call};
 #[cfg(feature = "once")]
-use crate::error::Result as ErrorOr;
+use crate::error::{Ended, Error, Outcome, Result as ErrorOr};
 #[cfg(feature = "once")]
 use crate::once::{Asked, ComparedItem, OnceKey, PositionMarker};
 use crate::op::Op;
@@ -105,7 +105,7 @@ where
         #[cfg(feature = "once")]
         let (resumable, stage) = match scope.resumable() {
             Ok(resumable) => (resumable, Stage::NotBegun),
-            Err(error) => (None, Stage::Failed(R::refused(error))),
+            Err(error) => (None, Stage::Failed(refused_by(op)(error))),
         };
         Self {
             op,
@@ -136,7 +136,7 @@ where
         if self.resumable.is_none() {
             match Resumable::by_key(self.op.name, key) {
                 Ok(resumable) => self.resumable = Some(resumable),
-                Err(error) => self.stage = Stage::Failed(R::refused(error)),
+                Err(error) => self.stage = Stage::Failed(refused_by(self.op)(error)),
             }
         }
         self
@@ -190,22 +190,24 @@ where
         }
         self.stage = Stage::Runs;
         #[cfg(feature = "once")]
+        let refused = refused_by(self.op);
+        #[cfg(feature = "once")]
         if let Some(resumable) = &self.resumable {
-            resumable.check().map_err(R::refused)?;
+            resumable.check().map_err(&refused)?;
         }
         self.read(self.size).await?;
         #[cfg(feature = "once")]
         if let Some(resumable) = &mut self.resumable {
             if self.items.chunk().is_empty() {
                 if let Some(end) = resumable.end() {
-                    self.ask(&NOTE_END, end).await.map_err(R::refused)?;
+                    self.ask(&NOTE_END, end).await.map_err(&refused)?;
                 }
                 if let Some(resumable) = &mut self.resumable {
                     resumable.done();
                 }
             } else {
                 let passed = resumable.pass(self.items.chunk());
-                passed.map_err(R::refused)?;
+                passed.map_err(&refused)?;
             }
         }
         Ok(!self.items.chunk().is_empty())
@@ -247,6 +249,17 @@ where
     }
 }
 
+/// Returns what makes the result of a call that fails outside of its chunks, in the name of its operation.
+#[cfg(feature = "once")]
+fn refused_by<R: ChunkResult>(op: &'static Op) -> impl Fn(Error) -> R {
+    move |mut error| {
+        if error.operation().is_none() {
+            error.finish(Ended::outermost(op.name, 0, Outcome::RolledBack));
+        }
+        R::refused(error)
+    }
+}
+
 #[cfg(feature = "once")]
 static READ_POSITION: Op = Op::operation("dbop.chunks.position", file!(), line!()).idempotent();
 #[cfg(feature = "once")]
@@ -265,17 +278,18 @@ where
         let Some(resumable) = &self.resumable else {
             return Ok(false);
         };
-        resumable.check().map_err(R::refused)?;
+        let refused = refused_by(self.op);
+        resumable.check().map_err(&refused)?;
         let read = resumable.read();
         let found = match self.ask(&READ_POSITION, read).await {
             // The first chunk makes the table.
             Err(error) if crate::once::lacks_table(&error) => None,
-            found => found.map_err(R::refused)?,
+            found => found.map_err(&refused)?,
         };
         let (Some(json), Some(resumable)) = (found, &mut self.resumable) else {
             return Ok(false);
         };
-        let at = resumable.found(&json).map_err(R::refused)?;
+        let at = resumable.found(&json).map_err(&refused)?;
         let (items, chunks, is_end) = (at.items, at.chunks, at.is_end);
         self.committed = Committed {
             items,
@@ -296,6 +310,7 @@ where
 
     /// Reads so many items, and compares them with those that are committed.
     async fn skip(&mut self, items: u64) -> Result<(), R> {
+        let refused = refused_by(self.op);
         let mut passed = 0;
         while passed < items {
             let left = usize::try_from(items - passed).unwrap_or(usize::MAX);
@@ -305,15 +320,15 @@ where
                 break;
             }
             if let Some(resumable) = resumable {
-                resumable.check().map_err(R::refused)?;
-                resumable.pass(chunk).map_err(R::refused)?;
+                resumable.check().map_err(&refused)?;
+                resumable.pass(chunk).map_err(&refused)?;
             }
             passed += chunk.len() as u64;
             // Items that are there already are read without a wait in which others could run.
             yield_now().await;
         }
         match &self.resumable {
-            Some(resumable) => resumable.compare(passed).map_err(R::refused),
+            Some(resumable) => resumable.compare(passed).map_err(&refused),
             None => Ok(()),
         }
     }

@@ -319,6 +319,7 @@ async fn other_items_or_arguments_under_a_key_are_an_error_and_commit_nothing() 
             committed, error, ..
         } = failed.unwrap_err();
         assert_eq!(error.database().kind(), ErrorKind::KeyReused);
+        assert_eq!(error.database().operation(), Some("resumed"));
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(committed.items, 30);
         assert!(!error.to_string().contains("500"), "no value is shown");
